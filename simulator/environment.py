@@ -1,0 +1,43 @@
+"""The process environment in which boto3 finds the simulated region and nothing else."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FORGOTTEN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+ENDPOINTS = "AWS_ENDPOINT_URL"
+
+
+@contextmanager
+def region_environment(name: str, account: str) -> Iterator[None]:
+    """Set fake credentials, the region and the account; put everything back as it was afterwards.
+
+    Args:
+        name: the region's name.
+        account: the account that moto's services answer for.
+    """
+    before = dict(os.environ)
+    for variable in before:
+        if variable in FORGOTTEN or variable.startswith(ENDPOINTS):
+            del os.environ[variable]
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "SIMULATED",
+        "AWS_SECRET_ACCESS_KEY": "simulated",
+        "AWS_DEFAULT_REGION": name,
+        "AWS_REGION": name,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "MOTO_ACCOUNT_ID": account,
+    }
+    try:
+        yield
+    finally:
+        for variable in set(os.environ) - set(before):
+            del os.environ[variable]
+        os.environ |= before

@@ -1,0 +1,101 @@
+"""What may go wrong between a caller and the simulated region, and when."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FaultKind(StrEnum):
+    """How a request comes to grief."""
+
+    REFUSED = "refused"
+    """The service answers with an error and does nothing."""
+    REQUEST_LOST = "request lost"
+    """The connection breaks before the service saw the request."""
+    RESPONSE_LOST = "response lost"
+    """The connection breaks after the request had its effect."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong with one request.
+
+    Attributes:
+        kind: how it goes wrong.
+        code: the error code on the wire; empty when the connection breaks.
+        message: the error message on the wire.
+        status: the HTTP status.
+    """
+
+    kind: FaultKind
+    code: str = ""
+    message: str = ""
+    status: int = 400
+
+
+class Faults:
+    """The faults in store, for each service (by its boto3 name) and operation (by its API name).
+
+    Faults of one operation are met in the order they were set; a denial holds until it is lifted and comes first.
+    Safe to use from several threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queued: defaultdict[tuple[str, str], deque[Fault]] = defaultdict(deque)
+        self._denied: set[tuple[str, str]] = set()
+
+    def fail(  # noqa: PLR0913 - an error on the wire has these parts
+        self, service: str, operation: str, *, code: str, message: str = "", status: int = 400, times: int = 1
+    ) -> None:
+        """Let the next `times` calls of `operation` fail with `code`, without effect."""
+        self._queue(service, operation, Fault(FaultKind.REFUSED, code, message or code, status), times)
+
+    def throttle(self, service: str, operation: str, *, times: int = 1) -> None:
+        """Let the next `times` calls be throttled as Auto Scaling does it (R15)."""
+        self.fail(service, operation, code="Throttling", message="Rate exceeded", times=times)
+
+    def contend(self, service: str, operation: str, *, times: int = 1) -> None:
+        """Let the next `times` calls fail with the wire form of `ResourceContentionFault` (R14)."""
+        message = "You already have a pending update to an Amazon EC2 Auto Scaling resource"
+        self.fail(service, operation, code="ResourceContention", message=message, status=500, times=times)
+
+    def lose_response(self, service: str, operation: str, *, times: int = 1) -> None:
+        """Let the next `times` calls have their effect and break the connection in place of the answer."""
+        self._queue(service, operation, Fault(FaultKind.RESPONSE_LOST), times)
+
+    def lose_request(self, service: str, operation: str, *, times: int = 1) -> None:
+        """Break the connection of the next `times` calls before they have any effect."""
+        self._queue(service, operation, Fault(FaultKind.REQUEST_LOST), times)
+
+    def deny(self, service: str, operation: str) -> None:
+        """Refuse `operation` with `AccessDenied` (HTTP 403) until `allow`."""
+        with self._lock:
+            self._denied.add((service, operation))
+
+    def allow(self, service: str, operation: str) -> None:
+        """Lift the denial of `operation`."""
+        with self._lock:
+            self._denied.discard((service, operation))
+
+    def clear(self) -> None:
+        """Forget every fault and denial."""
+        with self._lock:
+            self._queued.clear()
+            self._denied.clear()
+
+    def take(self, service: str, operation: str) -> Fault | None:
+        """Return the fault that meets the next call of `operation` and use it up; None when all goes well."""
+        key = (service, operation)
+        with self._lock:
+            if key in self._denied:
+                message = f"User is not authorized to perform: {service}:{operation}"
+                return Fault(FaultKind.REFUSED, "AccessDenied", message, 403)
+            return self._queued[key].popleft() if self._queued[key] else None
+
+    def _queue(self, service: str, operation: str, fault: Fault, times: int) -> None:
+        with self._lock:
+            self._queued[service, operation].extend([fault] * times)

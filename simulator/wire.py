@@ -1,0 +1,179 @@
+"""The gate every request to the region passes, in process and over HTTP.
+
+moto has one place per mode where a request arrives: `BotocoreStubber.process_request` in process, the WSGI
+application of `ThreadedMotoServer` otherwise. Both are led through one `Gate`, so that errors, lost answers and
+counts are the same in both modes and boto3 sees what it would see on the wire.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlparse
+
+from botocore.exceptions import ConnectionClosedError
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.exceptions import ServiceException
+from moto.core.model import OperationModel
+from moto.core.request import Request, determine_request_protocol, normalize_request
+from moto.core.routing import NotFound, ServiceOperationRouter, get_service_router
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest
+    from moto.core.common_types import TYPE_RESPONSE
+
+AWS_DOMAINS = (".amazonaws.com", ".api.aws")
+
+SERVICES_BY_SIGNING_NAME = {"elasticloadbalancing": "elbv2", "tagging": "resourcegroupstaggingapi"}
+CLASSIC_LOAD_BALANCING_VERSION = "2012-06-01"
+
+LIBRARY_PATHS = ("/moto-api", "/latest/")
+"""What a moto server serves beside AWS APIs."""
+
+
+class AnswerLostError(Exception):
+    """The connection breaks in place of an answer."""
+
+
+@dataclass(frozen=True)
+class ApiCall:
+    """One request that reached the region.
+
+    Attributes:
+        time: when, seconds since the epoch on the region's timeline.
+        service: boto3's name of the service.
+        operation: the API's name of the operation.
+        status: the HTTP status of the answer, None when it was lost.
+    """
+
+    time: float
+    service: str
+    operation: str
+    status: int | None
+
+
+class Gate(Protocol):
+    """What a request has to pass."""
+
+    def __call__(self, request: Request, serve: Callable[[], Response]) -> Response:
+        """Answer `request`, usually with what `serve` returns.
+
+        Raises:
+            AnswerLostError: there is no answer.
+        """
+        ...
+
+
+def service_and_operation(request: Request) -> tuple[str, str]:
+    """Return boto3's name of the service and the API's name of the operation that `request` is for.
+
+    Either is empty when the request does not say.
+    """
+    credential = request.headers.get("Authorization", "").partition("Credential=")[2].split(",")[0].split("/")
+    signing_name = credential[3] if len(credential) > 3 else ""  # noqa: PLR2004 - key/date/region/service
+    service = SERVICES_BY_SIGNING_NAME.get(signing_name, signing_name)
+    target = request.headers.get("X-Amz-Target", "")
+    if target:
+        return service, target.rpartition(".")[2]
+    if action := request.values.get("Action"):
+        if service == "elbv2" and request.values.get("Version") == CLASSIC_LOAD_BALANCING_VERSION:
+            service = "elb"
+        return service, str(action)
+    if not service:
+        return "", ""
+    try:
+        return service, str(_router(service).match(request)[0].name)
+    except (NotFound, NotImplementedError):
+        return service, ""
+
+
+@cache
+def _router(service: str) -> ServiceOperationRouter:
+    return get_service_router(service)
+
+
+def error_response(request: Request, service: str, code: str, message: str, status: int) -> Response:
+    """Return an error as `service` puts it on the wire."""
+    model = get_service_model(service)
+    protocol = determine_request_protocol(model, request.content_type)
+    serializer = get_serializer_class(service, protocol)(operation_model=OperationModel({}, model))
+    serialized = serializer.serialize(ServiceException(code, message))
+    return Response(serialized["body"], status, dict(serialized["headers"]))
+
+
+@contextmanager
+def intercepted(gate: Gate) -> Iterator[None]:
+    """Lead every request, in process and over HTTP, through `gate`."""
+    with ExitStack() as undo:
+        undo.enter_context(_replaced(BotocoreStubber, "process_request", _in_process(gate)))
+        undo.enter_context(_replaced(DomainDispatcherApplication, "__call__", _over_http(gate)))
+        yield
+
+
+@contextmanager
+def _replaced(owner: type, name: str, value: object) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def _in_process(gate: Gate) -> Callable[[BotocoreStubber, AWSPreparedRequest], TYPE_RESPONSE | None]:
+    process_request = BotocoreStubber.process_request
+
+    def gated(stubber: BotocoreStubber, request: AWSPreparedRequest) -> TYPE_RESPONSE | None:
+        if not (urlparse(request.url).hostname or "").endswith(AWS_DOMAINS):
+            return process_request(stubber, request)
+
+        def serve() -> Response:
+            answer = process_request(stubber, request)
+            status, headers, body = (404, {}, "") if answer is None else answer
+            return Response(body, status, dict(headers))
+
+        try:
+            response = gate(normalize_request(request), serve)
+        except AnswerLostError:
+            raise ConnectionClosedError(endpoint_url=request.url) from None
+        return response.status_code, dict(response.headers), response.get_data()
+
+    return gated
+
+
+def _over_http(gate: Gate) -> Callable[..., Iterable[bytes]]:
+    application = DomainDispatcherApplication.__call__
+
+    def gated(
+        dispatcher: DomainDispatcherApplication,
+        environ: dict[str, Any],
+        start_response: Any,  # noqa: ANN401 - WSGI
+    ) -> Iterable[bytes]:
+        if str(environ.get("PATH_INFO", "")).startswith(LIBRARY_PATHS):
+            answer: Iterable[bytes] = application(dispatcher, environ, start_response)
+            return answer
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+
+        def again() -> dict[str, Any]:
+            return {**environ, "wsgi.input": io.BytesIO(body)}
+
+        def serve() -> Response:
+            return Response.from_app(lambda *arguments: application(dispatcher, *arguments), again(), buffered=True)
+
+        try:
+            response = gate(Request(again()), serve)
+        except AnswerLostError:
+            # werkzeug drops the connection without a word for this class of error.
+            raise ConnectionAbortedError("the simulated region loses this answer") from None
+        return response(environ, start_response)
+
+    return gated

@@ -1,0 +1,85 @@
+"""The boto3 clients, each made when it is first needed: a wake-up that only beats pays for one."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from mypy_boto3_ssm import SSMClient
+
+CONNECT_SECONDS = 3
+READ_SECONDS = 10
+
+
+def _settings(attempts: int) -> Config:
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+    )
+
+
+REPEATABLE = _settings(2)
+"""For calls that may be repeated unseen: one more try mends a connection that died while the Lambda was frozen."""
+
+ONCE = _settings(1)
+"""For calls whose repetition has to be decided with the action in view: a command sent twice runs twice, and a
+completion repeated after a lost answer reads like somebody else's (R12)."""
+
+
+class Clients:
+    """Lazily made clients on boto3's default session. Safe to use from the threads of parallel branches."""
+
+    def __init__(self) -> None:
+        # Making clients from one session is not thread-safe, using them is.
+        self._lock = threading.RLock()
+
+    @cached_property
+    def autoscaling(self) -> AutoScalingClient:
+        """The Auto Scaling client."""
+        client: AutoScalingClient = self._make("autoscaling", ONCE)
+        return client
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        """The DynamoDB client."""
+        client: DynamoDBClient = self._make("dynamodb", REPEATABLE)
+        return client
+
+    @cached_property
+    def ec2(self) -> EC2Client:
+        """The EC2 client."""
+        client: EC2Client = self._make("ec2", REPEATABLE)
+        return client
+
+    @cached_property
+    def elbv2(self) -> ElasticLoadBalancingv2Client:
+        """The Elastic Load Balancing v2 client."""
+        client: ElasticLoadBalancingv2Client = self._make("elbv2", REPEATABLE)
+        return client
+
+    @cached_property
+    def tagging(self) -> ResourceGroupsTaggingAPIClient:
+        """The Resource Groups Tagging client."""
+        client: ResourceGroupsTaggingAPIClient = self._make("resourcegroupstaggingapi", REPEATABLE)
+        return client
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        """The Systems Manager client."""
+        client: SSMClient = self._make("ssm", ONCE)
+        return client
+
+    def _make(self, service: Any, config: Config) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
+        with self._lock:
+            return boto3.client(service, config=config)

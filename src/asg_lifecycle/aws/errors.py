@@ -1,0 +1,116 @@
+"""The one place that knows what the errors of boto3 mean."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SERVER_ERROR = 500
+
+PASSING_CODES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "ConcurrentModification",
+        "EC2ThrottledException",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestExpired",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestTimeout",
+        "ResourceContention",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+        "TransientError",
+        "Unavailable",
+    }
+)
+"""Throttling, contention (R14, R15), faults of the service and credentials about to be renewed."""
+
+DENIED_CODES = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "NotAuthorized",
+        "UnauthorizedAccess",
+        "UnauthorizedOperation",
+    }
+)
+
+MISSING_CODES = frozenset(
+    {
+        "InvalidInstanceID.Malformed",
+        "InvalidInstanceID.NotFound",
+        "LoadBalancerNotFound",
+        "ResourceNotFoundException",
+        "TargetGroupNotFound",
+    }
+)
+
+
+def classify(error: ClientError | BotoCoreError, action: str) -> Failure:
+    """Return what `error`, raised by the call `action`, means.
+
+    Args:
+        error: what boto3 raised.
+        action: the call as an IAM action, `autoscaling:CompleteLifecycleAction`.
+    """
+    if not isinstance(error, ClientError):
+        # No answer at all: no route, no name, a timeout, no credentials yet. Only a request boto3 itself
+        # finds malformed cannot get better.
+        consequence = Consequence.REFUSED if isinstance(error, ParamValidationError) else Consequence.PASSING
+        return Failure(consequence=consequence, action=action, code=type(error).__name__, message=str(error))
+    answer = error.response.get("Error", {})
+    code = answer.get("Code", "Unknown")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return Failure(
+        consequence=_consequence(code, status),
+        action=action,
+        code=code,
+        message=answer.get("Message", "") or "no message",
+    )
+
+
+def _consequence(code: str, status: int) -> Consequence:
+    if code in DENIED_CODES:
+        return Consequence.DENIED
+    if code in MISSING_CODES:
+        return Consequence.MISSING
+    if code in PASSING_CODES or status >= SERVER_ERROR:
+        return Consequence.PASSING
+    return Consequence.REFUSED
+
+
+@contextmanager
+def calling(action: str) -> Iterator[None]:
+    """Turn what boto3 raises inside into `CallFailed`.
+
+    Args:
+        action: the call made inside, as an IAM action.
+
+    Raises:
+        CallFailed: the call failed; its `failure` says what that means.
+    """
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise CallFailed(classify(error, action)) from error

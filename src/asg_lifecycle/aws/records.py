@@ -1,0 +1,163 @@
+"""The table of lifecycle actions in DynamoDB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.records import CURRENT, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+    from asg_lifecycle.aws.clients import Clients
+
+TAKES_OVER = (
+    "attribute_not_exists(#wait) OR #execution = :execution OR (#token <> :token AND #event_time < :event_time)"
+)
+"""Who may write the current record of a wait: the first; its owner again, whose first answer was lost; and a newer
+action of the same instance under the same hook, because Auto Scaling starts a new wait only when the old one is over
+(a warm-pool instance meets its launch hook twice, R22)."""
+
+
+class Records:
+    """The records of all actions. The table's layout is in `asg_lifecycle.model.records`."""
+
+    def __init__(self, clients: Clients, table: str) -> None:
+        self._clients = clients
+        self._table = table
+
+    def claim(self, record: Record) -> Record | None:
+        """Write `record` if its execution may own the action; return the record that stands in its way otherwise.
+
+        An ended action of the same wait is kept under its own sort key.
+
+        Raises:
+            CallFailed: no answer, throttled, denied. Repeat the claim: it is idempotent.
+        """
+        item = encode(record)
+        try:
+            with calling("dynamodb:PutItem"):
+                replaced = self._clients.dynamodb.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression=TAKES_OVER,
+                    ExpressionAttributeNames={
+                        f"#{name}": name for name in ("wait", "execution", "token", "event_time")
+                    },
+                    ExpressionAttributeValues={f":{name}": item[name] for name in ("execution", "token", "event_time")},
+                    ReturnValues="ALL_OLD",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                ).get("Attributes")
+        except CallFailed as failed:
+            if (standing := _refused_by(failed)) is None:
+                raise
+            return decode(standing)
+        if replaced and replaced["execution"] != item["execution"]:
+            earlier = decode(replaced)
+            with calling("dynamodb:PutItem"):
+                self._clients.dynamodb.put_item(
+                    TableName=self._table,
+                    Item=encode(msgspec.structs.replace(earlier, entry=f"{earlier.claimed_at:.3f}", in_flight=None)),
+                )
+        return None
+
+    def update(
+        self, wait: str, execution: str, changes: Mapping[str, object], *, before: bool = False
+    ) -> Record | None:
+        """Change fields of the current record of `wait`, and return it as it is then.
+
+        Args:
+            wait: the record's key.
+            execution: who claims to own it.
+            changes: new values by field of `Record`; None removes a field.
+            before: return the record as it was before the change instead.
+
+        Returns:
+            The whole record, None when another execution owns it by now.
+
+        Raises:
+            CallFailed: no answer, throttled, denied. Repeat the change: it is idempotent.
+        """
+        values = {name: _attribute(msgspec.to_builtins(value)) for name, value in changes.items() if value is not None}
+        removed = [name for name, value in changes.items() if value is None]
+        parts = []
+        if values:
+            parts.append("SET " + ", ".join(f"#{name} = :{name}" for name in values))
+        if removed:
+            parts.append("REMOVE " + ", ".join(f"#{name}" for name in removed))
+        try:
+            with calling("dynamodb:UpdateItem"):
+                answer = self._clients.dynamodb.update_item(
+                    TableName=self._table,
+                    Key={"wait": {"S": wait}, "entry": {"S": CURRENT}},
+                    UpdateExpression=" ".join(parts),
+                    ConditionExpression="#execution = :owner",
+                    ExpressionAttributeNames={f"#{name}": name for name in ("execution", *changes)},
+                    ExpressionAttributeValues={
+                        ":owner": {"S": execution},
+                        **{f":{name}": value for name, value in values.items()},
+                    },
+                    ReturnValues="ALL_OLD" if before else "ALL_NEW",
+                )
+        except CallFailed as failed:
+            if _refused_by(failed) is None:
+                raise
+            return None
+        return decode(answer["Attributes"])
+
+
+def encode(record: Record) -> dict[str, AttributeValueTypeDef]:
+    """Return the record as a DynamoDB item; fields that are None are left out."""
+    return {name: _attribute(value) for name, value in msgspec.to_builtins(record).items() if value is not None}
+
+
+def decode(item: Mapping[str, Any]) -> Record:
+    """Return the record that a DynamoDB item holds; attributes of a later version are passed over."""
+    return msgspec.convert({name: _value(attribute) for name, attribute in item.items()}, Record, strict=False)
+
+
+def _refused_by(failed: CallFailed) -> Mapping[str, Any] | None:
+    if failed.failure.code != "ConditionalCheckFailedException":
+        return None
+    cause = failed.__cause__
+    return dict(cause.response).get("Item", {}) if isinstance(cause, ClientError) else {}  # type: ignore[return-value]
+
+
+def _attribute(value: object) -> AttributeValueTypeDef:
+    match value:
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case int() | float():
+            return {"N": repr(value)}
+        case dict():
+            return {"M": {str(name): _attribute(inner) for name, inner in value.items()}}
+        case list() | tuple():
+            return {"L": [_attribute(inner) for inner in value]}
+        case None:
+            return {"NULL": True}
+        case _:
+            raise TypeError(f"no DynamoDB type for {type(value).__name__}")
+
+
+def _value(attribute: Mapping[str, Any]) -> object:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "N":
+            return float(value) if set(value) & set(".eE") else int(value)
+        case "M":
+            return {name: _value(inner) for name, inner in value.items()}
+        case "L":
+            return [_value(inner) for inner in value]
+        case "NULL":
+            return None
+        case _:
+            return value

@@ -1,0 +1,147 @@
+"""The Elastic Load Balancing calls: which target groups, which targets, are they drained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.model.failures import CallFailed, Consequence
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mypy_boto3_elbv2.type_defs import TargetDescriptionTypeDef, TargetHealthDescriptionTypeDef
+
+    from asg_lifecycle.aws.clients import Clients
+
+DEFAULT_DEREGISTRATION_DELAY = 300.0
+DRAINING_STATES = frozenset({"draining", "unhealthy.draining"})
+
+
+class RegisteredTarget(Struct, frozen=True):
+    """One registration: the instance id or address, the port (None: the target group has none) and its health."""
+
+    id: str
+    port: int | None
+    health: str
+
+    @property
+    def draining(self) -> bool:
+        """Whether it has been deregistered and still drains."""
+        return self.health in DRAINING_STATES
+
+
+class TargetGroups:
+    """The target groups of this account and Region. A group that does not exist has no targets."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def named(self, name: str) -> str | None:
+        """Return the ARN of the target group `name`, None when there is none.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        try:
+            with calling("elasticloadbalancing:DescribeTargetGroups"):
+                found = self._clients.elbv2.describe_target_groups(Names=[name])["TargetGroups"]
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.MISSING:
+                return None
+            raise
+        return found[0]["TargetGroupArn"] if found else None
+
+    def tagged(self, tags: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the ARNs of the target groups that carry all of `tags`.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        arns: list[str] = []
+        with calling("tag:GetResources"):
+            for page in self._clients.tagging.get_paginator("get_resources").paginate(
+                TagFilters=[{"Key": key, "Values": [value]} for key, value in sorted(tags.items())],
+                ResourceTypeFilters=["elasticloadbalancing:targetgroup"],
+            ):
+                arns += [entry["ResourceARN"] for entry in page["ResourceTagMappingList"]]
+        return tuple(arns)
+
+    def registrations(self, arn: str, ids: Sequence[str]) -> tuple[RegisteredTarget, ...]:
+        """Return every registration of one of `ids` (instance id, addresses) in the target group, on any port.
+
+        Elastic Load Balancing finds a registration only by id *and* port, so this one call describes the
+        whole group; later looks ask for the ports found here (`health`).
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        return tuple(target for target in self._describe(arn, ()) if target.id in ids)
+
+    def health(self, arn: str, targets: Sequence[RegisteredTarget]) -> tuple[RegisteredTarget, ...]:
+        """Return `targets` of the target group with their present health; those gone read `unused`.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        return self._describe(arn, targets)
+
+    def deregister(self, arn: str, targets: Sequence[RegisteredTarget]) -> None:
+        """Deregister `targets` from the target group. Repeating it changes nothing.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, refused.
+        """
+        try:
+            with calling("elasticloadbalancing:DeregisterTargets"):
+                self._clients.elbv2.deregister_targets(
+                    TargetGroupArn=arn, Targets=[_description(target) for target in targets]
+                )
+        except CallFailed as failed:
+            # A target another system deregistered a moment ago is as good as drained by us.
+            if failed.failure.consequence is not Consequence.MISSING and failed.failure.code != "InvalidTarget":
+                raise
+
+    def deregistration_delay(self, arn: str) -> float:
+        """Return the target group's deregistration delay in seconds.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        try:
+            with calling("elasticloadbalancing:DescribeTargetGroupAttributes"):
+                attributes = self._clients.elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.MISSING:
+                return 0.0
+            raise
+        values = {entry.get("Key"): entry.get("Value") for entry in attributes}
+        return float(values.get("deregistration_delay.timeout_seconds") or DEFAULT_DEREGISTRATION_DELAY)
+
+    def _describe(self, arn: str, targets: Sequence[RegisteredTarget]) -> tuple[RegisteredTarget, ...]:
+        try:
+            with calling("elasticloadbalancing:DescribeTargetHealth"):
+                if targets:
+                    answer = self._clients.elbv2.describe_target_health(
+                        TargetGroupArn=arn, Targets=[_description(target) for target in targets]
+                    )
+                else:
+                    answer = self._clients.elbv2.describe_target_health(TargetGroupArn=arn)
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.MISSING or failed.failure.code == "InvalidTarget":
+                return ()
+            raise
+        return tuple(_registered(entry) for entry in answer["TargetHealthDescriptions"])
+
+
+def _description(target: RegisteredTarget) -> TargetDescriptionTypeDef:
+    return {"Id": target.id} if target.port is None else {"Id": target.id, "Port": target.port}
+
+
+def _registered(entry: TargetHealthDescriptionTypeDef) -> RegisteredTarget:
+    target = entry.get("Target", {"Id": ""})
+    port = target.get("Port")
+    health = entry.get("TargetHealth", {}).get("State", "unknown")
+    return RegisteredTarget(target["Id"], None if port is None else int(port), health)

@@ -1,0 +1,55 @@
+"""The composition root: the one place where the parts are put together."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger, Metrics
+
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.commands import Commands
+from asg_lifecycle.aws.instances import Instances
+from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+from asg_lifecycle.aws.records import Records
+from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.execution.application import Application
+from asg_lifecycle.execution.observer import Observer
+from asg_lifecycle.steps.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asg_lifecycle.settings import Settings
+
+
+def compose(
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
+) -> Application:
+    """Return the application for `settings`. No client is made and nothing is called yet.
+
+    Args:
+        settings: what the deployment decides.
+        clock: seconds since the epoch.
+        chance: a random number from 0 to 1.
+    """
+    clients = Clients()
+    lifecycle_actions = LifecycleActions(clients)
+    return Application(
+        settings=settings,
+        lifecycle_actions=lifecycle_actions,
+        instances=Instances(clients),
+        records=Records(clients, settings.table),
+        services=Services(
+            lifecycle_actions=lifecycle_actions,
+            target_groups=TargetGroups(clients),
+            commands=Commands(clients),
+        ),
+        observer=Observer(Logger(), Metrics()),
+        clock=clock,
+        chance=chance,
+    )

@@ -1,0 +1,64 @@
+"""Everything an execution works with: made once per Lambda environment, in `asg_lifecycle.composition`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asg_lifecycle.model.records import wait_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asg_lifecycle.aws.instances import Instances
+    from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+    from asg_lifecycle.aws.records import Records
+    from asg_lifecycle.execution.observer import Observer
+    from asg_lifecycle.model.actions import LifecycleAction
+    from asg_lifecycle.settings import Settings
+    from asg_lifecycle.steps.services import Services
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """The parts an execution is given.
+
+    Attributes:
+        settings: what the deployment decides.
+        lifecycle_actions: the Auto Scaling calls.
+        instances: the EC2 calls.
+        records: the table of actions.
+        services: what steps are made with.
+        observer: logs and metrics.
+        clock: seconds since the epoch; read inside durable steps and checks only.
+        chance: a random number from 0 to 1; likewise.
+    """
+
+    settings: Settings
+    lifecycle_actions: LifecycleActions
+    instances: Instances
+    records: Records
+    services: Services
+    observer: Observer
+    clock: Callable[[], float]
+    chance: Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One lifecycle action in the hands of one durable execution.
+
+    Attributes:
+        application: the parts to work with.
+        action: the lifecycle action.
+        execution: ARN of the durable execution.
+    """
+
+    application: Application
+    action: LifecycleAction
+    execution: str
+
+    @property
+    def wait(self) -> str:
+        """The key of the action's record."""
+        return wait_key(self.action.group, self.action.hook, self.action.instance)

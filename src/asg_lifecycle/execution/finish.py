@@ -1,0 +1,213 @@
+"""The end of an action: the only place that calls `CompleteLifecycleAction`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from asg_lifecycle.aws.lifecycle_actions import Answer
+from asg_lifecycle.execution.heartbeat import Pulse, beat, refused
+from asg_lifecycle.execution.observer import Metric
+from asg_lifecycle.execution.work import Position, position_of
+from asg_lifecycle.model.failures import CallFailed, Consequence
+from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.timing import heartbeat_retry
+
+if TYPE_CHECKING:
+    from asg_lifecycle.execution.admission import Admission
+    from asg_lifecycle.execution.application import Assignment
+    from asg_lifecycle.execution.race import Ending
+    from asg_lifecycle.execution.work import Work
+    from asg_lifecycle.model.actions import ActionResult
+
+NOTE_TRIES = 3
+STOP_TRIES = 5
+CLOSE_TRIES = 60
+SOON = 2.0
+LATER = 60.0
+
+
+class Finish(Struct, frozen=True, kw_only=True):
+    """How far the end has come.
+
+    Attributes:
+        noted: the record says which result is sent, or the table would not take that.
+        stopping: the step whose work under way has still to be stopped, None when there is none.
+        sent: an earlier `CompleteLifecycleAction` may have had its effect.
+        status: how the action ended, None while that is open.
+        reason: how it came about, added to the ending's reason.
+        pulse: the heartbeats while the action cannot be completed.
+        tries: how often the present part was tried.
+        taken: another execution owns the action.
+        delay: seconds until the next try, None when all is done.
+    """
+
+    noted: bool = False
+    stopping: Position | None = None
+    sent: bool = False
+    status: Status | None = None
+    reason: str | None = None
+    pulse: Pulse = Pulse(next_at=0.0)
+    tries: int = 0
+    taken: bool = False
+    delay: float | None = 0.0
+
+
+class Finisher:
+    """Brings one action to its end, one try at a time. No try raises for what AWS answers."""
+
+    def __init__(self, assignment: Assignment, admission: Admission, ending: Ending, work: Work | None) -> None:
+        self._assignment = assignment
+        self._application = assignment.application
+        self._admission = admission
+        self._ending = ending
+        self._work = work
+
+    def attempt(self, state: Finish) -> Finish:
+        """Take the end as far as it goes: note the result, stop what is under way, complete, close the record."""
+        now = self._application.clock()
+        if self._ending.how == "taken":
+            self._application.observer.warning(self._ending.reason)
+            return msgspec.structs.replace(state, taken=True, delay=None)
+        state = msgspec.structs.replace(state, delay=0.0)
+        for part in (self._note, self._stop, self._complete, self._close):
+            state = part(state, now)
+            if state.taken or state.delay != 0.0:
+                return state
+        return msgspec.structs.replace(state, delay=None)
+
+    def _note(self, state: Finish, now: float) -> Finish:
+        if state.noted:
+            return state
+        ending = self._ending
+        over = ending.how == "over"
+        changes: dict[str, object] = {"detail": _sentence(ending), "detail_at": now, "reason": ending.reason}
+        if ending.result is not None:
+            changes |= {"status": Status.COMPLETING, "result": ending.result}
+        try:
+            before = self._application.records.update(
+                self._assignment.wait, self._assignment.execution, changes, before=True
+            )
+        except CallFailed as failed:
+            self._application.observer.warning(f"the record could not be written: {failed}")
+            if state.tries + 1 < NOTE_TRIES:
+                return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
+            # The work is done and the instance waits: a table that is down does not keep it.
+            return msgspec.structs.replace(state, noted=True, tries=0, delay=0.0)
+        if before is None:
+            self._application.observer.warning("another execution has taken this action over: nothing was completed")
+            return msgspec.structs.replace(state, taken=True, delay=None)
+        return msgspec.structs.replace(
+            state,
+            noted=True,
+            stopping=position_of(before),
+            # The note is written once, unless the Lambda died after it: then the completion may have been sent.
+            sent=before.status is Status.COMPLETING and not over,
+            tries=0,
+            delay=0.0,
+        )
+
+    def _stop(self, state: Finish, now: float) -> Finish:
+        if state.stopping is None or self._work is None:
+            return state
+        observer = self._application.observer
+        try:
+            stopped = self._work.cancel(state.stopping, now)
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.PASSING and state.tries + 1 < STOP_TRIES:
+                return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
+            stopped = f"what was under way could not be stopped: {failed}"
+            observer.error(stopped)
+        if stopped is not None:
+            observer.info(stopped)
+        return msgspec.structs.replace(state, stopping=None, reason=stopped, tries=0, delay=0.0)
+
+    def _complete(self, state: Finish, now: float) -> Finish:
+        result = self._ending.result
+        if state.status is not None:
+            return state
+        if result is None:
+            self._application.observer.count(Metric.OVER)
+            self._application.observer.warning(self._ending.reason)
+            return msgspec.structs.replace(state, status=Status.OVER, tries=0, delay=0.0)
+        try:
+            return self._sent(state, now, result)
+        except CallFailed as failed:
+            if failed.failure.consequence in {Consequence.REFUSED, Consequence.MISSING}:
+                return self._not_active(state, now, str(failed))
+            return self._failed(state, now, failed)
+
+    def _sent(self, state: Finish, now: float, result: ActionResult) -> Finish:
+        answer = self._application.lifecycle_actions.complete(self._assignment.action, result)
+        if answer is Answer.NOT_ACTIVE and not state.sent:
+            return self._not_active(state, now, "there was no such action to complete")
+        self._application.observer.count(Metric.COMPLETED)
+        self._application.observer.info(f"completed with {result}: {self._ending.reason}")
+        return msgspec.structs.replace(state, status=Status.COMPLETED, tries=0, delay=0.0)
+
+    def _not_active(self, state: Finish, now: float, why: str) -> Finish:
+        try:
+            pulse = refused(self._assignment, state.pulse, now)
+        except CallFailed as failed:
+            return self._failed(state, now, failed, repeated=state.sent)
+        if pulse.over is None:
+            return msgspec.structs.replace(state, pulse=pulse, delay=max(1.0, pulse.next_at - now))
+        self._application.observer.count(Metric.OVER)
+        self._application.observer.warning(f"{why}: {pulse.over}")
+        return msgspec.structs.replace(state, pulse=pulse, status=Status.OVER, reason=pulse.over, tries=0, delay=0.0)
+
+    def _failed(self, state: Finish, now: float, failed: CallFailed, *, repeated: bool = True) -> Finish:
+        observer = self._application.observer
+        denied = failed.failure.consequence is Consequence.DENIED
+        if denied:
+            observer.count(Metric.PERMISSION_MISSING)
+        observer.error(f"the action could not be completed, trying again: {failed}")
+        if now >= self._admission.bound:
+            observer.count(Metric.LOST)
+            return msgspec.structs.replace(state, status=Status.LOST, reason=str(failed), tries=0, delay=0.0)
+        pulse = state.pulse
+        timeouts = self._admission.timeouts
+        if pulse.next_at <= now < self._admission.deadline:
+            pulse = beat(self._assignment, timeouts, pulse, now)
+        tries = state.tries + 1
+        delay = heartbeat_retry(timeouts, tries, self._application.chance())
+        return msgspec.structs.replace(
+            state,
+            pulse=pulse,
+            # Throttled or unanswered, it may have had its effect; refused for want of a permission it has not.
+            sent=state.sent or (repeated and not denied),
+            tries=tries,
+            delay=max(1.0, min(delay, self._admission.bound - now)),
+        )
+
+    def _close(self, state: Finish, now: float) -> Finish:
+        status = state.status or Status.OVER
+        reason = "; ".join(part for part in (self._ending.reason, state.reason) if part)
+        changes: dict[str, object] = {
+            "status": status,
+            "result": self._ending.result if status is Status.COMPLETED else None,
+            "reason": reason,
+            "detail": f"{status}: {reason}",
+            "detail_at": now,
+            "ended_at": now,
+            "expires_at": int(now + self._application.settings.record_retention),
+            "in_flight": None,
+            "callback": None,
+        }
+        if self._ending.messages:
+            changes["messages"] = self._ending.messages
+        try:
+            if self._application.records.update(self._assignment.wait, self._assignment.execution, changes) is None:
+                self._application.observer.warning("the record is another action's by now and was left alone")
+        except CallFailed as failed:
+            self._application.observer.error(f"the record could not be closed: {failed}")
+            if state.tries + 1 < CLOSE_TRIES:
+                delay = min(LATER, SOON * 2.0 ** min(state.tries, 10))
+                return msgspec.structs.replace(state, tries=state.tries + 1, delay=delay)
+        return msgspec.structs.replace(state, delay=0.0)
+
+
+def _sentence(ending: Ending) -> str:
+    return f"completing with {ending.result}: {ending.reason}" if ending.result is not None else ending.reason

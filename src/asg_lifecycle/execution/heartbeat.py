@@ -1,0 +1,113 @@
+"""One heartbeat, and what its answer means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from asg_lifecycle.aws.lifecycle_actions import Answer
+from asg_lifecycle.execution.observer import Metric
+from asg_lifecycle.model.failures import CallFailed, Consequence
+from asg_lifecycle.model.timing import (
+    NOT_YET_RETRY,
+    NOT_YET_WINDOW,
+    HookTimeouts,
+    heartbeat_interval,
+    heartbeat_retry,
+)
+
+if TYPE_CHECKING:
+    from asg_lifecycle.execution.application import Application, Assignment
+    from asg_lifecycle.model.actions import LifecycleAction
+
+
+class Pulse(Struct, frozen=True, kw_only=True):
+    """How the heartbeats of an action stand. Times are seconds since the epoch.
+
+    Attributes:
+        next_at: when the next heartbeat is due, or a failed one is tried again.
+        last_at: when Auto Scaling last accepted one, None when it has not yet.
+        failures: how many tries in a row have failed.
+        refused_since: since when Auto Scaling says there is no such action, None while it does not.
+        over: how the action ended, as far as it can be known; None while it goes on.
+        problem: why heartbeats fail, None while they do not.
+        denied: they fail for want of a permission.
+    """
+
+    next_at: float
+    last_at: float | None = None
+    failures: int = 0
+    refused_since: float | None = None
+    over: str | None = None
+    problem: str | None = None
+    denied: bool = False
+
+
+def beat(assignment: Assignment, timeouts: HookTimeouts, pulse: Pulse, now: float) -> Pulse:
+    """Send one heartbeat and return how they stand then. Never raises for what AWS answers.
+
+    "No active Lifecycle Action" means over, or not yet (R12, R13): the instance's state tells which. While it still
+    waits the beat is repeated for a minute; longer than that it must be waiting under another hook.
+    """
+    application = assignment.application
+    try:
+        if application.lifecycle_actions.heartbeat(assignment.action) is Answer.ACCEPTED:
+            application.observer.count(Metric.HEARTBEAT)
+            return Pulse(next_at=now + heartbeat_interval(timeouts, application.chance()), last_at=now)
+    except CallFailed as failed:
+        if failed.failure.consequence not in {Consequence.REFUSED, Consequence.MISSING}:
+            return _failed(application, timeouts, pulse, now, failed)
+        # The group or the hook is gone, perhaps with the action: the instance's state tells that too.
+        application.observer.warning(f"heartbeat refused: {failed}")
+    try:
+        return refused(assignment, pulse, now)
+    except CallFailed as failed:
+        return _failed(application, timeouts, pulse, now, failed)
+
+
+def refused(assignment: Assignment, pulse: Pulse, now: float) -> Pulse:
+    """Return what "No active Lifecycle Action" means at `now`.
+
+    Raises:
+        CallFailed: the instance's state could not be read.
+    """
+    action = assignment.action
+    since = pulse.refused_since if pulse.refused_since is not None else now
+    state = assignment.application.lifecycle_actions.instance_state(action.instance)
+    waits = state is not None and state.endswith(":Wait")
+    if waits and now < since + NOT_YET_WINDOW:
+        return msgspec.structs.replace(pulse, next_at=now + NOT_YET_RETRY, refused_since=since)
+    return msgspec.structs.replace(pulse, over=_explanation(action, state, waits=waits))
+
+
+def _failed(application: Application, timeouts: HookTimeouts, pulse: Pulse, now: float, failed: CallFailed) -> Pulse:
+    denied = failed.failure.consequence is Consequence.DENIED
+    application.observer.count(Metric.HEARTBEAT_FAILED)
+    if denied:
+        application.observer.count(Metric.PERMISSION_MISSING)
+        application.observer.error(f"cannot keep the action alive: {failed}")
+    else:
+        application.observer.warning(f"heartbeat not answered, trying again: {failed}")
+    failures = pulse.failures + 1
+    return msgspec.structs.replace(
+        pulse,
+        next_at=now + heartbeat_retry(timeouts, failures, application.chance()),
+        failures=failures,
+        denied=denied,
+        problem=str(failed),
+    )
+
+
+def _explanation(action: LifecycleAction, state: str | None, *, waits: bool) -> str:
+    if state is None:
+        return f"the action ended without us: instance {action.instance} is in no Auto Scaling group any more"
+    if waits:
+        return (
+            f"the action ended without us; instance {action.instance} is still {state}, presumably under another hook"
+        )
+    return (
+        f"the action ended without us: instance {action.instance} is {state}, "
+        "so somebody completed it, its timeout ran out, or the hook was deleted"
+    )

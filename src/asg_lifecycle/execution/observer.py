@@ -1,0 +1,71 @@
+"""Logs and metrics: one set of keys, one list of names."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.metrics import MetricUnit
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger, Metrics
+
+    from asg_lifecycle.model.actions import LifecycleAction
+
+
+class Metric(StrEnum):
+    """The metrics there are; each counts occurrences."""
+
+    CLAIMED = "ActionsClaimed"
+    COMPLETED = "ActionsCompleted"
+    DUPLICATE = "DuplicateEvents"
+    HELD = "ActionsHeld"
+    HEARTBEAT = "Heartbeats"
+    HEARTBEAT_FAILED = "HeartbeatsFailed"
+    IGNORED = "EventsIgnored"
+    INTERNAL_ERROR = "InternalErrors"
+    INVALID = "EventsInvalid"
+    LOST = "ActionsLost"
+    OVER = "ActionsOver"
+    PERMISSION_MISSING = "PermissionsMissing"
+    STEP_FAILED = "StepsFailed"
+
+
+class Observer:
+    """What the application says about itself.
+
+    Every line carries the keys group, hook, instance, token and execution, and the key step where one is at work.
+    Called inside durable steps and checks, which do not run again on replay; outside of them log through the
+    durable context's logger, which `logger` is set as.
+    """
+
+    def __init__(self, logger: Logger, metrics: Metrics) -> None:
+        self.logger = logger
+        self._metrics = metrics
+
+    def bind(self, action: LifecycleAction, execution: str) -> None:
+        """Have every line from here on name this action."""
+        self.logger.append_keys(
+            group=action.group, hook=action.hook, instance=action.instance, token=action.token, execution=execution
+        )
+
+    def info(self, message: str, *, step: str = "") -> None:
+        """Say what happened."""
+        self.logger.info(message, extra={"step": step}, stacklevel=3)
+
+    def warning(self, message: str, *, step: str = "") -> None:
+        """Say what is not as it should be and mends itself."""
+        self.logger.warning(message, extra={"step": step}, stacklevel=3)
+
+    def error(self, message: str, *, step: str = "", with_traceback: bool = False) -> None:
+        """Say what somebody has to look at."""
+        self.logger.error(message, extra={"step": step}, exc_info=with_traceback, stacklevel=3)
+
+    def count(self, metric: Metric) -> None:
+        """Count one occurrence."""
+        self._metrics.add_metric(name=metric.value, unit=MetricUnit.Count, value=1)
+
+    def flush(self) -> None:
+        """Write the metrics counted since the last time."""
+        if self._metrics.metric_set:
+            self._metrics.flush_metrics()

@@ -1,0 +1,275 @@
+"""The race of work, keep-alive and inbox, round by round until one of them ends the action."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from aws_durable_execution_sdk_python import CallbackError, complete_batch, continue_batch
+from aws_durable_execution_sdk_python.config import (
+    CompletionConfig,
+    NestingType,
+    ParallelBranch,
+    ParallelConfig,
+    StepConfig,
+)
+from msgspec import Struct
+
+from asg_lifecycle.execution.heartbeat import Pulse
+from asg_lifecycle.execution.keep_alive import KeepAlive, keep_alive
+from asg_lifecycle.execution.observer import Metric
+from asg_lifecycle.execution.retrying import while_the_race_lasts
+from asg_lifecycle.execution.serialization import StructSerDes
+from asg_lifecycle.execution.turnstile import Turnstile
+from asg_lifecycle.execution.work import Position, Work, WorkEnd, position_of
+from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.failures import CallFailed, Consequence
+from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, Unknown, decode, describe
+from asg_lifecycle.model.plans import Plan, timeout_result
+from asg_lifecycle.model.records import Record, Status, StepOutcome
+
+if TYPE_CHECKING:
+    from aws_durable_execution_sdk_python import CompletionDecision, CompletionStatus, DurableContext
+    from aws_durable_execution_sdk_python.types import Callback, StepContext
+
+    from asg_lifecycle.execution.admission import Admission
+    from asg_lifecycle.execution.application import Assignment
+    from asg_lifecycle.model.plans import PlanDecision
+
+MESSAGES_KEPT = 20
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How the action is to end.
+
+    Attributes:
+        how: `complete`: with `result`; `over`: it has ended without us; `taken`: it is another execution's.
+        result: what to complete it with.
+        reason: why, a sentence.
+        messages: all that was said to the action, oldest first.
+    """
+
+    how: Literal["complete", "over", "taken"]
+    result: ActionResult | None = None
+    reason: str
+    messages: tuple[str, ...] = ()
+
+
+class Finishes(Struct, frozen=True, kw_only=True):
+    """What the branches of one round came to; None for a branch that was still waiting."""
+
+    keep_alive: KeepAlive | None = None
+    message: Message | None = None
+    work: WorkEnd | None = None
+
+
+def decide(finishes: Finishes, on_timeout: ActionResult) -> Ending | None:  # noqa: PLR0911 - one line a case
+    """Return how the action ends after a round, None when another round begins.
+
+    When several branches finish together the one that leaves the least to decide wins: an action that is over
+    cannot be completed, an operator's word stands above the work, finished work above the deadline.
+
+    Args:
+        finishes: what the branches came to.
+        on_timeout: the plan's result when the deadline comes first.
+    """
+    match finishes:
+        case Finishes(work=WorkEnd(how="taken")):
+            return Ending(how="taken", reason="another execution has taken this action over")
+        case Finishes(keep_alive=KeepAlive(pulse=Pulse(over=str() as why))):
+            return Ending(how="over", reason=why)
+        case Finishes(message=Finish(result=result) as message):
+            return Ending(how="complete", result=result, reason=describe(message))
+        case Finishes(work=WorkEnd(how="done", reason=why)):
+            return Ending(how="complete", result=ActionResult.CONTINUE, reason=f"the work is done: {why}")
+        case Finishes(work=WorkEnd(how="abandon", reason=why)):
+            return Ending(how="complete", result=ActionResult.ABANDON, reason=why)
+        case Finishes(keep_alive=KeepAlive(deadline_reached=True)):
+            why = f"the deadline came before the work was done, the plan says {on_timeout}"
+            return Ending(how="complete", result=on_timeout, reason=why)
+        case _:
+            return None
+
+
+class Round(Struct, frozen=True, kw_only=True):
+    """What one round of the race begins with.
+
+    Attributes:
+        number: from 1.
+        held: why no work is done, None when it is.
+        newly_held: whether that came about in the round before.
+        message: what ended the round before, None when no message did.
+        messages: all that was said so far, oldest first.
+    """
+
+    number: int = 1
+    held: str | None = None
+    newly_held: bool = False
+    message: Message | None = None
+    messages: tuple[str, ...] = ()
+
+
+def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
+    """Return the round after one that did not end the action.
+
+    Args:
+        current: the round that was run.
+        finishes: what its branches came to.
+        problems: what is wrong with the plan, empty when it can be used.
+    """
+    message, work = finishes.message, finishes.work
+    held = current.held
+    newly_held = work is not None and work.how == "held"
+    if work is not None and work.how == "held":
+        held = work.reason
+    elif isinstance(message, Skip | Nudge):
+        held = problems or None
+    return Round(
+        number=current.number + 1,
+        held=held,
+        newly_held=newly_held,
+        message=message,
+        messages=_said(current, finishes),
+    )
+
+
+def _said(current: Round, finishes: Finishes) -> tuple[str, ...]:
+    said = (describe(finishes.message),) if finishes.message is not None else ()
+    return (*current.messages, *said)[-MESSAGES_KEPT:]
+
+
+class Race:
+    """The rounds of one action's race."""
+
+    def __init__(self, assignment: Assignment, admission: Admission, decision: PlanDecision) -> None:
+        self._assignment = assignment
+        self._application = assignment.application
+        self._admission = admission
+        self._plan = decision.plan
+        self._problems = "; ".join(decision.problems)
+
+    def run(self, context: DurableContext, callback: Callback[str]) -> Ending:
+        """Run rounds until one ends the action. `callback` is the inbox of the first round."""
+        current = Round(held=self._problems or None)
+        while True:
+            finishes = self._run_round(context, current, callback)
+            if (ending := decide(finishes, timeout_result(self._plan))) is not None:
+                return msgspec.structs.replace(ending, messages=_said(current, finishes))
+            current = next_round(current, finishes, self._problems)
+            callback = context.create_callback(f"inbox-{current.number}")
+
+    def _run_round(self, context: DurableContext, current: Round, callback: Callback[str]) -> Finishes:
+        turnstile = Turnstile()
+
+        def keep_alive_branch(inner: DurableContext) -> dict[str, Any]:
+            alive = keep_alive(inner, self._assignment, self._admission, turnstile, current.number)
+            return _plain(Finishes(keep_alive=alive))
+
+        def inbox_branch(inner: DurableContext) -> dict[str, Any]:
+            if current.held is not None and current.number > 1:
+                self._open(inner, current, callback, None)
+            return _plain(Finishes(message=_next_message(callback)))
+
+        def work_branch(inner: DurableContext) -> dict[str, Any]:
+            work = Work(self._assignment, plan, self._admission.facts, turnstile)
+            start = self._open(inner, current, callback, work) if current.number > 1 else Position()
+            return _plain(Finishes(work=work.run(inner, start, current.number)))
+
+        plan = self._plan or Plan()
+        branches: list[ParallelBranch[dict[str, Any]]] = [
+            ParallelBranch(keep_alive_branch, "keep-alive"),
+            ParallelBranch(inbox_branch, "inbox"),
+        ]
+        if current.held is None:
+            branches.append(ParallelBranch(work_branch, "work"))
+        batch = context.parallel(
+            branches,
+            name=f"race-{current.number}",
+            config=ParallelConfig(
+                completion_config=CompletionConfig(should_complete=_first_finisher), nesting_type=NestingType.FLAT
+            ),
+        )
+        turnstile.close()
+        batch.throw_if_error()
+        return _merged([item.result for item in batch.succeeded() if item.result is not None])
+
+    def _open(self, context: DurableContext, current: Round, callback: Callback[str], work: Work | None) -> Position:
+        """Put the round's inbox into the record, carry out what was said, and return where the work stands."""
+
+        def open_round(_: StepContext) -> Position:
+            return self._opened(current, callback.callback_id, work)
+
+        return context.step(
+            open_round,
+            name=f"open-inbox-{current.number}",
+            config=StepConfig(retry_strategy=while_the_race_lasts, serdes=StructSerDes(Position)),
+        )
+
+    def _opened(self, current: Round, callback: str, work: Work | None) -> Position:
+        observer = self._application.observer
+        record = self._update({"messages": current.messages})
+        if record is None:
+            return Position(taken=True)
+        position = position_of(record)
+        if record.callback == callback:
+            return position
+        if current.message is not None:
+            observer.info(f"message: {describe(current.message)}")
+        if isinstance(current.message, Skip) and work is not None:
+            position = self._skipped(work, position, current.message)
+        changes: dict[str, object] = {
+            "callback": callback,
+            "step": position.index,
+            "steps": position.outcomes,
+            "step_begun_at": position.began_at,
+            "step_state": position.last.state if position.last is not None else None,
+        }
+        if current.held is not None:
+            changes |= {
+                "status": Status.HELD,
+                "problem": current.held,
+                "detail": f"held: {current.held}",
+                "detail_at": self._application.clock(),
+            }
+            if current.newly_held:
+                observer.count(Metric.HELD)
+                observer.error(f"held until an operator or the deadline decides: {current.held}")
+        return position if self._update(changes) is not None else Position(taken=True)
+
+    def _skipped(self, work: Work, position: Position, message: Skip) -> Position:
+        if position.index >= len(work.plan.steps):
+            return position
+        try:
+            stopped = work.cancel(position, self._application.clock())
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.PASSING:
+                raise
+            stopped = f"what it began could not be stopped: {failed}"
+            self._application.observer.error(stopped)
+        detail = describe(message) + (f"; {stopped}" if stopped else "")
+        outcome = StepOutcome(kind=work.plan.steps[position.index].kind, outcome="skipped", detail=detail)
+        return Position(index=position.index + 1, outcomes=(*position.outcomes, outcome))
+
+    def _update(self, changes: dict[str, object]) -> Record | None:
+        return self._application.records.update(self._assignment.wait, self._assignment.execution, changes)
+
+
+def _first_finisher(status: CompletionStatus) -> CompletionDecision:
+    return complete_batch() if status.completed_count > 0 else continue_batch()
+
+
+def _next_message(callback: Callback[str]) -> Message:
+    try:
+        return decode(callback.result())
+    except CallbackError as error:
+        return Unknown(f"the callback failed: {error}")
+
+
+def _plain(finishes: Finishes) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(finishes)
+    return plain
+
+
+def _merged(results: list[dict[str, Any]]) -> Finishes:
+    merged = {name: value for result in results for name, value in result.items() if value is not None}
+    return msgspec.convert(merged, Finishes)

@@ -1,0 +1,76 @@
+"""The lifecycle action: one wait of one instance under one hook, as its event describes it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Transition(StrEnum):
+    """The two transitions a hook can stand on (R1)."""
+
+    LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
+    TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
+
+
+class Place(StrEnum):
+    """Where the instance comes from or goes to: `Origin` and `Destination` of the event (R21)."""
+
+    EC2 = "EC2"
+    AUTO_SCALING_GROUP = "AutoScalingGroup"
+    WARM_POOL = "WarmPool"
+
+
+class ActionResult(StrEnum):
+    """What `CompleteLifecycleAction` is told (R7)."""
+
+    CONTINUE = "CONTINUE"
+    ABANDON = "ABANDON"
+
+
+REPLACE_ROOT_VOLUME = "ReplaceRootVolume"
+
+
+class LifecycleAction(Struct, frozen=True, kw_only=True):
+    """One lifecycle action.
+
+    Attributes:
+        token: `LifecycleActionToken`, 36 characters, not always a UUID (R2).
+        group: Auto Scaling group name as `detail` gives it (R30).
+        hook: lifecycle hook name.
+        instance: EC2 instance id, 8 or 17 hex digits after `i-` (R29).
+        transition: launching or terminating.
+        time: when Auto Scaling put the instance into the wait, seconds since the epoch.
+        origin: where the instance comes from, None when the event does not say (R21).
+        destination: where the instance goes, None when the event does not say (R21).
+        metadata: the hook's `NotificationMetadata`, None when absent.
+        operation: the event's `Action` field, `ReplaceRootVolume` or None (R23).
+        account: AWS account id, None when the payload does not say.
+        region: AWS Region, None when the payload does not say.
+    """
+
+    token: str
+    group: str
+    hook: str
+    instance: str
+    transition: Transition
+    time: float
+    origin: Place | None = None
+    destination: Place | None = None
+    metadata: str | None = None
+    operation: str | None = None
+    account: str | None = None
+    region: str | None = None
+
+    @property
+    def survives(self) -> bool:
+        """Whether the instance lives on after this action with the same id.
+
+        True for every launch, for a move into the warm pool (R22), and for a root-volume replacement (R23).
+        """
+        return (
+            self.transition is Transition.LAUNCHING
+            or self.destination is Place.WARM_POOL
+            or self.operation == REPLACE_ROOT_VOLUME
+        )

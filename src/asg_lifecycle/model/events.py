@@ -1,0 +1,233 @@
+"""What a payload asks for: EventBridge events, notifications, and the envelopes of SQS and SNS around them.
+
+Every function here is pure and total: whatever JSON comes in, a decision comes out. Each problem of a payload
+is reported, not only the first.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
+from asg_lifecycle.model.envelopes import Message, messages_in, messages_in_text
+from asg_lifecycle.model.fields import Fields, Problem, shown
+from asg_lifecycle.model.hooks import refuse
+
+SOURCE = "aws.autoscaling"
+"""The `source` of every event we answer (R1). EventBridge lets nobody but AWS send it."""
+
+DETAIL_TYPES = {
+    "EC2 Instance-launch Lifecycle Action": Transition.LAUNCHING,
+    "EC2 Instance-terminate Lifecycle Action": Transition.TERMINATING,
+}
+"""The two detail-types we answer and the transition each announces (R1)."""
+
+TEST_NOTIFICATION = "autoscaling:TEST_NOTIFICATION"
+"""The `Event` of the message `PutLifecycleHook` sends to a new notification target (R20)."""
+
+TOKEN_LENGTH = 36
+"""Characters of a lifecycle action token (R2)."""
+
+LONGEST_NAME = 255
+"""Characters of the longest group or hook name (R29)."""
+
+_TRANSITIONS = {transition.value: transition for transition in Transition}
+_PLACES = {place.value: place for place in Place}
+_Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+_EVENT_FIELDS = frozenset({"detail-type", "detail", "source"})
+_NOTIFICATION_FIELDS = frozenset({"Event", "LifecycleActionToken", "LifecycleHookName", "LifecycleTransition"})
+
+
+class Handle(Struct, frozen=True, tag="handle", tag_field="decision"):
+    """The payload asks for work on this lifecycle action."""
+
+    action: LifecycleAction
+
+
+class Ignore(Struct, frozen=True, tag="ignore", tag_field="decision"):
+    """The payload is whole and not for us. `reason` is a sentence an operator understands."""
+
+    reason: str
+
+
+class Broken(Struct, frozen=True, tag="broken", tag_field="decision"):
+    """The payload is for us, or cannot be told not to be, and cannot be understood.
+
+    Attributes:
+        reason: every problem with its field, what was expected and what was found, on one line.
+        field: path of the first wrong field, `detail.EC2InstanceId` or `Records[2].body.Message.Time`; None when
+            the payload as a whole is not of a kind we know.
+    """
+
+    reason: str
+    field: str | None
+
+
+Decision: TypeAlias = Handle | Ignore | Broken
+
+
+def decide(payload: object, *, hook_name_prefix: str) -> Decision:
+    """Return what one EventBridge event, or one flat notification, asks for.
+
+    Args:
+        payload: the parsed JSON.
+        hook_name_prefix: what the names of our hooks begin with; empty for every hook no other system owns.
+    """
+    return _decide(Message("", payload), hook_name_prefix)
+
+
+def decisions(payload: object, *, hook_name_prefix: str) -> tuple[Decision, ...]:
+    """Return what a payload from any door asks for, one decision for each action it contains, never none.
+
+    The doors: an EventBridge event, a notification as the body of an SQS message, an SNS message, the Lambda event
+    of an SQS queue or an SNS topic, what `aws sqs receive-message` prints; and each of these inside an SQS or SNS
+    message, as a queue subscribed to a topic has it.
+
+    Args:
+        payload: the parsed JSON.
+        hook_name_prefix: what the names of our hooks begin with; empty for every hook no other system owns.
+    """
+    return tuple(_decide(message, hook_name_prefix) for message in messages_in(payload))
+
+
+def decisions_in_text(text: str, *, hook_name_prefix: str) -> tuple[Decision, ...]:
+    """Return what a payload from any door asks for, like `decisions`, from its JSON text."""
+    return tuple(_decide(message, hook_name_prefix) for message in messages_in_text(text))
+
+
+def _decide(message: Message | Problem, prefix: str) -> Decision:
+    if isinstance(message, Problem):
+        return _broken([message])
+    content = message.content
+    if isinstance(content, dict):
+        fields = Fields(content, message.path)
+        if content.keys() & _EVENT_FIELDS:
+            return _decide_event(fields, prefix)
+        if content.keys() & _NOTIFICATION_FIELDS:
+            return _decide_notification(fields, prefix)
+        if "SubscribeURL" in content:
+            return Ignore("an SNS subscription's confirmation is no lifecycle action")
+        if "eventSource" in content:
+            return Ignore(f"a record of {shown(content['eventSource'])} is no lifecycle action")
+    known = "an EventBridge event, an Auto Scaling notification, or an SQS or SNS message with one"
+    return _broken([Problem(message.path, known, shown(content))])
+
+
+def _decide_event(event: Fields, prefix: str) -> Decision:
+    source = event.text("source", repr(SOURCE))
+    if source and source != SOURCE:
+        return Ignore(f"source {shown(source)} is not {SOURCE!r}")
+    detail_type = event.text("detail-type", "the name of an event")
+    if detail_type and detail_type not in DETAIL_TYPES:
+        return Ignore(f"detail-type {shown(detail_type)} is no lifecycle action")
+    detail = event.inner("detail")
+    if detail is None:
+        return _broken(event.problems)
+    frame = _Frame(
+        time=_read_time(event, "time"),
+        account=event.optional_text("account"),
+        region=event.optional_text("region"),
+        detail_type=detail_type,
+    )
+    return _decide_action(detail, frame, prefix)
+
+
+def _decide_notification(notification: Fields, prefix: str) -> Decision:
+    kind = notification.optional_text("Event")
+    if kind == TEST_NOTIFICATION:
+        return Ignore(f"{TEST_NOTIFICATION}: Auto Scaling tries the hook's notification target, no instance waits")
+    if kind is not None and "LifecycleTransition" not in notification.values:
+        return Ignore(f"notification {shown(kind)} is no lifecycle action")
+    frame = _Frame(time=_read_time(notification, "Time"), account=notification.optional_text("AccountId"))
+    return _decide_action(notification, frame, prefix)
+
+
+class _Frame(Struct, frozen=True, kw_only=True):
+    """What stands around the fields of the action, in an event and in a notification under different names."""
+
+    time: float | None
+    account: str | None
+    region: str | None = None
+    detail_type: str = ""
+
+
+def _decide_action(detail: Fields, frame: _Frame, prefix: str) -> Decision:
+    hook = _read_name(detail, "LifecycleHookName")
+    # What else is wrong with an action under a hook that is not ours is nothing to us.
+    foreign = refuse(hook, prefix) if hook else None
+    if foreign is not None:
+        return Ignore(foreign)
+    group = _read_name(detail, "AutoScalingGroupName")
+    instance = detail.text("EC2InstanceId", "'i-' and 8 or 17 hexadecimal digits", _INSTANCE_ID.fullmatch)
+    token = _read_token(detail)
+    transition = _read_transition(detail, frame.detail_type)
+    origin = detail.optional_text("Origin")
+    destination = detail.optional_text("Destination")
+    metadata = detail.optional_text("NotificationMetadata")
+    operation = detail.optional_text("Action")
+    if detail.problems or transition is None or frame.time is None:
+        return _broken(detail.problems, group=group, hook=hook, instance=instance)
+    return Handle(
+        LifecycleAction(
+            token=token,
+            group=group,
+            hook=hook,
+            instance=instance,
+            transition=transition,
+            time=frame.time,
+            # A place added to Auto Scaling after this was written must not lose the action.
+            origin=_PLACES.get(origin or ""),
+            destination=_PLACES.get(destination or ""),
+            metadata=metadata,
+            operation=operation,
+            account=frame.account,
+            region=frame.region,
+        )
+    )
+
+
+def _read_name(fields: Fields, name: str) -> str:
+    return fields.text(name, f"a name of 1 to {LONGEST_NAME} characters", lambda text: 0 < len(text) <= LONGEST_NAME)
+
+
+def _read_token(detail: Fields) -> str:
+    name = "LifecycleActionToken"
+    expected = f"text of exactly {TOKEN_LENGTH} characters"
+    token = detail.text(name, expected)
+    if token and len(token) != TOKEN_LENGTH:
+        detail.problem(name, expected, f"{shown(token)}, {len(token)} characters")
+    return token
+
+
+def _read_transition(detail: Fields, detail_type: str) -> Transition | None:
+    name = "LifecycleTransition"
+    transition = _TRANSITIONS.get(detail.text(name, " or ".join(map(repr, _TRANSITIONS)), _TRANSITIONS.__contains__))
+    announced = DETAIL_TYPES.get(detail_type)
+    if announced and transition and announced is not transition:
+        expected = f"{announced.value!r}, because detail-type is {detail_type!r}"
+        detail.problem(name, expected, repr(transition.value))
+    return transition
+
+
+def _read_time(fields: Fields, name: str) -> float | None:
+    expected = "a time with its zone, such as '2021-01-13T00:12:37Z'"
+    text = fields.text(name, expected)
+    if not text:
+        return None
+    try:
+        return msgspec.convert(text, _Moment).timestamp()
+    except msgspec.ValidationError:
+        fields.problem(name, expected, shown(text))
+        return None
+
+
+def _broken(problems: list[Problem], **known: str) -> Broken:
+    reason = "; ".join(map(str, problems))
+    action = ", ".join(f"{name} {value!r}" for name, value in known.items() if value)
+    return Broken(f"{reason} ({action})" if action else reason, problems[0].field or None)

@@ -1,0 +1,50 @@
+"""What an AWS call that did not work means for the action: classified once, by consequence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Consequence(StrEnum):
+    """What has to happen when a call fails."""
+
+    PASSING = "passing"
+    """The dependency is down, throttling or out of reach: wait and ask again, however long it takes."""
+    DENIED = "denied"
+    """A permission is missing: asking again cannot help until somebody grants it."""
+    REFUSED = "refused"
+    """The request itself is wrong: asking again cannot help."""
+    MISSING = "missing"
+    """What was asked about does not exist (any more)."""
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """One failed call.
+
+    Attributes:
+        consequence: what it means.
+        action: the call as an IAM action, `elasticloadbalancing:DeregisterTargets`.
+        code: the error code AWS answered, or the class of the error when there was no answer.
+        message: what AWS said.
+    """
+
+    consequence: Consequence
+    action: str
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return one sentence with what to do about it."""
+        if self.consequence is Consequence.DENIED:
+            return f"permission {self.action} is missing: {self.message} ({self.code}); grant it to the function's role"
+        return f"{self.action} failed: {self.message} ({self.code})"
+
+
+class CallFailed(Exception):  # noqa: N818 - it says what happened; what it means is in `failure`
+    """An AWS call failed; `failure` says what that means. Raised by `asg_lifecycle.aws` only."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure

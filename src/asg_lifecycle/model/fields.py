@@ -1,0 +1,126 @@
+"""Reading the fields of a JSON object that somebody else wrote, keeping every problem instead of stopping at one."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHOWN = 60
+"""Characters of a wrong value that a problem repeats."""
+
+NAMES_SHOWN = 5
+"""How many of an object's field names a problem repeats."""
+
+LARGEST_SHOWN = 10**SHOWN
+"""From here on a number is only called large: Python refuses to print the largest ones."""
+
+
+class Problem(Struct, frozen=True):
+    """One field that is not what it has to be.
+
+    Attributes:
+        field: its path, `detail.EC2InstanceId`; empty when it is the whole payload.
+        expected: what it has to be.
+        found: what it is, shortened.
+    """
+
+    field: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        """Return the problem on one line."""
+        sentence = f"expected {self.expected}, found {self.found}"
+        return f"{self.field}: {sentence}" if self.field else sentence
+
+
+class Fields:
+    """The fields of one JSON object.
+
+    A wrong field reads as empty and leaves a problem, so that one look at the object finds everything wrong with it.
+
+    Attributes:
+        values: the object.
+        path: where it stands in the payload, empty for the payload itself.
+        problems: what was found wrong, in the order of reading; shared with the objects inside.
+    """
+
+    def __init__(self, values: dict[str, object], path: str, problems: list[Problem] | None = None) -> None:
+        self.values = values
+        self.path = path
+        self.problems: list[Problem] = [] if problems is None else problems
+
+    def problem(self, name: str, expected: str, found: str) -> None:
+        """Note that the field `name` is wrong."""
+        self.problems.append(Problem(join(self.path, name), expected, found))
+
+    def text(self, name: str, expected: str, is_valid: Callable[[str], object] = bool) -> str:
+        """Return a required text.
+
+        Args:
+            name: of the field.
+            expected: what the text has to be, for the problem.
+            is_valid: whether it is that; any text but the empty one when not given.
+
+        Returns:
+            The text, empty when it is missing, no text, or not valid.
+        """
+        value = self.values.get(name)
+        if isinstance(value, str) and is_text(value) and is_valid(value):
+            return value
+        self.problem(name, expected, shown(value) if name in self.values else "nothing")
+        return ""
+
+    def optional_text(self, name: str) -> str | None:
+        """Return a text that may be absent or null; None too when it is no text."""
+        value = self.values.get(name)
+        if value is None or (isinstance(value, str) and is_text(value)):
+            return value
+        self.problem(name, "text or nothing", shown(value))
+        return None
+
+    def inner(self, name: str) -> Fields | None:
+        """Return the fields of a required object inside this one, None when it is missing or no object."""
+        value = self.values.get(name)
+        if isinstance(value, dict):
+            return Fields(value, join(self.path, name), self.problems)
+        self.problem(name, "an object", shown(value) if name in self.values else "nothing")
+        return None
+
+
+def join(path: str, name: str) -> str:
+    """Return the path of the field `name` of the object at `path`."""
+    return f"{path}.{name}" if path else name
+
+
+def is_text(value: str) -> bool:
+    """Whether a string is whole Unicode. JSON can escape half a surrogate pair; no AWS call can carry it."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def shown(value: object) -> str:
+    """Describe a JSON value on one line of printable text, shortened."""
+    if isinstance(value, str):
+        return _shown_text(value)
+    if isinstance(value, dict):
+        names = ", ".join(shown(name) for name in islice(value, NAMES_SHOWN))
+        rest = ", …" if len(value) > NAMES_SHOWN else ""
+        return f"an object with {names}{rest}" if value else "an empty object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "an empty list"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return f"the number {value}" if abs(value) < LARGEST_SHOWN else "a very large number"
+    return f"a value of type {type(value).__name__}"
+
+
+def _shown_text(value: str) -> str:
+    if not is_text(value):
+        return f"broken Unicode {value[:SHOWN]!a}"
+    return repr(value) if len(value) <= SHOWN else f"{value[:SHOWN]!r}… of {len(value)} characters"

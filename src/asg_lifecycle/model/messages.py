@@ -1,0 +1,68 @@
+"""What an operator, or an event, can say to a running action through its inbox."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from asg_lifecycle.model.actions import ActionResult
+
+
+class Finish(Struct, frozen=True, tag="finish", tag_field="message"):
+    """End the action now with this result, whatever work is left. `by` says who asked, and why."""
+
+    result: ActionResult
+    by: str = "an operator"
+
+
+class Skip(Struct, frozen=True, tag="skip", tag_field="message"):
+    """Leave the current step and go on with the next one. `by` says who asked, and why."""
+
+    by: str = "an operator"
+
+
+class Nudge(Struct, frozen=True, tag="nudge", tag_field="message"):
+    """Look again now. A step that was held after a failure is begun again."""
+
+    by: str = "an event"
+
+
+class Unknown(Struct, frozen=True, tag="unknown", tag_field="message"):
+    """A message this version does not understand: recorded and ignored. `text` is its beginning."""
+
+    text: str
+
+
+Message: TypeAlias = Finish | Skip | Nudge | Unknown
+
+TEXT_KEPT = 200
+
+
+def encode(message: Message) -> bytes:
+    """Return the message as the callback result that `SendDurableExecutionCallbackSuccess` carries."""
+    return msgspec.json.encode(message)
+
+
+def decode(payload: str | bytes | None) -> Message:
+    """Return what a callback result says; anything that is no message of ours is `Unknown`, never an error."""
+    raw = payload.encode() if isinstance(payload, str) else payload or b""
+    try:
+        message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge)
+    except msgspec.MsgspecError:
+        return Unknown(raw[:TEXT_KEPT].decode(errors="replace"))
+    return message
+
+
+def describe(message: Message) -> str:
+    """Return the message as logs and the record show it."""
+    match message:
+        case Finish(result, by):
+            return f"finish {result}, said {by}"
+        case Skip(by):
+            return f"skip the current step, said {by}"
+        case Nudge(by):
+            return f"look again now, said {by}"
+        case Unknown(text):
+            return f"unknown message, ignored: {text}"

@@ -1,0 +1,171 @@
+"""The record of a lifecycle action: who owns it, how far it is, how it ended. One item per action.
+
+The record is the truth for ownership and for people; what an execution resumes from is its own
+checkpoint log. Every field is documented here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from asg_lifecycle.model.progress import StepState
+
+if TYPE_CHECKING:
+    from asg_lifecycle.model.actions import LifecycleAction
+
+VERSION = 1
+CURRENT = "current"
+
+
+class Status(StrEnum):
+    """Where an action stands."""
+
+    CLAIMED = "claimed"
+    """An execution owns it and has not yet proved that it still exists."""
+    WORKING = "working"
+    """Its steps run."""
+    HELD = "held"
+    """It waits, with heartbeats, for an operator or for the deadline; `problem` says why."""
+    COMPLETING = "completing"
+    """The result is decided and `CompleteLifecycleAction` is being called."""
+    COMPLETED = "completed"
+    """Auto Scaling accepted `result` from us."""
+    OVER = "over"
+    """The action ended without us; `reason` says how, as far as it can be known."""
+    LOST = "lost"
+    """We could not complete it before Auto Scaling's own timeout; `reason` says why."""
+
+
+LIVE = frozenset({Status.CLAIMED, Status.WORKING, Status.HELD, Status.COMPLETING})
+
+
+class StepOutcome(Struct, frozen=True, kw_only=True):
+    """How one step of the plan ended.
+
+    Attributes:
+        kind: the step's kind.
+        outcome: `done`, `failed` or `skipped`.
+        detail: the step's last sentence.
+    """
+
+    kind: str
+    outcome: str
+    detail: str
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One lifecycle action as the table holds it. Times are seconds since the epoch, durations seconds.
+
+    Attributes:
+        wait: partition key, see `wait_key`: the instance's wait under this hook.
+        entry: sort key: `current`, or for an earlier action of the same wait the time it was claimed.
+        version: of this layout.
+        token: lifecycle action token.
+        group: Auto Scaling group.
+        hook: lifecycle hook.
+        instance: EC2 instance id.
+        transition: `autoscaling:EC2_INSTANCE_LAUNCHING` or `…_TERMINATING`.
+        origin: where the instance comes from.
+        destination: where it goes.
+        operation: `ReplaceRootVolume` or absent (R23).
+        execution: ARN of the durable execution that owns the action. Every later write is conditional on it.
+        event_time: when the wait began.
+        claimed_at: when the execution took the action.
+        status: see `Status`.
+        in_flight: `yes` while the action is live, absent after: the key of the index of live actions.
+        heartbeat_timeout: the hook's `HeartbeatTimeout`.
+        global_timeout: the hook's `GlobalTimeout`.
+        deadline: past this moment no heartbeat is sent and the plan's `on_timeout` decides.
+        callback: id of the durable callback that is the inbox at present.
+        plan_source: where the plan came from.
+        plan_why: why it was chosen, a sentence.
+        plan: the kinds of its steps, in order.
+        steps: how the steps that ended ended.
+        step: position of the present step, from 0.
+        step_begun_at: when the present step may first have had an effect.
+        step_state: what the present step remembers.
+        detail: the present progress as a sentence: the answer to "why is it still there?".
+        detail_at: when that became the answer.
+        problem: what is wrong, when something is.
+        messages: what operators and events said, oldest first, the last twenty.
+        result: `CONTINUE` or `ABANDON`, once decided.
+        reason: why that result, or how the action ended.
+        ended_at: when the record was closed.
+        expires_at: when DynamoDB may delete the item.
+    """
+
+    wait: str
+    token: str
+    group: str
+    hook: str
+    instance: str
+    transition: str
+    execution: str
+    event_time: float
+    claimed_at: float
+    status: Status
+    expires_at: int
+    entry: str = CURRENT
+    version: int = VERSION
+    origin: str | None = None
+    destination: str | None = None
+    operation: str | None = None
+    in_flight: str | None = None
+    heartbeat_timeout: float | None = None
+    global_timeout: float | None = None
+    deadline: float | None = None
+    callback: str | None = None
+    plan_source: str | None = None
+    plan_why: str | None = None
+    plan: tuple[str, ...] = ()
+    steps: tuple[StepOutcome, ...] = ()
+    step: int = 0
+    step_begun_at: float | None = None
+    step_state: StepState | None = None
+    detail: str | None = None
+    detail_at: float | None = None
+    problem: str | None = None
+    messages: tuple[str, ...] = ()
+    result: str | None = None
+    reason: str | None = None
+    ended_at: float | None = None
+
+
+def wait_key(group: str, hook: str, instance: str) -> str:
+    """Return the partition key of the instance's wait under the hook.
+
+    A JSON array, because group and hook names may contain any separator (R29).
+    """
+    return json.dumps([group, hook, instance], ensure_ascii=False, separators=(",", ":"))
+
+
+def claim_record(action: LifecycleAction, *, execution: str, now: float, retention: float) -> Record:
+    """Return the record with which `execution` claims `action`.
+
+    Args:
+        action: the action.
+        execution: ARN of the durable execution.
+        now: seconds since the epoch.
+        retention: seconds the record is kept; it is renewed when the record is closed.
+    """
+    return Record(
+        wait=wait_key(action.group, action.hook, action.instance),
+        token=action.token,
+        group=action.group,
+        hook=action.hook,
+        instance=action.instance,
+        transition=action.transition.value,
+        origin=action.origin and action.origin.value,
+        destination=action.destination and action.destination.value,
+        operation=action.operation,
+        execution=execution,
+        event_time=action.time,
+        claimed_at=now,
+        status=Status.CLAIMED,
+        in_flight="yes",
+        expires_at=int(now + retention),
+    )

@@ -1,0 +1,105 @@
+"""When to beat, when to look, when to stop: pure arithmetic on seconds.
+
+Every time is seconds since the epoch, every duration is seconds. Randomness comes in as a number
+between 0 and 1, so that a decision can be repeated.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+GLOBAL_TIMEOUT_CAP = 172_800.0
+"""The longest wait there is: 48 hours (R4)."""
+
+SHORTEST_HEARTBEAT_TIMEOUT = 30.0
+"""The shortest `HeartbeatTimeout` a hook can have (R3)."""
+
+LOOK_FLOOR = 5.0
+LOOK_CEILING = 300.0
+LOOK_FRACTION = 0.1
+
+NOT_YET_WINDOW = 60.0
+"""How long "No active Lifecycle Action" is believed to mean "not yet" while the instance still waits (R13)."""
+
+NOT_YET_RETRY = 5.0
+
+
+class HookTimeouts(Struct, frozen=True, kw_only=True):
+    """The two timers of a lifecycle hook, in seconds.
+
+    Attributes:
+        heartbeat: `HeartbeatTimeout`: how long the wait lasts after it began or was last extended (R3, R5).
+        overall: `GlobalTimeout`: how long the wait lasts at most, whatever the heartbeats (R4).
+        assumed: why these are not the hook's own figures, None when they are.
+    """
+
+    heartbeat: float
+    overall: float
+    assumed: str | None = None
+
+
+def assume_timeouts(why: str) -> HookTimeouts:
+    """Return timeouts that are safe to beat by when the hook's own cannot be read.
+
+    The shortest heartbeat timeout keeps any hook alive; the longest global timeout never gives a drain
+    up too early (Auto Scaling answers "No active Lifecycle Action" when the real one is shorter).
+    """
+    return HookTimeouts(heartbeat=SHORTEST_HEARTBEAT_TIMEOUT, overall=GLOBAL_TIMEOUT_CAP, assumed=why)
+
+
+def finish_reserve(timeouts: HookTimeouts) -> float:
+    """Return the seconds kept back before the global timeout to end the action in an orderly way.
+
+    A fiftieth of the global timeout, at most two minutes: 60 s for the shortest hook (3000 s, R4).
+    """
+    return min(120.0, timeouts.overall / 50)
+
+
+def deadline(started: float, timeouts: HookTimeouts) -> float:
+    """Return the moment past which no heartbeat is sent and no work is waited for (R4)."""
+    return bound(started, timeouts) - finish_reserve(timeouts)
+
+
+def bound(started: float, timeouts: HookTimeouts) -> float:
+    """Return the moment Auto Scaling ends the wait by itself, whatever the heartbeats (R4)."""
+    return started + min(timeouts.overall, GLOBAL_TIMEOUT_CAP)
+
+
+def heartbeat_interval(timeouts: HookTimeouts, chance: float) -> float:
+    """Return the seconds until the next heartbeat: half the timeout, less a random tenth of that.
+
+    The random part keeps the heartbeats of a mass drain apart (R15).
+
+    Args:
+        timeouts: the hook's timers.
+        chance: a random number from 0 to 1.
+    """
+    half = timeouts.heartbeat / 2
+    return half - half * 0.1 * chance
+
+
+def heartbeat_retry(timeouts: HookTimeouts, failures: int, chance: float) -> float:
+    """Return the seconds until a failed heartbeat is tried again.
+
+    A beat is due when at least half the timeout is left; a first retry after a fortieth of it, doubling to a
+    tenth at most, gives five tries or more before the timer lapses, whatever the timeout.
+
+    Args:
+        timeouts: the hook's timers.
+        failures: how many tries in a row have failed, 1 or more.
+        chance: a random number from 0 to 1; up to a fifth is taken off, to spread retries (R15).
+    """
+    longest = min(60.0, timeouts.heartbeat / 10)
+    doubled = timeouts.heartbeat / 40 * 2.0 ** min(failures - 1, 10)
+    return max(1.0, min(longest, doubled) * (1 - 0.2 * chance))
+
+
+def look_gap(spent: float) -> float:
+    """Return the seconds until a step is looked at again: a tenth of the time it has taken, 5 s to 5 min.
+
+    So the looks, and their cost, grow with the logarithm of the wait.
+
+    Args:
+        spent: seconds since the step began.
+    """
+    return min(LOOK_CEILING, max(LOOK_FLOOR, spent * LOOK_FRACTION))

@@ -1,0 +1,41 @@
+"""The settings of one Lambda function, read from its environment once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECONDS_PER_DAY = 86_400.0
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What the deployment decides.
+
+    Attributes:
+        table: name of the DynamoDB table of records.
+        hook_name_prefix: hooks whose name begins so are ours; empty means every hook that is not known to
+            belong to another system.
+        record_retention: seconds a record is kept after its action ended.
+    """
+
+    table: str
+    hook_name_prefix: str
+    record_retention: float
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that `TABLE_NAME`, `HOOK_NAME_PREFIX` and `RECORD_RETENTION_DAYS` give.
+
+    Raises:
+        KeyError: `TABLE_NAME` is not set.
+        ValueError: `RECORD_RETENTION_DAYS` is not a number.
+    """
+    return Settings(
+        table=environment["TABLE_NAME"],
+        hook_name_prefix=environment.get("HOOK_NAME_PREFIX", "asg-lifecycle"),
+        record_retention=float(environment.get("RECORD_RETENTION_DAYS", "30")) * SECONDS_PER_DAY,
+    )

@@ -1,0 +1,128 @@
+"""Which plan an action follows: parse what the hook says, or fall back to the built-in plan."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from asg_lifecycle.model.actions import Transition
+from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
+from asg_lifecycle.steps.catalog import KINDS
+
+if TYPE_CHECKING:
+    from msgspec import Struct
+
+    from asg_lifecycle.model.actions import LifecycleAction
+    from asg_lifecycle.steps.protocol import Step
+    from asg_lifecycle.steps.services import Services
+
+BUILT_IN = {
+    Transition.TERMINATING: Plan(steps=(PlannedStep(kind="deregister-targets"),)),
+    Transition.LAUNCHING: Plan(),
+}
+"""What is done for a hook that says nothing: verify on the way out, let in on the way in."""
+
+PLAN_KEY = "plan"
+PLAN_FIELDS = {"steps": None, "on_failure": OnFailure, "on_timeout": OnTimeout}
+STEP_FIELDS = frozenset({"kind", "options"})
+
+
+def plan_for(action: LifecycleAction) -> PlanDecision:
+    """Return the plan of `action`: inline in the hook's `NotificationMetadata`, else the built-in one.
+
+    Metadata that is no JSON object, or whose `plan` is neither an object nor a name, belongs to somebody else and is
+    left alone.
+    """
+    inline = _inline(action.metadata)
+    if isinstance(inline, str):
+        return PlanDecision(
+            source="hook metadata",
+            why=f"the NotificationMetadata of hook {action.hook} names the plan {inline!r}",
+            problems=(
+                f"there is no plan named {inline!r}: give the plan itself as an object with {_listed(PLAN_FIELDS)}",
+            ),
+        )
+    if inline is None:
+        plan = BUILT_IN[action.transition]
+        return PlanDecision(source="built-in", why=f"hook {action.hook} names no plan of its own", plan=plan)
+    problems = find_problems(inline)
+    why = f"the NotificationMetadata of hook {action.hook} carries it"
+    if problems:
+        return PlanDecision(source="hook metadata", why=why, problems=problems)
+    return PlanDecision(source="hook metadata", why=why, plan=msgspec.convert(inline, Plan))
+
+
+def find_problems(plan: dict[str, Any]) -> tuple[str, ...]:
+    """Return everything that is wrong with a plan given as JSON, each with what would be right."""
+    problems = [
+        f"unknown field {name!r} in the plan; valid: {_listed(PLAN_FIELDS)}" for name in plan if name not in PLAN_FIELDS
+    ]
+    for name, values in PLAN_FIELDS.items():
+        if values is not None and name in plan and plan[name] not in tuple(values):
+            problems.append(f"{name} is {plan[name]!r}; valid: {_listed(values)}")
+    steps = plan.get("steps", [])
+    if not isinstance(steps, list):
+        return (*problems, f"steps is {_kind_of(steps)}; expected a list")
+    for number, step in enumerate(steps, start=1):
+        problems += [f"step {number}: {problem}" for problem in _step_problems(step)]
+    return tuple(problems)
+
+
+def build(planned: PlannedStep, services: Services) -> Step:
+    """Return the step that a plan without problems names.
+
+    Raises:
+        KeyError: there is no such kind.
+        msgspec.ValidationError: its options are wrong.
+    """
+    step = KINDS[planned.kind]
+    return step.create(msgspec.convert(planned.options, step.options), services)
+
+
+def _step_problems(step: object) -> list[str]:
+    if not isinstance(step, dict):
+        return [f"is {_kind_of(step)}; expected an object with {_listed(STEP_FIELDS)}"]
+    problems = [f"unknown field {name!r}; valid: {_listed(STEP_FIELDS)}" for name in step if name not in STEP_FIELDS]
+    kind = step.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        return [*problems, f"unknown kind {kind!r}; valid: {_listed(KINDS)}"]
+    options = step.get("options", {})
+    if not isinstance(options, dict):
+        return [*problems, f"{kind}: options is {_kind_of(options)}; expected an object"]
+    return problems + [f"{kind}: {problem}" for problem in _option_problems(options, KINDS[kind].options)]
+
+
+def _option_problems(options: dict[str, Any], struct: type[Struct]) -> list[str]:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    problems = [f"unknown option {name!r}; valid: {_listed(fields)}" for name in options if name not in fields]
+    problems += [
+        f"option {name!r} is missing" for name, field in fields.items() if field.required and name not in options
+    ]
+    for name, field in fields.items():
+        if name in options:
+            try:
+                msgspec.convert(options[name], field.type)
+            except msgspec.ValidationError as error:
+                problems.append(f"option {name!r}: {error}")
+    return problems
+
+
+def _inline(metadata: str | None) -> dict[str, Any] | str | None:
+    if metadata is None:
+        return None
+    try:
+        parsed = json.loads(metadata)
+    except (ValueError, RecursionError):
+        return None
+    plan = parsed.get(PLAN_KEY) if isinstance(parsed, dict) else None
+    return plan if isinstance(plan, dict | str) else None
+
+
+def _listed(names: object) -> str:
+    return ", ".join(sorted(str(name) for name in names))  # type: ignore[attr-defined]
+
+
+def _kind_of(value: object) -> str:
+    return {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}.get(type(value), "a number")

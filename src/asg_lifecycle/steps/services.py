@@ -1,0 +1,20 @@
+"""What steps are made with: one object per AWS service they use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asg_lifecycle.aws.commands import Commands
+    from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+    from asg_lifecycle.aws.target_groups import TargetGroups
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The AWS services of this account and Region."""
+
+    lifecycle_actions: LifecycleActions
+    target_groups: TargetGroups
+    commands: Commands
