@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FORGOTTEN = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "SIMULATED", "AWS_SECRET_ACCESS_KEY": "simulated"}
 ENDPOINTS = "AWS_ENDPOINT_URL"
 
 
@@ -26,14 +27,15 @@ def region_environment(name: str, account: str) -> Iterator[None]:
         if variable in FORGOTTEN or variable.startswith(ENDPOINTS):
             del os.environ[variable]
     os.environ |= {
-        "AWS_ACCESS_KEY_ID": "SIMULATED",
-        "AWS_SECRET_ACCESS_KEY": "simulated",
+        **CREDENTIALS,
         "AWS_DEFAULT_REGION": name,
         "AWS_REGION": name,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "MOTO_ACCOUNT_ID": account,
+        # Hundreds of machine images nobody asks for, made anew for every region.
+        "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     }
     try:
         yield

@@ -27,6 +27,8 @@ class LogKind(StrEnum):
     EVENT = "event emitted"
     """`detail` is the detail-type."""
     DELIVERED = "event delivered"
+    NOTIFICATION_LOST = "notification lost"
+    """A hook's target did not take the message; `detail` says why."""
     SERVICE = "service"
     """What a service other than Auto Scaling has to tell; `detail` begins with the service's boto3 name."""
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import boto3
 from moto import mock_aws
 
-from simulator.environment import region_environment
+from simulator.autoscaling.service import AutoScalingService
+from simulator.environment import CREDENTIALS, region_environment
+from simulator.events import Events
 from simulator.faults import FaultKind, Faults
 from simulator.log import RegionLog
 from simulator.wire import AnswerLostError, ApiCall, error_response, intercepted, service_and_operation
@@ -27,10 +30,23 @@ if TYPE_CHECKING:
     from moto.core.request import Request
     from werkzeug.wrappers import Response
 
+    from simulator.events import Event
     from simulator.faults import Fault
     from simulator.timeline import Timeline
 
 ACCOUNT = "123456789012"
+LAUNCH_CONFIGURATION = "simulated"
+IMAGE = "ami-12c6146b"
+
+
+@cache
+def _session(name: str) -> Any:  # noqa: ANN401 - so that its clients can be made by name
+    """Return a session for the region `name`; it reads the models of the services once for all regions of a run."""
+    return boto3.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=name,
+    )
 
 
 class SimulatedService(Protocol):
@@ -68,7 +84,14 @@ def drained_at_once(
 
 
 class SimulatedRegion:
-    """One account and region.
+    """One account and region. Enter it as a context manager, once.
+
+    Args:
+        timeline: the time everything in the region lives by.
+        seed: what everything random in the region is drawn from.
+        name: the region's name.
+        account: the account id.
+        delivery_delay: seconds from an event to its delivery.
 
     Attributes:
         timeline: the time everything in the region lives by.
@@ -82,10 +105,20 @@ class SimulatedRegion:
         calls: requests that reached the region, by boto3 service name and operation. What is asked inside
             `unobserved` is not counted and meets no faults.
         requests: the same in order, with time and status.
+        events: the event bus.
+        autoscaling: the Auto Scaling service.
         drain_attached: how attached target groups drain; the target-group service puts itself here.
     """
 
-    def __init__(self, timeline: Timeline, *, seed: int = 0, name: str = "eu-west-1", account: str = ACCOUNT) -> None:
+    def __init__(
+        self,
+        timeline: Timeline,
+        *,
+        seed: int = 0,
+        name: str = "eu-west-1",
+        account: str = ACCOUNT,
+        delivery_delay: float = 1.0,
+    ) -> None:
         self.timeline = timeline
         self.name = name
         self.account = account
@@ -95,9 +128,12 @@ class SimulatedRegion:
         self.faults = Faults()
         self.calls: Counter[tuple[str, str]] = Counter()
         self.requests: list[ApiCall] = []
+        self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
         self.drain_attached: DrainAttached = drained_at_once
+        self.autoscaling = AutoScalingService(self)
         self._stage = threading.local()
-        self._services: list[SimulatedService] = []
+        self._services: list[SimulatedService] = [self.autoscaling]
+        self._entered = False
         self._undo: ExitStack | None = None
 
     def add(self, service: SimulatedService) -> None:
@@ -110,13 +146,20 @@ class SimulatedRegion:
         """Set the attribute `name` of `owner` until the region is left."""
         if self._undo is None:
             raise RuntimeError("the region has not been entered")
-        before = getattr(owner, name)
+        if name in vars(owner):
+            self._undo.callback(setattr, owner, name, vars(owner)[name])
+        else:
+            self._undo.callback(delattr, owner, name)
         setattr(owner, name, value)
-        self._undo.callback(setattr, owner, name, before)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
         """Return a boto3 client of the region."""
-        return boto3.client(service, region_name=self.name)  # type: ignore[call-overload]
+        with self.lock:
+            return _session(self.name).client(service)
+
+    def subscribe(self, callback: Callable[[Event], None]) -> None:
+        """Call `callback` with every event delivered from now on."""
+        self.events.subscribe(callback)
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
@@ -127,12 +170,90 @@ class SimulatedRegion:
         finally:
             self._stage.depth -= 1
 
+    def create_group(
+        self, name: str, *, capacity: int = 1, max_size: int | None = None, target_group_arns: Sequence[str] = ()
+    ) -> list[str]:
+        """Create an Auto Scaling group of `capacity` instances and return their ids.
+
+        Args:
+            name: the group's name.
+            capacity: desired capacity.
+            max_size: maximum size, twice the capacity and one when not given.
+            target_group_arns: target groups to attach.
+        """
+        with self.unobserved():
+            autoscaling = self.client("autoscaling")
+            if not autoscaling.describe_launch_configurations(LaunchConfigurationNames=[LAUNCH_CONFIGURATION])[
+                "LaunchConfigurations"
+            ]:
+                autoscaling.create_launch_configuration(
+                    LaunchConfigurationName=LAUNCH_CONFIGURATION, ImageId=IMAGE, InstanceType="t4g.small"
+                )
+            autoscaling.create_auto_scaling_group(
+                AutoScalingGroupName=name,
+                LaunchConfigurationName=LAUNCH_CONFIGURATION,
+                MinSize=0,
+                MaxSize=2 * capacity + 1 if max_size is None else max_size,
+                DesiredCapacity=capacity,
+                AvailabilityZones=[f"{self.name}a"],
+                TargetGroupARNs=list(target_group_arns),
+            )
+        return self.instances(name)
+
+    def put_hook(self, group: str, hook: str, transition: str, **fields: str | int) -> None:
+        """Put a lifecycle hook.
+
+        Args:
+            group: the group's name.
+            hook: the hook's name.
+            transition: `LAUNCHING` or `TERMINATING`.
+            fields: further fields as PutLifecycleHook names them, `HeartbeatTimeout` in seconds.
+        """
+        with self.unobserved():
+            self.client("autoscaling").put_lifecycle_hook(
+                AutoScalingGroupName=group,
+                LifecycleHookName=hook,
+                LifecycleTransition=f"autoscaling:EC2_INSTANCE_{transition}",
+                **fields,
+            )
+
+    def scale(self, group: str, capacity: int) -> None:
+        """Set the desired capacity of `group`."""
+        with self.unobserved():
+            self.client("autoscaling").set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=capacity)
+
+    def terminate(self, instance_id: str, *, decrement: bool = True) -> None:
+        """Terminate an instance of a group; without `decrement` it is replaced."""
+        with self.unobserved():
+            self.client("autoscaling").terminate_instance_in_auto_scaling_group(
+                InstanceId=instance_id, ShouldDecrementDesiredCapacity=decrement
+            )
+
+    def instances(self, group: str) -> list[str]:
+        """Return the ids of the instances of `group` and of its warm pool, oldest first."""
+        with self.lock:
+            return [instance.id for instance in self.autoscaling.engine.members(group)]
+
+    def instance_state(self, instance_id: str) -> str | None:
+        """Return the `LifecycleState` of an instance (R17), None when no group has it any more."""
+        with self.lock:
+            instance = self.autoscaling.engine.instances.get(instance_id)
+            return None if instance is None else instance.state
+
     def __enter__(self) -> Self:
-        """Point boto3 at the region and install its services."""
+        """Point boto3 at the region and install its services.
+
+        Raises:
+            RuntimeError: the region has been entered before; make a new one.
+        """
+        if self._entered:
+            raise RuntimeError("a simulated region is entered once")
+        self._entered = True
         with ExitStack() as undo:
             undo.enter_context(region_environment(self.name, self.account))
             undo.enter_context(mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": True}}))
             undo.enter_context(intercepted(self._pass))
+            undo.callback(self.events.close)
             self._undo = undo.pop_all()
         try:
             for service in self._services:

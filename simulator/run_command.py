@@ -10,99 +10,23 @@ from __future__ import annotations
 
 import random
 import uuid
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from moto.ec2.models.instances import InstanceBackend
 from moto.ssm.responses import SimpleSystemManagerResponse
 
+from simulator.clockwork import Clockwork
+from simulator.commands import NO_EXIT_CODE, Behaviour, Command, Invocation
 from simulator.log import LogKind
 from simulator.run_command_requests import OPERATIONS, answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
 
     from simulator.region import SimulatedRegion
-    from simulator.timeline import Timer
 
-ENDED = frozenset({"Success", "Failed", "TimedOut", "Cancelled"})
-
-NO_EXIT_CODE = -1
 KILLED = 137
-
-
-@dataclass(frozen=True, kw_only=True)
-class Behaviour:
-    """How a command goes once it runs on an instance.
-
-    Attributes:
-        duration: seconds it runs.
-        exit_code: 0 is success, anything else failure.
-        standard_output: what it writes to standard output.
-        standard_error: what it writes to standard error.
-        never_ends: it runs until it is cancelled or until its execution timeout, which AWS-owned script documents
-            have (parameter `executionTimeout`, 3600 s) and other documents here have not.
-    """
-
-    duration: float = 5.0
-    exit_code: int = 0
-    standard_output: str = ""
-    standard_error: str = ""
-    never_ends: bool = False
-
-
-@dataclass(eq=False, kw_only=True)
-class Command:
-    """What one SendCommand asked for. Times are seconds since the epoch, durations seconds.
-
-    Attributes:
-        delivery_timeout: how long the command may wait for its instance.
-        execution_timeout: how long it may run, None for as long as it likes.
-    """
-
-    id: str
-    document: str
-    version: str
-    comment: str
-    parameters: dict[str, list[str]]
-    targets: list[dict[str, Any]]
-    requested_at: float
-    delivery_timeout: float
-    execution_timeout: float | None
-    invocations: dict[str, Invocation] = field(default_factory=dict)
-
-
-@dataclass(eq=False)
-class Invocation:
-    """One command on one instance.
-
-    Attributes:
-        command: what was sent.
-        instance: the instance id.
-        status: as GetCommandInvocation shows it.
-        status_details: more exact than `status`.
-        exit_code: -1 while there is none.
-        started_at: when it began to run on the instance, None when it never did.
-        ended_at: when it came to its last status.
-    """
-
-    command: Command
-    instance: str
-    status: str = "Pending"
-    status_details: str = "Pending"
-    exit_code: int = NO_EXIT_CODE
-    standard_output: str = ""
-    standard_error: str = ""
-    started_at: float | None = None
-    ended_at: float | None = None
-    timers: list[Timer] = field(default_factory=list, repr=False)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the status is the last one."""
-        return self.status in ENDED
 
 
 class RunCommand:
@@ -125,17 +49,15 @@ class RunCommand:
         self.ping_statuses: dict[str, str] = {}
         self._behaviours: dict[tuple[str | None, str | None], Behaviour] = {}
         self._region: SimulatedRegion | None = None
+        self._clockwork: Clockwork | None = None
         self._random = random.Random()  # noqa: S311 - seeded by the region so that command ids repeat
-        self._added: list[str] = []
 
     def install(self, region: SimulatedRegion) -> None:
         """Take Run Command over from moto."""
         self._region = region
+        self._clockwork = Clockwork(region.timeline, region.lock)
         self._random.seed(region.seed)
         for name, operation in OPERATIONS.items():
-            if not hasattr(SimpleSystemManagerResponse, name):
-                setattr(SimpleSystemManagerResponse, name, None)
-                self._added.append(name)
             region.replace(SimpleSystemManagerResponse, name, answering(self, operation))
         terminate = InstanceBackend.terminate_instances
 
@@ -150,25 +72,23 @@ class RunCommand:
         """Stop every command and forget everything but the behaviours."""
         for invocation in self.invocations():
             _stop_timers(invocation)
+        if self._clockwork is not None:
+            self._clockwork.stop()
         self.commands.clear()
         self.ping_statuses.clear()
-        # moto finds operations by listing the class: one it does not have must not stay behind.
-        for name in self._added:
-            delattr(SimpleSystemManagerResponse, name)
-        self._added.clear()
-        self._region = None
+        self._region = self._clockwork = None
 
     @property
     def now(self) -> float:
         """The region's time, seconds since the epoch."""
-        return self._entered().timeline.now()
+        return self._entered()[1].now()
 
     def manage(self, instance: str, ping_status: str = "Online") -> None:
         """Let Systems Manager know the instance, whose agent is `Online`, `ConnectionLost` or `Inactive`.
 
         Commands still pending for an instance that comes online are delivered.
         """
-        with self._entered().lock:
+        with self._entered()[0].lock:
             self.ping_statuses[instance] = ping_status
             if ping_status == "Online":
                 for invocation in self.invocations(instance):
@@ -234,7 +154,7 @@ class RunCommand:
 
     def instances_terminated(self, instances: Iterable[str]) -> None:
         """End what runs on the instances: undeliverable when it had not begun, timed out when it had."""
-        with self._entered().lock:
+        with self._entered()[0].lock:
             for instance in instances:
                 if instance in self.ping_statuses:
                     self.ping_statuses[instance] = "ConnectionLost"
@@ -245,17 +165,12 @@ class RunCommand:
                         self._end(invocation, status="TimedOut", status_details="ExecutionTimedOut")
 
     def _start(self, invocation: Invocation) -> None:
+        if self.ping_statuses.get(invocation.instance) != "Online":
+            return
         _stop_timers(invocation)
         command, instance = invocation.command, invocation.instance
-        behaviour = (
-            next(
-                self._behaviours[key]
-                for key in ((command.document, instance), (None, instance), (command.document, None), (None, None))
-                if key in self._behaviours
-            )
-            if self._behaviours
-            else Behaviour()
-        )
+        keys = ((command.document, instance), (None, instance), (command.document, None), (None, None))
+        behaviour = next((self._behaviours[key] for key in keys if key in self._behaviours), Behaviour())
         invocation.started_at = self.now
         invocation.status = invocation.status_details = "InProgress"
         self._log(invocation)
@@ -284,29 +199,19 @@ class RunCommand:
         self._log(invocation)
 
     def _after(self, invocation: Invocation, seconds: float, then: Callable[[Invocation], None]) -> None:
-        region = self._entered()
-
-        def due() -> None:
-            with region.lock:
-                # On scaled time the timer may have been cancelled while it waited for the lock.
-                if not timer.cancelled:
-                    then(invocation)
-
-        timer = region.timeline.call_after(seconds, due, name=f"command on {invocation.instance}")
-        invocation.timers.append(timer)
+        _, clockwork = self._entered()
+        name = f"command on {invocation.instance}"
+        invocation.timers.append(clockwork.call_after(seconds, partial(then, invocation), name=name))
 
     def _log(self, invocation: Invocation) -> None:
-        command = invocation.command
-        self._entered().log.write(
-            LogKind.SERVICE,
-            instance=invocation.instance,
-            detail=f"ssm {invocation.status_details} {command.document} {command.id}",
-        )
+        region, _ = self._entered()
+        detail = f"ssm {invocation.status_details} {invocation.command.document} {invocation.command.id}"
+        region.log.write(LogKind.SERVICE, instance=invocation.instance, detail=detail)
 
-    def _entered(self) -> SimulatedRegion:
-        if self._region is None:
+    def _entered(self) -> tuple[SimulatedRegion, Clockwork]:
+        if self._region is None or self._clockwork is None:
             raise RuntimeError("Run Command is not installed in a region")
-        return self._region
+        return self._region, self._clockwork
 
 
 def _stop_timers(invocation: Invocation) -> None:

@@ -15,12 +15,15 @@ from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.ssm.exceptions import SSMException, ValidationException
 
+from simulator.commands import Command
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from moto.ssm.responses import SimpleSystemManagerResponse
 
-    from simulator.run_command import Command, Invocation, RunCommand
+    from simulator.commands import Invocation
+    from simulator.run_command import RunCommand
 
 Request: TypeAlias = "dict[str, Any]"
 Operation: TypeAlias = "Callable[[RunCommand, Request, SimpleSystemManagerResponse], dict[str, Any]]"
@@ -55,8 +58,6 @@ def answering(run_command: RunCommand, operation: Operation) -> Callable[[Simple
 
 def send_command(run_command: RunCommand, request: Request, response: SimpleSystemManagerResponse) -> dict[str, Any]:
     """Answer SendCommand."""
-    from simulator.run_command import Command  # noqa: PLC0415 - the two modules know each other
-
     comment = request.get("Comment", "")
     if len(comment) > LONGEST_COMMENT:
         raise _constraint(comment, "comment", f"Member must have length less than or equal to {LONGEST_COMMENT}")
@@ -236,7 +237,7 @@ def _chosen(run_command: RunCommand, request: Request) -> Iterable[Command]:
     if unknown := filters.keys() - {"InvokedAfter", "InvokedBefore", "DocumentName", "Status"}:
         raise SSMException("InvalidFilterKey", f"The filter keys {sorted(unknown)} are not simulated")
     for command in _visible(run_command):
-        status = _overall(command)
+        status = command.status
         if (
             request.get("CommandId", command.id) == command.id
             and _moment(filters.get("InvokedAfter"), command) <= command.requested_at
@@ -262,18 +263,9 @@ def _page(request: Request, name: str, found: list[dict[str, Any]]) -> dict[str,
     return {name: found[start:end]} | ({"NextToken": str(end)} if end < len(found) else {})
 
 
-def _overall(command: Command) -> tuple[str, str]:
-    statuses = [(invocation.status, invocation.status_details) for invocation in command.invocations.values()]
-    for status in ("Cancelling", "InProgress", "Pending", "Failed", "TimedOut", "Cancelled"):
-        for found in statuses:
-            if found[0] == status:
-                return found
-    return ("Success", "Success") if statuses else ("Success", "NoInstancesInTag")
-
-
 def _command(command: Command) -> dict[str, Any]:
     invocations = command.invocations.values()
-    status, status_details = _overall(command)
+    status, status_details = command.status
     return {
         "CommandId": command.id,
         "DocumentName": command.document,

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from moto.ec2.models.instances import InstanceBackend
 from moto.elbv2.exceptions import InvalidTargetError, TargetGroupNotFoundError, TargetNotRunning
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 
+from simulator.clockwork import Clockwork
 from simulator.log import LogKind
 
 if TYPE_CHECKING:
@@ -73,22 +75,31 @@ class TargetGroups:
         self.need_listener = need_listener
         self.refuse_unregistered = refuse_unregistered
         self._region: SimulatedRegion | None = None
+        self._clockwork: Clockwork | None = None
         self._registrations: dict[str, dict[tuple[str, int | None], Registration]] = {}
         self._connections: dict[str, float] = {}
 
     def install(self, region: SimulatedRegion) -> None:
         """Take the targets of every target group over from moto."""
         self._region = region
+        self._clockwork = Clockwork(region.timeline, region.lock)
         modify = ELBv2Backend.modify_target_group_attributes
         replacements: dict[str, Callable[..., Any]] = {
             "register_targets": self._register,
             "deregister_targets": self._deregister,
             "describe_target_health": self._health,
-            "notify_terminate_instances": self._instances_terminated,
             "modify_target_group_attributes": partial(_modify_attributes, modify),
         }
         for name, replacement in replacements.items():
             region.replace(ELBv2Backend, name, _method(replacement))
+        terminate = InstanceBackend.terminate_instances
+
+        def terminate_instances(backend: InstanceBackend, instance_ids: list[str]) -> object:
+            terminated = terminate(backend, instance_ids)
+            self._instances_terminated(instance_ids)
+            return terminated
+
+        region.replace(InstanceBackend, "terminate_instances", terminate_instances)
         region.drain_attached = self.drain_attached
 
     def uninstall(self) -> None:
@@ -96,9 +107,11 @@ class TargetGroups:
         for registration in self.registrations():
             if registration.timer is not None:
                 registration.timer.cancel()
+        if self._clockwork is not None:
+            self._clockwork.stop()
         self._registrations.clear()
         self._connections.clear()
-        self._region = None
+        self._region = self._clockwork = None
 
     def registrations(self, target: str | None = None) -> list[Registration]:
         """Return what is registered or still drains, oldest first.
@@ -127,12 +140,9 @@ class TargetGroups:
         Target groups that do not exist any more and ones where it is not registered cost no time. When there is
         nothing to wait for, `then` is called before this returns.
         """
-        with self._entered().lock:
-            pending = {
-                registration
-                for registration in self.registrations(instance_id)
-                if registration.group.arn in target_group_arns
-            }
+        region, _ = self._entered()
+        with region.lock:
+            pending = [entry for entry in self.registrations(instance_id) if entry.group.arn in target_group_arns]
             left = set(pending)
 
             def one_drained(registration: Registration) -> None:
@@ -142,10 +152,10 @@ class TargetGroups:
 
             for registration in pending:
                 registration.waiting.append(partial(one_drained, registration))
-        for registration in pending:
-            self._drain(registration)
-        if not pending:
-            then()
+            for registration in pending:
+                self._drain(registration)
+            if not pending:
+                then()
 
     def _register(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]]) -> None:
         group = _group(backend, arn)
@@ -196,8 +206,7 @@ class TargetGroups:
         instance = backend.ec2_backend.get_instance_by_id(registration.target)
         return STOPPED if instance is not None and instance.state == "stopped" else HEALTHY
 
-    def _instances_terminated(self, backend: ELBv2Backend, instance_ids: list[str]) -> None:
-        del backend
+    def _instances_terminated(self, instance_ids: list[str]) -> None:
         for instance_id in instance_ids:
             for registration in self.registrations(instance_id):
                 self._drain(registration)
@@ -205,26 +214,20 @@ class TargetGroups:
     def _drain(self, registration: Registration) -> None:
         if registration.drained_at is not None:
             return
-        region = self._entered()
+        _, clockwork = self._entered()
         delay = 0.0 if registration.group.target_type == "lambda" else float(str(registration.group.attributes[DELAY]))
         delay = min(delay, self._connections.get(registration.target, delay))
-        registration.drained_at = region.timeline.now() + delay
+        registration.drained_at = clockwork.now() + delay
         self._log("deregistered", registration)
         if delay <= 0:
             self._drained(registration)
         else:
-            registration.timer = region.timeline.call_after(
-                delay, partial(self._drained, registration), name=f"drain of {registration.target} from {registration}"
-            )
+            name = f"drain of {registration.target} from {registration}"
+            registration.timer = clockwork.call_after(delay, partial(self._drained, registration), name=name)
 
     def _drained(self, registration: Registration) -> None:
-        with self._entered().lock:
-            # On scaled time the target may have been registered again while this timer waited for the lock.
-            current = self._registrations.get(registration.group.arn, {})
-            if current.get((registration.target, registration.port)) is not registration:
-                return
-            del current[registration.target, registration.port]
-            self._log("drained", registration)
+        del self._registrations[registration.group.arn][registration.target, registration.port]
+        self._log("drained", registration)
         self._end(registration)
 
     def _end(self, registration: Registration) -> None:
@@ -235,12 +238,13 @@ class TargetGroups:
             then()
 
     def _log(self, what: str, registration: Registration) -> None:
-        self._entered().log.write(LogKind.SERVICE, instance=registration.target, detail=f"elbv2 {what} {registration}")
+        region, _ = self._entered()
+        region.log.write(LogKind.SERVICE, instance=registration.target, detail=f"elbv2 {what} {registration}")
 
-    def _entered(self) -> SimulatedRegion:
-        if self._region is None:
+    def _entered(self) -> tuple[SimulatedRegion, Clockwork]:
+        if self._region is None or self._clockwork is None:
             raise RuntimeError("the target groups are not installed in a region")
-        return self._region
+        return self._region, self._clockwork
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:

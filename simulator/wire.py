@@ -8,21 +8,22 @@ counts are the same in both modes and boto3 sees what it would see on the wire.
 from __future__ import annotations
 
 import io
+import json
+import socket
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlparse
+from xml.sax.saxutils import escape
 
 from botocore.exceptions import ConnectionClosedError
 from moto.core.botocore_stubber import BotocoreStubber
-from moto.core.exceptions import ServiceException
-from moto.core.model import OperationModel
 from moto.core.request import Request, determine_request_protocol, normalize_request
-from moto.core.routing import NotFound, ServiceOperationRouter, get_service_router
-from moto.core.serialize import get_serializer_class
+from moto.core.routing import ServiceOperationRouter, get_service_router
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ AWS_DOMAINS = (".amazonaws.com", ".api.aws")
 
 SERVICES_BY_SIGNING_NAME = {"elasticloadbalancing": "elbv2", "tagging": "resourcegroupstaggingapi"}
 CLASSIC_LOAD_BALANCING_VERSION = "2012-06-01"
+
+SERVER_ERROR = 500
 
 LIBRARY_PATHS = ("/moto-api", "/latest/")
 """What a moto server serves beside AWS APIs."""
@@ -103,11 +106,18 @@ def _router(service: str) -> ServiceOperationRouter:
 
 def error_response(request: Request, service: str, code: str, message: str, status: int) -> Response:
     """Return an error as `service` puts it on the wire."""
-    model = get_service_model(service)
-    protocol = determine_request_protocol(model, request.content_type)
-    serializer = get_serializer_class(service, protocol)(operation_model=OperationModel({}, model))
-    serialized = serializer.serialize(ServiceException(code, message))
-    return Response(serialized["body"], status, dict(serialized["headers"]))
+    protocol = determine_request_protocol(get_service_model(service), request.content_type)
+    if "json" in protocol:
+        body = json.dumps({"__type": code, "message": message})
+        return Response(body, status, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": code})
+    blame = "Receiver" if status >= SERVER_ERROR else "Sender"
+    error = f"<Error><Type>{blame}</Type><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+    request_id = "<RequestId>00000000-0000-4000-8000-000000000000</RequestId>"
+    if protocol == "ec2":
+        body = f"<Response><Errors>{error}</Errors>{request_id}</Response>"
+    else:
+        body = f"<ErrorResponse>{error}{request_id}</ErrorResponse>"
+    return Response(body, status, {"Content-Type": "text/xml"})
 
 
 @contextmanager
@@ -172,7 +182,8 @@ def _over_http(gate: Gate) -> Callable[..., Iterable[bytes]]:
         try:
             response = gate(Request(again()), serve)
         except AnswerLostError:
-            # werkzeug drops the connection without a word for this class of error.
+            # werkzeug goes quietly when the connection is gone already.
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionAbortedError("the simulated region loses this answer") from None
         return response(environ, start_response)
 

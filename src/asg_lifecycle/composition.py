@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from asg_lifecycle.settings import Settings
 
 
+SERVICE = "asg-lifecycle"
+METRICS_NAMESPACE = "AsgLifecycle"
+
+
 def compose(
     settings: Settings,
     *,
@@ -49,7 +53,7 @@ def compose(
             target_groups=TargetGroups(clients),
             commands=Commands(clients),
         ),
-        observer=Observer(Logger(), Metrics()),
+        observer=Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)),
         clock=clock,
         chance=chance,
     )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,6 +38,6 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     """
     return Settings(
         table=environment["TABLE_NAME"],
-        hook_name_prefix=environment.get("HOOK_NAME_PREFIX", "asg-lifecycle"),
+        hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
         record_retention=float(environment.get("RECORD_RETENTION_DAYS", "30")) * SECONDS_PER_DAY,
     )

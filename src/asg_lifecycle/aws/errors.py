@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SERVER_ERROR = 500
+TOO_MANY_REQUESTS = 429
 
 PASSING_CODES = frozenset(
     {
@@ -32,9 +33,11 @@ PASSING_CODES = frozenset(
         "RequestThrottled",
         "RequestThrottledException",
         "RequestTimeout",
+        "RequestTimeoutException",
         "ResourceContention",
         "ServiceUnavailable",
         "SlowDown",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
@@ -95,7 +98,7 @@ def _consequence(code: str, status: int) -> Consequence:
         return Consequence.DENIED
     if code in MISSING_CODES:
         return Consequence.MISSING
-    if code in PASSING_CODES or status >= SERVER_ERROR:
+    if code in PASSING_CODES or status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
         return Consequence.PASSING
     return Consequence.REFUSED
 

@@ -29,7 +29,7 @@ SOON = 2.0
 LATER = 60.0
 
 
-class Finish(Struct, frozen=True, kw_only=True):
+class Completion(Struct, frozen=True, kw_only=True):
     """How far the end has come.
 
     Attributes:
@@ -65,7 +65,7 @@ class Finisher:
         self._ending = ending
         self._work = work
 
-    def attempt(self, state: Finish) -> Finish:
+    def attempt(self, state: Completion) -> Completion:
         """Take the end as far as it goes: note the result, stop what is under way, complete, close the record."""
         now = self._application.clock()
         if self._ending.how == "taken":
@@ -78,7 +78,7 @@ class Finisher:
                 return state
         return msgspec.structs.replace(state, delay=None)
 
-    def _note(self, state: Finish, now: float) -> Finish:
+    def _note(self, state: Completion, now: float) -> Completion:
         if state.noted:
             return state
         ending = self._ending
@@ -109,7 +109,7 @@ class Finisher:
             delay=0.0,
         )
 
-    def _stop(self, state: Finish, now: float) -> Finish:
+    def _stop(self, state: Completion, now: float) -> Completion:
         if state.stopping is None or self._work is None:
             return state
         observer = self._application.observer
@@ -124,7 +124,7 @@ class Finisher:
             observer.info(stopped)
         return msgspec.structs.replace(state, stopping=None, reason=stopped, tries=0, delay=0.0)
 
-    def _complete(self, state: Finish, now: float) -> Finish:
+    def _complete(self, state: Completion, now: float) -> Completion:
         result = self._ending.result
         if state.status is not None:
             return state
@@ -139,7 +139,7 @@ class Finisher:
                 return self._not_active(state, now, str(failed))
             return self._failed(state, now, failed)
 
-    def _sent(self, state: Finish, now: float, result: ActionResult) -> Finish:
+    def _sent(self, state: Completion, now: float, result: ActionResult) -> Completion:
         answer = self._application.lifecycle_actions.complete(self._assignment.action, result)
         if answer is Answer.NOT_ACTIVE and not state.sent:
             return self._not_active(state, now, "there was no such action to complete")
@@ -147,7 +147,7 @@ class Finisher:
         self._application.observer.info(f"completed with {result}: {self._ending.reason}")
         return msgspec.structs.replace(state, status=Status.COMPLETED, tries=0, delay=0.0)
 
-    def _not_active(self, state: Finish, now: float, why: str) -> Finish:
+    def _not_active(self, state: Completion, now: float, why: str) -> Completion:
         try:
             pulse = refused(self._assignment, state.pulse, now)
         except CallFailed as failed:
@@ -158,7 +158,7 @@ class Finisher:
         self._application.observer.warning(f"{why}: {pulse.over}")
         return msgspec.structs.replace(state, pulse=pulse, status=Status.OVER, reason=pulse.over, tries=0, delay=0.0)
 
-    def _failed(self, state: Finish, now: float, failed: CallFailed, *, repeated: bool = True) -> Finish:
+    def _failed(self, state: Completion, now: float, failed: CallFailed, *, repeated: bool = True) -> Completion:
         observer = self._application.observer
         denied = failed.failure.consequence is Consequence.DENIED
         if denied:
@@ -182,7 +182,7 @@ class Finisher:
             delay=max(1.0, min(delay, self._admission.bound - now)),
         )
 
-    def _close(self, state: Finish, now: float) -> Finish:
+    def _close(self, state: Completion, now: float) -> Completion:
         status = state.status or Status.OVER
         reason = "; ".join(part for part in (self._ending.reason, state.reason) if part)
         changes: dict[str, object] = {

@@ -13,7 +13,7 @@ from aws_durable_execution_sdk_python.waits import WaitForConditionConfig
 
 from asg_lifecycle.execution.admission import Admission, Claim, admit, claim
 from asg_lifecycle.execution.application import Application, Assignment
-from asg_lifecycle.execution.finish import Finish, Finisher
+from asg_lifecycle.execution.finish import Completion, Finisher
 from asg_lifecycle.execution.observer import Metric
 from asg_lifecycle.execution.race import Ending, Race
 from asg_lifecycle.execution.retrying import claiming
@@ -94,15 +94,17 @@ def _carry_out(application: Application, action: LifecycleAction, context: Durab
     plan = decision.plan if decision is not None else None
     work = Work(assignment, plan, admission.facts, Turnstile()) if plan is not None else None
     finisher = Finisher(assignment, admission, ending, work)
-    finish = context.wait_for_condition(
+    completion = context.wait_for_condition(
         lambda state, _: finisher.attempt(state),
-        WaitForConditionConfig(wait_strategy=decide_by_delay, initial_state=Finish(), serdes=StructSerDes(Finish)),
+        WaitForConditionConfig(
+            wait_strategy=decide_by_delay, initial_state=Completion(), serdes=StructSerDes(Completion)
+        ),
         name="finish",
     )
-    if finish.taken or finish.status is None:
+    if completion.taken or completion.status is None:
         return {"outcome": "taken", "reason": "another execution has taken this action over"}
-    reason = "; ".join(part for part in (ending.reason, finish.reason) if part)
-    outcome: Outcome = {"outcome": finish.status.value, "reason": reason}
-    if finish.status == "completed" and ending.result is not None:
+    reason = "; ".join(part for part in (ending.reason, completion.reason) if part)
+    outcome: Outcome = {"outcome": completion.status.value, "reason": reason}
+    if completion.status == "completed" and ending.result is not None:
         outcome["result"] = ending.result.value
     return outcome

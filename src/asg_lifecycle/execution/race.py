@@ -8,6 +8,7 @@ import msgspec
 from aws_durable_execution_sdk_python import CallbackError, complete_batch, continue_batch
 from aws_durable_execution_sdk_python.config import (
     CompletionConfig,
+    Duration,
     NestingType,
     ParallelBranch,
     ParallelConfig,
@@ -37,6 +38,13 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.plans import PlanDecision
 
 MESSAGES_KEPT = 20
+
+LAST_ROUND = 500
+"""The round that hears no more messages. An execution may have 3000 operations and a round costs five: a sender that
+does not stop must not take the action's heartbeats with it."""
+
+
+NEVER = Duration(172_800)
 
 
 class Ending(Struct, frozen=True, kw_only=True):
@@ -168,6 +176,8 @@ class Race:
         def inbox_branch(inner: DurableContext) -> dict[str, Any]:
             if current.held is not None and current.number > 1:
                 self._open(inner, current, callback, None)
+            if current.number == LAST_ROUND:
+                inner.wait(NEVER, name="inbox-closed")
             return _plain(Finishes(message=_next_message(callback)))
 
         def work_branch(inner: DurableContext) -> dict[str, Any]:

@@ -198,9 +198,18 @@ class Work:
             observer.error(f"internal error, the instance is kept: {error!r}", step=step.kind, with_traceback=True)
             progress = _kept(f"internal error, see the log: {error!r}", last)
         if isinstance(progress, Failed):
+            if step.needs_instance_alive and self._gone_by_now():
+                return Done(f"given up, the instance is gone: {progress.reason}"), answered
             observer.count(Metric.STEP_FAILED)
             observer.error(f"step failed: {progress.reason}", step=step.kind)
         return progress, answered
+
+    def _gone_by_now(self) -> bool:
+        try:
+            return self._application.instances.facts(self._assignment.action.instance).gone
+        except CallFailed as failed:
+            self._application.observer.warning(f"the instance could not be described: {failed}")
+            return False
 
     def _record(self, step: Step, index: int, outcomes: tuple[StepOutcome, ...], state: Look, now: float) -> Look:
         progress = state.progress

@@ -47,10 +47,10 @@ def encode(message: Message) -> bytes:
 
 def decode(payload: str | bytes | None) -> Message:
     """Return what a callback result says; anything that is no message of ours is `Unknown`, never an error."""
-    raw = payload.encode() if isinstance(payload, str) else payload or b""
+    raw = payload.encode(errors="replace") if isinstance(payload, str) else payload or b""
     try:
         message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Unknown(raw[:TEXT_KEPT].decode(errors="replace"))
     return message
 
@@ -59,10 +59,15 @@ def describe(message: Message) -> str:
     """Return the message as logs and the record show it."""
     match message:
         case Finish(result, by):
-            return f"finish {result}, said {by}"
+            return f"finish {result}, said {_shortened(by)}"
         case Skip(by):
-            return f"skip the current step, said {by}"
+            return f"skip the current step, said {_shortened(by)}"
         case Nudge(by):
-            return f"look again now, said {by}"
+            return f"look again now, said {_shortened(by)}"
         case Unknown(text):
-            return f"unknown message, ignored: {text}"
+            return f"unknown message, ignored: {_shortened(text)}"
+
+
+def _shortened(text: str) -> str:
+    # A callback result can be as large as the whole record may be.
+    return text if len(text) <= TEXT_KEPT else f"{text[:TEXT_KEPT]}…"

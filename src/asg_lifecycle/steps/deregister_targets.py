@@ -12,6 +12,7 @@ from asg_lifecycle.aws.target_groups import RegisteredTarget
 from asg_lifecycle.model.progress import Done, Progress, Waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Self
 
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
@@ -104,7 +105,7 @@ class DeregisterTargets:
             if active := [entry for entry in registered if not entry.draining]:
                 self._target_groups.deregister(arn, active)
             delay = self._target_groups.deregistration_delay(arn)
-            draining.append(Draining(arn=arn, targets=registered, delay=delay, until=target.now + delay))
+            draining.append(Draining(arn=arn, targets=_remembered(registered), delay=delay, until=target.now + delay))
         note = f"; there is no target group named {', '.join(missing)}" if missing else ""
         if not draining:
             return Done(f"not registered in any of {len(arns)} target groups{note}")
@@ -118,12 +119,12 @@ class DeregisterTargets:
         draining = []
         for group in msgspec.convert(last.state["draining"], tuple[Draining, ...]):
             health = self._target_groups.health(group.arn, group.targets)
-            left = tuple(entry for entry in health if entry.draining)
+            left = _remembered(entry for entry in health if entry.draining)
             # Registered again by somebody else, or the deregistration was lost: it has to be said again.
             back = tuple(entry for entry in health if not entry.draining and entry.health != "unused")
             if back:
                 self._target_groups.deregister(group.arn, back)
-                draining.append(msgspec.structs.replace(group, targets=left + back, until=target.now + group.delay))
+                draining.append(msgspec.structs.replace(group, targets=left + _remembered(back), until=target.now + group.delay))
             elif left:
                 draining.append(msgspec.structs.replace(group, targets=left))
         if not draining:
@@ -144,6 +145,11 @@ class DeregisterTargets:
         if chosen.of_group or not (chosen.arns or chosen.names or chosen.tags):
             arns += self._lifecycle_actions.attached_target_groups(group)
         return tuple(dict.fromkeys(arns)), [name for name, arn in by_name.items() if arn is None]
+
+
+def _remembered(targets: Iterable[RegisteredTarget]) -> tuple[RegisteredTarget, ...]:
+    # The health is asked for at every look; kept in the state, each of its changes would be written to the record.
+    return tuple(RegisteredTarget(target.id, target.port, "draining") for target in targets)
 
 
 def _waiting(draining: list[Draining], now: float, note: str, groups: str | None = None) -> Waiting:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from asg_lifecycle.model.actions import Transition
+from asg_lifecycle.model.fields import is_text
 from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
 from asg_lifecycle.steps.catalog import KINDS
 
@@ -56,6 +57,8 @@ def plan_for(action: LifecycleAction) -> PlanDecision:
 
 def find_problems(plan: dict[str, Any]) -> tuple[str, ...]:
     """Return everything that is wrong with a plan given as JSON, each with what would be right."""
+    if not is_text(json.dumps(plan, ensure_ascii=False)):
+        return ("the plan holds half of a surrogate pair, which is no text",)
     problems = [
         f"unknown field {name!r} in the plan; valid: {_listed(PLAN_FIELDS)}" for name in plan if name not in PLAN_FIELDS
     ]
@@ -103,9 +106,12 @@ def _option_problems(options: dict[str, Any], struct: type[Struct]) -> list[str]
     for name, field in fields.items():
         if name in options:
             try:
-                msgspec.convert(options[name], field.type)
+                # Written as the checkpoint will be: JSON can escape half a surrogate pair, which nothing can carry.
+                msgspec.json.encode(msgspec.convert(options[name], field.type))
             except msgspec.ValidationError as error:
                 problems.append(f"option {name!r}: {error}")
+            except UnicodeEncodeError:
+                problems.append(f"option {name!r}: broken Unicode, half a surrogate pair")
     return problems
 
 
@@ -125,4 +131,7 @@ def _listed(names: object) -> str:
 
 
 def _kind_of(value: object) -> str:
-    return {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}.get(type(value), "a number")
+    if value is None:
+        return "null"
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    return kinds.get(type(value), "a number")

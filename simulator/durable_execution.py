@@ -1,0 +1,354 @@
+"""One durable execution as its service keeps it: operations, invocations, and what falls due when.
+
+The operations themselves live in the `Execution` of the durable execution testing SDK; this module adds the timers
+and the account of what happened.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from aws_durable_execution_sdk_python.lambda_service import (
+    CallbackTimeoutType,
+    ErrorObject,
+    Operation,
+    OperationStatus,
+    OperationType,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_durable_execution_sdk_python.lambda_service import CallbackOptions
+    from aws_durable_execution_sdk_python_testing.execution import Execution
+
+    from simulator.timeline import Timeline, Timer
+
+
+def moment(seconds: float) -> datetime:
+    """Return a time in seconds since the epoch as the SDK wants it: aware, to the microsecond."""
+    return datetime.fromtimestamp(seconds, timezone.utc)
+
+
+class TimelineClock:
+    """A timeline as the testing SDK wants its clock."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+
+    def now(self) -> datetime:
+        """Return the timeline's time."""
+        return moment(self._timeline.now())
+
+    def arm(self, wake: datetime) -> float:
+        """Return how long it is until `wake`, in seconds of the timeline."""
+        return max(wake.timestamp() - self._timeline.now(), 0.0)
+
+
+class InvocationStatus(StrEnum):
+    """How an invocation ended."""
+
+    RUNNING = "RUNNING"
+    PENDING = "PENDING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    ERROR = "ERROR"
+    """The handler raised: the invocation is tried again."""
+    INVALID = "INVALID"
+    """The service cannot accept what the handler returned."""
+    CRASHED = "CRASHED"
+    """It died at a `CrashPoint`: the invocation is tried again."""
+
+
+@dataclass(eq=False)
+class Invocation:
+    """One run of the handler.
+
+    Attributes:
+        number: from 1, in this execution.
+        started_at: when, seconds since the epoch. On virtual time this is when it ended, too.
+        status: how it ended.
+        error: why, where it went wrong.
+        checkpoints: how many times it called the checkpoint API.
+        crashed: whether it came to a `CrashPoint`; nothing it does from then on is recorded.
+    """
+
+    number: int
+    started_at: float
+    status: InvocationStatus = InvocationStatus.RUNNING
+    error: str = ""
+    checkpoints: int = 0
+    crashed: bool = False
+
+
+class TimerKind(StrEnum):
+    """What fell due."""
+
+    WAIT = "wait"
+    RETRY = "retry"
+    """The next attempt of a step or the next look of a `wait_for_condition`."""
+    CALLBACK_TIMEOUT = "callback timeout"
+    CALLBACK_HEARTBEAT = "callback heartbeat timeout"
+    INVOCATION_RETRY = "invocation retry"
+    EXECUTION_TIMEOUT = "execution timeout"
+
+
+@dataclass(frozen=True)
+class FiredTimer:
+    """Something that fell due.
+
+    Attributes:
+        time: when it fired, seconds since the epoch.
+        kind: what it was.
+        name: the operation's name, empty for the kinds that are the execution's own.
+    """
+
+    time: float
+    kind: TimerKind
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class OperationSummary:
+    """One durable operation.
+
+    Attributes:
+        name: as the handler named it.
+        type: `STEP`, `WAIT`, `CALLBACK`, `CONTEXT` or `CHAINED_INVOKE`; a `wait_for_condition` is a `STEP`.
+        sub_type: what the SDK calls it: `Step`, `WaitForCondition`, `Parallel`…
+        status: as the API shows it.
+        attempts: how many attempts of a step, or looks of a `wait_for_condition`, have ended.
+    """
+
+    name: str
+    type: str
+    sub_type: str
+    status: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class CallbackDeadlines:
+    """When an open callback fails by itself; None for never.
+
+    Attributes:
+        timeout: counted from its creation.
+        heartbeat: counted from its last heartbeat.
+        heartbeat_timeout: seconds between heartbeats, 0 when none are asked for.
+    """
+
+    timeout: datetime | None
+    heartbeat: datetime | None
+    heartbeat_timeout: int
+
+    @classmethod
+    def of(cls, options: CallbackOptions | None, now: datetime) -> CallbackDeadlines:
+        """Return the deadlines of a callback created `now`."""
+        timeout = options.timeout_seconds if options is not None else 0
+        heartbeat = options.heartbeat_timeout_seconds if options is not None else 0
+        return cls(
+            timeout=now + timedelta(seconds=timeout) if timeout else None,
+            heartbeat=now + timedelta(seconds=heartbeat) if heartbeat else None,
+            heartbeat_timeout=heartbeat,
+        )
+
+
+@dataclass(frozen=True)
+class Due:
+    """An operation and the moment at which something happens to it by itself."""
+
+    when: datetime
+    kind: TimerKind
+    operation: Operation
+
+
+@dataclass(eq=False)
+class SimulatedExecution:
+    """One durable execution of a `DurableService`.
+
+    Attributes:
+        name: its name, unique in the service.
+        record: the testing SDK's own record of it.
+        expires_at: when the execution times out, seconds since the epoch.
+        invocations: the handler's runs, oldest first.
+        timers: what fell due, in the order in which it fired.
+        callback_deadlines: by callback id.
+        owed_at: when the handler is to be invoked whatever falls due, seconds since the epoch; None for not at all.
+        retrying: whether that invocation makes up for one that failed.
+        running: whether an invocation is under way.
+        overtaken: whether something fell due during it.
+        wake: the timer that is set.
+    """
+
+    name: str
+    record: Execution
+    expires_at: float
+    invocations: list[Invocation] = field(default_factory=list)
+    timers: list[FiredTimer] = field(default_factory=list)
+    callback_deadlines: dict[str, CallbackDeadlines] = field(default_factory=dict, repr=False)
+    owed_at: float | None = None
+    retrying: bool = False
+    running: bool = False
+    overtaken: bool = False
+    wake: Timer | None = field(default=None, repr=False)
+
+    @property
+    def arn(self) -> str:
+        """The durable execution's ARN."""
+        return self.record.durable_execution_arn
+
+    @property
+    def payload(self) -> str:
+        """The event, as JSON."""
+        return self.record.start_input.input or ""
+
+    @property
+    def status(self) -> str:
+        """`RUNNING`, `SUCCEEDED`, `FAILED`, `STOPPED` or `TIMED_OUT`."""
+        return str(self.record.current_status().value)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it has ended, however it did."""
+        return self.record.is_complete
+
+    @property
+    def result(self) -> Any:  # noqa: ANN401 - whatever JSON the handler returned
+        """What the handler returned, parsed; None unless the execution succeeded."""
+        result = self.record.result
+        return None if result is None or not result.result else json.loads(result.result)
+
+    @property
+    def error(self) -> ErrorObject | None:
+        """Why the execution did not succeed, None unless it has ended that way."""
+        return None if self.record.result is None else self.record.result.error
+
+    @property
+    def operations(self) -> list[OperationSummary]:
+        """The durable operations in the order they were begun, without the execution's own."""
+        return [
+            OperationSummary(
+                name=operation.name or "",
+                type=str(operation.operation_type.value),
+                sub_type=str(operation.sub_type.value) if operation.sub_type is not None else "",
+                status=str(operation.status.value),
+                attempts=operation.step_details.attempt if operation.step_details is not None else 0,
+            )
+            for operation in self.record.get_assertable_operations()
+        ]
+
+    @property
+    def operation_count(self) -> int:
+        """How many durable operations the handler has begun."""
+        return len(self.record.get_assertable_operations())
+
+    @property
+    def total_operation_count(self) -> int:
+        """The same and the `EXECUTION` operation, which the service keeps for the execution itself."""
+        return len(self.record.get_navigable_operations())
+
+    def next_wake(self) -> float | None:
+        """Return when the service must look at the execution again, seconds since the epoch; None for never.
+
+        While a failed invocation waits for its retry nothing but a callback's deadline comes before it.
+        """
+        if self.is_complete or self.running:
+            return None
+        waiting_kinds = {TimerKind.WAIT, TimerKind.RETRY}
+        moments = [self.expires_at]
+        moments += [
+            due.when.timestamp() for due in self._pending() if not (self.retrying and due.kind in waiting_kinds)
+        ]
+        if self.owed_at is not None:
+            moments.append(self.owed_at)
+        return min(moments)
+
+    def owe(self, when: float, *, retry: bool = False) -> None:
+        """Have the handler invoked at `when` (seconds since the epoch), or earlier if that was to be.
+
+        Args:
+            when: the moment.
+            retry: it makes up for an invocation that failed.
+        """
+        if self.owed_at is None or when <= self.owed_at:
+            self.owed_at = when
+            self.retrying = retry
+
+    def take_owed(self, now: float) -> bool:
+        """Return whether the handler is to be invoked by `now`, seconds since the epoch, and if so forget it."""
+        if self.owed_at is None or self.owed_at > now:
+            return False
+        if self.retrying:
+            self.timers.append(FiredTimer(now, TimerKind.INVOCATION_RETRY))
+        self.owed_at = None
+        self.retrying = False
+        return True
+
+    def settle(self, now: datetime) -> bool:
+        """Carry out everything due by `now`, in order of time. Return whether there was anything."""
+        due_by_now = sorted((due for due in self._pending() if due.when <= now), key=lambda due: due.when)
+        for due in due_by_now:
+            self._fire(due, now)
+        return bool(due_by_now)
+
+    def beat(self, callback_id: str, now: datetime) -> None:
+        """Restart the heartbeat timeout of an open callback."""
+        deadlines = self.callback_deadlines[callback_id]
+        if deadlines.heartbeat is not None:
+            self.callback_deadlines[callback_id] = CallbackDeadlines(
+                timeout=deadlines.timeout,
+                heartbeat=now + timedelta(seconds=deadlines.heartbeat_timeout),
+                heartbeat_timeout=deadlines.heartbeat_timeout,
+            )
+
+    def _pending(self) -> Iterator[Due]:
+        for operation in self.record.get_assertable_operations():
+            match operation:
+                case Operation(operation_type=OperationType.WAIT, status=OperationStatus.STARTED, wait_details=details):
+                    if details is not None and details.scheduled_end_timestamp is not None:
+                        yield Due(details.scheduled_end_timestamp, TimerKind.WAIT, operation)
+                case Operation(operation_type=OperationType.STEP, status=OperationStatus.PENDING, step_details=step):
+                    if step is not None and step.next_attempt_timestamp is not None:
+                        yield Due(step.next_attempt_timestamp, TimerKind.RETRY, operation)
+                case Operation(operation_type=OperationType.CALLBACK, status=OperationStatus.STARTED):
+                    yield from self._callback_pending(operation)
+                case _:
+                    pass
+
+    def _callback_pending(self, operation: Operation) -> Iterator[Due]:
+        deadlines = self.callback_deadlines[callback_of(operation)]
+        moments = [
+            (deadlines.timeout, TimerKind.CALLBACK_TIMEOUT),
+            (deadlines.heartbeat, TimerKind.CALLBACK_HEARTBEAT),
+        ]
+        due = [Due(when, kind, operation) for when, kind in moments if when is not None]
+        # Whichever comes first closes the callback, and the other with it.
+        yield from sorted(due, key=lambda each: each.when)[:1]
+
+    def _fire(self, due: Due, now: datetime) -> None:
+        identity = due.operation.operation_id
+        match due.kind:
+            case TimerKind.WAIT:
+                self.record.complete_wait(identity, now=now)
+            case TimerKind.RETRY:
+                self.record.complete_retry(identity)
+            case TimerKind.CALLBACK_TIMEOUT:
+                self._time_out(due.operation, "Callback timed out", CallbackTimeoutType.TIMEOUT, now)
+            case _:
+                self._time_out(due.operation, "Callback timed out on heartbeat", CallbackTimeoutType.HEARTBEAT, now)
+        self.timers.append(FiredTimer(now.timestamp(), due.kind, due.operation.name or ""))
+
+    def _time_out(self, operation: Operation, message: str, kind: CallbackTimeoutType, now: datetime) -> None:
+        error = ErrorObject(message=message, type=kind.value, data=None, stack_trace=None)
+        self.record.complete_callback_timeout(callback_of(operation), error, now=now)
+
+
+def callback_of(operation: Operation) -> str:
+    """Return the callback id of a `CALLBACK` operation."""
+    if operation.callback_details is None:
+        raise ValueError(f"{operation.name} is not a callback")
+    return operation.callback_details.callback_id

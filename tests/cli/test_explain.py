@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from asg_lifecycle.cli.application import application
+from asg_lifecycle.cli.explain import LARGEST_PAYLOAD, encode, explain_text
+
+EVENTS = Path(__file__).parents[2] / "events"
+TERMINATE = EVENTS / "terminate.json"
+
+
+def explain(*arguments: str, given: bytes | None = None) -> Result:
+    return CliRunner().invoke(application, ["explain", *arguments], input=given)
+
+
+def answers(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout_bytes.decode().splitlines()]
+
+
+def changed(**detail: object) -> bytes:
+    event = json.loads(TERMINATE.read_text())
+    event["detail"] |= detail
+    return json.dumps(event).encode()
+
+
+def test_a_handled_event_is_shown_in_the_fields_the_handbook_names() -> None:
+    result = explain(str(TERMINATE))
+
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    (answer,) = answers(result)
+    plan = answer.pop("plan")
+    assert answer == {
+        "decision": "handle",
+        "group": "web",
+        "hook": "asg-lifecycle-terminate",
+        "instance": "i-1234567890abcdef0",
+        "token": "87654321-4321-4321-4321-210987654321",
+        "transition": "autoscaling:EC2_INSTANCE_TERMINATING",
+        "origin": "AutoScalingGroup",
+        "destination": "EC2",
+        "survives": False,
+    }
+    assert plan["source"] == "built-in"
+    assert [step["kind"] for step in plan["plan"]["steps"]] == ["deregister-targets"]
+    assert plan["problems"] == []
+
+
+def test_an_inline_plan_is_shown() -> None:
+    (answer,) = answers(explain(str(EVENTS / "plan-inline.json")))
+
+    assert answer["plan"]["source"] == "hook metadata"
+    assert [step["kind"] for step in answer["plan"]["plan"]["steps"]] == ["run-command", "deregister-targets"]
+
+
+def test_the_problems_of_a_plan_are_shown_and_the_action_is_still_handled() -> None:
+    metadata = json.dumps({"plan": {"steps": [{"kind": "no-such-step"}]}})
+
+    result = explain("-", given=changed(NotificationMetadata=metadata))
+
+    assert result.exit_code == 0
+    (answer,) = answers(result)
+    assert answer["decision"] == "handle"
+    assert answer["plan"]["plan"] is None
+    assert "no-such-step" in answer["plan"]["problems"][0]
+
+
+def test_an_absent_place_is_null() -> None:
+    (answer,) = answers(explain(str(EVENTS / "no-origin-no-destination.json")))
+
+    assert answer["origin"] is None
+    assert answer["destination"] is None
+
+
+@pytest.mark.parametrize("name", ["foreign-detail-type", "foreign-hook", "test-notification"])
+def test_an_ignored_payload_is_a_decision_with_its_reason_and_no_error(name: str) -> None:
+    result = explain(str(EVENTS / f"{name}.json"))
+
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    (answer,) = answers(result)
+    assert answer.keys() == {"decision", "reason"}
+    assert answer["decision"] == "ignore"
+
+
+def test_the_prefix_can_be_given_and_be_empty() -> None:
+    drain = changed(LifecycleHookName="drain")
+
+    decided = [
+        answers(explain("-", *options, given=drain))[0]["decision"]
+        for options in ((), ("--hook-name-prefix", "dr"), ("--hook-name-prefix", ""), ("--hook-name-prefix=x",))
+    ]
+
+    assert decided == ["ignore", "handle", "handle", "ignore"]
+
+
+def test_an_empty_prefix_still_refuses_the_hooks_of_other_systems() -> None:
+    (answer,) = answers(explain(str(EVENTS / "foreign-hook.json"), "--hook-name-prefix", ""))
+
+    assert answer["decision"] == "ignore"
+
+
+def test_several_actions_are_one_line_each_in_order() -> None:
+    result = explain(str(EVENTS / "sqs-event.json"))
+
+    assert result.exit_code == 0
+    assert [answer["instance"] for answer in answers(result)] == ["i-1234567890abcdef0", "i-0fedcba9876543210"]
+
+
+def test_broken_messages_do_not_hide_the_others() -> None:
+    good = (EVENTS / "notification.json").read_text()
+    bodies = ["broken", good, "{}", json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"})]
+    batch = {"Records": [{"messageId": "1", "body": body} for body in bodies]}
+
+    result = explain("-", given=json.dumps(batch).encode())
+
+    assert result.exit_code == 2
+    assert [answer["decision"] for answer in answers(result)] == ["handle", "ignore"]
+    assert result.stderr.count("\n") == 1
+    assert "Records[0].body: expected JSON, found 'broken'" in result.stderr
+    assert "(and 1 more that are broken)" in result.stderr
+
+
+BAD: list[tuple[bytes, str]] = [
+    (b"", "expected JSON, found ''"),
+    (b" \n", "expected JSON"),
+    (b"{", "expected JSON, found '{'"),
+    (b"hello\nworld", "found 'hello\\nworld'"),
+    (b"\x00\x01\x02", "expected JSON"),
+    (b"\x7fELF\x02\x01\x01\x00\xff\xfe", "found no utf-8 text"),
+    (b"\x1f\x8b\x08\x00", "found no utf-8 text"),
+    (b"\xff\xfe\x00\xd8", "found no utf-16 text"),
+    (b"[" * 1_000_000, "nested too deeply"),
+    (b'{"a":' * 1_000_000, "nested too deeply"),
+    (b'{"source": NaN}', "NaN is no JSON value"),
+    (b"-Infinity", "-Infinity is no JSON value"),
+    (b"1" * 5_000, "expected JSON"),
+    (b"1e999", "a very large number"),
+    (b"5", "the number 5"),
+    (b"null", "null"),
+    (b'"text"', "'text'"),
+    (b"[]", "an empty list"),
+    (b"{}", "an empty object"),
+    (b'{"\\ud800": 1}', "broken Unicode '\\ud800'"),
+    (changed(AutoScalingGroupName="\ud800"), "detail.AutoScalingGroupName"),
+    (changed(EC2InstanceId="i-\n"), "'i-\\n'"),
+    (changed(LifecycleActionToken=1), "detail.LifecycleActionToken"),
+]
+
+
+@pytest.mark.parametrize(("content", "words"), BAD)
+def test_bad_input_ends_with_one_line_that_says_what_is_wrong(content: bytes, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "payload.json"
+    file.write_bytes(content)
+
+    for result in (explain(str(file)), explain("-", given=content)):
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert result.stderr.startswith("asg-lifecycle explain: ")
+        assert result.stderr.endswith("\n")
+        assert result.stderr[:-1].isprintable()
+        assert words in result.stderr
+
+
+def test_what_cannot_be_read_is_named_with_the_cause(tmp_path: Path) -> None:
+    missing = explain(str(tmp_path / "none.json"))
+    folder = explain(str(tmp_path))
+    too_long = explain("x" * 5_000)
+
+    assert [missing.exit_code, folder.exit_code, too_long.exit_code] == [2, 2, 2]
+    assert missing.stderr == f"asg-lifecycle explain: {tmp_path / 'none.json'}: No such file or directory\n"
+    assert folder.stderr == f"asg-lifecycle explain: {tmp_path}: Is a directory\n"
+    assert too_long.stderr.endswith(": File name too long\n")
+
+
+def test_a_file_name_that_would_break_the_line_is_quoted() -> None:
+    result = explain("no\nfile")
+
+    assert result.stderr == "asg-lifecycle explain: 'no\\nfile': No such file or directory\n"
+
+
+def test_a_payload_larger_than_any_door_delivers_is_not_read_to_its_end(tmp_path: Path) -> None:
+    file = tmp_path / "large.json"
+    with file.open("wb") as stream:
+        stream.truncate(100 * LARGEST_PAYLOAD)
+
+    result = explain(str(file))
+
+    assert result.exit_code == 2
+    assert f"larger than {LARGEST_PAYLOAD} bytes" in result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_obstacle(encoding: str, tmp_path: Path) -> None:
+    file = tmp_path / "payload.json"
+    file.write_text(TERMINATE.read_text(), encoding=encoding)
+
+    assert answers(explain(str(file))) == answers(explain(str(TERMINATE)))
+
+
+def test_a_repeated_name_counts_by_its_last_as_in_the_lambda_runtime() -> None:
+    twice = b'{"source": "aws.ec2", ' + TERMINATE.read_bytes().lstrip()[1:]
+
+    (answer,) = answers(explain("-", given=twice))
+
+    assert answer["decision"] == "handle"
+
+
+def test_names_are_printed_as_they_are() -> None:
+    result = explain("-", given=changed(AutoScalingGroupName="gruppe ü/组 🚀"))
+
+    assert "gruppe ü/组 🚀".encode() in result.stdout_bytes
+
+
+def test_half_a_surrogate_pair_leaves_as_the_escape_it_came_as() -> None:
+    assert encode({"name": "\ud83d"}) == b'{"name": "\\ud83d"}'
+    assert json.loads(encode({"name": "\ud83d"})) == {"name": "\ud83d"}
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=())),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["kind", "options", "steps", "plan"]), inner),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None)
+@given(anything)
+def test_whatever_the_metadata_holds_the_answer_is_one_line(plan: object) -> None:
+    explanation = explain_text(changed(NotificationMetadata=json.dumps({"plan": plan})).decode(), "asg-lifecycle")
+
+    (answer,) = explanation.answers
+    assert explanation.broken == ()
+    assert b"\n" not in encode(answer)

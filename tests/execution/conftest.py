@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from asg_lifecycle.model.records import Record
+from simulator.deployment import Deployment
+from simulator.log import LogKind
+from simulator.region import SimulatedRegion
+from simulator.run_command import RunCommand
+from simulator.target_groups import TargetGroups
+from simulator.timeline import VirtualTimeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from simulator.durable import SimulatedExecution
+    from simulator.log import LogEntry
+
+GROUP = "web"
+TERMINATE_HOOK = "asg-lifecycle-terminate"
+LAUNCH_HOOK = "asg-lifecycle-launch"
+
+
+class Stage:
+    """The application deployed beside a group `web`, in virtual time."""
+
+    def __init__(self) -> None:
+        self.timeline = VirtualTimeline()
+        self.region = SimulatedRegion(self.timeline)
+        self.target_groups = TargetGroups()
+        self.run_command = RunCommand()
+        self.region.add(self.target_groups)
+        self.region.add(self.run_command)
+        self.deployment = Deployment(self.region, self.timeline)
+        self.started = self.timeline.now()
+
+    @property
+    def elapsed(self) -> float:
+        return self.timeline.now() - self.started
+
+    @property
+    def execution(self) -> SimulatedExecution:
+        return self.deployment.executions[-1]
+
+    def group(self, capacity: int = 1, *, heartbeat: int = 300, plan: Any = None, **hook: Any) -> list[str]:
+        """Make the group with both hooks and return its instances, which are in service."""
+        instances = self.region.create_group(GROUP, capacity=capacity, max_size=5)
+        if plan is not None:
+            hook["NotificationMetadata"] = json.dumps({"plan": plan})
+        self.region.put_hook(GROUP, TERMINATE_HOOK, "TERMINATING", HeartbeatTimeout=heartbeat, **hook)
+        self.region.put_hook(GROUP, LAUNCH_HOOK, "LAUNCHING", HeartbeatTimeout=heartbeat, **hook)
+        return instances
+
+    def target_group(self, name: str, *instances: str, delay: int = 300, ports: tuple[int, ...] = (80,)) -> str:
+        """Make a target group that is not attached to the group, with the instances registered on each port."""
+        with self.region.unobserved():
+            elbv2 = self.region.client("elbv2")
+            vpc = self.region.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+            arn: str = elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0][
+                "TargetGroupArn"
+            ]
+            elbv2.modify_target_group_attributes(
+                TargetGroupArn=arn,
+                Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": str(delay)}],
+            )
+            for instance in instances:
+                targets = [{"Id": instance, "Port": port} for port in ports]
+                elbv2.register_targets(TargetGroupArn=arn, Targets=targets)
+        return arn
+
+    def terminate(self, instance: str) -> None:
+        self.region.terminate(instance)
+
+    def run(self, seconds: float) -> None:
+        self.timeline.run_for(seconds)
+
+    def finish(self, within: float = 172_800) -> SimulatedExecution:
+        """Let time pass until the last execution has ended."""
+        limit = self.timeline.now() + within
+        while not self.execution_or_none_complete():
+            due = self.timeline.next_due()
+            assert due is not None, "nothing is left to happen and no execution has ended"
+            assert due <= limit, f"not ended within {within} s: {self.record()}"
+            self.timeline.advance()
+        return self.execution
+
+    def execution_or_none_complete(self) -> bool:
+        return bool(self.deployment.executions) and all(each.is_complete for each in self.deployment.executions)
+
+    def record(self) -> Record:
+        """Return the only record."""
+        (record,) = [each for each in self.deployment.records() if each.entry == "current"]
+        return record
+
+    def log(self, *kinds: LogKind) -> list[LogEntry]:
+        return self.region.log.of(*kinds)
+
+    def completions(self) -> list[str]:
+        return [entry.detail for entry in self.log(LogKind.COMPLETED)]
+
+    def beats(self) -> list[float]:
+        return [entry.time - self.started for entry in self.log(LogKind.HEARTBEAT)]
+
+    def calls(self, service: str) -> dict[str, int]:
+        return {operation: count for (name, operation), count in self.region.calls.items() if name == service}
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage()
+    with made.region, made.deployment:
+        yield made

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Place, Transition
+
+LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
+EC2, GROUP, POOL = Place.EC2, Place.AUTO_SCALING_GROUP, Place.WARM_POOL
+
+
+def action(
+    transition: Transition, origin: Place | None, destination: Place | None, operation: str | None = None
+) -> LifecycleAction:
+    return LifecycleAction(
+        token="87654321-4321-4321-4321-210987654321",
+        group="web / blue",
+        hook="asg-lifecycle/drain",
+        instance="i-1234567890abcdef0",
+        transition=transition,
+        time=1_610_496_757.214,
+        origin=origin,
+        destination=destination,
+        operation=operation,
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "survives"),
+    [
+        pytest.param(action(LAUNCHING, EC2, GROUP), True, id="launch"),
+        pytest.param(action(LAUNCHING, EC2, POOL), True, id="R22: launch into the warm pool"),
+        pytest.param(action(LAUNCHING, POOL, GROUP), True, id="R22: launch out of the warm pool"),
+        pytest.param(action(TERMINATING, GROUP, EC2), False, id="termination"),
+        pytest.param(action(TERMINATING, GROUP, POOL), True, id="R22: terminate event, back to the warm pool"),
+        pytest.param(action(TERMINATING, POOL, EC2), False, id="R22: termination in the warm pool"),
+        pytest.param(action(TERMINATING, POOL, POOL), True, id="R22: stays in the warm pool"),
+        pytest.param(action(TERMINATING, GROUP, GROUP, "ReplaceRootVolume"), True, id="R23: before the new volume"),
+        pytest.param(action(LAUNCHING, GROUP, GROUP, "ReplaceRootVolume"), True, id="R23: after the new volume"),
+        pytest.param(action(TERMINATING, GROUP, EC2, "SomethingNew"), False, id="an operation that is not known"),
+        pytest.param(action(TERMINATING, None, None), False, id="R21: terminate, the event does not say more"),
+        pytest.param(action(LAUNCHING, None, None), True, id="R21: launch, the event does not say more"),
+    ],
+)
+def test_survives(one: LifecycleAction, survives: bool) -> None:  # noqa: FBT001 - a column of the table
+    assert one.survives is survives
+
+
+def test_an_action_keeps_through_a_checkpoint() -> None:
+    before = action(TERMINATING, GROUP, POOL, "ReplaceRootVolume")
+    assert msgspec.json.decode(msgspec.json.encode(before), type=LifecycleAction) == before
+
+
+def test_an_action_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        action(LAUNCHING, None, None).token = "another"  # type: ignore[misc]  # noqa: S105 - no password
+
+
+def test_r1_r7_the_words_of_the_api() -> None:
+    assert list(Transition) == ["autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"]
+    assert list(Place) == ["EC2", "AutoScalingGroup", "WarmPool"]
+    assert list(ActionResult) == ["CONTINUE", "ABANDON"]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import string
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
+from asg_lifecycle.model.records import LIVE, Record, Status, claim_record, wait_key
+
+unhurried = settings(deadline=None)
+
+# R29: printable characters, separators of every kind among them.
+separators = '",[]\\|/:# \u2028'
+groups = st.text(st.sampled_from(separators + "ab") | st.characters(codec="utf-8"), min_size=1, max_size=255)
+hooks = st.text(st.sampled_from(string.ascii_letters + string.digits + "-_/"), min_size=1, max_size=255)
+instances = st.text(st.sampled_from("0123456789abcdef"), min_size=8, max_size=17).map("i-{}".format)
+waits = st.tuples(groups, hooks | groups, instances | groups)
+
+ACTION = LifecycleAction(
+    token="87654321-4321-4321-4321-210987654321",
+    group="web",
+    hook="asg-lifecycle-drain",
+    instance="i-1234567890abcdef0",
+    transition=Transition.TERMINATING,
+    time=1_000.25,
+    origin=Place.AUTO_SCALING_GROUP,
+    destination=Place.WARM_POOL,
+    operation="ReplaceRootVolume",
+)
+
+
+@unhurried
+@given(waits, waits)
+@example(('a","b', "c", "i-1"), ("a", 'b","c', "i-1"))
+@example(("a/b", "c", "i-1"), ("a", "b/c", "i-1"))
+@example(("a\\", "b", "i-1"), ("a", "\\b", "i-1"))
+def test_two_waits_never_share_a_key(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+    assert (wait_key(*one) == wait_key(*other)) is (one == other)
+
+
+@unhurried
+@given(waits)
+def test_a_key_gives_its_wait_back(wait: tuple[str, str, str]) -> None:
+    assert tuple(json.loads(wait_key(*wait))) == wait
+
+
+@unhurried
+@given(st.text("\U0001f600", min_size=255, max_size=255), hooks, instances)
+def test_the_longest_names_fit_a_partition_key(group: str, hook: str, instance: str) -> None:
+    # DynamoDB takes 2048 bytes.
+    assert len(wait_key(group, hook, instance).encode()) < 2048
+
+
+def test_the_claim_describes_the_action() -> None:
+    assert claim_record(ACTION, execution="arn:execution", now=1_010.9, retention=86_400.0) == Record(
+        wait=wait_key("web", "asg-lifecycle-drain", "i-1234567890abcdef0"),
+        entry="current",
+        token="87654321-4321-4321-4321-210987654321",
+        group="web",
+        hook="asg-lifecycle-drain",
+        instance="i-1234567890abcdef0",
+        transition="autoscaling:EC2_INSTANCE_TERMINATING",
+        origin="AutoScalingGroup",
+        destination="WarmPool",
+        operation="ReplaceRootVolume",
+        execution="arn:execution",
+        event_time=1_000.25,
+        claimed_at=1_010.9,
+        status=Status.CLAIMED,
+        in_flight="yes",
+        expires_at=87_410,
+    )
+
+
+def test_a_claim_without_origin_and_destination() -> None:
+    action = msgspec.structs.replace(ACTION, origin=None, destination=None, operation=None)
+    record = claim_record(action, execution="arn:execution", now=0.0, retention=0.0)
+    assert (record.origin, record.destination, record.operation) == (None, None, None)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_an_action_is_live_until_its_record_is_closed(status: Status) -> None:
+    assert (status in LIVE) is (status not in {Status.COMPLETED, Status.OVER, Status.LOST})
+
+
+def test_every_field_of_the_record_is_documented() -> None:
+    documented = {line.strip().split(":")[0] for line in (Record.__doc__ or "").splitlines() if ": " in line}
+    assert set(Record.__struct_fields__) <= documented
