@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def moment(seconds: float) -> datetime:
     """Return a time in seconds since the epoch as the SDK wants it: aware, to the microsecond."""
-    return datetime.fromtimestamp(seconds, timezone.utc)
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 class TimelineClock:
@@ -174,7 +174,7 @@ class SimulatedExecution:
         name: its name, unique in the service.
         record: the testing SDK's own record of it.
         expires_at: when the execution times out, seconds since the epoch.
-        invocations: the handler's runs, oldest first.
+        runs: the handler's invocations, oldest first.
         timers: what fell due, in the order in which it fired.
         callback_deadlines: by callback id.
         owed_at: when the handler is to be invoked whatever falls due, seconds since the epoch; None for not at all.
@@ -187,7 +187,7 @@ class SimulatedExecution:
     name: str
     record: Execution
     expires_at: float
-    invocations: list[Invocation] = field(default_factory=list)
+    runs: list[Invocation] = field(default_factory=list)
     timers: list[FiredTimer] = field(default_factory=list)
     callback_deadlines: dict[str, CallbackDeadlines] = field(default_factory=dict, repr=False)
     owed_at: float | None = None
@@ -228,18 +228,34 @@ class SimulatedExecution:
         return None if self.record.result is None else self.record.result.error
 
     @property
+    def invocations(self) -> list[tuple[float, str]]:
+        """When each invocation began (seconds since the epoch) and how it ended, see `InvocationStatus`."""
+        return [(run.started_at, str(run.status)) for run in self.runs]
+
+    @property
     def operations(self) -> list[OperationSummary]:
         """The durable operations in the order they were begun, without the execution's own."""
         return [
             OperationSummary(
                 name=operation.name or "",
                 type=str(operation.operation_type.value),
-                sub_type=str(operation.sub_type.value) if operation.sub_type is not None else "",
+                sub_type=str(operation.sub_type) if operation.sub_type is not None else "",
                 status=str(operation.status.value),
                 attempts=operation.step_details.attempt if operation.step_details is not None else 0,
             )
             for operation in self.record.get_assertable_operations()
         ]
+
+    def operation(self, name: str) -> OperationSummary:
+        """Return the first operation called `name`.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for operation in self.operations:
+            if operation.name == name:
+                return operation
+        raise KeyError(name)
 
     @property
     def operation_count(self) -> int:

@@ -1,10 +1,12 @@
-"""What one invocation of a durable function meets: the checkpoint API, sudden death, and the judgement of its answer."""
+"""What one invocation of a durable function meets: the checkpoint API, sudden death, the judgement of its answer."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from aws_durable_execution_sdk_python import state
 from aws_durable_execution_sdk_python.lambda_service import DurableServiceClient, ErrorObject, InvocationStatus
 from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
 from aws_durable_execution_sdk_python_testing.invoker import InProcessInvoker
@@ -14,7 +16,7 @@ from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecu
 from simulator.durable_execution import CallbackDeadlines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from threading import RLock
 
     from aws_durable_execution_sdk_python.lambda_service import (
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from aws_durable_execution_sdk_python_testing.token import CallbackToken
 
     from simulator.durable_execution import SimulatedExecution, TimelineClock
+
+
+END_NOTICED_WITHIN = 0.002
+"""Real seconds."""
 
 
 class InvocationCrashedError(Exception):
@@ -70,7 +76,7 @@ class CrashPlan:
         Raises:
             InvocationCrashedError: it is, or it was before.
         """
-        invocation = execution.invocations[-1]
+        invocation = execution.runs[-1]
         if invocation.crashed or any(
             point.invocation == invocation.number
             and point.checkpoint == checkpoint
@@ -88,22 +94,27 @@ class CheckpointClient(DurableServiceClient):
     """The checkpoint API as the SDK calls it, from any of an invocation's threads.
 
     Args:
-        processor: the testing SDK's checkpoint processor.
         clock: the service's.
         lock: the service's.
         get: returns the execution with an ARN.
         crashes: where invocations die.
+
+    Attributes:
+        store: where executions have to be saved before they are invoked.
     """
 
     def __init__(
         self,
-        processor: CheckpointProcessor,
         clock: TimelineClock,
         lock: RLock,
         get: Callable[[str], SimulatedExecution],
         crashes: CrashPlan,
     ) -> None:
-        self._processor = processor
+        self.store = InMemoryExecutionStore()
+        # The processor asks for a scheduler for compatibility's sake and drops it.
+        self._processor = CheckpointProcessor(self.store, cast("Scheduler", None), clock)
+        self._processor.add_execution_observer(EffectObserver(clock, get))
+        self._processor.set_chained_invoke_preflight(_no_such_function)
         self._clock = clock
         self._lock = lock
         self._get = get
@@ -124,7 +135,7 @@ class CheckpointClient(DurableServiceClient):
         """
         with self._lock:
             execution = self._get(durable_execution_arn)
-            invocation = execution.invocations[-1]
+            invocation = execution.runs[-1]
             invocation.checkpoints += 1
             self._crashes.strike(execution, invocation.checkpoints)
             # On scaled time things fall due while the handler runs; it may have stopped looking at them.
@@ -192,26 +203,21 @@ class EffectObserver(ExecutionObserver):
 
 
 class Backend:
-    """Where the executions of one function are kept and its handler is run."""
+    """Where a function's handler is run.
 
-    def __init__(  # noqa: PLR0913 - the parts of the service and its name
-        self,
-        handler: Callable[..., Any],
-        clock: TimelineClock,
-        lock: RLock,
-        get: Callable[[str], SimulatedExecution],
-        crashes: CrashPlan,
-        region: str,
-        account: str,
+    Args:
+        handler: what Lambda would call.
+        client: the checkpoint API.
+        lock: the service's.
+        region: for the Lambda context.
+        account: likewise.
+    """
+
+    def __init__(
+        self, handler: Callable[..., Any], client: CheckpointClient, lock: RLock, *, region: str, account: str
     ) -> None:
-        self.store = InMemoryExecutionStore()
         self._lock = lock
         self._account = account
-        # The processor asks for a scheduler for compatibility's sake and drops it.
-        processor = CheckpointProcessor(self.store, cast("Scheduler", None), clock)
-        processor.add_execution_observer(EffectObserver(clock, get))
-        processor.set_chained_invoke_preflight(_no_such_function)
-        client = CheckpointClient(processor, clock, lock, get, crashes)
         self._invoker = InProcessInvoker(handler, cast("InMemoryServiceClient", client), region=region)
 
     def invoke(self, execution: SimulatedExecution, function: str) -> tuple[DurableExecutionInvocationOutput, int]:
@@ -227,8 +233,21 @@ class Backend:
             invocation_input = self._invoker.create_invocation_input(record)
             record.mark_state_delivered()
             seen = record.seq_counter
-        response = self._invoker.invoke(function, invocation_input, account_id=self._account)
+        with _prompt_end():
+            response = self._invoker.invoke(function, invocation_input, account_id=self._account)
         return response.invocation_output, seen
+
+
+@contextmanager
+def _prompt_end() -> Iterator[None]:
+    # The SDK's checkpoint thread notices the end of an invocation only when it next looks, every tenth of a real
+    # second: nearly all of the time a simulated invocation takes. There is no setting for it.
+    before = state._STOP_SIGNAL_POLL_SECONDS  # noqa: SLF001
+    state._STOP_SIGNAL_POLL_SECONDS = END_NOTICED_WITHIN  # noqa: SLF001
+    try:
+        yield
+    finally:
+        state._STOP_SIGNAL_POLL_SECONDS = before  # noqa: SLF001
 
 
 def _no_such_function(function_name: str) -> ErrorObject:

@@ -46,12 +46,12 @@ class Stage:
         return self.deployment.executions[-1]
 
     def group(self, capacity: int = 1, *, heartbeat: int = 300, plan: Any = None, **hook: Any) -> list[str]:
-        """Make the group with both hooks and return its instances, which are in service."""
+        """Make the group with both hooks, `plan` on the terminate hook; return its instances, in service."""
         instances = self.region.create_group(GROUP, capacity=capacity, max_size=5)
+        self.region.put_hook(GROUP, LAUNCH_HOOK, "LAUNCHING", HeartbeatTimeout=heartbeat)
         if plan is not None:
             hook["NotificationMetadata"] = json.dumps({"plan": plan})
         self.region.put_hook(GROUP, TERMINATE_HOOK, "TERMINATING", HeartbeatTimeout=heartbeat, **hook)
-        self.region.put_hook(GROUP, LAUNCH_HOOK, "LAUNCHING", HeartbeatTimeout=heartbeat, **hook)
         return instances
 
     def target_group(self, name: str, *instances: str, delay: int = 300, ports: tuple[int, ...] = (80,)) -> str:

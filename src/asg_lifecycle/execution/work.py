@@ -301,11 +301,10 @@ def _kept(why: str, last: Waiting | None) -> Waiting:
 
 
 def _same(progress: Progress, recorded: Waiting | None) -> bool:
-    return (
-        isinstance(progress, Waiting)
-        and recorded is not None
-        and (progress.detail, progress.state) == (recorded.detail, recorded.state)
-    )
+    if recorded is None or not isinstance(progress, Waiting) or progress.detail != recorded.detail:
+        return False
+    # As JSON: what was read back from a checkpoint has lists where a step may have put tuples.
+    return msgspec.json.encode(progress.state) == msgspec.json.encode(recorded.state)
 
 
 def _summary(outcomes: list[StepOutcome]) -> str:

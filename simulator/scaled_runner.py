@@ -1,0 +1,75 @@
+"""The testing SDK's runner on scaled time: the real local runner, some sixty times as fast."""
+
+from __future__ import annotations
+
+import math
+import threading
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from aws_durable_execution_sdk_python_testing import runner as testing_runner
+from aws_durable_execution_sdk_python_testing.scheduler import Scheduler
+
+from simulator.durable_execution import TimelineClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
+    from aws_durable_execution_sdk_python_testing.scheduler import Event
+
+    from simulator.timeline import ScaledTimeline
+
+_replacing = threading.Lock()
+
+
+class ScaledScheduler(Scheduler):
+    """The runner's scheduler, counting in seconds of a timeline.
+
+    The runner takes some delays from its clock and some as they are modelled: the timeouts of callbacks and of the
+    execution, the pause before a failed invocation is tried again. Scaling here covers them all.
+    """
+
+    def __init__(self, timeline: ScaledTimeline) -> None:
+        super().__init__()
+        self._timeline = timeline
+
+    def call_later(
+        self,
+        func: Callable[[], Any],
+        delay: float = 0,
+        count: int | None = 1,
+        completion_event: Event | None = None,
+    ) -> Future[Any]:
+        """Call `func` after `delay` seconds of the timeline; see `Scheduler.call_later`."""
+        return super().call_later(func, self._timeline.real_seconds(delay), count, completion_event)
+
+
+@contextmanager
+def local_runner(
+    handler: Callable[..., Any], timeline: ScaledTimeline, *, execution_timeout: float
+) -> Iterator[testing_runner.DurableFunctionTestRunner]:
+    """Run `handler` through the testing SDK's `DurableFunctionTestRunner` on scaled time, until the block is left.
+
+    Give the executions the runner starts a timeout in seconds of the timeline too: `run_async(execution_timeout=…)`.
+    Only what waits for a result waits in real seconds: `wait_for_result(timeout=…)`, and with it `run`.
+
+    Args:
+        handler: what Lambda would call.
+        timeline: the time waits, retries and timeouts are measured in.
+        execution_timeout: how long an execution may take that is started without a timeout, seconds of the timeline.
+    """
+    with _replacing:
+        # The runner makes its clock and its scheduler itself and takes no others.
+        names = vars(testing_runner)
+        before = {name: names[name] for name in ("SkipClock", "Scheduler")}
+        names |= {"SkipClock": partial(TimelineClock, timeline), "Scheduler": partial(ScaledScheduler, timeline)}
+        try:
+            runner = testing_runner.DurableFunctionTestRunner(
+                handler, skip_time=True, execution_timeout=math.ceil(execution_timeout)
+            )
+        finally:
+            names |= before
+    with runner:
+        yield runner

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from simulator.log import LogKind
+
+if TYPE_CHECKING:
+    from tests.execution.conftest import Stage
+
+GROUP_OF_255 = "g" * 255
+
+
+def event(stage: Stage, **detail: Any) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": "12345678-1234-1234-1234-123456789012",
+        "detail-type": "EC2 Instance-terminate Lifecycle Action",
+        "source": "aws.autoscaling",
+        "account": "123456789012",
+        "time": "2100-01-01T00:00:00Z",
+        "region": stage.region.name,
+        "resources": [],
+        "detail": {
+            "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
+            "AutoScalingGroupName": "web",
+            "LifecycleHookName": "asg-lifecycle-terminate",
+            "EC2InstanceId": "i-1234567890abcdef0",
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+            **detail,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "reason"),
+    [
+        ({"detail-type": "EC2 Instance Launch Successful"}, "ignored", "EC2 Instance Launch Successful"),
+        ({"source": "aws.ec2"}, "ignored", "aws.ec2"),
+    ],
+)
+def test_a_foreign_event_is_ignored_and_nothing_is_written(
+    stage: Stage, changes: dict[str, Any], outcome: str, reason: str
+) -> None:
+    execution = stage.deployment.start({**event(stage), **changes})
+    stage.run(60)
+
+    assert execution.result["outcome"] == outcome
+    assert reason in execution.result["reason"]
+    assert stage.region.calls == {}
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        "somebody-elses",
+        "ecs-managed-draining-termination-hook",
+        "Terminate-LC-Hook",
+        "CodeDeploy-managed-automatic-launch-deployment-hook-x",
+    ],
+)
+def test_a_hook_that_is_not_ours_is_ignored(stage: Stage, hook: str) -> None:
+    execution = stage.deployment.start(event(stage, LifecycleHookName=hook))
+    stage.run(60)
+
+    assert execution.result["outcome"] == "ignored"
+    assert hook in execution.result["reason"]
+    assert stage.region.calls == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("LifecycleActionToken", "short"),
+        ("LifecycleActionToken", None),
+        ("LifecycleTransition", "autoscaling:EC2_INSTANCE_SLEEPING"),
+        ("EC2InstanceId", 7),
+        ("AutoScalingGroupName", ["web"]),
+    ],
+)
+def test_a_broken_event_names_the_field_and_completes_nothing(
+    stage: Stage,
+    field: str,
+    value: Any,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    execution = stage.deployment.start(event(stage, **{field: value}))
+    stage.run(60)
+
+    assert (execution.status, execution.result["outcome"]) == ("SUCCEEDED", "invalid")
+    assert field in execution.result["reason"]
+    assert stage.region.calls == {}
+    errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert [field in error for error in errors] == [True]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert [line["EventsInvalid"] for line in lines if "EventsInvalid" in line] == [[1.0]]
+
+
+@pytest.mark.parametrize("group", ["a group with spaces", "path/like/name", GROUP_OF_255, "Grüße-你好"])
+def test_any_group_name_is_handled(stage: Stage, group: str) -> None:
+    (instance,) = stage.region.create_group(group, capacity=1)
+    stage.region.put_hook(group, "asg-lifecycle/terminate_1", "TERMINATING", HeartbeatTimeout=60)
+    stage.terminate(instance)
+
+    execution = stage.finish()
+
+    assert execution.result["outcome"] == "completed"
+    assert stage.deployment.record(group, "asg-lifecycle/terminate_1", instance) is not None
+
+
+PROBLEMS: list[tuple[Any, list[str]]] = [
+    ({"steps": [{"kind": "drain-everything"}]}, ["drain-everything", "deregister-targets, run-command"]),
+    ({"steps": [{"kind": "run-command", "options": {"documnt": "x"}}]}, ["documnt", "document, parameters, version"]),
+    ({"steps": [{"kind": "deregister-targets", "options": {"names": "blue"}}]}, ["names", "Expected `array`"]),
+    ("web", ["no plan named 'web'"]),
+]
+
+
+@pytest.mark.parametrize(("plan", "words"), PROBLEMS)
+def test_a_bad_plan_holds_the_action_until_the_deadline(stage: Stage, plan: Any, words: list[str]) -> None:
+    (instance,) = stage.group(plan=plan, heartbeat=60)
+    stage.terminate(instance)
+    stage.run(5800)
+    held = stage.record()
+
+    assert held.status == "held"
+    assert held.problem is not None
+    assert all(word in held.problem for word in words)
+    assert stage.completions() == []
+    assert len(stage.beats()) >= 5800 / 30 - 1
+
+    execution = stage.finish()
+
+    assert execution.result["result"] == "ABANDON"
+    assert stage.completions() == ["ABANDON CompleteLifecycleAction"]
+    ended = stage.log(LogKind.COMPLETED)[0].time - stage.log(LogKind.WAIT_STARTED)[0].time
+    assert 5870 <= ended <= 5900
+
+
+def test_metadata_that_is_not_ours_is_left_alone(stage: Stage) -> None:
+    (instance,) = stage.group(NotificationMetadata='{"team": "web", "plans": []}')
+    stage.terminate(instance)
+
+    assert stage.finish().result["outcome"] == "completed"
+    assert stage.record().plan_source == "built-in"

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from simulator.log import LogKind
+
+if TYPE_CHECKING:
+    from tests.execution.conftest import Stage
+
+DEREGISTER = {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}]}
+
+
+def events_of(stage: Stage) -> list[dict[str, Any]]:
+    events: list[dict[str, Any]] = []
+    stage.region.subscribe(events.append)
+    return events
+
+
+def test_an_event_delivered_three_times_is_worked_on_once(stage: Stage) -> None:
+    events = events_of(stage)
+    (instance,) = stage.group(plan=DEREGISTER)
+    stage.target_group("blue", instance, delay=120)
+    stage.terminate(instance)
+    stage.run(10)
+    before = dict(stage.calls("autoscaling"))
+    copies = [stage.deployment.start(events[-1]) for _ in range(2)]
+    stage.run(1)
+
+    assert [copy.result["outcome"] for copy in copies] == ["duplicate", "duplicate"]
+    assert [len(copy.operations) for copy in copies] == [1, 1]
+    assert stage.calls("autoscaling") == before
+
+    stage.finish()
+    late = stage.deployment.start(events[-1])
+    stage.run(10)
+
+    assert late.result["outcome"] == "duplicate"
+    assert "completed" in late.result["reason"]
+    assert stage.calls("elbv2")["DeregisterTargets"] == 1
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_an_event_that_comes_after_the_action_is_over_drains_nothing(stage: Stage) -> None:
+    (instance,) = stage.group(plan=DEREGISTER, heartbeat=30)
+    stage.target_group("blue", instance, delay=120)
+    stage.region.events.deliveries = lambda _: (400.0,)
+    stage.terminate(instance)
+
+    execution = stage.finish()
+
+    assert execution.result["outcome"] == "over"
+    assert stage.record().status == "over"
+    assert "DeregisterTargets" not in stage.calls("elbv2")
+    assert stage.completions() == ["ABANDON heartbeat timeout"]
+
+
+def test_a_warm_pool_instance_that_meets_its_launch_hook_again_is_a_new_action(stage: Stage) -> None:
+    stage.group(0)
+    stage.region.scale("web", 1)
+    stage.finish()
+    first = stage.record()
+    stage.run(100)
+    event = {
+        **events_like(first.instance, stage),
+        "detail": {
+            "LifecycleActionToken": "11111111-4321-4321-4321-210987654321",
+            "AutoScalingGroupName": "web",
+            "LifecycleHookName": first.hook,
+            "EC2InstanceId": first.instance,
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+            "Origin": "WarmPool",
+            "Destination": "AutoScalingGroup",
+        },
+    }
+    second = stage.deployment.start(event)
+    stage.run(10)
+
+    assert second.result["outcome"] == "over"  # the simulator knows no such token: but it was claimed and looked at
+    entries = {record.entry: record for record in stage.deployment.records()}
+    assert entries["current"].token == "11111111-4321-4321-4321-210987654321"  # noqa: S105 - a sample token
+    (kept,) = [record for entry, record in entries.items() if entry != "current"]
+    assert (kept.token, kept.status) == (first.token, "completed")
+
+
+def events_like(instance: str, stage: Stage) -> dict[str, Any]:
+    del instance
+    return {
+        "source": "aws.autoscaling",
+        "detail-type": "EC2 Instance-launch Lifecycle Action",
+        "time": "2100-01-01T00:05:00Z",
+        "account": "123456789012",
+        "region": stage.region.name,
+    }
+
+
+def test_a_table_that_is_down_keeps_the_event_for_the_dead_letter_queue(stage: Stage) -> None:
+    (instance,) = stage.group(heartbeat=7200)
+    stage.region.faults.deny("dynamodb", "PutItem")
+    stage.terminate(instance)
+
+    execution = stage.finish()
+
+    assert execution.status == "FAILED"
+    assert "dynamodb:PutItem is missing" in (execution.error or "")
+    assert stage.log(LogKind.HEARTBEAT) == []
+    assert stage.completions() == []
+
+
+def test_a_claim_whose_answer_was_lost_is_still_ours(stage: Stage) -> None:
+    (instance,) = stage.group()
+    stage.region.faults.lose_response("dynamodb", "PutItem", times=2)
+    stage.terminate(instance)
+
+    assert stage.finish().result["outcome"] == "completed"

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simulator.log import LogKind
+
+if TYPE_CHECKING:
+    from tests.execution.conftest import Stage
+
+DEREGISTER = {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}]}
+HEARTBEAT = "RecordLifecycleActionHeartbeat"
+
+
+def draining(stage: Stage, *, heartbeat: int = 300, delay: int = 1000) -> str:
+    (instance,) = stage.group(plan=DEREGISTER, heartbeat=heartbeat)
+    stage.target_group("blue", instance, delay=delay)
+    stage.terminate(instance)
+    return instance
+
+
+@pytest.mark.parametrize("heartbeat", [30, 60, 300, 7200])
+@pytest.mark.parametrize("failures", [1, 2, 3, 4])
+def test_failed_heartbeats_are_tried_again_before_the_timer_lapses(stage: Stage, heartbeat: int, failures: int) -> None:
+    draining(stage, heartbeat=heartbeat, delay=min(3600, heartbeat * 4))
+    stage.run(3)
+    stage.region.faults.throttle("autoscaling", HEARTBEAT, times=failures)
+    stage.finish()
+
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+@pytest.mark.parametrize("trouble", ["contend", "lose_request", "lose_response"])
+def test_a_passing_error_does_not_end_the_drain(stage: Stage, trouble: str) -> None:
+    draining(stage)
+    stage.run(3)
+    getattr(stage.region.faults, trouble)("autoscaling", HEARTBEAT, times=2)
+    stage.finish()
+
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_the_first_heartbeat_comes_before_anything_is_drained(stage: Stage) -> None:
+    draining(stage)
+    stage.run(5)
+    operations = [call.operation for call in stage.region.requests]
+
+    assert operations.index(HEARTBEAT) < operations.index("DescribeTargetHealth")
+    assert operations.index(HEARTBEAT) < operations.index("DeregisterTargets")
+
+
+def test_no_active_action_while_the_instance_still_waits_means_not_yet(stage: Stage) -> None:
+    stage.region.autoscaling.timings.not_yet = 12.0
+    draining(stage)
+    stage.finish()
+
+    refused = stage.log(LogKind.HEARTBEAT_REFUSED)
+    assert len(refused) >= 2
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_an_action_that_somebody_else_completed_is_over_and_the_rest_is_not_begun(stage: Stage) -> None:
+    plan = {
+        "steps": [
+            *DEREGISTER["steps"],
+            {
+                "kind": "run-command",
+                "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["true"]}},
+            },
+        ]
+    }
+    (instance,) = stage.group(plan=plan, heartbeat=300)
+    stage.target_group("blue", instance, delay=1000)
+    stage.run_command.manage(instance)
+    stage.terminate(instance)
+    stage.run(20)
+    stage.region.client("autoscaling").complete_lifecycle_action(
+        AutoScalingGroupName="web",
+        LifecycleHookName="asg-lifecycle-terminate",
+        InstanceId=instance,
+        LifecycleActionResult="CONTINUE",
+    )
+    execution = stage.finish()
+
+    assert execution.result["outcome"] == "over"
+    assert stage.record().status == "over"
+    assert "SendCommand" not in stage.calls("ssm")
+    ended = stage.log(LogKind.COMPLETED)[0].time
+    assert [entry for entry in stage.log(LogKind.HEARTBEAT) if entry.time > ended] == []
+
+
+def test_an_action_that_ended_while_a_sibling_hook_holds_the_instance_is_over_after_a_minute(stage: Stage) -> None:
+    instance = draining(stage, heartbeat=300, delay=3600)
+    stage.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
+    (other,) = stage.region.create_group("other", capacity=1)
+    del other
+    stage.run(20)
+    stage.region.client("autoscaling").complete_lifecycle_action(
+        AutoScalingGroupName="web",
+        LifecycleHookName="asg-lifecycle-terminate",
+        InstanceId=instance,
+        LifecycleActionResult="CONTINUE",
+    )
+    execution = stage.finish(within=400)
+
+    assert execution.result["outcome"] == "over"
+
+
+def test_no_beat_is_sent_past_the_deadline_and_the_plan_decides(stage: Stage) -> None:
+    plan = {**DEREGISTER, "on_timeout": "continue"}
+    (instance,) = stage.group(plan=plan, heartbeat=30)
+    stage.target_group("blue", instance, delay=3600)
+    stage.terminate(instance)
+    execution = stage.finish()
+
+    started = stage.log(LogKind.WAIT_STARTED)[0].time
+    deadline = started + 3000 - 60
+    assert execution.result["result"] == "CONTINUE"
+    assert "deadline" in execution.result["reason"]
+    assert max(entry.time for entry in stage.log(LogKind.HEARTBEAT)) < deadline
+    assert deadline <= stage.log(LogKind.COMPLETED)[0].time < started + 3000
+
+
+def test_without_permission_to_beat_the_work_goes_on_and_the_record_says_so(stage: Stage) -> None:
+    stage.region.faults.deny("autoscaling", HEARTBEAT)
+    draining(stage, heartbeat=7200, delay=600)
+    execution = stage.finish()
+
+    assert execution.result["outcome"] == "completed"
+
+
+def test_without_permission_to_read_the_hook_the_shortest_timeout_is_assumed(stage: Stage) -> None:
+    stage.region.faults.deny("autoscaling", "DescribeLifecycleHooks")
+    draining(stage, heartbeat=30, delay=300)
+    stage.run(10)
+    record = stage.record()
+
+    assert (record.heartbeat_timeout, record.global_timeout) == (30, 172_800)
+    assert "autoscaling:DescribeLifecycleHooks is missing" in (record.problem or "") or record.status == "working"
+    assert stage.finish().result["outcome"] == "completed"
+
+
+def test_a_completion_whose_answer_was_lost_is_not_taken_for_somebody_elses(stage: Stage) -> None:
+    stage.region.faults.lose_response("autoscaling", "CompleteLifecycleAction")
+    draining(stage, delay=60)
+    execution = stage.finish()
+
+    assert execution.result["outcome"] == "completed"
+    assert stage.record().status == "completed"
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_a_completion_that_is_throttled_is_repeated_and_the_wait_kept_alive(stage: Stage) -> None:
+    stage.region.faults.throttle("autoscaling", "CompleteLifecycleAction", times=30)
+    draining(stage, heartbeat=30, delay=10)
+    execution = stage.finish()
+
+    assert execution.result["outcome"] == "completed"
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_a_completion_that_is_never_permitted_is_lost_and_says_so(stage: Stage) -> None:
+    stage.region.faults.deny("autoscaling", "CompleteLifecycleAction")
+    draining(stage, heartbeat=30, delay=10)
+    execution = stage.finish()
+
+    assert execution.result["outcome"] in {"lost", "over"}
+    assert "autoscaling:CompleteLifecycleAction is missing" in (stage.record().reason or "")
+
+
+def test_a_deleted_hook_ends_the_drain(stage: Stage) -> None:
+    draining(stage, heartbeat=300)
+    stage.run(10)
+    stage.region.client("autoscaling").delete_lifecycle_hook(
+        AutoScalingGroupName="web", LifecycleHookName="asg-lifecycle-terminate"
+    )
+    assert stage.finish().result["outcome"] == "over"
+
+
+def test_an_instance_terminated_through_ec2_completes_at_once(stage: Stage) -> None:
+    plan = {
+        "steps": [
+            *DEREGISTER["steps"],
+            {
+                "kind": "run-command",
+                "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["true"]}},
+            },
+        ]
+    }
+    (instance,) = stage.group(plan=plan)
+    stage.target_group("blue", instance, delay=1000)
+    stage.region.client("ec2").terminate_instances(InstanceIds=[instance])
+    stage.finish()
+
+    record = stage.deployment.record("web", "asg-lifecycle-terminate", instance)
+    assert record is not None
+    assert record.result == "CONTINUE"
+    assert stage.log(LogKind.COMPLETED)[0].time - stage.log(LogKind.WAIT_STARTED)[0].time < 10
+    assert [step.outcome for step in record.steps] == ["done", "skipped"]
+    assert "ssm" not in {service for service, _ in stage.region.calls}

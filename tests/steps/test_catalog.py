@@ -1,0 +1,129 @@
+"""What holds for every kind of step, those that are written later included."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import msgspec
+import pytest
+
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.commands import Commands
+from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.model.plans import PlannedStep
+from asg_lifecycle.steps.catalog import CATALOG, KINDS
+from asg_lifecycle.steps.planning import build, find_problems
+from asg_lifecycle.steps.services import Services
+
+if TYPE_CHECKING:
+    from asg_lifecycle.steps.protocol import Step
+
+EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "deregister-targets": [
+        {},
+        {"of_group": True},
+        {"names": ["web"], "tags": {"drain": "yes"}},
+        {"arns": ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/73e2d6bc24d8a067"]},
+    ],
+    "run-command": [
+        {"document": "AWS-RunShellScript", "parameters": {"commands": ["systemctl stop web"]}},
+        {"document": "drain", "version": "3"},
+    ],
+}
+"""Options of each kind as a plan gives them."""
+
+SERVICE_OF_PREFIX = {
+    "elasticloadbalancing": "elbv2",
+    "tag": "resourcegroupstaggingapi",
+    "states": "stepfunctions",
+}
+"""The boto3 name of the service behind an IAM prefix, where the two differ."""
+
+every_kind = pytest.mark.parametrize("step", CATALOG, ids=lambda step: step.kind)
+
+
+def test_each_kind_is_there_once() -> None:
+    assert [KINDS[step.kind] for step in CATALOG] == list(CATALOG)
+
+
+def test_each_kind_has_an_example() -> None:
+    assert set(EXAMPLES) == set(KINDS)
+
+
+@every_kind
+def test_the_kind_is_kebab_case_and_names_the_module(step: type[Step]) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", step.kind)
+    assert step.__module__ == f"asg_lifecycle.steps.{step.kind.replace('-', '_')}"
+
+
+@every_kind
+def test_the_class_says_what_it_is(step: type[Step]) -> None:
+    assert (step.__doc__ or "").startswith(f"`{step.kind}`")
+
+
+@every_kind
+def test_the_options_are_closed(step: type[Step]) -> None:
+    assert step.options.__struct_config__.frozen
+    assert step.options.__struct_config__.forbid_unknown_fields
+    # With a name or a tag changed on the way, the docstring would not say what a plan has to say.
+    assert step.options.__struct_fields__ == step.options.__struct_encode_fields__
+
+
+@every_kind
+def test_each_option_is_documented_and_no_other(step: type[Step]) -> None:
+    _, _, attributes = (step.options.__doc__ or "").partition("Attributes:\n")
+    documented = re.findall(r"^        (\w+): \S", attributes, flags=re.MULTILINE)
+    assert documented == list(step.options.__struct_fields__)
+
+
+@every_kind
+def test_the_permissions_are_iam_actions_in_order(step: type[Step]) -> None:
+    assert step.permissions
+    assert list(step.permissions) == sorted(set(step.permissions))
+    for permission in step.permissions:
+        assert re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]+", permission)
+
+
+@every_kind
+def test_each_permission_is_for_an_operation_there_is(step: type[Step]) -> None:
+    session = botocore.session.get_session()
+    for permission in step.permissions:
+        prefix, _, operation = permission.partition(":")
+        service = session.get_service_model(SERVICE_OF_PREFIX.get(prefix, prefix))
+        assert operation in service.operation_names, permission
+
+
+@every_kind
+def test_the_flags_are_said_one_way_or_the_other(step: type[Step]) -> None:
+    for flag in (step.forgets_instance, step.needs_instance_alive, step.begins_once):
+        assert isinstance(flag, bool)
+
+
+@every_kind
+def test_the_examples_build(step: type[Step]) -> None:
+    clients = Clients()
+    services = Services(
+        lifecycle_actions=LifecycleActions(clients), target_groups=TargetGroups(clients), commands=Commands(clients)
+    )
+    for options in EXAMPLES[step.kind]:
+        plan = {"steps": [{"kind": step.kind, "options": json.loads(json.dumps(options))}]}
+        assert find_problems(plan) == ()
+        assert isinstance(build(PlannedStep(kind=step.kind, options=options), services), step)
+    assert not {name for name in vars(clients) if not name.startswith("_")}, "a client was made"
+
+
+@every_kind
+def test_the_options_come_back_from_json(step: type[Step]) -> None:
+    for given in EXAMPLES[step.kind]:
+        options = msgspec.convert(given, step.options)
+        assert msgspec.json.decode(msgspec.json.encode(options), type=step.options) == options
+
+
+@every_kind
+def test_an_option_there_is_not_is_refused(step: type[Step]) -> None:
+    with pytest.raises(msgspec.ValidationError, match="unknown field"):
+        msgspec.convert({**EXAMPLES[step.kind][0], "no_such_option": 1}, step.options)

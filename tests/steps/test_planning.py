@@ -1,0 +1,356 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.commands import Commands
+from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
+from asg_lifecycle.steps.catalog import KINDS
+from asg_lifecycle.steps.planning import BUILT_IN, build, plan_for
+from asg_lifecycle.steps.services import Services
+
+unhurried = settings(deadline=None)
+
+PLAN_NAMES = "on_failure, on_timeout, steps"
+KIND_NAMES = ", ".join(sorted(KINDS))
+
+
+def services() -> Services:
+    """Return what steps are made with. No client is made before a step works."""
+    clients = Clients()
+    return Services(
+        lifecycle_actions=LifecycleActions(clients), target_groups=TargetGroups(clients), commands=Commands(clients)
+    )
+
+
+def decide(metadata: str | None, transition: Transition = Transition.TERMINATING) -> PlanDecision:
+    return plan_for(
+        LifecycleAction(
+            token="87654321-4321-4321-4321-210987654321",
+            group="web",
+            hook="asg-lifecycle-drain",
+            instance="i-1234567890abcdef0",
+            transition=transition,
+            time=0.0,
+            metadata=metadata,
+        )
+    )
+
+
+def problems_of(plan: object) -> tuple[str, ...]:
+    decision = decide(json.dumps({"plan": plan}))
+    assert decision.plan is None
+    assert decision.source == "hook metadata"
+    return decision.problems
+
+
+# What is ours, and what is not
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        None,
+        "",
+        "additional-info",
+        "plan",
+        '"plan"',
+        "5",
+        "null",
+        "true",
+        "[]",
+        '["plan"]',
+        '[{"plan": {"steps": []}}]',
+        "{}",
+        '{"steps": []}',
+        '{"Plan": {"steps": []}}',
+        '{"owner": "team", "inner": {"plan": {"steps": []}}}',
+        '{"plan": null}',
+        '{"plan": 5}',
+        '{"plan": true}',
+        '{"plan": []}',
+        '{"plan": {"steps": []',
+        "{'plan': {'steps': []}}",
+        "[" * 4000,
+        '{"plan":' * 400 + "1" + "}" * 400 + ",",
+    ],
+)
+@pytest.mark.parametrize("transition", Transition)
+def test_metadata_that_is_not_ours_is_left_alone(metadata: str | None, transition: Transition) -> None:
+    decision = decide(metadata, transition)
+    assert decision.source == "built-in"
+    assert decision.plan == BUILT_IN[transition]
+    assert decision.problems == ()
+    assert "asg-lifecycle-drain" in decision.why
+
+
+def test_the_built_in_plans() -> None:
+    assert BUILT_IN[Transition.TERMINATING] == Plan(steps=(PlannedStep(kind="deregister-targets"),))
+    assert BUILT_IN[Transition.LAUNCHING] == Plan(steps=())
+    assert all(plan.on_failure is OnFailure.HOLD for plan in BUILT_IN.values())
+
+
+def test_a_plan_beside_what_is_somebody_elses() -> None:
+    decision = decide('{"team": "blue", "plan": {"steps": []}, "ticket": 5}')
+    assert decision.plan == Plan()
+    assert decision.source == "hook metadata"
+
+
+# Plans that can be used
+
+
+def test_a_whole_plan() -> None:
+    decision = decide(
+        json.dumps(
+            {
+                "plan": {
+                    "steps": [
+                        {
+                            "kind": "run-command",
+                            "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop", "now"]}},
+                        },
+                        {"kind": "deregister-targets", "options": {"names": ["web"], "tags": {"a": "b"}}},
+                        {"kind": "deregister-targets"},
+                    ],
+                    "on_failure": "continue",
+                    "on_timeout": "continue",
+                }
+            }
+        )
+    )
+    assert decision.problems == ()
+    assert decision.plan == Plan(
+        steps=(
+            PlannedStep(
+                kind="run-command",
+                options={"document": "AWS-RunShellScript", "parameters": {"commands": ["stop", "now"]}},
+            ),
+            PlannedStep(kind="deregister-targets", options={"names": ["web"], "tags": {"a": "b"}}),
+            PlannedStep(kind="deregister-targets"),
+        ),
+        on_failure=OnFailure.CONTINUE,
+        on_timeout=OnTimeout.CONTINUE,
+    )
+    built = [build(step, services()) for step in decision.plan.steps]
+    assert [step.kind for step in built] == ["run-command", "deregister-targets", "deregister-targets"]
+
+
+def test_the_same_kind_can_be_planned_twice() -> None:
+    step = {"kind": "deregister-targets"}
+    decision = decide(json.dumps({"plan": {"steps": [step, step]}}))
+    assert decision.plan is not None
+    assert len(decision.plan.steps) == 2
+
+
+def test_an_empty_plan_does_nothing_and_holds_nothing() -> None:
+    assert decide('{"plan": {}}').plan == Plan()
+
+
+def test_of_a_name_given_twice_the_last_counts() -> None:
+    decision = decide('{"plan": {"on_failure": "abandon", "on_failure": "continue"}}')
+    assert decision.plan == Plan(on_failure=OnFailure.CONTINUE)
+    assert decide('{"plan": {"on_failure": "hold", "on_failure": "nothing"}}').plan is None
+
+
+# Plans that cannot
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    problems = problems_of(
+        {
+            "steps": [
+                {"kind": "drain"},
+                {"kind": "deregister-targets", "options": {"arn": [], "names": "web", "of_group": "yes"}, "name": 1},
+                {"kind": "run-command", "options": {"parameters": {"commands": "stop"}}},
+                "run-command",
+            ],
+            "on_failure": "retry",
+            "on_timeout": 5,
+            "timeout": 60,
+        }
+    )
+    assert problems == (
+        f"unknown field 'timeout' in the plan; valid: {PLAN_NAMES}",
+        "on_failure is 'retry'; valid: abandon, continue, hold",
+        "on_timeout is 5; valid: abandon, continue",
+        f"step 1: unknown kind 'drain'; valid: {KIND_NAMES}",
+        "step 2: unknown field 'name'; valid: kind, options",
+        "step 2: deregister-targets: unknown option 'arn'; valid: arns, names, of_group, tags",
+        "step 2: deregister-targets: option 'names': Expected `array`, got `str`",
+        "step 2: deregister-targets: option 'of_group': Expected `bool`, got `str`",
+        "step 3: run-command: option 'document' is missing",
+        "step 3: run-command: option 'parameters': Expected `array`, got `str` - at `$[...]`",
+        "step 4: is a string; expected an object with kind, options",
+    )
+
+
+@pytest.mark.parametrize("name", ["web", "", "deregister-targets", "\ud800", "a" * 3_000])
+def test_a_named_plan_is_held_with_the_reason(name: str) -> None:
+    (problem,) = problems_of(name)
+    assert problem == f"there is no plan named {name!r}: give the plan itself as an object with {PLAN_NAMES}"
+
+
+@pytest.mark.parametrize(
+    ("plan", "problem"),
+    [
+        ({"step": []}, f"unknown field 'step' in the plan; valid: {PLAN_NAMES}"),
+        ({"steps": None}, "steps is null; expected a list"),
+        ({"steps": {}}, "steps is an object; expected a list"),
+        ({"steps": "deregister-targets"}, "steps is a string; expected a list"),
+        ({"steps": 1.5}, "steps is a number; expected a list"),
+        ({"steps": False}, "steps is a boolean; expected a list"),
+        ({"steps": [None]}, "step 1: is null; expected an object with kind, options"),
+        ({"steps": [[]]}, "step 1: is a list; expected an object with kind, options"),
+        ({"steps": [{}]}, f"step 1: unknown kind None; valid: {KIND_NAMES}"),
+        ({"steps": [{"kind": ""}]}, f"step 1: unknown kind ''; valid: {KIND_NAMES}"),
+        ({"steps": [{"kind": ["run-command"]}]}, f"step 1: unknown kind ['run-command']; valid: {KIND_NAMES}"),
+        ({"steps": [{"kind": "Run-Command"}]}, f"step 1: unknown kind 'Run-Command'; valid: {KIND_NAMES}"),
+        (
+            {"steps": [{"kind": "deregister-targets", "options": None}]},
+            "step 1: deregister-targets: options is null; expected an object",
+        ),
+        (
+            {"steps": [{"kind": "deregister-targets", "options": []}]},
+            "step 1: deregister-targets: options is a list; expected an object",
+        ),
+        ({"on_failure": None}, "on_failure is None; valid: abandon, continue, hold"),
+        ({"on_failure": "HOLD"}, "on_failure is 'HOLD'; valid: abandon, continue, hold"),
+        ({"on_failure": ["hold"]}, "on_failure is ['hold']; valid: abandon, continue, hold"),
+        ({"on_timeout": "hold"}, "on_timeout is 'hold'; valid: abandon, continue"),
+        ({"on_timeout": {}}, "on_timeout is {}; valid: abandon, continue"),
+    ],
+)
+def test_a_wrong_plan(plan: object, problem: str) -> None:
+    assert problems_of(plan) == (problem,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "problem"),
+    [
+        ("run-command", {"document": ""}, "option 'document': Expected `str` of length >= 1"),
+        ("run-command", {"document": None}, "option 'document': Expected `str`, got `null`"),
+        ("run-command", {"document": 1e400}, "option 'document': Expected `str`, got `float`"),
+        ("run-command", {"document": "\ud800"}, "option 'document': broken Unicode, half a surrogate pair"),
+        ("run-command", {"document": "D", "version": 1}, "option 'version': Expected `str | null`, got `int`"),
+        (
+            "run-command",
+            {"document": "D", "parameters": {"\udfff": ["a"]}},
+            "option 'parameters': broken Unicode, half a surrogate pair",
+        ),
+        (
+            "run-command",
+            {"document": "D", "parameters": {"a": ["b", None]}},
+            "option 'parameters': Expected `str`, got `null` - at `$[...][1]`",
+        ),
+        ("deregister-targets", {"arns": [10**30]}, "option 'arns': Expected `str`, got `int` - at `$[0]`"),
+        ("deregister-targets", {"arns": {"a": "b"}}, "option 'arns': Expected `array`, got `object`"),
+        ("deregister-targets", {"arns": None}, "option 'arns': Expected `array`, got `null`"),
+        ("deregister-targets", {"tags": {"a": 5}}, "option 'tags': Expected `str`, got `int` - at `$[...]`"),
+        ("deregister-targets", {"tags": ["a"]}, "option 'tags': Expected `object`, got `array`"),
+        ("deregister-targets", {"of_group": 1}, "option 'of_group': Expected `bool`, got `int`"),
+        ("deregister-targets", {"of_group": "true"}, "option 'of_group': Expected `bool`, got `str`"),
+        ("deregister-targets", {"of_group": None}, "option 'of_group': Expected `bool`, got `null`"),
+    ],
+)
+def test_a_wrong_option(kind: str, options: dict[str, Any], problem: str) -> None:
+    plan = {"steps": [{"kind": kind, "options": options}]}
+    assert problems_of(plan) == (f"step 1: {kind}: {problem}",)
+
+
+def test_the_largest_number_metadata_can_hold() -> None:
+    # 4000 characters of metadata (R29) hold less than the 4300 digits Python refuses to read.
+    (problem,) = problems_of({"on_timeout": 10**3_900})
+    assert problem.endswith("valid: abandon, continue")
+
+
+# Anything at all
+
+any_text = st.text(st.characters(exclude_categories=()), max_size=8)
+words = st.sampled_from(["web", "AWS-RunShellScript", "", "hold", "continue", "abandon", *KINDS]) | any_text
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+option_values = (
+    st.booleans() | words | st.lists(words, max_size=2) | st.dictionaries(words, words | st.lists(words)) | anything
+)
+option_names = st.sampled_from([name for step in KINDS.values() for name in step.options.__struct_fields__])
+near_steps = st.fixed_dictionaries(
+    {"kind": st.sampled_from(sorted(KINDS))},
+    optional={"options": st.dictionaries(option_names, option_values, max_size=4)},
+)
+near_plans = st.fixed_dictionaries(
+    {},
+    optional={
+        "steps": st.lists(near_steps | anything, max_size=3) | anything,
+        "on_failure": st.sampled_from(OnFailure) | anything,
+        "on_timeout": st.sampled_from(OnTimeout) | anything,
+    },
+)
+good_steps = st.one_of(
+    st.fixed_dictionaries(
+        {"kind": st.just("run-command")},
+    ).flatmap(
+        lambda step: st.fixed_dictionaries(
+            {"document": st.text(min_size=1)},
+            optional={
+                "version": st.none() | st.text(),
+                "parameters": st.dictionaries(st.text(), st.lists(st.text(), max_size=2), max_size=2),
+            },
+        ).map(lambda options: {**step, "options": options})
+    ),
+    st.fixed_dictionaries(
+        {"kind": st.just("deregister-targets")},
+        optional={
+            "options": st.fixed_dictionaries(
+                {},
+                optional={
+                    "arns": st.lists(st.text(), max_size=2),
+                    "names": st.lists(st.text(), max_size=2),
+                    "tags": st.dictionaries(st.text(), st.text(), max_size=2),
+                    "of_group": st.booleans(),
+                },
+            )
+        },
+    ),
+)
+
+
+@unhurried
+@given(anything | near_plans)
+@example({"steps": [{"kind": "deregister-targets", "options": {"names": ["\ud800"]}}]})
+def test_whatever_stands_as_plan_gives_a_decision_that_holds_or_can_be_carried_out(plan: object) -> None:
+    decision = decide(json.dumps({"plan": plan}))
+    assert (decision.plan is None) is bool(decision.problems)
+    for problem in decision.problems:
+        assert "\n" not in problem
+    for step in decision.plan.steps if decision.plan is not None else ():
+        build(step, services())
+    # The decision goes through a checkpoint and comes back the same.
+    assert msgspec.json.decode(msgspec.json.encode(decision), type=PlanDecision) == decision
+
+
+@unhurried
+@given(st.lists(good_steps, max_size=4))
+def test_every_plan_with_right_options_can_be_carried_out(steps: list[dict[str, Any]]) -> None:
+    decision = decide(json.dumps({"plan": {"steps": steps}}))
+    assert decision.problems == ()
+    assert decision.plan is not None
+    assert [build(step, services()).kind for step in decision.plan.steps] == [step["kind"] for step in steps]
+    assert msgspec.json.decode(msgspec.json.encode(decision), type=PlanDecision) == decision
+
+
+@unhurried
+@given(st.text(st.characters(exclude_categories=()), max_size=200))
+def test_no_metadata_raises(metadata: str) -> None:
+    assert isinstance(decide(metadata), PlanDecision)
