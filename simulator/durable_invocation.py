@@ -233,15 +233,19 @@ class Backend:
             invocation_input = self._invoker.create_invocation_input(record)
             record.mark_state_delivered()
             seen = record.seq_counter
-        with _prompt_end():
+        with prompt_end():
             response = self._invoker.invoke(function, invocation_input, account_id=self._account)
         return response.invocation_output, seen
 
 
 @contextmanager
-def _prompt_end() -> Iterator[None]:
-    # The SDK's checkpoint thread notices the end of an invocation only when it next looks, every tenth of a real
-    # second: nearly all of the time a simulated invocation takes. There is no setting for it.
+def prompt_end() -> Iterator[None]:
+    """Let invocations inside the block end as soon as their handler has.
+
+    The SDK's checkpoint thread notices the end only when it next looks, every tenth of a real second: nearly all of
+    the time a simulated invocation takes.
+    """
+    # There is no setting for it.
     before = state._STOP_SIGNAL_POLL_SECONDS  # noqa: SLF001
     state._STOP_SIGNAL_POLL_SECONDS = END_NOTICED_WITHIN  # noqa: SLF001
     try:

@@ -12,6 +12,7 @@ from aws_durable_execution_sdk_python_testing import runner as testing_runner
 from aws_durable_execution_sdk_python_testing.scheduler import Scheduler
 
 from simulator.durable_execution import TimelineClock
+from simulator.durable_invocation import prompt_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,5 +72,5 @@ def local_runner(
             )
         finally:
             names |= before
-    with runner:
+    with prompt_end(), runner:
         yield runner

@@ -76,7 +76,7 @@ def test_the_options_are_closed(step: type[Step]) -> None:
 @every_kind
 def test_each_option_is_documented_and_no_other(step: type[Step]) -> None:
     _, _, attributes = (step.options.__doc__ or "").partition("Attributes:\n")
-    documented = re.findall(r"^        (\w+): \S", attributes, flags=re.MULTILINE)
+    documented = re.findall(r"^ {4,8}(\w+): \S", attributes, flags=re.MULTILINE)
     assert documented == list(step.options.__struct_fields__)
 
 

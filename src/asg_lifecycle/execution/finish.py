@@ -198,6 +198,8 @@ class Finisher:
         }
         if self._ending.messages:
             changes["messages"] = self._ending.messages
+        if self._ending.steps:
+            changes["steps"] = self._ending.steps
         try:
             if self._application.records.update(self._assignment.wait, self._assignment.execution, changes) is None:
                 self._application.observer.warning("the record is another action's by now and was left alone")

@@ -55,12 +55,14 @@ class Ending(Struct, frozen=True, kw_only=True):
         result: what to complete it with.
         reason: why, a sentence.
         messages: all that was said to the action, oldest first.
+        steps: how the steps ended, where the work came to an end.
     """
 
     how: Literal["complete", "over", "taken"]
     result: ActionResult | None = None
     reason: str
     messages: tuple[str, ...] = ()
+    steps: tuple[StepOutcome, ...] = ()
 
 
 class Finishes(Struct, frozen=True, kw_only=True):
@@ -88,10 +90,11 @@ def decide(finishes: Finishes, on_timeout: ActionResult) -> Ending | None:  # no
             return Ending(how="over", reason=why)
         case Finishes(message=Finish(result=result) as message):
             return Ending(how="complete", result=result, reason=describe(message))
-        case Finishes(work=WorkEnd(how="done", reason=why)):
-            return Ending(how="complete", result=ActionResult.CONTINUE, reason=f"the work is done: {why}")
-        case Finishes(work=WorkEnd(how="abandon", reason=why)):
-            return Ending(how="complete", result=ActionResult.ABANDON, reason=why)
+        case Finishes(work=WorkEnd(how="done", reason=why, outcomes=steps)):
+            why = f"the work is done: {why}"
+            return Ending(how="complete", result=ActionResult.CONTINUE, reason=why, steps=steps)
+        case Finishes(work=WorkEnd(how="abandon", reason=why, outcomes=steps)):
+            return Ending(how="complete", result=ActionResult.ABANDON, reason=why, steps=steps)
         case Finishes(keep_alive=KeepAlive(deadline_reached=True)):
             why = f"the deadline came before the work was done, the plan says {on_timeout}"
             return Ending(how="complete", result=on_timeout, reason=why)
