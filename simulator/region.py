@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -24,7 +25,7 @@ from simulator.log import RegionLog
 from simulator.wire import AnswerLostError, ApiCall, error_response, intercepted, service_and_operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
     from types import TracebackType
 
     from moto.core.request import Request
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 LAUNCH_CONFIGURATION = "simulated"
 IMAGE = "ami-12c6146b"
+
+
+DrainAttached = Callable[[str, Sequence[str], Callable[[], None]], None]
+"""Deregisters an instance id from target groups by ARN and calls the last argument once, when it is drained (R26)."""
 
 
 @cache
@@ -63,14 +68,6 @@ class SimulatedService(Protocol):
 
     def uninstall(self) -> None:
         """Give it back. Timers still set must do nothing from now on."""
-        ...
-
-
-class DrainAttached(Protocol):
-    """Deregisters an instance from the target groups attached to its group and waits until it is drained (R26)."""
-
-    def __call__(self, instance_id: str, target_group_arns: Sequence[str], then: Callable[[], None]) -> None:
-        """Start draining; call `then` once, when `instance_id` is drained everywhere."""
         ...
 
 

@@ -21,7 +21,7 @@ instances = st.text(st.sampled_from("0123456789abcdef"), min_size=8, max_size=17
 waits = st.tuples(groups, hooks | groups, instances | groups)
 
 ACTION = LifecycleAction(
-    token="87654321-4321-4321-4321-210987654321",
+    token="87654321-4321-4321-4321-210987654321",  # noqa: S106 - names an action, opens nothing
     group="web",
     hook="asg-lifecycle-drain",
     instance="i-1234567890abcdef0",
@@ -59,7 +59,7 @@ def test_the_claim_describes_the_action() -> None:
     assert claim_record(ACTION, execution="arn:execution", now=1_010.9, retention=86_400.0) == Record(
         wait=wait_key("web", "asg-lifecycle-drain", "i-1234567890abcdef0"),
         entry="current",
-        token="87654321-4321-4321-4321-210987654321",
+        token="87654321-4321-4321-4321-210987654321",  # noqa: S106 - names an action, opens nothing
         group="web",
         hook="asg-lifecycle-drain",
         instance="i-1234567890abcdef0",

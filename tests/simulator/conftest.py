@@ -9,7 +9,7 @@ from simulator.region import SimulatedRegion
 from simulator.timeline import VirtualTimeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from simulator.log import LogEntry
 
@@ -31,13 +31,19 @@ class AutoScalingStage:
     def elapsed(self) -> float:
         return self.timeline.now() - self.started
 
-    def group(self, capacity: int = 1, **fields: Any) -> list[str]:
-        return self.region.create_group(GROUP, capacity=capacity, **fields)
+    def group(
+        self, capacity: int = 1, *, max_size: int | None = None, target_group_arns: Sequence[str] = ()
+    ) -> list[str]:
+        return self.region.create_group(
+            GROUP, capacity=capacity, max_size=max_size, target_group_arns=target_group_arns
+        )
 
-    def hook(self, name: str = "drain", transition: str = "TERMINATING", heartbeat: int = 60, **fields: Any) -> None:
+    def hook(
+        self, name: str = "drain", transition: str = "TERMINATING", heartbeat: int = 60, **fields: str | int
+    ) -> None:
         self.region.put_hook(GROUP, name, transition, HeartbeatTimeout=heartbeat, **fields)
 
-    def held(self, *hooks: str, transition: str = "TERMINATING", heartbeat: int = 60, **fields: Any) -> str:
+    def held(self, *hooks: str, transition: str = "TERMINATING", heartbeat: int = 60, **fields: str | int) -> str:
         """Return an instance that waits under `hooks` (`drain` when none is named) since now."""
         instances = self.group(int(transition == "TERMINATING"), max_size=3)
         for hook in hooks or ("drain",):

@@ -19,7 +19,7 @@ TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 ROLE = "arn:aws:iam::123456789012:role/notify"
 
 
-def put(auto_scaling: AutoScalingStage, **fields: Any) -> None:
+def put(auto_scaling: AutoScalingStage, **fields: object) -> None:
     named = {"AutoScalingGroupName": GROUP, "LifecycleHookName": "drain", "LifecycleTransition": TERMINATING}
     auto_scaling.client.put_lifecycle_hook(**{**named, **fields})
 

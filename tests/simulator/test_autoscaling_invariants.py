@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -160,7 +158,7 @@ class AutoScaling(RuleBasedStateMachine):
     def state(self, instance: str) -> str:
         return self.region.instance_state(instance) or ""
 
-    def ask(self, operation: str, **named: Any) -> bool:
+    def ask(self, operation: str, **named: object) -> bool:
         try:
             getattr(self.client, operation)(**named)
         except ClientError as error:

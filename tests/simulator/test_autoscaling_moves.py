@@ -75,7 +75,9 @@ def test_r10_policy_given_at_creation(auto_scaling: AutoScalingStage) -> None:
     assert auto_scaling.region.autoscaling.engine.groups["kept"].retains
 
 
-def warm_pool(auto_scaling: AutoScalingStage, capacity: int = 0, *, reuse: bool = False, state: str = "Stopped") -> None:
+def warm_pool(
+    auto_scaling: AutoScalingStage, capacity: int = 0, *, reuse: bool = False, state: str = "Stopped"
+) -> None:
     auto_scaling.group(capacity, max_size=capacity + 1)
     for transition in ("LAUNCHING", "TERMINATING"):
         auto_scaling.hook(transition.lower(), transition)
@@ -244,11 +246,15 @@ def test_r25_an_action_under_way_ends_with_the_forced_deletion(auto_scaling: Aut
     assert [entry.kind for entry in auto_scaling.ends(instance)] == [LogKind.SKIPPED]
 
 
-def test_r26_attached_target_groups_are_drained_before_the_hook_starts(auto_scaling: AutoScalingStage) -> None:
+def target_group(auto_scaling: AutoScalingStage) -> str:
     vpc = auto_scaling.region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+    created = auto_scaling.region.client("elbv2").create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc)
+    return str(created["TargetGroups"][0]["TargetGroupArn"])
+
+
+def test_r26_attached_target_groups_are_drained_before_the_hook_starts(auto_scaling: AutoScalingStage) -> None:
     elbv2 = auto_scaling.region.client("elbv2")
-    created = elbv2.create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc)
-    arn = created["TargetGroups"][0]["TargetGroupArn"]
+    arn = target_group(auto_scaling)
     drains: list[tuple[str, Sequence[str]]] = []
 
     def drain(instance: str, arns: Sequence[str], then: Callable[[], None]) -> None:
@@ -270,9 +276,7 @@ def test_r26_attached_target_groups_are_drained_before_the_hook_starts(auto_scal
 
 
 def test_r26_target_groups_attached_later_are_drained_too(auto_scaling: AutoScalingStage) -> None:
-    vpc = auto_scaling.region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
-    created = auto_scaling.region.client("elbv2").create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc)
-    arn = created["TargetGroups"][0]["TargetGroupArn"]
+    arn = target_group(auto_scaling)
     drained: list[str] = []
     auto_scaling.region.drain_attached = lambda instance, _, __: drained.append(instance)
     (instance,) = auto_scaling.group()
@@ -282,9 +286,7 @@ def test_r26_target_groups_attached_later_are_drained_too(auto_scaling: AutoScal
 
 
 @pytest.mark.parametrize("phase", ["InService", "Pending:Wait"])
-def test_r28_terminated_through_ec2_the_hook_fires_for_what_is_gone(
-    auto_scaling: AutoScalingStage, phase: str
-) -> None:
+def test_r28_terminated_through_ec2_the_hook_fires_for_what_is_gone(auto_scaling: AutoScalingStage, phase: str) -> None:
     instance = auto_scaling.group()[0] if phase == "InService" else auto_scaling.held("warm", transition="LAUNCHING")
     auto_scaling.hook()
     auto_scaling.region.client("ec2").terminate_instances(InstanceIds=[instance])
@@ -303,6 +305,16 @@ def test_r28_gone_while_its_terminate_hook_waits_changes_nothing(auto_scaling: A
     auto_scaling.timeline.run_for(10)
     assert auto_scaling.state(instance) == "Terminating:Wait"
     assert len(auto_scaling.region.log.of(LogKind.WAIT_STARTED)) == 1
+
+
+def test_r28_nobody_waits_for_the_drain_of_what_is_gone(auto_scaling: AutoScalingStage) -> None:
+    drained: list[str] = []
+    auto_scaling.region.drain_attached = lambda instance, _, __: drained.append(instance)
+    (instance,) = auto_scaling.group(target_group_arns=[target_group(auto_scaling)])
+    auto_scaling.hook()
+    auto_scaling.region.client("ec2").terminate_instances(InstanceIds=[instance])
+    auto_scaling.timeline.run_for(1)
+    assert (drained, auto_scaling.state(instance)) == ([instance], "Terminating:Wait")
 
 
 @pytest.mark.parametrize(("decrement", "size"), [(True, 1), (False, 2)])

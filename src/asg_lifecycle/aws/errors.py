@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
@@ -70,7 +71,7 @@ MISSING_CODES = frozenset(
 )
 
 
-def classify(error: ClientError | BotoCoreError, action: str) -> Failure:
+def classify(error: ClientError | BotoCoreError | ResponseParserError, action: str) -> Failure:
     """Return what `error`, raised by the call `action`, means.
 
     Args:
@@ -78,8 +79,8 @@ def classify(error: ClientError | BotoCoreError, action: str) -> Failure:
         action: the call as an IAM action, `autoscaling:CompleteLifecycleAction`.
     """
     if not isinstance(error, ClientError):
-        # No answer at all: no route, no name, a timeout, no credentials yet. Only a request boto3 itself
-        # finds malformed cannot get better.
+        # No answer at all: no route, no name, a timeout, no credentials yet, an answer cut short. Only a request
+        # boto3 itself finds malformed cannot get better.
         consequence = Consequence.REFUSED if isinstance(error, ParamValidationError) else Consequence.PASSING
         return Failure(consequence=consequence, action=action, code=type(error).__name__, message=str(error))
     answer = error.response.get("Error", {})
@@ -115,5 +116,5 @@ def calling(action: str) -> Iterator[None]:
     """
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
         raise CallFailed(classify(error, action)) from error

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from aws_durable_execution_sdk_python.lambda_service import (
@@ -20,115 +19,20 @@ from aws_durable_execution_sdk_python.lambda_service import (
     OperationType,
 )
 
+from simulator.durable_executions.history import FiredTimer, OperationSummary, TimerKind
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from aws_durable_execution_sdk_python.lambda_service import CallbackOptions
     from aws_durable_execution_sdk_python_testing.execution import Execution
 
-    from simulator.timeline import Timeline, Timer
+    from simulator.durable_executions.history import Invocation
+    from simulator.timeline import Timer
 
 
-def moment(seconds: float) -> datetime:
-    """Return a time in seconds since the epoch as the SDK wants it: aware, to the microsecond."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-class TimelineClock:
-    """A timeline as the testing SDK wants its clock."""
-
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-
-    def now(self) -> datetime:
-        """Return the timeline's time."""
-        return moment(self._timeline.now())
-
-    def arm(self, wake: datetime) -> float:
-        """Return how long it is until `wake`, in seconds of the timeline."""
-        return max(wake.timestamp() - self._timeline.now(), 0.0)
-
-
-class InvocationStatus(StrEnum):
-    """How an invocation ended."""
-
-    RUNNING = "RUNNING"
-    PENDING = "PENDING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    ERROR = "ERROR"
-    """The handler raised: the invocation is tried again."""
-    INVALID = "INVALID"
-    """The service cannot accept what the handler returned."""
-    CRASHED = "CRASHED"
-    """It died at a `CrashPoint`: the invocation is tried again."""
-
-
-@dataclass(eq=False)
-class Invocation:
-    """One run of the handler.
-
-    Attributes:
-        number: from 1, in this execution.
-        started_at: when, seconds since the epoch. On virtual time this is when it ended, too.
-        status: how it ended.
-        error: why, where it went wrong.
-        checkpoints: how many times it called the checkpoint API.
-        crashed: whether it came to a `CrashPoint`; nothing it does from then on is recorded.
-    """
-
-    number: int
-    started_at: float
-    status: InvocationStatus = InvocationStatus.RUNNING
-    error: str = ""
-    checkpoints: int = 0
-    crashed: bool = False
-
-
-class TimerKind(StrEnum):
-    """What fell due."""
-
-    WAIT = "wait"
-    RETRY = "retry"
-    """The next attempt of a step or the next look of a `wait_for_condition`."""
-    CALLBACK_TIMEOUT = "callback timeout"
-    CALLBACK_HEARTBEAT = "callback heartbeat timeout"
-    INVOCATION_RETRY = "invocation retry"
-    EXECUTION_TIMEOUT = "execution timeout"
-
-
-@dataclass(frozen=True)
-class FiredTimer:
-    """Something that fell due.
-
-    Attributes:
-        time: when it fired, seconds since the epoch.
-        kind: what it was.
-        name: the operation's name, empty for the kinds that are the execution's own.
-    """
-
-    time: float
-    kind: TimerKind
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class OperationSummary:
-    """One durable operation.
-
-    Attributes:
-        name: as the handler named it.
-        type: `STEP`, `WAIT`, `CALLBACK`, `CONTEXT` or `CHAINED_INVOKE`; a `wait_for_condition` is a `STEP`.
-        sub_type: what the SDK calls it: `Step`, `WaitForCondition`, `Parallel`…
-        status: as the API shows it.
-        attempts: how many attempts of a step, or looks of a `wait_for_condition`, have ended.
-    """
-
-    name: str
-    type: str
-    sub_type: str
-    status: str
-    attempts: int
+ASLEEP = {(OperationType.WAIT, OperationStatus.STARTED), (OperationType.STEP, OperationStatus.PENDING)}
 
 
 @dataclass(frozen=True)
@@ -223,9 +127,10 @@ class SimulatedExecution:
         return None if result is None or not result.result else json.loads(result.result)
 
     @property
-    def error(self) -> ErrorObject | None:
-        """Why the execution did not succeed, None unless it has ended that way."""
-        return None if self.record.result is None else self.record.result.error
+    def error(self) -> str | None:
+        """Why the execution did not succeed, None unless it has ended that way and said why."""
+        result = self.record.result
+        return None if result is None or result.error is None else result.error.message
 
     @property
     def invocations(self) -> list[tuple[float, str]]:
@@ -361,6 +266,15 @@ class SimulatedExecution:
     def _time_out(self, operation: Operation, message: str, kind: CallbackTimeoutType, now: datetime) -> None:
         error = ErrorObject(message=message, type=kind.value, data=None, stack_trace=None)
         self.record.complete_callback_timeout(callback_of(operation), error, now=now)
+
+
+def asleep(record: Execution) -> frozenset[str]:
+    """Return the ids of the operations that go on by themselves when their time comes."""
+    return frozenset(
+        operation.operation_id
+        for operation in record.get_navigable_operations()
+        if (operation.operation_type, operation.status) in ASLEEP
+    )
 
 
 def callback_of(operation: Operation) -> str:

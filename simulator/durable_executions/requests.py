@@ -20,7 +20,7 @@ from moto.core.utils import get_service_model
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.durable_service import DurableService
+    from simulator.durable_executions.service import DurableService
     from simulator.region import SimulatedRegion
 
 PATHS = ("durable-execution-callbacks/(?P<callback_id>.+)", "durable-executions/(?P<durable_execution_arn>.+)")

@@ -1,41 +1,32 @@
-"""What one invocation of a durable function meets: the checkpoint API, sudden death, the judgement of its answer."""
+"""The checkpoint API as an invocation meets it, and where invocations die."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from aws_durable_execution_sdk_python import state
-from aws_durable_execution_sdk_python.lambda_service import DurableServiceClient, ErrorObject, InvocationStatus
+from aws_durable_execution_sdk_python.lambda_service import DurableServiceClient, ErrorObject
 from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
-from aws_durable_execution_sdk_python_testing.invoker import InProcessInvoker
 from aws_durable_execution_sdk_python_testing.observer import ExecutionObserver
 from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecutionStore
 
-from simulator.durable_execution import CallbackDeadlines
+from simulator.durable_executions.execution import CallbackDeadlines, asleep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from threading import RLock
 
     from aws_durable_execution_sdk_python.lambda_service import (
         CallbackOptions,
         CheckpointOutput,
-        DurableExecutionInvocationOutput,
         OperationUpdate,
         StateOutput,
     )
-    from aws_durable_execution_sdk_python_testing.client import InMemoryServiceClient
-    from aws_durable_execution_sdk_python_testing.execution import Execution
     from aws_durable_execution_sdk_python_testing.scheduler import Scheduler
     from aws_durable_execution_sdk_python_testing.token import CallbackToken
 
-    from simulator.durable_execution import SimulatedExecution, TimelineClock
-
-
-END_NOTICED_WITHIN = 0.002
-"""Real seconds."""
+    from simulator.durable_executions.execution import SimulatedExecution
+    from simulator.durable_executions.history import TimelineClock
 
 
 class InvocationCrashedError(Exception):
@@ -97,10 +88,11 @@ class CheckpointClient(DurableServiceClient):
         clock: the service's.
         lock: the service's.
         get: returns the execution with an ARN.
-        crashes: where invocations die.
+        crashes: see below.
 
     Attributes:
         store: where executions have to be saved before they are invoked.
+        crashes: where invocations die.
     """
 
     def __init__(
@@ -118,7 +110,7 @@ class CheckpointClient(DurableServiceClient):
         self._clock = clock
         self._lock = lock
         self._get = get
-        self._crashes = crashes
+        self.crashes = crashes
 
     def checkpoint(
         self,
@@ -137,11 +129,14 @@ class CheckpointClient(DurableServiceClient):
             execution = self._get(durable_execution_arn)
             invocation = execution.runs[-1]
             invocation.checkpoints += 1
-            self._crashes.strike(execution, invocation.checkpoints)
-            # On scaled time things fall due while the handler runs; it may have stopped looking at them.
-            execution.overtaken |= execution.settle(self._clock.now())
+            self.crashes.strike(execution, invocation.checkpoints)
+            before = asleep(execution.record)
+            execution.settle(self._clock.now())
             output = self._processor.process_checkpoint(checkpoint_token, updates, client_token)
-            self._crashes.strike(execution, invocation.checkpoints, after=True)
+            updated = {update.operation_id for update in updates}
+            # On scaled time things fall due while the handler runs, and the branch that waits has stopped looking.
+            execution.overtaken |= bool(before - asleep(execution.record) - updated)
+            self.crashes.strike(execution, invocation.checkpoints, after=True)
             return output
 
     def get_execution_state(
@@ -202,83 +197,7 @@ class EffectObserver(ExecutionObserver):
         raise RuntimeError(f"{execution_arn} invoked {function_name}, and there is no other function")
 
 
-class Backend:
-    """Where a function's handler is run.
-
-    Args:
-        handler: what Lambda would call.
-        client: the checkpoint API.
-        lock: the service's.
-        region: for the Lambda context.
-        account: likewise.
-    """
-
-    def __init__(
-        self, handler: Callable[..., Any], client: CheckpointClient, lock: RLock, *, region: str, account: str
-    ) -> None:
-        self._lock = lock
-        self._account = account
-        self._invoker = InProcessInvoker(handler, cast("InMemoryServiceClient", client), region=region)
-
-    def invoke(self, execution: SimulatedExecution, function: str) -> tuple[DurableExecutionInvocationOutput, int]:
-        """Run the handler once, in this thread, and return its answer and how much of the state it was given.
-
-        Raises:
-            InvalidInvocationOutputError: the answer is none.
-            Exception: whatever the handler raised.
-        """
-        record = execution.record
-        with self._lock:
-            record.begin_new_invocation()
-            invocation_input = self._invoker.create_invocation_input(record)
-            record.mark_state_delivered()
-            seen = record.seq_counter
-        with prompt_end():
-            response = self._invoker.invoke(function, invocation_input, account_id=self._account)
-        return response.invocation_output, seen
-
-
-@contextmanager
-def prompt_end() -> Iterator[None]:
-    """Let invocations inside the block end as soon as their handler has.
-
-    The SDK's checkpoint thread notices the end only when it next looks, every tenth of a real second: nearly all of
-    the time a simulated invocation takes.
-    """
-    # There is no setting for it.
-    before = state._STOP_SIGNAL_POLL_SECONDS  # noqa: SLF001
-    state._STOP_SIGNAL_POLL_SECONDS = END_NOTICED_WITHIN  # noqa: SLF001
-    try:
-        yield
-    finally:
-        state._STOP_SIGNAL_POLL_SECONDS = before  # noqa: SLF001
-
-
 def _no_such_function(function_name: str) -> ErrorObject:
     return ErrorObject(
         message=f"Function not found: {function_name}", type="ResourceNotFoundException", data=None, stack_trace=None
     )
-
-
-def objection(output: DurableExecutionInvocationOutput, execution: Execution, seen: int) -> str:
-    """Return why the service cannot accept the answer of an invocation, empty when it can.
-
-    Args:
-        output: what the handler returned.
-        execution: the execution as it stands.
-        seen: the execution's `seq_counter` when the invocation's input was made.
-    """
-    match output.status:
-        case InvocationStatus.FAILED if output.result is not None:
-            return "Cannot provide a Result for FAILED status."
-        case InvocationStatus.SUCCEEDED if output.error is not None:
-            return "Cannot provide an Error for SUCCEEDED status."
-        case InvocationStatus.PENDING if not (
-            execution.has_pending_operations(execution)
-            or execution.has_changes_after(max(seen, execution.handler_seen_seq))
-        ):
-            return "Cannot return PENDING status with no pending operations."
-        case InvocationStatus.FAILED | InvocationStatus.SUCCEEDED | InvocationStatus.PENDING:
-            return ""
-        case status:
-            return f"Unexpected invocation status: {status}"

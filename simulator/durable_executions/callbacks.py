@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import RLock
 
-    from simulator.durable_execution import SimulatedExecution, TimelineClock
+    from simulator.durable_executions.execution import SimulatedExecution
+    from simulator.durable_executions.history import TimelineClock
 
 NO_ERROR = ErrorObject(message=None, type=None, data=None, stack_trace=None)
 

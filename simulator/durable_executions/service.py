@@ -14,48 +14,26 @@ import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from aws_durable_execution_sdk_python.lambda_service import ErrorObject, InvocationStatus
+from aws_durable_execution_sdk_python.lambda_service import ErrorObject
 from aws_durable_execution_sdk_python_testing.exceptions import (
     ExecutionAlreadyStartedException,
-    InvalidInvocationOutputError,
     ResourceNotFoundException,
 )
 from aws_durable_execution_sdk_python_testing.execution import Execution
-from aws_durable_execution_sdk_python_testing.executor import Executor
 from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
 
-from simulator.durable_callbacks import Callbacks
-from simulator.durable_execution import (
-    FiredTimer,
-    Invocation,
-    SimulatedExecution,
-    TimelineClock,
-    TimerKind,
-)
-from simulator.durable_execution import InvocationStatus as Ended
-from simulator.durable_invocation import (
-    Backend,
-    CheckpointClient,
-    CrashPlan,
-    CrashPoint,
-    InvocationCrashedError,
-    objection,
-)
+from simulator.durable_executions.backend import Backend
+from simulator.durable_executions.callbacks import Callbacks
+from simulator.durable_executions.checkpoints import CheckpointClient, CrashPlan
+from simulator.durable_executions.execution import SimulatedExecution
+from simulator.durable_executions.history import FiredTimer, TimelineClock, TimerKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from aws_durable_execution_sdk_python.lambda_service import DurableExecutionInvocationOutput
-
+    from simulator.durable_executions.checkpoints import CrashPoint
     from simulator.timeline import Timeline
-
-__all__ = ["CrashPoint", "DurableService", "SimulatedExecution"]
-
-RETRY_DELAY = float(Executor.RETRY_BACKOFF_SECONDS)
-"""Seconds until an invocation that failed is tried again."""
-MOST_FAILURES = Executor.MAX_CONSECUTIVE_FAILED_ATTEMPTS
-MOST_EMPTY_WAITS = Executor.MAX_CONSECUTIVE_INVALID_PENDING_ATTEMPTS
 
 LONGEST_EXECUTION = 31_622_400.0
 """Seconds: the largest `ExecutionTimeout` a `DurableConfig` takes."""
@@ -106,7 +84,9 @@ class DurableService:
         self._by_arn: dict[str, SimulatedExecution] = {}
         self._crashes = CrashPlan()
         self._client = CheckpointClient(self._clock, self._lock, self.get, self._crashes)
-        self._backend = Backend(handler, self._client, self._lock, region=region, account=account)
+        self._backend = Backend(
+            timeline=timeline, handler=handler, client=self._client, lock=self._lock, region=region, account=account
+        )
         self._callbacks = Callbacks(self._clock, self._lock, self.get, self._call_for_invocation)
 
     @property
@@ -270,10 +250,8 @@ class DurableService:
                 self._arm(execution)
                 return
             execution.running = True
-            invocation = Invocation(len(execution.runs) + 1, self._timeline.now())
-            execution.runs.append(invocation)
         try:
-            self._invoke(execution, invocation)
+            self._backend.run(execution, f"{self._function_name}:{VERSION}")
         finally:
             execution.running = False
         with self._lock:
@@ -284,67 +262,6 @@ class DurableService:
         execution.record.complete_timeout(error=error, now=self._clock.now())
         execution.timers.append(FiredTimer(self._timeline.now(), TimerKind.EXECUTION_TIMEOUT))
 
-    def _invoke(self, execution: SimulatedExecution, invocation: Invocation) -> None:
-        try:
-            output, seen = self._backend.invoke(execution, f"{self._function_name}:{VERSION}")
-            # Recorded or not, what a dead invocation answers reaches nobody.
-            self._crashes.strike(execution, None)
-        except InvalidInvocationOutputError as error:
-            self._end(invocation, Ended.INVALID, error)
-            with self._lock:
-                self._fail(execution, _invalid(str(error)))
-        except InvocationCrashedError as error:
-            self._end(invocation, Ended.CRASHED, error)
-            self._try_again(execution, ErrorObject.from_exception(error), MOST_FAILURES)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever ends an invocation early, Lambda tries again
-            ended = Ended.CRASHED if invocation.crashed else Ended.ERROR
-            self._end(invocation, ended, error)
-            self._try_again(execution, ErrorObject.from_exception(error), MOST_FAILURES)
-        else:
-            invocation.status = Ended(output.status.value)
-            self._accept(execution, invocation, output, seen)
-
-    @staticmethod
-    def _end(invocation: Invocation, status: Ended, error: BaseException) -> None:
-        invocation.status = status
-        invocation.error = f"{type(error).__name__}: {error}"
-
-    def _accept(
-        self, execution: SimulatedExecution, invocation: Invocation, output: DurableExecutionInvocationOutput, seen: int
-    ) -> None:
-        with self._lock:
-            record = execution.record
-            # Stopped meanwhile, or the handler checkpointed a result too large to return.
-            if record.is_complete:
-                return
-            if refusal := objection(output, record, seen):
-                invocation.status, invocation.error = Ended.INVALID, refusal
-                if output.status is InvocationStatus.PENDING:
-                    self._try_again(execution, _invalid(refusal), MOST_EMPTY_WAITS)
-                else:
-                    self._fail(execution, _invalid(refusal))
-                return
-            record.consecutive_failed_invocation_attempts = 0
-            if output.status is InvocationStatus.SUCCEEDED:
-                record.complete_success(result=output.result, now=self._clock.now())
-            elif output.status is InvocationStatus.FAILED:
-                self._fail(execution, output.error)
-
-    def _try_again(self, execution: SimulatedExecution, error: ErrorObject, most: int) -> None:
-        with self._lock:
-            record = execution.record
-            if record.is_complete:
-                return
-            record.consecutive_failed_invocation_attempts += 1
-            if record.consecutive_failed_invocation_attempts >= most:
-                self._fail(execution, error)
-            else:
-                execution.owe(self._timeline.now() + RETRY_DELAY, retry=True)
-
-    def _fail(self, execution: SimulatedExecution, error: ErrorObject | None) -> None:
-        if not execution.is_complete:
-            execution.record.complete_fail(error=error, now=self._clock.now())
-
     def _go_on(self, execution: SimulatedExecution) -> None:
         record = execution.record
         # A callback's end that the invocation has seen through a checkpoint earns no other invocation.
@@ -352,7 +269,3 @@ class DurableService:
             execution.owe(self._timeline.now())
         record.needs_reinvoke = execution.overtaken = False
         self._arm(execution)
-
-
-def _invalid(message: str) -> ErrorObject:
-    return ErrorObject(message=message, type="InvalidParameterValueException", data=None, stack_trace=None)

@@ -9,16 +9,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aws_durable_execution_sdk_python_testing import runner as testing_runner
+from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
 from aws_durable_execution_sdk_python_testing.scheduler import Scheduler
+from aws_durable_execution_sdk_python_testing.token import CheckpointToken
 
-from simulator.durable_execution import TimelineClock
-from simulator.durable_invocation import prompt_end
+from simulator.durable_executions.backend import prompt_end
+from simulator.durable_executions.execution import asleep
+from simulator.durable_executions.history import TimelineClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
 
+    from aws_durable_execution_sdk_python.lambda_service import CheckpointOutput, OperationUpdate
+    from aws_durable_execution_sdk_python_testing.clock import Clock
     from aws_durable_execution_sdk_python_testing.scheduler import Event
+    from aws_durable_execution_sdk_python_testing.stores.base import ExecutionStore
 
     from simulator.timeline import ScaledTimeline
 
@@ -47,6 +53,37 @@ class ScaledScheduler(Scheduler):
         return super().call_later(func, self._timeline.real_seconds(delay), count, completion_event)
 
 
+class ScaledCheckpointProcessor(CheckpointProcessor):
+    """The runner's checkpoints, for a handler whose SDK does not know the scaled time.
+
+    An operation that falls due during an invocation comes back with the next checkpoint, and the SDK goes on with its
+    branch at that moment of the *real* clock, which on scaled time lies ahead: the branch would sleep until something
+    else wakes the execution. Such an operation is marked as news, which has the handler invoked once more.
+    """
+
+    def __init__(self, store: ExecutionStore, scheduler: Scheduler, clock: Clock) -> None:
+        super().__init__(store, scheduler, clock)
+        self._executions = store
+        self._overtaken: dict[str, set[str]] = {}
+
+    def process_checkpoint(
+        self, checkpoint_token: str, updates: list[OperationUpdate], client_token: str | None
+    ) -> CheckpointOutput:
+        """Apply `updates`; see `CheckpointProcessor.process_checkpoint`."""
+        record = self._executions.load(CheckpointToken.from_str(checkpoint_token).execution_arn)
+        before = asleep(record)
+        output = super().process_checkpoint(checkpoint_token, updates, client_token)
+        updated = {update.operation_id for update in updates}
+        overtaken = self._overtaken.setdefault(record.current_invocation_id, set())
+        overtaken |= before - asleep(record) - updated
+        # Whatever this invocation has gone on with by itself is no news.
+        overtaken -= updated
+        for operation_id in overtaken:
+            record.touch_operation(operation_id)
+            record.needs_reinvoke = True
+        return output
+
+
 @contextmanager
 def local_runner(
     handler: Callable[..., Any], timeline: ScaledTimeline, *, execution_timeout: float
@@ -62,10 +99,14 @@ def local_runner(
         execution_timeout: how long an execution may take that is started without a timeout, seconds of the timeline.
     """
     with _replacing:
-        # The runner makes its clock and its scheduler itself and takes no others.
+        # The runner makes its parts itself and takes no others.
         names = vars(testing_runner)
-        before = {name: names[name] for name in ("SkipClock", "Scheduler")}
-        names |= {"SkipClock": partial(TimelineClock, timeline), "Scheduler": partial(ScaledScheduler, timeline)}
+        before = {name: names[name] for name in ("SkipClock", "Scheduler", "CheckpointProcessor")}
+        names |= {
+            "SkipClock": partial(TimelineClock, timeline),
+            "Scheduler": partial(ScaledScheduler, timeline),
+            "CheckpointProcessor": ScaledCheckpointProcessor,
+        }
         try:
             runner = testing_runner.DurableFunctionTestRunner(
                 handler, skip_time=True, execution_timeout=math.ceil(execution_timeout)

@@ -1,0 +1,81 @@
+# Everything runs in environments of its own, made from the pinned requirements: Python >= 3.11 and make are enough.
+PYTHON ?= python3
+VENV := .venv
+SAM_VENV := .venv-sam
+BIN := $(VENV)/bin
+SAM := $(CURDIR)/$(SAM_VENV)/bin/sam
+PYTEST_ARGS ?=
+
+export SAM
+export SAM_CLI_TELEMETRY := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_PYTHON_VERSION_WARNING := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help test demo lint types contracts unit format build validate local-invoke deploy bench-coldstart requirements clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: lint types contracts unit ## everything: lint, strict types, import contracts, all tests
+
+demo: $(VENV)/ready ## drain one instance of a simulated group, live
+	@$(BIN)/python -m simulator.demo
+
+lint: $(VENV)/ready
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+
+types: $(VENV)/ready
+	@$(BIN)/mypy --no-error-summary src simulator benchmarks tests
+
+contracts: $(VENV)/ready
+	@$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
+
+unit: $(VENV)/ready $(SAM_VENV)/ready ## the tests alone; PYTEST_ARGS="-k heartbeat" for some of them
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(PYTEST_ARGS)
+
+format: $(VENV)/ready ## put the code into shape
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+build: $(SAM_VENV)/ready ## package the function; needs Python 3.13
+	@$(SAM) build
+
+validate: $(SAM_VENV)/ready ## lint the template
+	@$(SAM) validate --lint
+
+local-invoke: build ## run the packaged function once with events/terminate.json; needs Docker
+	@$(SAM) local invoke LifecycleActionFunction -e events/terminate.json
+
+deploy: build ## deploy the application; needs AWS
+	@$(SAM) deploy --guided
+
+bench-coldstart: $(VENV)/ready ## import and client construction against a bare durable handler
+	@$(BIN)/python -m benchmarks.coldstart
+
+requirements: $(VENV)/ready ## compile the pinned requirements anew
+	@cd requirements && for set in "runtime ../pyproject.toml" "dev ../pyproject.toml --extra cli --group ../pyproject.toml:dev" "sam sam.in"; do \
+	  set -- $$set; name=$$1; shift; \
+	  ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-annotate --output-file $$name.txt "$$@" || exit 1; \
+	done
+
+clean: ## remove everything that was made
+	@rm -rf $(VENV) $(SAM_VENV) .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asg-lifecycle needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	@echo "making $(VENV) ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(SAM_VENV)/ready: requirements/sam.txt
+	@echo "making $(SAM_VENV) ..."
+	@rm -rf $(SAM_VENV)
+	@$(PYTHON) -m venv $(SAM_VENV)
+	@$(SAM_VENV)/bin/pip install --quiet --require-hashes --requirement requirements/sam.txt
+	@touch $@

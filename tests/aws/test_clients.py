@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ConnectionClosedError
+
+from asg_lifecycle.aws.clients import Clients
+from simulator.environment import region_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from botocore.awsrequest import AWSPreparedRequest
+
+CALLS: dict[str, Callable[[Any], object]] = {
+    "autoscaling": lambda client: client.describe_auto_scaling_instances(),
+    "dynamodb": lambda client: client.list_tables(),
+    "ec2": lambda client: client.describe_instances(),
+    "elbv2": lambda client: client.describe_target_groups(),
+    "tagging": lambda client: client.get_resources(),
+    "ssm": lambda client: client.list_commands(),
+}
+"""A call by the client's attribute."""
+
+SENT_ONCE = {"autoscaling", "ssm"}
+"""Whose calls have effects that must not be repeated unseen."""
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    with region_environment("eu-central-1", "123456789012"):
+        yield
+
+
+def test_no_client_is_made_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    make: Callable[..., object] = boto3.client
+
+    def note_and_make(service: str, **rest: object) -> object:
+        made.append(service)
+        return make(service, **rest)
+
+    monkeypatch.setattr(boto3, "client", note_and_make)
+    clients = Clients()
+    assert made == []
+    assert clients.autoscaling is clients.autoscaling
+    assert made == ["autoscaling"]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_client_is_made_once_with_its_timeouts(name: str) -> None:
+    clients = Clients()
+    client = getattr(clients, name)
+    assert client is getattr(clients, name)
+    assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (3, 10)
+    assert client.meta.region_name == "eu-central-1"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_how_often_a_request_is_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("botocore.endpoint.time.sleep", waited.append)
+    sent: list[str] = []
+
+    def lose_the_connection(request: AWSPreparedRequest, **_: object) -> None:
+        sent.append(request.url)
+        raise ConnectionClosedError(endpoint_url=request.url)
+
+    client = getattr(Clients(), name)
+    client.meta.events.register("before-send", lose_the_connection)
+    with pytest.raises(ConnectionClosedError):
+        CALLS[name](client)
+    assert len(sent) == (1 if name in SENT_ONCE else 2)
+    assert all(seconds <= 1 for seconds in waited)
+
+
+def test_every_client_has_a_call_here() -> None:
+    offered = {name for name in dir(Clients) if not name.startswith("_")}
+    assert offered == set(CALLS)
+
+
+def test_branches_in_threads_can_ask_at_once() -> None:
+    clients = Clients()
+    together = threading.Barrier(len(CALLS))
+    made: dict[str, object] = {}
+
+    def ask(name: str) -> None:
+        together.wait(timeout=10)
+        made[name] = getattr(clients, name)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in CALLS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert {name: client is getattr(clients, name) for name, client in made.items()} == dict.fromkeys(CALLS, True)

@@ -1,0 +1,183 @@
+"""What a round of the race leads to, for every combination of branches that finished in it."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asg_lifecycle.execution.heartbeat import Pulse
+from asg_lifecycle.execution.keep_alive import KeepAlive
+from asg_lifecycle.execution.race import MESSAGES_KEPT, Ending, Finishes, Round, decide, next_round
+from asg_lifecycle.execution.work import WorkEnd
+from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, Unknown, describe
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+CONTINUE, ABANDON = ActionResult.CONTINUE, ActionResult.ABANDON
+
+
+def ended(how: Literal["done", "abandon", "held", "taken"]) -> WorkEnd:
+    return WorkEnd(how=how, reason=f"work {how}", index=1, outcomes=())
+
+
+KEEP_ALIVES = {
+    "beating": None,
+    "over": KeepAlive(pulse=Pulse(next_at=5.0, over="ended without us"), delay=None),
+    "deadline": KeepAlive(pulse=Pulse(next_at=5.0), deadline_reached=True, delay=None),
+}
+MESSAGES: dict[str, Message | None] = {
+    "silence": None,
+    "finish CONTINUE": Finish(CONTINUE, by="ann"),
+    "finish ABANDON": Finish(ABANDON, by="ann"),
+    "skip": Skip(by="ann"),
+    "nudge": Nudge(by="ann"),
+    "unknown": Unknown("?"),
+}
+WORKS = {
+    "working": None,
+    "done": ended("done"),
+    "abandon": ended("abandon"),
+    "held": ended("held"),
+    "taken": ended("taken"),
+}
+
+TAKEN = Ending(how="taken", reason="another execution has taken this action over")
+OVER = Ending(how="over", reason="ended without us")
+TOLD = {
+    "finish CONTINUE": Ending(how="complete", result=CONTINUE, reason="finish CONTINUE, said ann"),
+    "finish ABANDON": Ending(how="complete", result=ABANDON, reason="finish ABANDON, said ann"),
+}
+DONE = Ending(how="complete", result=CONTINUE, reason="the work is done: work done")
+ABANDONED = Ending(how="complete", result=ABANDON, reason="work abandon")
+
+
+def timed_out(result: ActionResult) -> Ending:
+    return Ending(
+        how="complete", result=result, reason=f"the deadline came before the work was done, the plan says {result}"
+    )
+
+
+def expected(alive: str, message: str, work: str, on_timeout: ActionResult) -> Ending | None:
+    """Return the ending as the table of precedences has it, the first line that applies."""
+    table = [
+        (work == "taken", TAKEN),
+        (alive == "over", OVER),
+        (message in TOLD, TOLD.get(message)),
+        (work == "done", DONE),
+        (work == "abandon", ABANDONED),
+        (alive == "deadline", timed_out(on_timeout)),
+    ]
+    return next((ending for applies, ending in table if applies), None)
+
+
+@pytest.mark.parametrize("on_timeout", ActionResult)
+@pytest.mark.parametrize(("alive", "message", "work"), [*product(KEEP_ALIVES, MESSAGES, WORKS)])
+def test_every_combination(alive: str, message: str, work: str, on_timeout: ActionResult) -> None:
+    finishes = Finishes(keep_alive=KEEP_ALIVES[alive], message=MESSAGES[message], work=WORKS[work])
+    assert decide(finishes, on_timeout) == expected(alive, message, work, on_timeout)
+
+
+@pytest.mark.parametrize(
+    ("finishes", "ending"),
+    [
+        pytest.param(Finishes(), None, id="nothing has happened"),
+        pytest.param(Finishes(work=WORKS["done"]), DONE, id="the work is done"),
+        pytest.param(Finishes(work=WORKS["abandon"]), ABANDONED, id="a step failed and the plan abandons"),
+        pytest.param(Finishes(work=WORKS["held"]), None, id="a step failed and the plan holds"),
+        pytest.param(Finishes(keep_alive=KEEP_ALIVES["deadline"]), timed_out(ABANDON), id="the deadline"),
+        pytest.param(
+            Finishes(keep_alive=KEEP_ALIVES["deadline"], work=WORKS["done"]), DONE, id="done at the deadline is done"
+        ),
+        pytest.param(
+            Finishes(keep_alive=KEEP_ALIVES["deadline"], work=WORKS["held"]),
+            timed_out(ABANDON),
+            id="held at the deadline: the plan decides",
+        ),
+        pytest.param(
+            Finishes(keep_alive=KEEP_ALIVES["deadline"], message=MESSAGES["nudge"]),
+            timed_out(ABANDON),
+            id="a nudge at the deadline gives no more time",
+        ),
+        pytest.param(
+            Finishes(message=MESSAGES["finish ABANDON"], work=WORKS["done"]),
+            TOLD["finish ABANDON"],
+            id="an operator's word stands above the work",
+        ),
+        pytest.param(
+            Finishes(message=MESSAGES["finish CONTINUE"], keep_alive=KEEP_ALIVES["over"]),
+            OVER,
+            id="nobody completes an action that is over",
+        ),
+        pytest.param(
+            Finishes(work=WORKS["taken"], message=MESSAGES["finish CONTINUE"], keep_alive=KEEP_ALIVES["over"]),
+            TAKEN,
+            id="another execution's action is left alone",
+        ),
+        pytest.param(Finishes(message=MESSAGES["skip"]), None, id="a skip goes on"),
+        pytest.param(Finishes(message=MESSAGES["unknown"]), None, id="an unknown message changes nothing"),
+    ],
+)
+def test_the_cases_that_matter(finishes: Finishes, ending: Ending | None) -> None:
+    assert decide(finishes, ABANDON) == ending
+
+
+def test_a_branch_that_still_waits_is_none_of_these() -> None:
+    beating = KeepAlive(pulse=Pulse(next_at=5.0), delay=5.0)
+    assert decide(Finishes(keep_alive=beating), ABANDON) is None
+
+
+GOING_ON = [
+    (message, work) for message, work in product(MESSAGES, WORKS) if expected("beating", message, work, ABANDON) is None
+]
+PROBLEMS = "there is no plan named 'web'"
+
+
+@pytest.mark.parametrize("problems", ["", PROBLEMS], ids=["usable plan", "unusable plan"])
+@pytest.mark.parametrize("held", [None, "a step failed before"])
+@pytest.mark.parametrize(("message", "work"), GOING_ON)
+def test_every_next_round(message: str, work: str, held: str | None, problems: str) -> None:
+    said = MESSAGES[message]
+    current = Round(number=3, held=held, newly_held=held is not None, message=Nudge(), messages=("earlier",))
+    following = next_round(current, Finishes(message=said, work=WORKS[work]), problems)
+    if work == "held":
+        assert (following.held, following.newly_held) == ("work held", True)
+    elif message in {"skip", "nudge"}:
+        assert (following.held, following.newly_held) == (problems or None, False)
+    else:
+        assert (following.held, following.newly_held) == (held, False)
+    assert following.number == 4
+    assert following.message == said
+    assert following.messages == (("earlier",) if said is None else ("earlier", describe(said)))
+
+
+@pytest.mark.parametrize("message", ["skip", "nudge"])
+def test_a_word_begins_held_work_again(message: str) -> None:
+    held = next_round(Round(), Finishes(work=WORKS["held"]), "")
+    assert held.held == "work held"
+    assert next_round(held, Finishes(message=MESSAGES[message]), "").held is None
+
+
+@pytest.mark.parametrize("message", ["skip", "nudge", "unknown"])
+def test_no_word_begins_the_work_of_a_plan_that_cannot_be_used(message: str) -> None:
+    held = Round(held=PROBLEMS)
+    assert next_round(held, Finishes(message=MESSAGES[message]), PROBLEMS).held == PROBLEMS
+
+
+def test_an_unknown_message_leaves_held_work_held() -> None:
+    held = Round(number=2, held="work held", newly_held=True)
+    following = next_round(held, Finishes(message=Unknown("?")), "")
+    assert (following.held, following.newly_held) == ("work held", False)
+
+
+def test_the_last_twenty_messages_are_kept() -> None:
+    current = Round()
+    for number in range(50):
+        current = next_round(current, Finishes(message=Nudge(by=str(number))), "")
+    assert len(current.messages) == MESSAGES_KEPT == 20
+    assert current.messages[0] == "look again now, said 30"
+    assert current.messages[-1] == "look again now, said 49"
+    assert current.number == 51
