@@ -14,13 +14,13 @@ from asg_lifecycle.execution.lifecycle import answer
 from asg_lifecycle.model.messages import Message, encode
 from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.settings import Settings
-from simulator.durable import DurableService
+from simulator.durable_executions.service import DurableService
 from simulator.table import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from simulator.durable import SimulatedExecution
+    from simulator.durable_executions.execution import SimulatedExecution
     from simulator.region import SimulatedRegion
     from simulator.timeline import Timeline
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from simulator.autoscaling import model
 from simulator.autoscaling.model import Group, Hook, Instance, Move, Result, Timings, WarmPool
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from simulator.autoscaling.actions import LifecycleActions
+    from simulator.autoscaling.fleet import Fleet
     from simulator.clockwork import Clockwork
     from simulator.log import RegionLog
 
@@ -22,38 +23,6 @@ RETAINING = frozenset({model.TERMINATE, model.RETURN_TO_WARM_POOL, model.TERMINA
 
 def _nothing() -> None:
     """Follow nothing."""
-
-
-class Fleet(Protocol):
-    """What the engine asks of EC2 and of load balancing."""
-
-    def launch(self, group: str) -> str:
-        """Launch an instance for `group` and return its id."""
-        ...
-
-    def terminate(self, instance_id: str) -> None:
-        """Terminate the instance; nothing happens when EC2 did so already."""
-        ...
-
-    def power(self, instance_id: str, state: str) -> None:
-        """Bring the instance to `Running`, `Stopped` or `Hibernated`."""
-        ...
-
-    def register(self, instance_id: str, group: str) -> bool:
-        """Register the instance with the target groups attached to `group`; return whether there are any."""
-        ...
-
-    def drain(self, instance_id: str, group: str, then: Callable[[], None]) -> None:
-        """Deregister it from the target groups attached to `group`; call `then` once, when drained (R26)."""
-        ...
-
-    def changed(self, instance: Instance) -> None:
-        """Take note of the instance's state."""
-        ...
-
-    def left(self, instance: Instance) -> None:
-        """Take note that the instance is no longer of its group."""
-        ...
 
 
 class Engine:

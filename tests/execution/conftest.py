@@ -16,7 +16,7 @@ from simulator.timeline import VirtualTimeline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from simulator.durable import SimulatedExecution
+    from simulator.durable_executions.execution import SimulatedExecution
     from simulator.log import LogEntry
 
 GROUP = "web"

@@ -101,7 +101,7 @@ def test_a_table_that_is_down_keeps_the_event_for_the_dead_letter_queue(stage: S
     execution = stage.finish()
 
     assert execution.status == "FAILED"
-    assert "dynamodb:PutItem is missing" in (execution.error or "")
+    assert "dynamodb:PutItem is missing" in str(execution.error)
     assert stage.log(LogKind.HEARTBEAT) == []
     assert stage.completions() == []
 

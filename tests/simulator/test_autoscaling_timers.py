@@ -22,7 +22,7 @@ def refusal(error: pytest.ExceptionInfo[ClientError]) -> tuple[int, str, str]:
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
 
 
-def test_r2_every_hook_of_the_transition_gets_its_own_action_and_the_others_none(
+def test_r2_every_hook_of_the_transition_gets_its_own_action(
     auto_scaling: AutoScalingStage,
 ) -> None:
     instance = auto_scaling.group()[0]

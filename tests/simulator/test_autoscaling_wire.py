@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
-from simulator.timeline import VirtualTimeline
+from simulator.timeline import ScaledTimeline, VirtualTimeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,6 +142,46 @@ def test_denial_of_any_service_until_allowed(
     call()
     assert region.calls == {(service, operation): 3}
     assert [one.status for one in region.requests] == [403, 403, 200]
+
+
+def test_faults_are_met_in_the_order_they_were_set(region: SimulatedRegion) -> None:
+    region.faults.fail("ec2", "DescribeInstances", code="First")
+    region.faults.fail("ec2", "DescribeInstances", code="Second")
+    for code in ("First", "Second"):
+        with pytest.raises(ClientError) as error:
+            client("ec2", None).describe_instances()
+        assert error_of(error.value)[1] == code
+
+
+def test_of_many_completions_at_once_one_is_accepted(auto_scaling: AutoScalingStage) -> None:
+    instance = auto_scaling.held()
+    calls = client("autoscaling", None)
+
+    def complete(_: int) -> bool:
+        try:
+            calls.complete_lifecycle_action(**DRAIN, InstanceId=instance, LifecycleActionResult="CONTINUE")
+        except ClientError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(complete, range(24))) == [False] * 23 + [True]
+    assert len(auto_scaling.ends(instance)) == 1
+
+
+def test_in_scaled_time_a_hook_times_out_while_requests_come_in() -> None:
+    timeline = ScaledTimeline(scale=1000)
+    delivered = threading.Event()
+    with SimulatedRegion(timeline) as region:
+        (instance,) = region.create_group(GROUP)
+        region.put_hook(GROUP, "drain", "TERMINATING", HeartbeatTimeout=30)
+        region.subscribe(lambda _: delivered.set())
+        region.terminate(instance)
+        while region.instance_state(instance) is not None:  # some tens of real milliseconds
+            region.client("autoscaling").describe_auto_scaling_groups()
+        assert delivered.wait(5)
+    timeline.close()
+    assert [entry.detail for entry in region.log.of(LogKind.COMPLETED)] == ["ABANDON heartbeat timeout"]
 
 
 def test_boto3_retries_what_the_region_refuses_and_each_try_counts(region: SimulatedRegion) -> None:

@@ -13,6 +13,7 @@ from aws_durable_execution_sdk_python.config import (
 )
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitForConditionDecision
 
+from simulator.durable_executions.checkpoints import CrashPoint
 from simulator.durable_executions.history import FiredTimer, TimerKind
 from simulator.durable_executions.service import DurableService
 from simulator.timeline import VIRTUAL_START, VirtualTimeline
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_durable_execution_sdk_python import CompletionDecision, CompletionStatus
+
+    from simulator.durable_executions.execution import SimulatedExecution
 
 NEVER = float("inf")
 
@@ -34,7 +37,7 @@ class Track:
         self.timeline = beside.timeline if beside is not None else VirtualTimeline()
         self.looks: list[tuple[float, str]] = beside.looks if beside is not None else []
         self._work = work
-        self.callback_id = ""
+        self._callback_ids: dict[str, str] = {}
         self._poll = poll
         self._beat = beat
         self._done_after = done_after
@@ -44,12 +47,15 @@ class Track:
     def elapsed(self) -> float:
         return self.timeline.now() - VIRTUAL_START
 
+    def say(self, execution: SimulatedExecution, message: bytes) -> None:
+        self.service.send_callback_success(self._callback_ids[execution.arn], message)
+
     def times(self, branch: str) -> list[float]:
         return [time for time, name in self.looks if name == branch]
 
     def _race(self, _event: object, context: DurableContext) -> list[Any]:
         callback = context.create_callback("inbox")
-        self.callback_id = callback.callback_id
+        self._callback_ids[context.execution_context.durable_execution_arn] = callback.callback_id
         branches: list[ParallelBranch[Any]] = [
             ParallelBranch(self._looking(self._work, self._poll, self._done_after), "work"),
             ParallelBranch(self._looking("keep-alive", self._beat, NEVER), "keep-alive"),
@@ -112,7 +118,7 @@ def test_what_falls_due_together_is_done_in_one_invocation() -> None:
 def test_a_message_ends_the_race_at_once() -> None:
     track = Track(poll=5, beat=150, done_after=NEVER)
     execution = track.service.start({})
-    track.timeline.call_after(152.5, lambda: track.service.send_callback_success(track.callback_id, b"now"))
+    track.timeline.call_after(152.5, lambda: track.say(execution, b"now"))
 
     track.timeline.run_until_idle(within=1_000)
 
@@ -184,14 +190,14 @@ def test_executions_of_one_service_do_not_see_each_other() -> None:
     track = Track(poll=5, beat=150, done_after=NEVER)
     first = track.service.start({"number": 1})
     track.timeline.run_for(12)
-    track.service.start({"number": 2})
+    second = track.service.start({"number": 2})
     track.timeline.run_for(3)
 
-    track.service.send_callback_success(track.callback_id, b"for the second")
+    track.say(second, b"for the second")
     track.timeline.run_for(0)
 
-    assert [execution.status for execution in track.service.executions] == ["RUNNING", "SUCCEEDED"]
-    assert first.operation("inbox").status == "STARTED"
+    assert (first.status, first.operation("inbox").status) == ("RUNNING", "STARTED")
+    assert (second.status, second.result) == ("SUCCEEDED", ["for the second"])
 
 
 def test_no_thread_outlives_its_invocation() -> None:
@@ -202,6 +208,28 @@ def test_no_thread_outlives_its_invocation() -> None:
     for _ in range(20):
         track.timeline.advance()
         assert threading.active_count() == before
+
+
+def test_a_race_survives_a_crash_at_any_checkpoint() -> None:
+    undisturbed = Track(poll=5, beat=7, done_after=15)
+    runs = undisturbed.service.start({}).runs
+    undisturbed.timeline.run_until_idle(within=1_000)
+    before = threading.active_count()
+
+    for crash in [
+        CrashPoint(invocation=run.number, checkpoint=checkpoint, after=after)
+        for run in runs
+        for checkpoint in range(1, run.checkpoints + 1)
+        for after in (False, True)
+    ]:
+        track = Track(poll=5, beat=7, done_after=15)
+        track.service.crash_points.append(crash)
+        execution = track.service.start({})
+        track.timeline.run_until_idle(within=1_000)
+
+        assert execution.result == ["work finished"], crash
+        assert [time for time, _ in track.looks] == sorted(time for time, _ in track.looks), crash
+        assert threading.active_count() == before, crash
 
 
 def test_two_days_of_polls_and_beats_keep_every_timer_in_order() -> None:
