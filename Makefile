@@ -5,6 +5,9 @@ SAM_VENV := .venv-sam
 BIN := $(VENV)/bin
 SAM := $(CURDIR)/$(SAM_VENV)/bin/sam
 PYTEST_ARGS ?=
+CHECK_PYTHON := import sys; sys.exit(sys.version_info < (3, 11) and \
+  "asg-lifecycle needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
 export SAM
 export SAM_CLI_TELEMETRY := 0
@@ -22,14 +25,14 @@ test: lint types contracts unit ## everything: lint, strict types, import contra
 demo: $(VENV)/ready ## drain one instance of a simulated group, live
 	@$(BIN)/python -m simulator.demo
 
-lint: $(VENV)/ready
+lint: $(VENV)/ready ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 
-types: $(VENV)/ready
+types: $(VENV)/ready ## mypy, strict
 	@$(BIN)/mypy --no-error-summary src simulator benchmarks tests
 
-contracts: $(VENV)/ready
+contracts: $(VENV)/ready ## which module may import which
 	@$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
 
 unit: $(VENV)/ready $(SAM_VENV)/ready ## the tests alone; PYTEST_ARGS="-k heartbeat" for some of them
@@ -54,26 +57,30 @@ deploy: build ## deploy the application; needs AWS
 bench-coldstart: $(VENV)/ready ## import and client construction against a bare durable handler
 	@$(BIN)/python -m benchmarks.coldstart
 
-requirements: $(VENV)/ready ## compile the pinned requirements anew
-	@cd requirements && for set in "runtime ../pyproject.toml" "dev ../pyproject.toml --extra cli --group ../pyproject.toml:dev" "sam sam.in"; do \
-	  set -- $$set; name=$$1; shift; \
-	  ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
-	    --no-annotate --output-file $$name.txt "$$@" || exit 1; \
-	done
+requirements: $(VENV)/ready ## compile the pinned requirements anew, with the latest versions
+	@cd requirements && PATH="$(CURDIR)/$(BIN):$$PATH" && \
+	  $(COMPILE) --upgrade --output-file runtime.txt ../pyproject.toml && \
+	  $(COMPILE) --upgrade --output-file dev.txt --constraint runtime.txt \
+	    --extra cli --group ../pyproject.toml:dev ../pyproject.toml && \
+	  $(COMPILE) --upgrade --output-file sam.txt sam.in
 
 clean: ## remove everything that was made
 	@rm -rf $(VENV) $(SAM_VENV) .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(VENV)/ready: requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "asg-lifecycle needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+$(VENV)/ready: $(VENV)/installed pyproject.toml
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/installed: requirements/dev.txt
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
 	@echo "making $(VENV) ..."
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(SAM_VENV)/ready: requirements/sam.txt
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
 	@echo "making $(SAM_VENV) ..."
 	@rm -rf $(SAM_VENV)
 	@$(PYTHON) -m venv $(SAM_VENV)

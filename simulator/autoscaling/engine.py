@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from simulator.autoscaling import model
@@ -9,7 +10,7 @@ from simulator.autoscaling.model import Group, Hook, Instance, Move, Result, Tim
 from simulator.log import LogKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from simulator.autoscaling.actions import LifecycleActions
     from simulator.autoscaling.fleet import Fleet
@@ -73,6 +74,16 @@ class Engine:
                     pass
             finally:
                 self._reconciling.discard(name)
+
+    @contextmanager
+    def reconciled_after(self, name: str) -> Iterator[None]:
+        """Make several changes to `name` and reconcile it once, when all are made."""
+        self._reconciling.add(name)
+        try:
+            yield
+        finally:
+            self._reconciling.discard(name)
+        self.reconcile(name)
 
     def terminate(self, instance: Instance) -> None:
         """Terminate one instance on demand; capacity is reconciled at once. Retained instances just go (R10)."""
@@ -270,6 +281,8 @@ class Engine:
     def _in_service(self, instance: Instance) -> None:
         instance.drains = self._fleet.register(instance.id, instance.group)
         self._state(instance, "InService")
+        # The group may have been scaled in while nothing could be spared.
+        self._reconcile_if_known(instance.group)
 
     def _terminated(self, instance: Instance, *, replace: bool = True) -> None:
         self._fleet.terminate(instance.id)

@@ -112,10 +112,11 @@ class LifecycleResponse(AutoScalingResponse):
         instance_ids = self._get_param("InstanceIds", [])
         if group.desired + len(instance_ids) > group.max_size:
             raise ResourceContentionError
-        for instance_id in instance_ids:
-            self._fleet.adopt(instance_id, group.name)
-            self._engine.adopt(instance_id, group.name)
-        self._grow(group.name, len(instance_ids))
+        with self._engine.reconciled_after(group.name):
+            for instance_id in instance_ids:
+                self._fleet.adopt(instance_id, group.name)
+                self._engine.adopt(instance_id, group.name)
+            self._grow(group.name, len(instance_ids))
         return EmptyResult()
 
     def detach_instances(self) -> ActionResult:
@@ -132,9 +133,10 @@ class LifecycleResponse(AutoScalingResponse):
         """Put instances back into service (R25)."""
         group = self._group()
         instances = [self._instance(one) for one in self._get_param("InstanceIds", [])]
-        for instance in instances:
-            self._engine.standby(instance, enter=False)
-        self._grow(group.name, len(instances))
+        with self._engine.reconciled_after(group.name):
+            for instance in instances:
+                self._engine.standby(instance, enter=False)
+            self._grow(group.name, len(instances))
         what = "Moving EC2 instance out of Standby"
         return ActionResult({"Activities": [self._activity(group.name, f"{what}: {one.id}") for one in instances]})
 
@@ -246,10 +248,11 @@ class LifecycleResponse(AutoScalingResponse):
     def _take_out(self, what: str, take: Callable[[Instance], None]) -> ActionResult:
         group = self._group()
         instances = [self._instance(instance_id) for instance_id in self._get_param("InstanceIds", [])]
-        for instance in instances:
-            take(instance)
         decrement = self._get_bool_param("ShouldDecrementDesiredCapacity", False)  # noqa: FBT003 - moto's default
-        self._grow(group.name, -len(instances) if decrement else 0)
+        with self._engine.reconciled_after(group.name):
+            for instance in instances:
+                take(instance)
+            self._grow(group.name, -len(instances) if decrement else 0)
         return ActionResult({"Activities": [self._activity(group.name, f"{what}: {one.id}") for one in instances]})
 
     def _grow(self, name: str, by: int) -> None:

@@ -10,7 +10,7 @@ from aws_durable_execution_sdk_python_testing.checkpoint.processor import Checkp
 from aws_durable_execution_sdk_python_testing.observer import ExecutionObserver
 from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecutionStore
 
-from simulator.durable_executions.execution import CallbackDeadlines, asleep
+from simulator.durable_executions.execution import CallbackDeadlines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,12 +130,9 @@ class CheckpointClient(DurableServiceClient):
             invocation = execution.runs[-1]
             invocation.checkpoints += 1
             self.crashes.strike(execution, invocation.checkpoints)
-            before = asleep(execution.record)
             execution.settle(self._clock.now())
             output = self._processor.process_checkpoint(checkpoint_token, updates, client_token)
-            updated = {update.operation_id for update in updates}
-            # On scaled time things fall due while the handler runs, and the branch that waits has stopped looking.
-            execution.overtaken |= bool(before - asleep(execution.record) - updated)
+            invocation.updated |= {update.operation_id for update in updates}
             self.crashes.strike(execution, invocation.checkpoints, after=True)
             return output
 

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from simulator.timeline import Timer
 
 
-ASLEEP = {(OperationType.WAIT, OperationStatus.STARTED), (OperationType.STEP, OperationStatus.PENDING)}
-
-
 @dataclass(frozen=True)
 class CallbackDeadlines:
     """When an open callback fails by itself; None for never.
@@ -84,7 +81,6 @@ class SimulatedExecution:
         owed_at: when the handler is to be invoked whatever falls due, seconds since the epoch; None for not at all.
         retrying: whether that invocation makes up for one that failed.
         running: whether an invocation is under way.
-        overtaken: whether something fell due during it.
         wake: the timer that is set.
     """
 
@@ -97,7 +93,6 @@ class SimulatedExecution:
     owed_at: float | None = None
     retrying: bool = False
     running: bool = False
-    overtaken: bool = False
     wake: Timer | None = field(default=None, repr=False)
 
     @property
@@ -216,6 +211,15 @@ class SimulatedExecution:
             self._fire(due, now)
         return bool(due_by_now)
 
+    @property
+    def overtaken(self) -> bool:
+        """Whether something has fallen due since the last invocation began that it has not gone on with itself.
+
+        That takes a timeline on which time passes during an invocation: the SDK has the branch sleep until the same
+        moment of the real clock.
+        """
+        return bool(overtaken(self.record) - self.runs[-1].updated)
+
     def beat(self, callback_id: str, now: datetime) -> None:
         """Restart the heartbeat timeout of an open callback."""
         deadlines = self.callback_deadlines[callback_id]
@@ -268,13 +272,9 @@ class SimulatedExecution:
         self.record.complete_callback_timeout(callback_of(operation), error, now=now)
 
 
-def asleep(record: Execution) -> frozenset[str]:
-    """Return the ids of the operations that go on by themselves when their time comes."""
-    return frozenset(
-        operation.operation_id
-        for operation in record.get_navigable_operations()
-        if (operation.operation_type, operation.status) in ASLEEP
-    )
+def overtaken(record: Execution) -> set[str]:
+    """Return the ids of the waits and retries that have fallen due since the last invocation's input was made."""
+    return set(record.updated_operation_ids)
 
 
 def callback_of(operation: Operation) -> str:

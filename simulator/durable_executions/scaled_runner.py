@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import defaultdict
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from aws_durable_execution_sdk_python_testing.scheduler import Scheduler
 from aws_durable_execution_sdk_python_testing.token import CheckpointToken
 
 from simulator.durable_executions.backend import prompt_end
-from simulator.durable_executions.execution import asleep
+from simulator.durable_executions.execution import overtaken
 from simulator.durable_executions.history import TimelineClock
 
 if TYPE_CHECKING:
@@ -52,33 +53,35 @@ class ScaledScheduler(Scheduler):
         """Call `func` after `delay` seconds of the timeline; see `Scheduler.call_later`."""
         return super().call_later(func, self._timeline.real_seconds(delay), count, completion_event)
 
+    def stop(self) -> None:
+        """Stop the scheduler and close its event loop, which the SDK leaves to the garbage collector."""
+        super().stop()  # type: ignore[no-untyped-call]  # the SDK's method has no annotations
+        self._loop.close()
+
 
 class ScaledCheckpointProcessor(CheckpointProcessor):
     """The runner's checkpoints, for a handler whose SDK does not know the scaled time.
 
-    An operation that falls due during an invocation comes back with the next checkpoint, and the SDK goes on with its
-    branch at that moment of the *real* clock, which on scaled time lies ahead: the branch would sleep until something
-    else wakes the execution. Such an operation is marked as news, which has the handler invoked once more.
+    Of an operation that falls due during an invocation the handler hears with its next checkpoint. The runner takes
+    that for enough, but the SDK has the branch sleep until the same moment of the *real* clock, which on scaled time
+    lies ahead: nobody would go on with it before something else wakes the execution. Here such an operation stays
+    news, which has the handler invoked once more.
     """
 
     def __init__(self, store: ExecutionStore, scheduler: Scheduler, clock: Clock) -> None:
         super().__init__(store, scheduler, clock)
         self._executions = store
-        self._overtaken: dict[str, set[str]] = {}
+        self._updated: defaultdict[str, set[str]] = defaultdict(set)
 
     def process_checkpoint(
         self, checkpoint_token: str, updates: list[OperationUpdate], client_token: str | None
     ) -> CheckpointOutput:
         """Apply `updates`; see `CheckpointProcessor.process_checkpoint`."""
-        record = self._executions.load(CheckpointToken.from_str(checkpoint_token).execution_arn)
-        before = asleep(record)
         output = super().process_checkpoint(checkpoint_token, updates, client_token)
-        updated = {update.operation_id for update in updates}
-        overtaken = self._overtaken.setdefault(record.current_invocation_id, set())
-        overtaken |= before - asleep(record) - updated
-        # Whatever this invocation has gone on with by itself is no news.
-        overtaken -= updated
-        for operation_id in overtaken:
+        record = self._executions.load(CheckpointToken.from_str(checkpoint_token).execution_arn)
+        updated = self._updated[record.current_invocation_id]
+        updated |= {update.operation_id for update in updates}
+        for operation_id in overtaken(record) - updated:
             record.touch_operation(operation_id)
             record.needs_reinvoke = True
         return output

@@ -265,7 +265,8 @@ class DurableService:
     def _go_on(self, execution: SimulatedExecution) -> None:
         record = execution.record
         # A callback's end that the invocation has seen through a checkpoint earns no other invocation.
-        if (record.needs_reinvoke and record.has_unseen_changes()) or execution.overtaken:
+        news = (record.needs_reinvoke and record.has_unseen_changes()) or execution.overtaken
+        if news and not execution.retrying:
             execution.owe(self._timeline.now())
-        record.needs_reinvoke = execution.overtaken = False
+        record.needs_reinvoke = False
         self._arm(execution)

@@ -143,7 +143,7 @@ def test_every_next_round(message: str, work: str, held: str | None, problems: s
     said = MESSAGES[message]
     current = Round(number=3, held=held, newly_held=held is not None, message=Nudge(), messages=("earlier",))
     following = next_round(current, Finishes(message=said, work=WORKS[work]), problems)
-    if work == "held":
+    if work == "held" and not isinstance(MESSAGES[message], Skip | Nudge):
         assert (following.held, following.newly_held) == ("work held", True)
     elif message in {"skip", "nudge"}:
         assert (following.held, following.newly_held) == (problems or None, False)

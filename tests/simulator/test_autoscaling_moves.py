@@ -339,6 +339,26 @@ def test_scale_in_takes_the_oldest_and_spares_the_protected(auto_scaling: AutoSc
     assert auto_scaling.ec2_state(second) == "terminated"
 
 
+def test_scale_in_during_a_launch_takes_effect_when_the_instance_is_in_service(auto_scaling: AutoScalingStage) -> None:
+    instance = auto_scaling.held(transition="LAUNCHING")
+    auto_scaling.region.scale(GROUP, 0)
+    assert auto_scaling.state(instance) == "Pending:Wait"
+    finish(auto_scaling, instance, "drain")
+    assert auto_scaling.ec2_state(instance) == "terminated"
+
+
+def test_several_instances_are_attached_and_put_into_standby_at_once(auto_scaling: AutoScalingStage) -> None:
+    auto_scaling.group(1, max_size=3)
+    ec2 = auto_scaling.region.client("ec2")
+    strays = [one["InstanceId"] for one in ec2.run_instances(ImageId="ami-1", MinCount=2, MaxCount=2)["Instances"]]
+    named = {"AutoScalingGroupName": GROUP, "InstanceIds": strays}
+    auto_scaling.client.attach_instances(**named)
+    auto_scaling.client.enter_standby(**named, ShouldDecrementDesiredCapacity=True)
+    assert [auto_scaling.state(one) for one in strays] == ["Standby"] * 2
+    auto_scaling.client.exit_standby(**named)
+    assert [auto_scaling.state(one) for one in auto_scaling.region.instances(GROUP)] == ["InService"] * 3
+
+
 def test_hundreds_of_instances_without_hooks_come_and_go(auto_scaling: AutoScalingStage) -> None:
     auto_scaling.group(0, max_size=300)
     auto_scaling.region.scale(GROUP, 200)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_durable_execution_sdk_python import CallbackError, DurableContext, durable_execution
@@ -16,6 +16,11 @@ from aws_durable_execution_sdk_python_testing.exceptions import (
 from simulator.durable_executions.history import FiredTimer, TimerKind
 from simulator.durable_executions.service import DurableService
 from simulator.timeline import VIRTUAL_START, VirtualTimeline
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from aws_durable_execution_sdk_python.types import LambdaContext
 
 
 class Mailbox:
@@ -168,10 +173,10 @@ def test_a_message_at_the_last_moment_of_an_invocation_is_not_lost() -> None:
 
     @durable_execution
     def wait(_event: object, context: DurableContext) -> str:
-        return context.create_callback("mailbox").result()
+        return str(context.create_callback("mailbox").result())
 
-    def handler(event: Any, context: Any) -> Any:
-        answer = wait(event, context)
+    def handler(event: object, context: LambdaContext) -> MutableMapping[str, Any]:
+        answer: MutableMapping[str, Any] = wait(event, context)
         if answer["Status"] == "PENDING":
             service.send_callback_success(next(iter(execution.callback_deadlines)), "at the last moment")
         return answer

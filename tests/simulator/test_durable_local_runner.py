@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import pytest
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 from aws_durable_execution_sdk_python.config import (
     CallbackConfig,
+    CompletionConfig,
     Duration,
     NestingType,
     ParallelBranch,
@@ -17,11 +19,13 @@ from aws_durable_execution_sdk_python_testing import runner as testing_runner
 
 from simulator.durable_executions.history import TimelineClock
 from simulator.durable_executions.scaled_runner import local_runner
+from simulator.durable_executions.service import DurableService
 from simulator.timeline import ScaledTimeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from aws_durable_execution_sdk_python.types import LambdaContext
     from aws_durable_execution_sdk_python_testing.runner import DurableFunctionTestResult
 
 SCALE = 120
@@ -58,7 +62,7 @@ def test_waits_take_scaled_time(timeline: ScaledTimeline) -> None:
 def test_a_callback_times_out_in_scaled_time(timeline: ScaledTimeline) -> None:
     @durable_execution
     def handler(_event: object, context: DurableContext) -> str:
-        return context.create_callback("mailbox", CallbackConfig(timeout=Duration(seconds=60))).result()
+        return str(context.create_callback("mailbox", CallbackConfig(timeout=Duration(seconds=60))).result())
 
     started = timeline.now()
     result = run(handler, timeline, execution_timeout=6_000)
@@ -86,7 +90,7 @@ def test_a_failed_invocation_is_tried_again_in_scaled_time(timeline: ScaledTimel
     def handler(_event: object, _context: DurableContext) -> str:
         return "done"
 
-    def frail(event: object, context: Any) -> object:
+    def frail(event: object, context: LambdaContext) -> object:
         for failure in failures:
             raise failure
         return handler(event, context)
@@ -96,43 +100,72 @@ def test_a_failed_invocation_is_tried_again_in_scaled_time(timeline: ScaledTimel
     assert time.monotonic() - really_started < 5
 
 
-def test_a_branch_that_falls_due_while_another_one_runs_is_looked_at_at_once(timeline: ScaledTimeline) -> None:
-    looks: list[tuple[str, float]] = []
-    started = timeline.now()
+class Overtaking:
+    """A race in which the quick branch falls due, 50 s after the start, while the slow one works until 70 s."""
 
-    def looking(name: str, waits: list[int], busy: float) -> Callable[[DurableContext], None]:
-        def look(looked: int, _context: object) -> int:
-            looks.append((name, timeline.now() - started))
-            if looked == 1:
-                # The other branch falls due while this one still works.
-                end = timeline.now() + busy
-                while timeline.now() < end:
-                    pass
-            return looked + 1
+    def __init__(self, timeline: ScaledTimeline) -> None:
+        self.second_look: float | None = None
+        self.over = threading.Event()
+        self.handler = durable_execution(self._race)
+        self._timeline = timeline
+        self._started = timeline.now()
 
+    @property
+    def elapsed(self) -> float:
+        return self._timeline.now() - self._started
+
+    def _race(self, _event: object, context: DurableContext) -> None:
+        branches: list[ParallelBranch[None]] = [
+            ParallelBranch(self._looking(self._slow, 30, 3_000), "slow"),
+            ParallelBranch(self._looking(self._quick, 50), "quick"),
+        ]
+        first = CompletionConfig(min_successful=1)
+        config = ParallelConfig(completion_config=first, nesting_type=NestingType.FLAT)
+        context.parallel(branches, config=config).throw_if_error()
+        self.over.set()
+
+    def _slow(self, looked: int, _context: object) -> int:
+        while looked == 1 and self.elapsed < 70:
+            pass
+        return looked + 1
+
+    def _quick(self, looked: int, _context: object) -> int:
+        if looked == 1:
+            self.second_look = self.elapsed
+        return looked + 1
+
+    @staticmethod
+    def _looking(look: Callable[[int, Any], int], *waits: int) -> Callable[[DurableContext], None]:
         def decide(looked: int, _attempts: int) -> WaitForConditionDecision:
             if looked > len(waits):
                 return WaitForConditionDecision.stop_polling()
             return WaitForConditionDecision.continue_waiting(Duration(seconds=waits[looked - 1]))
 
         def branch(context: DurableContext) -> None:
-            config = WaitForConditionConfig(wait_strategy=decide, initial_state=0)
-            context.wait_for_condition(look, config, name=name)
+            context.wait_for_condition(look, WaitForConditionConfig(wait_strategy=decide, initial_state=0))
 
         return branch
 
-    @durable_execution
-    def handler(_event: object, context: DurableContext) -> None:
-        branches = [
-            ParallelBranch(looking("slow", [30, 3_000], busy=40.0), "slow"),
-            ParallelBranch(looking("quick", [50], busy=0.0), "quick"),
-        ]
-        context.parallel(branches, config=ParallelConfig(nesting_type=NestingType.FLAT)).throw_if_error()
 
-    run(handler, timeline, execution_timeout=600)
+def test_a_branch_that_falls_due_while_another_one_works_is_looked_at_next(timeline: ScaledTimeline) -> None:
+    overtaking = Overtaking(timeline)
 
-    second_look = [when for name, when in looks if name == "quick"][1]
-    assert 50 <= second_look < 200
+    run(overtaking.handler, timeline, execution_timeout=600)
+
+    assert overtaking.second_look is not None
+    assert 50 <= overtaking.second_look < 200
+
+
+def test_so_it_is_in_a_durable_service_on_scaled_time(timeline: ScaledTimeline) -> None:
+    overtaking = Overtaking(timeline)
+    execution = DurableService(timeline, overtaking.handler).start({})
+
+    assert overtaking.over.wait(REAL_SECONDS)
+    timeline.close()
+
+    assert overtaking.second_look is not None
+    assert 50 <= overtaking.second_look < 200
+    assert execution.status == "SUCCEEDED"
 
 
 def test_the_testing_sdk_is_left_as_it_was(timeline: ScaledTimeline) -> None:

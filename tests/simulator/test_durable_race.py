@@ -34,7 +34,7 @@ class Track:
     def __init__(
         self, *, poll: int, beat: int, done_after: float, beside: Track | None = None, work: str = "work"
     ) -> None:
-        self.timeline = beside.timeline if beside is not None else VirtualTimeline()
+        self.timeline: VirtualTimeline = beside.timeline if beside is not None else VirtualTimeline()
         self.looks: list[tuple[float, str]] = beside.looks if beside is not None else []
         self._work = work
         self._callback_ids: dict[str, str] = {}

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from simulator.durable_executions.execution import SimulatedExecution
 
-ONCE = {"max_attempts": 0}
-
 
 class Office:
     """A region with a durable function whose executions wait for one message."""
@@ -49,7 +47,7 @@ class Office:
         assert self.execution.is_complete
         return self.execution
 
-    def refusal(self, operation: str, **request: Any) -> tuple[str, int]:
+    def refusal(self, operation: str, **request: str | bytes) -> tuple[str, int]:
         with pytest.raises(ClientError) as refused:
             getattr(self.client, operation)(**request)
         response = refused.value.response

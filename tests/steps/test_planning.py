@@ -75,13 +75,9 @@ def problems_of(plan: object) -> tuple[str, ...]:
         '{"Plan": {"steps": []}}',
         '{"owner": "team", "inner": {"plan": {"steps": []}}}',
         '{"plan": null}',
-        '{"plan": 5}',
-        '{"plan": true}',
-        '{"plan": []}',
-        '{"plan": {"steps": []',
         "{'plan': {'steps': []}}",
         "[" * 4000,
-        '{"plan":' * 400 + "1" + "}" * 400 + ",",
+        "[" * 100_000,
     ],
 )
 @pytest.mark.parametrize("transition", Transition)
@@ -91,6 +87,22 @@ def test_metadata_that_is_not_ours_is_left_alone(metadata: str | None, transitio
     assert decision.plan == BUILT_IN[transition]
     assert decision.problems == ()
     assert "asg-lifecycle-drain" in decision.why
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ('{"plan": 5}', "the plan is a number; expected an object"),
+        ('{"plan": true}', "the plan is a boolean; expected an object"),
+        ('{"plan": []}', "the plan is a list; expected an object"),
+        ('{"plan": {"steps": []', "is not JSON"),
+        ('{"plan":' * 400 + "1" + "}" * 400 + ",", "is not JSON"),
+    ],
+)
+def test_a_plan_that_was_meant_and_cannot_be_read_is_a_problem(metadata: str, words: str) -> None:
+    decision = decide(metadata)
+    assert (decision.source, decision.plan) == ("hook metadata", None)
+    assert words in decision.problems[0]
 
 
 def test_the_built_in_plans() -> None:

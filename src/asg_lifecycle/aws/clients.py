@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
+HEARTBEAT_READ_SECONDS = 4
+"""A heartbeat that hangs has to leave time for two more within 15 s, half of the shortest timeout there is (R3)."""
 
 
-def _settings(attempts: int) -> Config:
+def _settings(attempts: int, read_seconds: int = READ_SECONDS) -> Config:
     return Config(
         connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        read_timeout=read_seconds,
         retries={"total_max_attempts": attempts, "mode": "standard"},
     )
 
@@ -33,6 +35,7 @@ REPEATABLE = _settings(2)
 """For calls that may be repeated unseen: one more try mends a connection that died while the Lambda was frozen."""
 
 ONCE = _settings(1)
+HEARTBEAT = _settings(1, HEARTBEAT_READ_SECONDS)
 """For calls whose repetition has to be decided with the action in view: a command sent twice runs twice, and a
 completion repeated after a lost answer reads like somebody else's (R12)."""
 
@@ -47,7 +50,7 @@ class Clients:
     @cached_property
     def autoscaling(self) -> AutoScalingClient:
         """The Auto Scaling client."""
-        client: AutoScalingClient = self._make("autoscaling", ONCE)
+        client: AutoScalingClient = self._make("autoscaling", HEARTBEAT)
         return client
 
     @cached_property

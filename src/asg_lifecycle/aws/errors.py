@@ -18,12 +18,14 @@ TOO_MANY_REQUESTS = 429
 
 PASSING_CODES = frozenset(
     {
+        "AuthFailure",
         "BandwidthLimitExceeded",
         "ConcurrentModification",
         "EC2ThrottledException",
         "ExpiredToken",
         "ExpiredTokenException",
         "InternalError",
+        "InvalidClientTokenId",
         "InternalFailure",
         "InternalServerError",
         "LimitExceededException",
@@ -45,6 +47,7 @@ PASSING_CODES = frozenset(
         "TransactionInProgressException",
         "TransientError",
         "Unavailable",
+        "UnrecognizedClientException",
     }
 )
 """Throttling, contention (R14, R15), faults of the service and credentials about to be renewed."""

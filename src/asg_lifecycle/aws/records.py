@@ -36,7 +36,8 @@ class Records:
     def claim(self, record: Record) -> Record | None:
         """Write `record` if its execution may own the action; return the record that stands in its way otherwise.
 
-        An ended action of the same wait is kept under its own sort key.
+        An ended action of the same wait is kept under its own sort key; when the answer to a claim is lost, that older
+        record can be lost with it.
 
         Raises:
             CallFailed: no answer, throttled, denied. Repeat the claim: it is idempotent.

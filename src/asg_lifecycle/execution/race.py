@@ -130,11 +130,12 @@ def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
     """
     message, work = finishes.message, finishes.work
     held = current.held
-    newly_held = work is not None and work.how == "held"
-    if work is not None and work.how == "held":
-        held = work.reason
-    elif isinstance(message, Skip | Nudge):
+    newly_held = False
+    if isinstance(message, Skip | Nudge):
+        # What was said stands above a failure that came in the same moment: it is the answer to it.
         held = problems or None
+    elif work is not None and work.how == "held":
+        held, newly_held = work.reason, True
     return Round(
         number=current.number + 1,
         held=held,

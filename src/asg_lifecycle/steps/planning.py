@@ -32,23 +32,17 @@ STEP_FIELDS = frozenset({"kind", "options"})
 def plan_for(action: LifecycleAction) -> PlanDecision:
     """Return the plan of `action`: inline in the hook's `NotificationMetadata`, else the built-in one.
 
-    Metadata that is no JSON object, or whose `plan` is neither an object nor a name, belongs to somebody else and is
-    left alone.
+    Metadata that is no JSON object, or one without `plan`, belongs to somebody else and is left alone. Whatever else
+    stands under `plan` was meant for us: a plan that cannot be used has its problems told, and no other takes its place.
     """
     inline = _inline(action.metadata)
-    if isinstance(inline, str):
-        return PlanDecision(
-            source="hook metadata",
-            why=f"the NotificationMetadata of hook {action.hook} names the plan {inline!r}",
-            problems=(
-                f"there is no plan named {inline!r}: give the plan itself as an object with {_listed(PLAN_FIELDS)}",
-            ),
-        )
     if inline is None:
         plan = BUILT_IN[action.transition]
         return PlanDecision(source="built-in", why=f"hook {action.hook} names no plan of its own", plan=plan)
-    problems = find_problems(inline)
     why = f"the NotificationMetadata of hook {action.hook} carries it"
+    if isinstance(inline, str):
+        return PlanDecision(source="hook metadata", why=why, problems=(inline,))
+    problems = find_problems(inline)
     if problems:
         return PlanDecision(source="hook metadata", why=why, problems=problems)
     return PlanDecision(source="hook metadata", why=why, plan=msgspec.convert(inline, Plan))
@@ -113,14 +107,20 @@ def _option_problems(options: dict[str, Any], struct: type[Struct]) -> list[str]
 
 
 def _inline(metadata: str | None) -> dict[str, Any] | str | None:
+    """Return the plan in the metadata, what is wrong when it meant to hold one, or None when it is somebody else's."""
     if metadata is None:
         return None
     try:
         parsed = json.loads(metadata)
-    except (ValueError, RecursionError):
-        return None
+    except (ValueError, RecursionError) as error:
+        meant = metadata.lstrip().startswith("{") and f'"{PLAN_KEY}"' in metadata
+        return f"the NotificationMetadata seems to hold a plan but is not JSON: {error}" if meant else None
     plan = parsed.get(PLAN_KEY) if isinstance(parsed, dict) else None
-    return plan if isinstance(plan, dict | str) else None
+    if isinstance(plan, str):
+        return f"there is no plan named {plan!r}: give the plan itself as an object with {_listed(PLAN_FIELDS)}"
+    if plan is None or isinstance(plan, dict):
+        return plan
+    return f"the plan is {_kind_of(plan)}; expected an object with {_listed(PLAN_FIELDS)}"
 
 
 def _listed(names: object) -> str:

@@ -1,0 +1,120 @@
+"""A Lambda service on this machine: the real runtime client and emulators of what is around it.
+
+An event of the simulated region starts a durable execution, as the EventBridge rule does in AWS. The durable execution
+service invokes the function at the Runtime Interface Emulator, which runs the packaged code under Lambda's own runtime
+client. The function calls the simulated region, and checkpoints at the durable execution service.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tests.runtime.function_package import ROOT
+from tests.runtime.processes import LOOPBACK, free_ports, listens, only_child, peak_memory, request, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.runtime.function_package import Package
+    from tests.runtime.processes import Processes
+
+HANDLER = "handlers.lifecycle_action.handler"
+TABLE = "asg-lifecycle"
+REGION = "us-west-2"
+FUNCTION = "function"
+"""The only name that the Runtime Interface Emulator knows."""
+MEMORY = 256
+"""Megabytes, as in the template."""
+PATH = {"PATH": os.environ.get("PATH", os.defpath)}
+CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalLambda:
+    """The function, ready to be invoked by the region's events.
+
+    Attributes:
+        region: address of the simulated region.
+        executions: address of the durable execution service.
+        emulator: id of the process of the Runtime Interface Emulator.
+    """
+
+    region: str
+    executions: str
+    emulator: int
+
+    def simulator(self, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """Ask the simulator's control API."""
+        return request(f"{self.region}/simulator/{path}", body)
+
+    def statuses(self) -> list[str]:
+        """Return the statuses of all durable executions."""
+        executions = request(f"{self.executions}/2025-12-01/durable-executions")["DurableExecutions"]
+        return [execution["Status"] for execution in executions]
+
+    def peak_memory(self) -> float:
+        """Return the most memory the function's process has held so far, megabytes."""
+        return peak_memory(only_child(self.emulator))
+
+
+def start(processes: Processes, package: Package, emulator: Path, *, deregistration_delay: int) -> LocalLambda:
+    """Start everything and wait until it can be reached.
+
+    Args:
+        processes: what ends the processes.
+        package: the function.
+        emulator: the Runtime Interface Emulator.
+        deregistration_delay: of the region's target group, seconds.
+    """
+    ports = free_ports(4)
+    simulator_port, executions_port, function_port, runtime_port = ports
+    region, executions, function = (f"http://{LOOPBACK}:{port}" for port in ports[:3])
+    processes.start(
+        "simulator",
+        *(sys.executable, "-m", "simulator", "--json", "--port", str(simulator_port), "--region", REGION),
+        *("--table", TABLE, "--deregistration-delay", str(deregistration_delay)),
+        *("--deliver-to", executions, "--function", FUNCTION, "--lambda-endpoint", function),
+        environment={**PATH, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))},
+        folder=ROOT,
+    )
+    processes.start(
+        "durable-executions",
+        *(sys.executable, "-m", "aws_durable_execution_sdk_python_testing.cli", "start-server"),
+        *("--host", LOOPBACK, "--port", str(executions_port)),
+        *("--local-runner-endpoint", executions, "--lambda-endpoint", function),
+        environment=PATH | CREDENTIALS,
+        folder=ROOT,
+    )
+    pid = processes.start(
+        "function",
+        emulator,
+        *("--runtime-interface-emulator-address", f"{LOOPBACK}:{function_port}"),
+        *("--runtime-api-address", f"{LOOPBACK}:{runtime_port}"),
+        # -S: the function finds what is in the package and the runtime, and nothing that this machine has besides.
+        *(package.python, "-S", "-m", "awslambdaric", HANDLER),
+        environment=_function_environment(package, region=region, executions=executions),
+        folder=package.code,
+    )
+    for port in (simulator_port, executions_port, function_port):
+        until(f"port {port} is listened on", partial(listens, port))
+    return LocalLambda(region=region, executions=executions, emulator=pid)
+
+
+def _function_environment(package: Package, *, region: str, executions: str) -> dict[str, str]:
+    return {
+        **PATH,
+        **CREDENTIALS,
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": region,
+        "AWS_ENDPOINT_URL_LAMBDA": executions,
+        "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY),
+        "LAMBDA_TASK_ROOT": str(package.code),
+        "PYTHONPATH": os.pathsep.join((str(package.code), str(package.runtime_client))),
+        "TABLE_NAME": TABLE,
+        "HOOK_NAME_PREFIX": "asg-lifecycle",
+    }

@@ -1,0 +1,286 @@
+"""What the expanded template has to be. Each check yields a sentence for each thing that is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import fields
+
+from asg_lifecycle.aws.permissions import CORE_PERMISSIONS
+from asg_lifecycle.model.records import Record
+from asg_lifecycle.steps.catalog import CATALOG
+from simulator.table import ATTRIBUTES, INDEXES, KEY_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.template.expanded import Expanded
+
+LONGEST_WAIT = 48 * 3600
+"""Seconds (R4)."""
+LONGEST_RETENTION = 90
+"""Days, of a durable execution's history."""
+LONGEST_INVOCATION = 120
+"""Seconds."""
+MEMORY = 256
+"""Megabytes."""
+DURABLE_RUNTIMES = frozenset({"python3.13", "python3.14"})
+DETAIL_TYPES = {"EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"}
+QUEUE_LIFETIME = 14 * 86_400
+"""Seconds, the longest SQS knows."""
+
+MANAGED_POLICIES = ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicDurableExecutionRolePolicy"]
+"""SAM gives it to every function with a `DurableConfig`: checkpoints, the execution's state, log lines."""
+
+HERE = "${AWS::Region}:${AWS::AccountId}"
+GROUPS = {f"arn:${{AWS::Partition}}:autoscaling:{HERE}:autoScalingGroup:*:autoScalingGroupName/*"}
+TARGET_GROUPS = {f"arn:${{AWS::Partition}}:elasticloadbalancing:{HERE}:targetgroup/*"}
+COMMAND_TARGETS = {
+    f"arn:${{AWS::Partition}}:ec2:{HERE}:instance/*",
+    f"arn:${{AWS::Partition}}:ssm:{HERE}:document/*",
+    "arn:${AWS::Partition}:ssm:${AWS::Region}::document/*",
+}
+TABLE = {"RecordsTable.Arn"}
+EVERYTHING = {"*"}
+
+RESOURCES: dict[str, set[str]] = {
+    "autoscaling:CompleteLifecycleAction": GROUPS,
+    "autoscaling:DescribeAutoScalingInstances": EVERYTHING,
+    "autoscaling:DescribeLifecycleHooks": EVERYTHING,
+    "autoscaling:DescribeLoadBalancerTargetGroups": EVERYTHING,
+    "autoscaling:RecordLifecycleActionHeartbeat": GROUPS,
+    "dynamodb:PutItem": TABLE,
+    "dynamodb:UpdateItem": TABLE,
+    "ec2:DescribeInstances": EVERYTHING,
+    "elasticloadbalancing:DeregisterTargets": TARGET_GROUPS,
+    "elasticloadbalancing:DescribeTargetGroupAttributes": EVERYTHING,
+    "elasticloadbalancing:DescribeTargetGroups": EVERYTHING,
+    "elasticloadbalancing:DescribeTargetHealth": EVERYTHING,
+    "sqs:SendMessage": {"FunctionDeadLetterQueue.Arn"},
+    "ssm:CancelCommand": EVERYTHING,
+    "ssm:DescribeInstanceInformation": EVERYTHING,
+    "ssm:GetCommandInvocation": EVERYTHING,
+    "ssm:ListCommands": EVERYTHING,
+    "ssm:SendCommand": COMMAND_TARGETS,
+    "tag:GetResources": EVERYTHING,
+}
+"""On what each action may be allowed: `*` only where IAM knows nothing narrower."""
+
+
+def declared_permissions() -> set[str]:
+    """Return the IAM actions that the code says it needs, those of every step included."""
+    return {*CORE_PERMISSIONS, *(action for step in CATALOG for action in step.permissions)}
+
+
+def rule_invokes_the_alias_of_the_durable_function(expanded: Expanded) -> Iterator[str]:
+    """The rule's one target is the alias; a durable function cannot be invoked without a version."""
+    function, _ = expanded.only("AWS::Lambda::Function")
+    rule, properties = expanded.only("AWS::Events::Rule")
+    aliases = {name for name, it in expanded.of("AWS::Lambda::Alias").items() if it["FunctionName"] == {"Ref": function}}
+    targets = [target["Arn"] for target in properties["Targets"]]
+    if len(targets) != 1 or targets[0].get("Ref") not in aliases:
+        yield f"the rule's targets are {targets}, expected the alias of {function} alone"
+    allowed = [
+        permission["FunctionName"]
+        for permission in expanded.of("AWS::Lambda::Permission").values()
+        if permission.get("SourceArn") == {"Fn::GetAtt": [rule, "Arn"]}
+    ]
+    if allowed != targets:
+        yield f"the rule may invoke {allowed}, its targets are {targets}"
+
+
+def rule_matches_our_hooks(expanded: Expanded) -> Iterator[str]:
+    """Both detail-types of Auto Scaling, restricted by the hook's name (R1)."""
+    _, properties = expanded.only("AWS::Events::Rule")
+    pattern = expanded.resolve(properties["EventPattern"])
+    if pattern.get("source") != ["aws.autoscaling"]:
+        yield f"the rule's source is {pattern.get('source')}"
+    if set(pattern.get("detail-type", ())) != DETAIL_TYPES:
+        yield f"the rule's detail-types are {pattern.get('detail-type')}"
+    if pattern.get("detail") != {"LifecycleHookName": [{"prefix": "asg-lifecycle"}]}:
+        yield f"the rule's detail is {pattern.get('detail')}, expected the prefix of our hooks alone"
+    if properties.get("State", "ENABLED") != "ENABLED":
+        yield "the rule is disabled"
+
+
+def function_is_durable_beyond_the_longest_wait(expanded: Expanded) -> Iterator[str]:
+    """An execution outlives every hook (R4), on a runtime that knows durable executions."""
+    _, properties = expanded.only("AWS::Lambda::Function")
+    durable = properties.get("DurableConfig", {})
+    if durable.get("ExecutionTimeout", 0) <= LONGEST_WAIT:
+        yield f"an execution may last {durable.get('ExecutionTimeout')} s, a hook waits up to {LONGEST_WAIT} s"
+    if not 1 <= durable.get("RetentionPeriodInDays", 0) <= LONGEST_RETENTION:
+        yield f"its history is kept {durable.get('RetentionPeriodInDays')} days"
+    if properties["Runtime"] not in DURABLE_RUNTIMES:
+        yield f"the runtime {properties['Runtime']} knows no durable executions"
+    if properties["MemorySize"] != MEMORY or properties["Timeout"] > LONGEST_INVOCATION:
+        yield f"{properties['MemorySize']} MB and {properties['Timeout']} s for an invocation"
+
+
+def nothing_undelivered_is_lost(expanded: Expanded) -> Iterator[str]:
+    """Rule and function retry, and each has a dead-letter queue that it can write to."""
+    _, function = expanded.only("AWS::Lambda::Function")
+    rule, properties = expanded.only("AWS::Events::Rule")
+    queues = expanded.of("AWS::SQS::Queue")
+    of_function = _queue(function.get("DeadLetterConfig", {}).get("TargetArn"))
+    of_rule = _queue(properties["Targets"][0].get("DeadLetterConfig", {}).get("Arn"))
+    if of_function not in queues or of_rule not in queues or of_function == of_rule:
+        yield f"dead-letter queues: {of_function} of the function, {of_rule} of the rule"
+    if not _allowed(expanded, "sqs:SendMessage") >= {f"{of_function}.Arn"}:
+        yield "the function may not write to its dead-letter queue"
+    if not any(_lets_the_rule_write(policy, of_rule, rule) for policy in expanded.of("AWS::SQS::QueuePolicy").values()):
+        yield "the rule, and nothing else, should be allowed to write to its dead-letter queue"
+    if properties["Targets"][0].get("RetryPolicy", {}).get("MaximumEventAgeInSeconds", 0) < 3600:
+        yield "the rule gives up within an hour"
+    configured = expanded.of("AWS::Lambda::EventInvokeConfig").values()
+    if [config["Qualifier"] for config in configured if config["MaximumRetryAttempts"]] != ["live"]:
+        yield "failed invocations of the alias are not tried again"
+
+
+def queues_are_encrypted_and_keep(expanded: Expanded) -> Iterator[str]:
+    """What nobody has looked at is kept as long as SQS can."""
+    for name, queue in expanded.of("AWS::SQS::Queue").items():
+        if not queue.get("SqsManagedSseEnabled") and "KmsMasterKeyId" not in queue:
+            yield f"{name} is not encrypted"
+        if queue.get("MessageRetentionPeriod") != QUEUE_LIFETIME:
+            yield f"{name} keeps messages {queue.get('MessageRetentionPeriod')} s"
+
+
+def table_is_the_one_the_code_and_the_simulator_use(expanded: Expanded) -> Iterator[str]:
+    """Keys and indexes are those of the simulator's table, and every attribute is a field of a record."""
+    _, table = expanded.only("AWS::DynamoDB::Table")
+    if table["KeySchema"] != list(KEY_SCHEMA):
+        yield f"the table's key is {table['KeySchema']}"
+    attributes = {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]}
+    if attributes != ATTRIBUTES:
+        yield f"the table's attributes are {attributes}"
+    indexes = {
+        index["IndexName"]: tuple(key["AttributeName"] for key in index["KeySchema"])
+        for index in table["GlobalSecondaryIndexes"]
+    }
+    if indexes != {name: tuple(key for key in keys if key is not None) for name, keys in INDEXES.items()}:
+        yield f"the table's indexes are {indexes}"
+    if any(index["Projection"] != {"ProjectionType": "KEYS_ONLY"} for index in table["GlobalSecondaryIndexes"]):
+        yield "an index copies more than keys, and costs a write at each change"
+    expiry = table.get("TimeToLiveSpecification", {})
+    if not expiry.get("Enabled") or expiry.get("AttributeName") != "expires_at":
+        yield f"records expire by {expiry}"
+    if unknown := {*attributes, expiry.get("AttributeName")} - {field.name for field in fields(Record)}:
+        yield f"no fields of a record: {unknown}"
+
+
+def table_is_safe(expanded: Expanded) -> Iterator[str]:
+    """On demand, encrypted, recoverable, and kept when the stack goes."""
+    name, table = expanded.only("AWS::DynamoDB::Table")
+    if table.get("BillingMode") != "PAY_PER_REQUEST":
+        yield "the table is not on demand"
+    if not table.get("SSESpecification", {}).get("SSEEnabled"):
+        yield "the table is not encrypted"
+    if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+        yield "the table cannot be recovered to a point in time"
+    resource = expanded.template["Resources"][name]
+    if {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} != {"Retain"}:
+        yield "the table goes with the stack"
+
+
+def logs_expire(expanded: Expanded) -> Iterator[str]:
+    """The function writes to a log group of the stack that has a retention."""
+    group, properties = expanded.only("AWS::Logs::LogGroup")
+    _, function = expanded.only("AWS::Lambda::Function")
+    logging = function.get("LoggingConfig", {})
+    if logging.get("LogGroup") != {"Ref": group} or logging.get("LogFormat") != "JSON":
+        yield f"the function logs to {logging}"
+    if properties.get("RetentionInDays") != {"Ref": "LogRetentionDays"}:
+        yield "the log lines never expire"
+
+
+def role_allows_what_the_code_declares(expanded: Expanded) -> Iterator[str]:
+    """Each declared action, and nothing else but the dead-letter queue's."""
+    _, role = expanded.only("AWS::IAM::Role")
+    if role.get("ManagedPolicyArns") != MANAGED_POLICIES:
+        yield f"the role's managed policies are {role.get('ManagedPolicyArns')}"
+    allowed = {action for statement in _statements(expanded) for action in _listed(statement["Action"])}
+    wanted = declared_permissions() | {"sqs:SendMessage"}
+    if missing := wanted - allowed:
+        yield f"declared, but not allowed: {', '.join(sorted(missing))}"
+    if spare := allowed - wanted:
+        yield f"allowed, but not declared: {', '.join(sorted(spare))}"
+
+
+def role_is_scoped(expanded: Expanded) -> Iterator[str]:
+    """Each action is allowed on the resources of this account and Region that it is for."""
+    for statement in _statements(expanded):
+        if statement.get("Effect") != "Allow" or statement.keys() - {"Sid", "Effect", "Action", "Resource"}:
+            yield f"an unexpected statement: {statement}"
+    for action in declared_permissions() | {"sqs:SendMessage"}:
+        on = _allowed(expanded, action)
+        if on != RESOURCES.get(action):
+            yield f"{action} is allowed on {sorted(on)}, expected {sorted(RESOURCES.get(action, ()))}"
+
+
+CHECKS: tuple[Callable[[Expanded], Iterator[str]], ...] = (
+    rule_invokes_the_alias_of_the_durable_function,
+    rule_matches_our_hooks,
+    function_is_durable_beyond_the_longest_wait,
+    nothing_undelivered_is_lost,
+    queues_are_encrypted_and_keep,
+    table_is_the_one_the_code_and_the_simulator_use,
+    table_is_safe,
+    logs_expire,
+    role_allows_what_the_code_declares,
+    role_is_scoped,
+)
+
+
+def _statements(expanded: Expanded) -> list[dict[str, Any]]:
+    _, role = expanded.only("AWS::IAM::Role")
+    return [
+        statement for policy in role.get("Policies", ()) for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def _allowed(expanded: Expanded, action: str) -> set[str]:
+    return {
+        _named(resource)
+        for statement in _statements(expanded)
+        if action in _listed(statement["Action"])
+        for resource in _listed(statement["Resource"])
+    }
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - IAM takes one or a list of them
+    return value if isinstance(value, list) else [value]
+
+
+def _named(resource: Any) -> str:  # noqa: ANN401 - JSON
+    match resource:
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}.{attribute}"
+        case {"Fn::Sub": str(text)}:
+            return text
+        case _:
+            return str(resource)
+
+
+def _queue(arn: Any) -> str | None:  # noqa: ANN401 - JSON
+    match arn:
+        case {"Fn::GetAtt": [str(name), "Arn"]}:
+            return name
+        case _:
+            return None
+
+
+def _lets_the_rule_write(policy: dict[str, Any], queue: str | None, rule: str) -> bool:
+    arn = {"Fn::GetAtt": [queue, "Arn"]}
+    return policy["Queues"] == [{"Ref": queue}] and [
+        {name: value for name, value in statement.items() if name != "Sid"}
+        for statement in policy["PolicyDocument"]["Statement"]
+    ] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}},
+        }
+    ]

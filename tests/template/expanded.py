@@ -1,0 +1,89 @@
+"""The template as CloudFormation gets it: after the SAM transform."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boto3.session import Session
+from samtranslator.parser.parser import Parser  # type: ignore[import-untyped] # the package ships no types
+from samtranslator.translator.translator import Translator  # type: ignore[import-untyped] # the same
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped] # the same
+
+ROOT = Path(__file__).parents[2]
+TEMPLATE = ROOT / "template.yaml"
+
+
+def source() -> dict[str, Any]:
+    """Return `template.yaml` as it is written."""
+    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+    return template
+
+
+@dataclass(frozen=True)
+class Expanded:
+    """A CloudFormation template.
+
+    Attributes:
+        template: the whole of it.
+    """
+
+    template: dict[str, Any]
+
+    def of(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Return the properties of the resources of a kind, by logical id."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.template["Resources"].items()
+            if resource["Type"] == kind
+        }
+
+    def only(self, kind: str) -> tuple[str, dict[str, Any]]:
+        """Return logical id and properties of the one resource of a kind.
+
+        Raises:
+            LookupError: there is none, or more than one.
+        """
+        found = list(self.of(kind).items())
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} resources of {kind}")
+        return found[0]
+
+    def resolve(self, value: Any, parameters: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+        """Return `value` with conditions and parameters put in; references to resources give their logical ids.
+
+        Args:
+            value: a part of the template.
+            parameters: values of parameters; those not given have their defaults.
+        """
+        chosen = {name: parameter["Default"] for name, parameter in self.template["Parameters"].items()}
+        return self._resolved(value, chosen | (parameters or {}))
+
+    def _resolved(self, value: Any, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        match value:
+            case {"Ref": str(name)}:
+                return parameters.get(name, name)
+            case {"Fn::If": [condition, met, unmet]}:
+                holds = self._resolved(self.template["Conditions"][condition], parameters)
+                return self._resolved(met if holds else unmet, parameters)
+            case {"Fn::Equals": [one, other]}:
+                return self._resolved(one, parameters) == self._resolved(other, parameters)
+            case dict():
+                return {name: self._resolved(inner, parameters) for name, inner in value.items()}
+            case list():
+                return [self._resolved(inner, parameters) for inner in value]
+            case _:
+                return value
+
+
+def expand(template: dict[str, Any]) -> Expanded:
+    """Return what the SAM transform makes of `template`."""
+    packaged = copy.deepcopy(template)
+    for resource in packaged["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            # Where `sam package` would have put the code.
+            resource["Properties"]["CodeUri"] = {"Bucket": "artifacts", "Key": "function"}
+    translator = Translator({}, Parser(), boto_session=Session(region_name="us-west-2"))
+    return Expanded(translator.translate(packaged, parameter_values={}))

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto.events.models import EventPattern
+
+from asg_lifecycle.model.events import Ignore, decide
+from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX, refuse
+from asg_lifecycle.settings import Settings, from_environment
+from tests.template.checks import CHECKS
+from tests.template.expanded import ROOT, TEMPLATE, expand, source
+from tests.template.linting import lint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.template.expanded import Expanded
+
+EVENTS = ROOT / "events"
+SAM = Path(os.environ.get("SAM", ROOT / ".venv-sam" / "bin" / "sam"))
+
+HOOKS_OF_OTHERS = [
+    "ecs-managed-draining-termination-hook",
+    "Launch-LC-Hook",
+    "Terminate-LC-Hook",
+    "CodeDeploy-managed-automatic-launch-deployment-hook-web-9f0c",
+]
+HOOKS = [*HOOKS_OF_OTHERS, "asg-lifecycle", "asg-lifecycle-terminate", "asg-lifecycle/drain_2", "drain", "Asg-lifecycle"]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_template_is_as_it_has_to_be(expanded: Expanded, check: Callable[[Expanded], Iterator[str]]) -> None:
+    assert list(check(expanded)) == []
+
+
+@pytest.mark.skipif(
+    "SAM" not in os.environ and not SAM.exists(), reason="needs aws-sam-cli: `make unit` installs it and sets SAM"
+)
+def test_sam_finds_it_valid() -> None:
+    answer = subprocess.run(  # noqa: S603 - the pinned SAM
+        [SAM, "validate", "--lint", "--region", "us-west-2", "--template-file", TEMPLATE],
+        cwd=ROOT,
+        env={**os.environ, "SAM_CLI_TELEMETRY": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_nothing_is_to_be_said_about_what_it_expands_to(expanded: Expanded, tmp_path: Path) -> None:
+    assert lint(expanded, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("ExecutionTimeout", 0), ("ExecutionTimeout", 31_622_401), ("RetentionPeriodInDays", 400)]
+)
+def test_a_durable_configuration_that_lambda_refuses_is_found(setting: str, value: int, tmp_path: Path) -> None:
+    template = source()
+    template["Resources"]["LifecycleActionFunction"]["Properties"]["DurableConfig"][setting] = value
+    assert any(setting in finding for finding in lint(expand(template), tmp_path))
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARN", "ERROR"])
+def test_every_log_level_it_offers_is_one_that_lambda_takes(expanded: Expanded, level: str, tmp_path: Path) -> None:
+    offered = expanded.template["Parameters"]["LogLevel"]["AllowedValues"]
+    assert level in offered
+    assert len(offered) == 4
+    _, function = expanded.only("AWS::Lambda::Function")
+    assert expanded.resolve(function["LoggingConfig"], {"LogLevel": level})["ApplicationLogLevel"] == level
+    template = source()
+    template["Resources"]["LifecycleActionFunction"]["Properties"]["LoggingConfig"]["ApplicationLogLevel"] = level
+    assert lint(expand(template), tmp_path, rules="E3030") == []
+
+
+def matches(expanded: Expanded, event: dict[str, Any], prefix: str) -> bool:
+    _, rule = expanded.only("AWS::Events::Rule")
+    pattern = expanded.resolve(rule["EventPattern"], {"HookNamePrefix": prefix})
+    return EventPattern.load(json.dumps(pattern)).matches_event(event)
+
+
+def named(hook: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / "terminate.json").read_text())
+    event["detail"]["LifecycleHookName"] = hook
+    return event
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_with_a_prefix_the_rule_matches_what_the_code_answers(expanded: Expanded, hook: str) -> None:
+    prefix = DEFAULT_HOOK_NAME_PREFIX
+    assert matches(expanded, named(hook), prefix) == (refuse(hook, prefix) is None)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_without_a_prefix_the_rule_matches_all_that_the_code_answers(expanded: Expanded, hook: str) -> None:
+    # A pattern can leave out names, or beginnings of names, not both: CodeDeploy's hooks reach the code.
+    answered = refuse(hook, "") is None
+    assert matches(expanded, named(hook), "") == (answered or hook.startswith("CodeDeploy-"))
+
+
+@pytest.mark.parametrize("event", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("prefix", [DEFAULT_HOOK_NAME_PREFIX, ""])
+def test_every_sample_event_that_the_code_answers_reaches_it(expanded: Expanded, event: Path, prefix: str) -> None:
+    payload = json.loads(event.read_text())
+    if "detail-type" not in payload:
+        pytest.skip("comes by SQS or SNS, not by the rule")
+    if not isinstance(decide(payload, hook_name_prefix=prefix), Ignore):
+        assert matches(expanded, payload, prefix)
+
+
+def test_the_defaults_are_settings_that_the_code_reads(expanded: Expanded) -> None:
+    _, function = expanded.only("AWS::Lambda::Function")
+    variables = expanded.resolve(function["Environment"]["Variables"])
+    assert from_environment({name: str(value) for name, value in variables.items()}) == Settings(
+        table="RecordsTable", hook_name_prefix=DEFAULT_HOOK_NAME_PREFIX, record_retention=30 * 86_400.0
+    )
+
+
+def test_the_empty_endpoint_it_declares_leads_to_aws(expanded: Expanded, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, function = expanded.only("AWS::Lambda::Function")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", function["Environment"]["Variables"]["AWS_ENDPOINT_URL"])
+    client = boto3.session.Session(region_name="us-west-2").client("autoscaling")
+    assert client.meta.endpoint_url == "https://autoscaling.us-west-2.amazonaws.com"
+
+
+def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
+    resources = expanded.template["Resources"]
+    outputs = {name: output["Value"] for name, output in expanded.template["Outputs"].items()}
+    assert all(output["Description"] for output in expanded.template["Outputs"].values())
+    kinds = {
+        name: resources[value.get("Ref") or value["Fn::GetAtt"][0]]["Type"] for name, value in outputs.items()
+    }
+    assert kinds == {
+        "FunctionAlias": "AWS::Lambda::Alias",
+        "Table": "AWS::DynamoDB::Table",
+        "RuleArn": "AWS::Events::Rule",
+        "RuleDeadLetterQueueUrl": "AWS::SQS::Queue",
+        "FunctionDeadLetterQueueUrl": "AWS::SQS::Queue",
+    }
+
+
+def test_nothing_has_to_be_chosen_before_it_is_deployed(expanded: Expanded) -> None:
+    parameters = expanded.template["Parameters"]
+    assert [name for name, parameter in parameters.items() if "Default" not in parameter] == []
+    assert [name for name, parameter in parameters.items() if not parameter.get("Description")] == []
