@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asg_lifecycle.model.records import Record
 from simulator.deployment import Deployment
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
@@ -16,6 +15,7 @@ from simulator.timeline import VirtualTimeline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from asg_lifecycle.model.records import Record
     from simulator.durable_executions.execution import SimulatedExecution
     from simulator.log import LogEntry
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from simulator.log import LogKind
@@ -133,5 +134,5 @@ def test_48_hours_run_in_exact_order_within_the_global_timeout(stage: Stage) -> 
     starts = [start for start, _ in execution.invocations]
     assert starts == sorted(starts)
     beats = stage.beats()
-    assert [round(after - before) for before, after in zip(beats, beats[1:], strict=False)] == [3600] * (len(beats) - 1)
+    assert [round(after - before) for before, after in pairwise(beats)] == [3600] * (len(beats) - 1)
     assert len(execution.operations) <= 6 + 2

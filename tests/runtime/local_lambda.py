@@ -47,7 +47,7 @@ class LocalLambda:
     executions: str
     emulator: int
 
-    def simulator(self, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+    def simulator(self, path: str, body: object = None) -> Any:
         """Ask the simulator's control API."""
         return request(f"{self.region}/simulator/{path}", body)
 

@@ -93,7 +93,7 @@ def listens(port: int) -> bool:
     return True
 
 
-def request(address: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+def request(address: str, body: object = None) -> Any:
     """Return the JSON that a GET, or with a body a POST, answers."""
     data = None if body is None else json.dumps(body).encode()
     with urlopen(Request(address, data), timeout=PATIENCE) as answer:  # noqa: S310 - loopback

@@ -70,7 +70,7 @@ def test_the_packaged_function_drains_and_completes_in_the_lambda_runtime(
     assert packaged.isdisjoint({"typer", "rich", "simulator", "moto", "tests"})
 
     local_lambda.simulator("terminate", {"instance": INSTANCE})
-    until("the event is delivered", lambda: local_lambda.statuses())
+    until("the event is delivered", local_lambda.statuses)
     until("the action has ended", lambda: local_lambda.simulator("state")["actions"] == [])
     until("the execution has ended", lambda: local_lambda.statuses() != ["RUNNING"])
     log = [entry for entry in local_lambda.simulator("log") if entry["instance"] == INSTANCE]

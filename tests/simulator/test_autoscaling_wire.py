@@ -39,7 +39,7 @@ def endpoint(request: pytest.FixtureRequest, region: SimulatedRegion) -> Iterato
     server.stop()
 
 
-def client(service: str, endpoint: str | None) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
+def client(service: str, endpoint: str | None) -> Any:
     return boto3.client(service, endpoint_url=endpoint, config=ONCE)  # type: ignore[call-overload]
 
 

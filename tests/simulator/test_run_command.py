@@ -33,7 +33,7 @@ class Stage:
         launched = self.ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)
         return str(launched["Instances"][0]["InstanceId"])
 
-    def send(self, *instances: str, **request: Any) -> str:  # noqa: ANN401 - fields of SendCommand
+    def send(self, *instances: str, **request: Any) -> str:
         request.setdefault("DocumentName", SCRIPT)
         if request["DocumentName"] == SCRIPT:
             request.setdefault("Parameters", {"commands": ["drain"]})
@@ -50,7 +50,7 @@ class Stage:
         answer = self.invocation(command, instance)
         return answer["Status"], answer["StatusDetails"], answer["ResponseCode"]
 
-    def listed(self, **request: Any) -> list[str]:  # noqa: ANN401 - fields of ListCommands
+    def listed(self, **request: Any) -> list[str]:
         return [command["CommandId"] for command in self.ssm.list_commands(**request)["Commands"]]
 
     def document(self, name: str = "drain-web") -> str:

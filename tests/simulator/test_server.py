@@ -60,7 +60,7 @@ class Server:
         self.process = process
         self.description = description
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
+    def client(self, service: str) -> Any:
         environment = self.description["environment"]
         return boto3.client(  # type: ignore[call-overload]
             service,
@@ -71,16 +71,16 @@ class Server:
             config=Config(retries={"total_max_attempts": 1}),
         )
 
-    def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+    def get(self, path: str) -> Any:
         with urlopen(self.description["control"] + path, timeout=PATIENCE) as answer:  # noqa: S310 - loopback
             return json.load(answer)
 
-    def post(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON
+    def post(self, path: str, body: object) -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         with urlopen(Request(self.description["control"] + path, data), timeout=PATIENCE) as answer:  # noqa: S310 - loopback
             return json.load(answer)
 
-    def until(self, path: str, holds: Callable[[Any], bool]) -> Any:  # noqa: ANN401 - JSON
+    def until(self, path: str, holds: Callable[[Any], bool]) -> Any:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if holds(answer := self.get(path)):

@@ -76,7 +76,9 @@ def rule_invokes_the_alias_of_the_durable_function(expanded: Expanded) -> Iterat
     """The rule's one target is the alias; a durable function cannot be invoked without a version."""
     function, _ = expanded.only("AWS::Lambda::Function")
     rule, properties = expanded.only("AWS::Events::Rule")
-    aliases = {name for name, it in expanded.of("AWS::Lambda::Alias").items() if it["FunctionName"] == {"Ref": function}}
+    aliases = {
+        name for name, it in expanded.of("AWS::Lambda::Alias").items() if it["FunctionName"] == {"Ref": function}
+    }
     targets = [target["Arn"] for target in properties["Targets"]]
     if len(targets) != 1 or targets[0].get("Ref") not in aliases:
         yield f"the rule's targets are {targets}, expected the alias of {function} alone"
@@ -133,7 +135,7 @@ def nothing_undelivered_is_lost(expanded: Expanded) -> Iterator[str]:
     if properties["Targets"][0].get("RetryPolicy", {}).get("MaximumEventAgeInSeconds", 0) < 3600:
         yield "the rule gives up within an hour"
     configured = expanded.of("AWS::Lambda::EventInvokeConfig").values()
-    if [config["Qualifier"] for config in configured if config["MaximumRetryAttempts"]] != ["live"]:
+    if [config.get("Qualifier") for config in configured if config["MaximumRetryAttempts"]] != ["live"]:
         yield "failed invocations of the alias are not tried again"
 
 
@@ -234,9 +236,7 @@ CHECKS: tuple[Callable[[Expanded], Iterator[str]], ...] = (
 
 def _statements(expanded: Expanded) -> list[dict[str, Any]]:
     _, role = expanded.only("AWS::IAM::Role")
-    return [
-        statement for policy in role.get("Policies", ()) for statement in policy["PolicyDocument"]["Statement"]
-    ]
+    return [statement for policy in role.get("Policies", ()) for statement in policy["PolicyDocument"]["Statement"]]
 
 
 def _allowed(expanded: Expanded, action: str) -> set[str]:
@@ -248,11 +248,11 @@ def _allowed(expanded: Expanded, action: str) -> set[str]:
     }
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - IAM takes one or a list of them
+def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _named(resource: Any) -> str:  # noqa: ANN401 - JSON
+def _named(resource: Any) -> str:
     match resource:
         case {"Fn::GetAtt": [name, attribute]}:
             return f"{name}.{attribute}"
@@ -262,7 +262,7 @@ def _named(resource: Any) -> str:  # noqa: ANN401 - JSON
             return str(resource)
 
 
-def _queue(arn: Any) -> str | None:  # noqa: ANN401 - JSON
+def _queue(arn: Any) -> str | None:
     match arn:
         case {"Fn::GetAtt": [str(name), "Arn"]}:
             return name

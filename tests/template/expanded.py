@@ -51,7 +51,7 @@ class Expanded:
             raise LookupError(f"{len(found)} resources of {kind}")
         return found[0]
 
-    def resolve(self, value: Any, parameters: dict[str, Any] | None = None) -> Any:  # noqa: ANN401 - JSON
+    def resolve(self, value: Any, parameters: dict[str, Any] | None = None) -> Any:
         """Return `value` with conditions and parameters put in; references to resources give their logical ids.
 
         Args:
@@ -61,7 +61,7 @@ class Expanded:
         chosen = {name: parameter["Default"] for name, parameter in self.template["Parameters"].items()}
         return self._resolved(value, chosen | (parameters or {}))
 
-    def _resolved(self, value: Any, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    def _resolved(self, value: Any, parameters: dict[str, Any]) -> Any:
         match value:
             case {"Ref": str(name)}:
                 return parameters.get(name, name)

@@ -31,4 +31,6 @@ def lint(expanded: Expanded, folder: Path) -> list[str]:
         found = json.loads(answer.stdout)
     except ValueError as error:
         raise RuntimeError(answer.stdout + answer.stderr) from error
-    return [f"{entry['Rule']['Id']} {'/'.join(map(str, entry['Location']['Path']))}: {entry['Message']}" for entry in found]
+    return [
+        f"{entry['Rule']['Id']} {'/'.join(map(str, entry['Location']['Path']))}: {entry['Message']}" for entry in found
+    ]

@@ -124,7 +124,8 @@ class DeregisterTargets:
             back = tuple(entry for entry in health if not entry.draining and entry.health != "unused")
             if back:
                 self._target_groups.deregister(group.arn, back)
-                draining.append(msgspec.structs.replace(group, targets=left + _remembered(back), until=target.now + group.delay))
+                until = target.now + group.delay
+                draining.append(msgspec.structs.replace(group, targets=left + _remembered(back), until=until))
             elif left:
                 draining.append(msgspec.structs.replace(group, targets=left))
         if not draining:

@@ -32,8 +32,8 @@ STEP_FIELDS = frozenset({"kind", "options"})
 def plan_for(action: LifecycleAction) -> PlanDecision:
     """Return the plan of `action`: inline in the hook's `NotificationMetadata`, else the built-in one.
 
-    Metadata that is no JSON object, or one without `plan`, belongs to somebody else and is left alone. Whatever else
-    stands under `plan` was meant for us: a plan that cannot be used has its problems told, and no other takes its place.
+    Metadata that is no JSON object, or one without `plan`, belongs to somebody else and is left alone. Whatever stands
+    under `plan` was meant for us: when it cannot be used its problems are told, and no other plan takes its place.
     """
     inline = _inline(action.metadata)
     if inline is None:

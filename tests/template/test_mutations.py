@@ -1,0 +1,112 @@
+"""Each check reports a template that is broken in its respect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.template import checks
+from tests.template.expanded import expand, source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.template.expanded import Expanded
+
+FUNCTION = "Resources.LifecycleActionFunction.Properties"
+STATEMENTS = f"{FUNCTION}.Policies.0.Statement"
+RULE = f"{FUNCTION}.Events.LifecycleAction.Properties"
+RULE_QUEUE = "Resources.RuleDeadLetterQueue.Properties"
+RULE_QUEUE_POLICY = "Resources.RuleDeadLetterQueuePolicy.Properties.PolicyDocument.Statement.0"
+TABLE = "Resources.RecordsTable"
+DESCRIBING = f"{STATEMENTS}.DescribeWhatHasNoResourceLevelPermissions.Action"
+
+NOTHING = object()
+"""In place of a value: the key is taken away."""
+
+MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
+    (f"{FUNCTION}.AutoPublishAlias", NOTHING, checks.rule_invokes_the_alias_of_the_durable_function),
+    (f"{RULE}.Pattern.source", ["aws.autoscaling", "aws.ec2"], checks.rule_matches_our_hooks),
+    (f"{RULE}.Pattern.detail-type", ["EC2 Instance-terminate Lifecycle Action"], checks.rule_matches_our_hooks),
+    (f"{RULE}.Pattern.detail", NOTHING, checks.rule_matches_our_hooks),
+    (f"{RULE}.Pattern.detail.LifecycleHookName", [{"exists": True}], checks.rule_matches_our_hooks),
+    (f"{RULE}.State", "DISABLED", checks.rule_matches_our_hooks),
+    (f"{RULE}.DeadLetterConfig", NOTHING, checks.nothing_undelivered_is_lost),
+    (f"{RULE}.DeadLetterConfig.Arn.Fn::GetAtt.0", "FunctionDeadLetterQueue", checks.nothing_undelivered_is_lost),
+    (f"{RULE}.RetryPolicy.MaximumEventAgeInSeconds", 60, checks.nothing_undelivered_is_lost),
+    (f"{RULE_QUEUE_POLICY}.Condition", NOTHING, checks.nothing_undelivered_is_lost),
+    (f"{RULE_QUEUE_POLICY}.Principal", "*", checks.nothing_undelivered_is_lost),
+    (f"{FUNCTION}.DeadLetterQueue", NOTHING, checks.nothing_undelivered_is_lost),
+    (f"{FUNCTION}.EventInvokeConfig", NOTHING, checks.nothing_undelivered_is_lost),
+    (f"{FUNCTION}.EventInvokeConfig.MaximumRetryAttempts", 0, checks.nothing_undelivered_is_lost),
+    (f"{RULE_QUEUE}.SqsManagedSseEnabled", False, checks.queues_are_encrypted_and_keep),
+    (f"{RULE_QUEUE}.MessageRetentionPeriod", NOTHING, checks.queues_are_encrypted_and_keep),
+    (f"{FUNCTION}.DurableConfig.ExecutionTimeout", 172_800, checks.function_is_durable_beyond_the_longest_wait),
+    (f"{FUNCTION}.DurableConfig.RetentionPeriodInDays", 91, checks.function_is_durable_beyond_the_longest_wait),
+    (f"{FUNCTION}.Runtime", "python3.12", checks.function_is_durable_beyond_the_longest_wait),
+    (f"{FUNCTION}.Timeout", 900, checks.function_is_durable_beyond_the_longest_wait),
+    (f"{TABLE}.Properties.KeySchema.1.AttributeName", "token", checks.table_is_the_one_the_code_and_the_simulator_use),
+    (
+        f"{TABLE}.Properties.GlobalSecondaryIndexes.1.Projection.ProjectionType",
+        "ALL",
+        checks.table_is_the_one_the_code_and_the_simulator_use,
+    ),
+    (f"{TABLE}.Properties.GlobalSecondaryIndexes.2", NOTHING, checks.table_is_the_one_the_code_and_the_simulator_use),
+    (
+        f"{TABLE}.Properties.TimeToLiveSpecification.AttributeName",
+        "ttl",
+        checks.table_is_the_one_the_code_and_the_simulator_use,
+    ),
+    (f"{TABLE}.Properties.BillingMode", "PROVISIONED", checks.table_is_safe),
+    (f"{TABLE}.Properties.SSESpecification.SSEEnabled", False, checks.table_is_safe),
+    (f"{TABLE}.Properties.PointInTimeRecoverySpecification", NOTHING, checks.table_is_safe),
+    (f"{TABLE}.DeletionPolicy", "Delete", checks.table_is_safe),
+    (f"{FUNCTION}.LoggingConfig.LogGroup", NOTHING, checks.logs_expire),
+    ("Resources.LogGroup.Properties.RetentionInDays", NOTHING, checks.logs_expire),
+    (f"{DESCRIBING}.0", NOTHING, checks.role_allows_what_the_code_declares),
+    (f"{DESCRIBING}.0", "autoscaling:Describe*", checks.role_allows_what_the_code_declares),
+    (f"{STATEMENTS}.WriteRecords.Action.2", "dynamodb:Scan", checks.role_allows_what_the_code_declares),
+    (f"{FUNCTION}.Policies.1", "AdministratorAccess", checks.role_allows_what_the_code_declares),
+    (f"{STATEMENTS}.WriteRecords.Resource", "*", checks.role_is_scoped),
+    (f"{STATEMENTS}.WriteRecords.Condition", {"Null": {"aws:SourceVpc": "true"}}, checks.role_is_scoped),
+    (f"{STATEMENTS}.AnswerLifecycleActions.Resource", "*", checks.role_is_scoped),
+    (f"{STATEMENTS}.DeregisterTargets.Effect", "Deny", checks.role_is_scoped),
+    (f"{STATEMENTS}.SendCommandsToInstances.Resource.0", NOTHING, checks.role_is_scoped),
+]
+
+
+def changed(template: Any, path: str, value: object) -> dict[str, Any]:
+    """Change one place of the template; a segment of the path is a key, a position, or the `Sid` of a statement."""
+    *parents, last = path.split(".")
+    place = template
+    for segment in parents:
+        place = place[_position(place, segment)]
+    key = _position(place, last)
+    if value is NOTHING:
+        del place[key]
+    elif isinstance(place, list) and key == len(place):
+        place.append(value)
+    else:
+        place[key] = value
+    changed_template: dict[str, Any] = template
+    return changed_template
+
+
+def _position(place: Any, segment: str) -> Any:
+    if not isinstance(place, list):
+        return segment
+    return int(segment) if segment.isdigit() else [entry.get("Sid") for entry in place].index(segment)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "check"),
+    MUTATIONS,
+    ids=[f"{path.partition('.')[2]}={'gone' if value is NOTHING else value}" for path, value, _ in MUTATIONS],
+)
+def test_a_broken_template_is_found_out(path: str, value: object, check: Callable[[Expanded], Iterator[str]]) -> None:
+    assert list(check(expand(changed(source(), path, value))))
+
+
+def test_every_check_finds_something() -> None:
+    assert {check.__name__ for _, _, check in MUTATIONS} == {check.__name__ for check in checks.CHECKS}
