@@ -68,7 +68,7 @@ clean: ## remove everything that was made
 	@rm -rf $(VENV) $(SAM_VENV) .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/ready: $(VENV)/installed pyproject.toml
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install --quiet --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/installed: requirements/dev.txt
@@ -76,7 +76,7 @@ $(VENV)/installed: requirements/dev.txt
 	@echo "making $(VENV) ..."
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/pip install --quiet --quiet --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
 $(SAM_VENV)/ready: requirements/sam.txt
@@ -84,5 +84,5 @@ $(SAM_VENV)/ready: requirements/sam.txt
 	@echo "making $(SAM_VENV) ..."
 	@rm -rf $(SAM_VENV)
 	@$(PYTHON) -m venv $(SAM_VENV)
-	@$(SAM_VENV)/bin/pip install --quiet --require-hashes --requirement requirements/sam.txt
+	@$(SAM_VENV)/bin/pip install --quiet --quiet --require-hashes --requirement requirements/sam.txt
 	@touch $@

@@ -103,8 +103,9 @@ class Finisher:
             state,
             noted=True,
             stopping=position_of(before),
-            # The note is written once, unless the Lambda died after it: then the completion may have been sent.
-            sent=before.status is Status.COMPLETING and not over,
+            # The note is written once, unless the Lambda died after it: then the completion may have been sent, and
+            # the record may even have been closed.
+            sent=before.status in {Status.COMPLETING, Status.COMPLETED} and not over,
             tries=0,
             delay=0.0,
         )

@@ -1,0 +1,91 @@
+"""A setting that is deployed anew reaches the version that the rule invokes.
+
+SAM derives a version's logical id from the code and from the function's environment as it is written, in which a
+parameter is a reference and stays the same when its value changes (aws/serverless-application-model#3820).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.template.expanded import expand, source
+
+if TYPE_CHECKING:
+    from tests.template.expanded import Expanded
+
+LONGEST_DESCRIPTION = 256
+"""Characters, of a version."""
+OTHER = "another"
+
+
+def settings_of(expanded: Expanded, parameters: dict[str, Any]) -> Any:
+    _, function = expanded.only("AWS::Lambda::Function")
+    return expanded.resolve(function, parameters)
+
+
+def version_of(expanded: Expanded, parameters: dict[str, Any]) -> tuple[str, str]:
+    """Return the version's logical id and description: CloudFormation makes another when either changes."""
+    identity, version = expanded.only("AWS::Lambda::Version")
+    chosen = {name: parameter["Default"] for name, parameter in expanded.template["Parameters"].items()} | parameters
+    described = version.get("Description") or {"Fn::Sub": ""}
+    return identity, re.sub(r"\$\{(\w+)\}", lambda found: str(chosen[found[1]]), described["Fn::Sub"])
+
+
+def unpublished(expanded: Expanded) -> list[str]:
+    """Return the parameters that change the function without a new version, or ask for one without a change."""
+    return [
+        name
+        for name in expanded.template["Parameters"]
+        if (settings_of(expanded, {name: OTHER}) != settings_of(expanded, {}))
+        != (version_of(expanded, {name: OTHER}) != version_of(expanded, {}))
+    ]
+
+
+def test_a_version_is_published_when_a_parameter_changes_the_function_and_only_then(expanded: Expanded) -> None:
+    assert unpublished(expanded) == []
+
+
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        (None, ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "Architecture"]),
+        ("${HookNamePrefix} ${RecordRetentionDays} ${Architecture}", ["LogLevel"]),
+        (
+            "${HookNamePrefix} ${RecordRetentionDays} ${LogLevel} ${Architecture} ${LogRetentionDays}",
+            ["LogRetentionDays"],
+        ),
+    ],
+)
+def test_a_description_that_names_too_little_or_too_much_is_found_out(
+    description: str | None, expected: list[str]
+) -> None:
+    template = source()
+    properties = template["Resources"]["LifecycleActionFunction"]["Properties"]
+    del properties["VersionDescription"]
+    if description is not None:
+        properties["VersionDescription"] = {"Fn::Sub": description}
+    assert unpublished(expand(template)) == expected
+
+
+def test_the_description_of_the_longest_prefix_is_not_too_long(expanded: Expanded) -> None:
+    parameters = expanded.template["Parameters"]
+    longest = 0
+    while re.fullmatch(parameters["HookNamePrefix"]["AllowedPattern"], "p" * (longest + 1)):
+        longest += 1
+    values = {
+        "HookNamePrefix": "p" * longest,
+        "RecordRetentionDays": parameters["RecordRetentionDays"]["MaxValue"],
+        **{name: max(parameters[name]["AllowedValues"], key=len) for name in ("LogLevel", "Architecture")},
+    }
+    _, description = version_of(expanded, values)
+    assert len("p" * longest) < len(description) <= LONGEST_DESCRIPTION
+
+
+def test_versions_outlive_their_place_in_the_stack(expanded: Expanded) -> None:
+    # Executions that have begun on them would lose their code.
+    identity, _ = expanded.only("AWS::Lambda::Version")
+    version = expanded.template["Resources"][identity]
+    assert (version.get("DeletionPolicy"), version.get("UpdateReplacePolicy")) == ("Retain", "Retain")
