@@ -62,12 +62,11 @@ class Callbacks:
             execution.record.complete_callback_failure(callback_id, error or NO_ERROR, now=self._clock.now())
             self._trigger(execution)
 
-    def beat(self, callback_id: str) -> SimulatedExecution:
-        """Restart an open callback's heartbeat timeout and return its execution."""
+    def beat(self, callback_id: str) -> None:
+        """Restart an open callback's heartbeat timeout; see `DurableService.send_callback_heartbeat`."""
         with self._lock:
-            execution = self._open(callback_id)
-            execution.beat(callback_id, self._clock.now())
-            return execution
+            # The timer set for the old deadline finds nothing due and is set anew.
+            self._open(callback_id).beat(callback_id, self._clock.now())
 
     def _open(self, callback_id: str) -> SimulatedExecution:
         try:

@@ -132,7 +132,6 @@ class CheckpointClient(DurableServiceClient):
             self.crashes.strike(execution, invocation.checkpoints)
             execution.settle(self._clock.now())
             output = self._processor.process_checkpoint(checkpoint_token, updates, client_token)
-            invocation.updated |= {update.operation_id for update in updates}
             self.crashes.strike(execution, invocation.checkpoints, after=True)
             return output
 

@@ -184,15 +184,14 @@ class SimulatedExecution:
         return min(moments)
 
     def owe(self, when: float, *, retry: bool = False) -> None:
-        """Have the handler invoked at `when` (seconds since the epoch), or earlier if that was to be.
+        """Have the handler invoked at `when` (seconds since the epoch) and not at another moment that was set before.
 
         Args:
             when: the moment.
             retry: it makes up for an invocation that failed.
         """
-        if self.owed_at is None or when <= self.owed_at:
-            self.owed_at = when
-            self.retrying = retry
+        self.owed_at = when
+        self.retrying = retry
 
     def take_owed(self, now: float) -> bool:
         """Return whether the handler is to be invoked by `now`, seconds since the epoch, and if so forget it."""
@@ -210,15 +209,6 @@ class SimulatedExecution:
         for due in due_by_now:
             self._fire(due, now)
         return bool(due_by_now)
-
-    @property
-    def overtaken(self) -> bool:
-        """Whether something has fallen due since the last invocation began that it has not gone on with itself.
-
-        That takes a timeline on which time passes during an invocation: the SDK has the branch sleep until the same
-        moment of the real clock.
-        """
-        return bool(overtaken(self.record) - self.runs[-1].updated)
 
     def beat(self, callback_id: str, now: datetime) -> None:
         """Restart the heartbeat timeout of an open callback."""
@@ -272,9 +262,13 @@ class SimulatedExecution:
         self.record.complete_callback_timeout(callback_of(operation), error, now=now)
 
 
-def overtaken(record: Execution) -> set[str]:
-    """Return the ids of the waits and retries that have fallen due since the last invocation's input was made."""
-    return set(record.updated_operation_ids)
+def overtaken(record: Execution) -> list[str]:
+    """Return the ids of the waits and retries that have fallen due since the last invocation began.
+
+    That takes a timeline on which time passes during an invocation. The SDK lets their branches sleep until the same
+    moment of the real clock, so another invocation has to go on with them.
+    """
+    return record.updated_operation_ids
 
 
 def callback_of(operation: Operation) -> str:

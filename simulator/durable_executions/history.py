@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -56,7 +56,6 @@ class Invocation:
         status: how it ended.
         error: why, where it went wrong.
         checkpoints: how many times it called the checkpoint API.
-        updated: ids of the operations it has checkpointed.
         crashed: whether it came to a `CrashPoint`; nothing it does from then on is recorded.
     """
 
@@ -65,7 +64,6 @@ class Invocation:
     status: InvocationStatus = InvocationStatus.RUNNING
     error: str = ""
     checkpoints: int = 0
-    updated: set[str] = field(default_factory=set, repr=False)
     crashed: bool = False
 
 

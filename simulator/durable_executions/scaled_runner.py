@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import defaultdict
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -71,7 +70,6 @@ class ScaledCheckpointProcessor(CheckpointProcessor):
     def __init__(self, store: ExecutionStore, scheduler: Scheduler, clock: Clock) -> None:
         super().__init__(store, scheduler, clock)
         self._executions = store
-        self._updated: defaultdict[str, set[str]] = defaultdict(set)
 
     def process_checkpoint(
         self, checkpoint_token: str, updates: list[OperationUpdate], client_token: str | None
@@ -79,9 +77,7 @@ class ScaledCheckpointProcessor(CheckpointProcessor):
         """Apply `updates`; see `CheckpointProcessor.process_checkpoint`."""
         output = super().process_checkpoint(checkpoint_token, updates, client_token)
         record = self._executions.load(CheckpointToken.from_str(checkpoint_token).execution_arn)
-        updated = self._updated[record.current_invocation_id]
-        updated |= {update.operation_id for update in updates}
-        for operation_id in overtaken(record) - updated:
+        for operation_id in overtaken(record):
             record.touch_operation(operation_id)
             record.needs_reinvoke = True
         return output

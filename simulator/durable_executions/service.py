@@ -25,7 +25,7 @@ from aws_durable_execution_sdk_python_testing.model import StartDurableExecution
 from simulator.durable_executions.backend import Backend
 from simulator.durable_executions.callbacks import Callbacks
 from simulator.durable_executions.checkpoints import CheckpointClient, CrashPlan
-from simulator.durable_executions.execution import SimulatedExecution
+from simulator.durable_executions.execution import SimulatedExecution, overtaken
 from simulator.durable_executions.history import FiredTimer, TimelineClock, TimerKind
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ class DurableService:
             ResourceNotFoundException: there is no such callback.
             CallbackTimeoutException: it is closed.
         """
-        self._arm(self._callbacks.beat(callback_id))
+        self._callbacks.beat(callback_id)
 
     def close(self) -> None:
         """Cancel every timer: no execution goes on."""
@@ -265,7 +265,7 @@ class DurableService:
     def _go_on(self, execution: SimulatedExecution) -> None:
         record = execution.record
         # A callback's end that the invocation has seen through a checkpoint earns no other invocation.
-        news = (record.needs_reinvoke and record.has_unseen_changes()) or execution.overtaken
+        news = (record.needs_reinvoke and record.has_unseen_changes()) or bool(overtaken(record))
         if news and not execution.retrying:
             execution.owe(self._timeline.now())
         record.needs_reinvoke = False

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
-from aws_durable_execution_sdk_python.config import Duration, StepConfig
+from aws_durable_execution_sdk_python.config import (
+    Duration,
+    NestingType,
+    ParallelBranch,
+    ParallelConfig,
+    StepConfig,
+)
+from aws_durable_execution_sdk_python.lambda_service import ErrorObject
 from aws_durable_execution_sdk_python.retries import RetryStrategyConfig, create_retry_strategy
 from aws_durable_execution_sdk_python_testing.exceptions import (
     ExecutionAlreadyStartedException,
+    InvalidParameterValueException,
     ResourceNotFoundException,
 )
 
@@ -19,6 +27,8 @@ from simulator.timeline import VIRTUAL_START, VirtualTimeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from aws_durable_execution_sdk_python.execution import DurableExecutionInvocationInputWithClient
 
     from simulator.durable_executions.execution import SimulatedExecution
 
@@ -227,13 +237,32 @@ def test_a_stopped_execution_does_nothing_more() -> None:
     execution = diary.service.start({"instance": "i-1"})
     diary.timeline.run_for(30)
 
-    stopped = diary.service.stop(execution.arn)
-    diary.timeline.run_until_idle(within=3_600)
+    diary.service.stop(execution.arn)
 
     assert execution.status == "STOPPED"
-    assert diary.done == [(0.0, "first")]
-    assert stopped.timestamp() == VIRTUAL_START + 30
-    assert diary.service.stop(execution.arn) == stopped
+    assert diary.timeline.next_due() is None
+
+
+def test_an_execution_stops_once() -> None:
+    diary = Diary()
+    execution = diary.service.start({"instance": "i-1"})
+    diary.timeline.run_for(30)
+    diary.service.stop(execution.arn, ErrorObject.from_message("first"))
+    diary.timeline.run_for(30)
+
+    stopped_at = diary.service.stop(execution.arn, ErrorObject.from_message("second"))
+
+    assert stopped_at.timestamp() == VIRTUAL_START + 30
+    assert execution.error == "first"
+
+
+def test_an_execution_that_has_succeeded_cannot_be_stopped() -> None:
+    diary = Diary()
+    execution = diary.run()
+
+    diary.service.stop(execution.arn)
+
+    assert execution.status == "SUCCEEDED"
 
 
 def test_an_unknown_execution_cannot_be_stopped() -> None:
@@ -286,6 +315,64 @@ def test_a_lost_pending_answer_does_not_hurry_the_wait() -> None:
         (5.0, "PENDING"),
         (60.0, "SUCCEEDED"),
     ]
+
+
+def test_what_falls_due_before_a_retry_waits_for_it_and_fires_in_order() -> None:
+    @durable_execution
+    def handler(_event: object, context: DurableContext) -> None:
+        three: ParallelBranch[None] = ParallelBranch(lambda inner: inner.wait(Duration(seconds=3), name="three"))
+        two: ParallelBranch[None] = ParallelBranch(lambda inner: inner.wait(Duration(seconds=2), name="two"))
+        context.parallel([three, two], config=ParallelConfig(max_concurrency=2, nesting_type=NestingType.FLAT))
+
+    timeline = VirtualTimeline()
+    service = DurableService(timeline, handler)
+    service.crash_points.append(CrashPoint(invocation=1, checkpoint=None))
+    execution = service.start({})
+    timeline.run_until_idle(within=3_600)
+
+    assert [(start - VIRTUAL_START, status) for start, status in execution.invocations] == [
+        (0.0, "CRASHED"),
+        (5.0, "SUCCEEDED"),
+    ]
+    assert [(timer.kind, timer.name) for timer in execution.timers] == [
+        (TimerKind.WAIT, "two"),
+        (TimerKind.WAIT, "three"),
+        (TimerKind.INVOCATION_RETRY, ""),
+    ]
+
+
+def test_a_message_does_not_wait_for_a_retry() -> None:
+    @durable_execution
+    def handler(_event: object, context: DurableContext) -> str:
+        return str(context.create_callback("mailbox").result())
+
+    timeline = VirtualTimeline()
+    service = DurableService(timeline, handler)
+    service.crash_points.append(CrashPoint(invocation=1, checkpoint=None))
+    execution = service.start({})
+    timeline.run_for(2)
+    service.send_callback_success(next(iter(execution.callback_deadlines)), "hello")
+    timeline.run_until_idle(within=3_600)
+
+    assert [(start - VIRTUAL_START, status) for start, status in execution.invocations] == [
+        (0.0, "CRASHED"),
+        (2.0, "SUCCEEDED"),
+    ]
+
+
+def test_a_dead_invocation_cannot_checkpoint() -> None:
+    calls: list[DurableExecutionInvocationInputWithClient] = []
+
+    def handler(event: DurableExecutionInvocationInputWithClient, _context: object) -> object:
+        calls.append(event)
+        if len(calls) == 1:
+            raise MemoryError("out of memory")
+        dead = calls[0]
+        with pytest.raises(InvalidParameterValueException):
+            event.service_client.checkpoint(dead.durable_execution_arn, dead.checkpoint_token, [], None)
+        return {"Status": "SUCCEEDED", "Result": "null"}
+
+    assert run(handler).status == "SUCCEEDED"
 
 
 def test_a_crash_can_be_meant_for_one_execution() -> None:

@@ -101,12 +101,18 @@ def test_a_failed_invocation_is_tried_again_in_scaled_time(timeline: ScaledTimel
 
 
 class Overtaking:
-    """A race in which the quick branch falls due, 50 s after the start, while the slow one works until 70 s."""
+    """A race in which the quick branch falls due, 50 s after the start, while the slow one works until 70 s.
 
-    def __init__(self, timeline: ScaledTimeline) -> None:
+    Args:
+        timeline: scaled time.
+        later: the slow branch works so long in its second look, 30 s after the start, and not in its first.
+    """
+
+    def __init__(self, timeline: ScaledTimeline, *, later: bool) -> None:
         self.second_look: float | None = None
         self.over = threading.Event()
         self.handler = durable_execution(self._race)
+        self._later = later
         self._timeline = timeline
         self._started = timeline.now()
 
@@ -116,8 +122,8 @@ class Overtaking:
 
     def _race(self, _event: object, context: DurableContext) -> None:
         branches: list[ParallelBranch[None]] = [
-            ParallelBranch(self._looking(self._slow, 30, 3_000), "slow"),
-            ParallelBranch(self._looking(self._quick, 50), "quick"),
+            ParallelBranch(self._looking("slow", self._slow, 30 if self._later else 3_000, 3_000)),
+            ParallelBranch(self._looking("quick", self._quick, 50)),
         ]
         first = CompletionConfig(min_successful=1)
         config = ParallelConfig(completion_config=first, nesting_type=NestingType.FLAT)
@@ -125,7 +131,7 @@ class Overtaking:
         self.over.set()
 
     def _slow(self, looked: int, _context: object) -> int:
-        while looked == 1 and self.elapsed < 70:
+        while looked == int(self._later) and self.elapsed < 70:
             pass
         return looked + 1
 
@@ -135,20 +141,24 @@ class Overtaking:
         return looked + 1
 
     @staticmethod
-    def _looking(look: Callable[[int, Any], int], *waits: int) -> Callable[[DurableContext], None]:
+    def _looking(name: str, look: Callable[[int, Any], int], *waits: int) -> Callable[[DurableContext], None]:
         def decide(looked: int, _attempts: int) -> WaitForConditionDecision:
             if looked > len(waits):
                 return WaitForConditionDecision.stop_polling()
             return WaitForConditionDecision.continue_waiting(Duration(seconds=waits[looked - 1]))
 
         def branch(context: DurableContext) -> None:
-            context.wait_for_condition(look, WaitForConditionConfig(wait_strategy=decide, initial_state=0))
+            config = WaitForConditionConfig(wait_strategy=decide, initial_state=0)
+            context.wait_for_condition(look, config, name=name)
 
         return branch
 
 
-def test_a_branch_that_falls_due_while_another_one_works_is_looked_at_next(timeline: ScaledTimeline) -> None:
-    overtaking = Overtaking(timeline)
+@pytest.mark.parametrize("later", [False, True])
+def test_a_branch_that_falls_due_while_another_one_works_is_looked_at_next(
+    timeline: ScaledTimeline, *, later: bool
+) -> None:
+    overtaking = Overtaking(timeline, later=later)
 
     run(overtaking.handler, timeline, execution_timeout=600)
 
@@ -156,8 +166,9 @@ def test_a_branch_that_falls_due_while_another_one_works_is_looked_at_next(timel
     assert 50 <= overtaking.second_look < 200
 
 
-def test_so_it_is_in_a_durable_service_on_scaled_time(timeline: ScaledTimeline) -> None:
-    overtaking = Overtaking(timeline)
+@pytest.mark.parametrize("later", [False, True])
+def test_so_it_is_in_a_durable_service_on_scaled_time(timeline: ScaledTimeline, *, later: bool) -> None:
+    overtaking = Overtaking(timeline, later=later)
     execution = DurableService(timeline, overtaking.handler).start({})
 
     assert overtaking.over.wait(REAL_SECONDS)
@@ -166,6 +177,7 @@ def test_so_it_is_in_a_durable_service_on_scaled_time(timeline: ScaledTimeline) 
     assert overtaking.second_look is not None
     assert 50 <= overtaking.second_look < 200
     assert execution.status == "SUCCEEDED"
+    assert [timer.name for timer in execution.timers] == (["slow", "quick"] if later else ["quick"])
 
 
 def test_the_testing_sdk_is_left_as_it_was(timeline: ScaledTimeline) -> None:
