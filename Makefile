@@ -7,7 +7,7 @@ SAM := $(CURDIR)/$(SAM_VENV)/bin/sam
 PYTEST_ARGS ?=
 CHECK_PYTHON := import sys; sys.exit(sys.version_info < (3, 11) and \
   "asg-lifecycle needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 
 export SAM
 export SAM_CLI_TELEMETRY := 0
@@ -76,7 +76,7 @@ $(VENV)/installed: requirements/dev.txt
 	@echo "making $(VENV) ..."
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/pip install --quiet --quiet --no-deps --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
 $(SAM_VENV)/ready: requirements/sam.txt
@@ -84,5 +84,5 @@ $(SAM_VENV)/ready: requirements/sam.txt
 	@echo "making $(SAM_VENV) ..."
 	@rm -rf $(SAM_VENV)
 	@$(PYTHON) -m venv $(SAM_VENV)
-	@$(SAM_VENV)/bin/pip install --quiet --quiet --require-hashes --requirement requirements/sam.txt
+	@$(SAM_VENV)/bin/pip install --quiet --quiet --no-deps --require-hashes --requirement requirements/sam.txt
 	@touch $@

@@ -260,6 +260,9 @@ class Work:
         )
         if before is None:
             return None
+        if before.step > index:
+            # The record is past this step, but its last look was not kept: the Lambda died between the two.
+            return _Beginning(at=now)
         return _Beginning(at=before.step_begun_at if before.step == index else None)
 
     def _needless(self, step: Step) -> str | None:
