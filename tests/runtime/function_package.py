@@ -106,7 +106,8 @@ def _runtime_client(python: Path, folder: Path) -> Path:
 
 def _install(python: Path, requirements: Path, folder: Path) -> None:
     _run(
-        *(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--disable-pip-version-check"),
+        # Its own pip: that of an older Python does not run under a newer one.
+        *(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
         *("--root-user-action", "ignore", "--require-hashes", "--no-deps", "--no-compile"),
         *("--requirement", requirements, "--target", folder),
     )

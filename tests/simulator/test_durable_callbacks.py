@@ -187,3 +187,27 @@ def test_a_message_at_the_last_moment_of_an_invocation_is_not_lost() -> None:
 
     assert execution.result == "at the last moment"
     assert [status for _, status in execution.invocations] == ["PENDING", "SUCCEEDED"]
+
+
+def test_a_message_during_an_invocation_that_fails_waits_for_its_retry() -> None:
+    timeline = VirtualTimeline()
+
+    @durable_execution
+    def wait(_event: object, context: DurableContext) -> str:
+        return str(context.create_callback("mailbox").result())
+
+    def handler(event: object, context: LambdaContext) -> MutableMapping[str, Any]:
+        answer: MutableMapping[str, Any] = wait(event, context)
+        if answer["Status"] == "PENDING":
+            service.send_callback_success(next(iter(execution.callback_deadlines)), "too early")
+            raise MemoryError("out of memory")
+        return answer
+
+    service = DurableService(timeline, handler)
+    execution = service.start({})
+    timeline.run_until_idle(within=60)
+
+    assert [(start - VIRTUAL_START, status) for start, status in execution.invocations] == [
+        (0.0, "ERROR"),
+        (5.0, "SUCCEEDED"),
+    ]
