@@ -112,3 +112,29 @@ def test_a_claim_whose_answer_was_lost_is_still_ours(stage: Stage) -> None:
     stage.terminate(instance)
 
     assert stage.finish().result["outcome"] == "completed"
+
+
+def test_an_event_whose_time_cannot_be_right_counts_from_now(stage: Stage) -> None:
+    stage.region.events.deliveries = lambda _: ()
+    (instance,) = stage.group(plan=DEREGISTER, heartbeat=300)
+    stage.target_group("blue", instance, delay=120)
+    stage.terminate(instance)
+    stage.run(10)
+    (emitted,) = stage.region.events.emitted
+    stage.deployment.start({**emitted, "time": "2021-01-13T00:12:37.214Z"})
+    execution = stage.finish(within=300)
+
+    assert execution.result["result"] == "CONTINUE"
+    assert stage.calls("elbv2")["DeregisterTargets"] == 1
+
+
+def test_an_event_older_than_any_wait_of_an_instance_that_is_gone_is_over_without_a_beat(stage: Stage) -> None:
+    stage.region.events.deliveries = lambda _: (40_000.0,)
+    (instance,) = stage.group(plan=DEREGISTER, heartbeat=300)
+    stage.target_group("blue", instance, delay=120)
+    stage.terminate(instance)
+    execution = stage.finish()
+
+    assert execution.result["outcome"] == "over"
+    assert stage.log(LogKind.HEARTBEAT, LogKind.HEARTBEAT_REFUSED) == []
+    assert "DeregisterTargets" not in stage.calls("elbv2")

@@ -34,6 +34,7 @@ class Admission(Struct, frozen=True, kw_only=True):
             already; `waiting`: not known yet.
         timeouts: the hook's timers, or what is assumed of them.
         timeouts_read: whether these are final.
+        started: when the wait began: the event's time, unless that cannot be right. None before the first try.
         pulse: the heartbeats so far.
         deadline: past this moment no heartbeat is sent.
         bound: when Auto Scaling ends the wait by itself.
@@ -45,6 +46,7 @@ class Admission(Struct, frozen=True, kw_only=True):
     verdict: Verdict = "waiting"
     timeouts: HookTimeouts = UNREAD
     timeouts_read: bool = False
+    started: float | None = None
     pulse: Pulse = Pulse(next_at=0.0)
     deadline: float = 0.0
     bound: float = 0.0
@@ -101,18 +103,29 @@ def admit(assignment: Assignment, callback: str, state: Admission) -> Admission:
         state: what the earlier tries found.
     """
     now = assignment.application.clock()
-    action = assignment.action
     timeouts = state.timeouts if state.timeouts_read else _read_timeouts(assignment)
     known = timeouts or UNREAD
+    started = state.started if state.started is not None else min(assignment.action.time, now)
+    if now >= bound(started, known):
+        waits = _still_waits(assignment)
+        if waits is None:
+            return msgspec.structs.replace(state, delay=RETRY_SECONDS)
+        if not waits:
+            pulse = msgspec.structs.replace(state.pulse, over="the event came after the action had ended")
+            return msgspec.structs.replace(state, verdict="over", pulse=pulse, delay=None)
+        # No wait outlives its global timeout (R4): the event's time is wrong, as in a payload that is used again.
+        assignment.application.observer.warning("the event's time cannot be right, the wait counts from now")
+        started = now
     state = msgspec.structs.replace(
         state,
         timeouts=known,
         timeouts_read=timeouts is not None,
-        deadline=deadline(action.time, known),
-        bound=bound(action.time, known),
+        started=started,
+        deadline=deadline(started, known),
+        bound=bound(started, known),
     )
     if now >= state.deadline:
-        return msgspec.structs.replace(state, verdict="late", delay=None, decision=plan_for(action))
+        return msgspec.structs.replace(state, verdict="late", delay=None, decision=plan_for(assignment.action))
     if now >= state.pulse.next_at:
         state = msgspec.structs.replace(state, pulse=beat(assignment, known, state.pulse, now))
     if state.pulse.over is not None:
@@ -122,6 +135,16 @@ def admit(assignment: Assignment, callback: str, state: Admission) -> Admission:
     if not proved or not state.timeouts_read:
         return msgspec.structs.replace(state, delay=_soon(state, now))
     return _admitted(assignment, callback, state, now)
+
+
+def _still_waits(assignment: Assignment) -> bool | None:
+    """Return whether the instance is in a wait, None when that has to be asked again."""
+    try:
+        state = assignment.application.lifecycle_actions.instance_state(assignment.action.instance)
+    except CallFailed as failed:
+        assignment.application.observer.warning(f"the instance's state could not be read: {failed}")
+        return None if failed.failure.consequence is Consequence.PASSING else False
+    return state is not None and state.endswith(":Wait")
 
 
 def _soon(state: Admission, now: float) -> float:

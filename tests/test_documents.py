@@ -1,0 +1,88 @@
+"""Every command a document shows is run here, or its section says what it needs that is not here."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.messages import Finish, Nudge, Skip, Unknown, decode
+from asg_lifecycle.steps.planning import plan_for
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+COMMANDS = ("aws ", "sam ", "make ", ".venv/")
+TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def sections() -> list[tuple[str, list[str]]]:
+    """Return each section's text and the commands it shows, continued lines joined."""
+    parts = re.split(r"^## ", README, flags=re.MULTILINE)[1:]
+    return [
+        (
+            part,
+            [
+                line.strip()
+                for line in re.sub(r"\\\n\s*", "", part).splitlines()
+                if line.startswith("    ") and line.strip().startswith(COMMANDS)
+            ],
+        )
+        for part in parts
+    ]
+
+
+SHOWN = [(text, command) for text, commands in sections() for command in commands]
+
+
+@pytest.mark.parametrize(("text", "command"), SHOWN, ids=[command[:40] for _, command in SHOWN])
+def test_every_command_is_run_or_says_what_it_needs(text: str, command: str) -> None:
+    words = command.partition("#")[0].split()
+    if words[0] == "make":
+        assert words[1] in TARGETS
+    elif "asg-lifecycle" in words[0]:
+        done = subprocess.run(  # noqa: S603 - the command the README shows
+            [sys.executable, "-m", "asg_lifecycle.cli", *words[1:]],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        shown = next(line.strip() for line in text.splitlines() if line.strip().startswith('{"decision"'))
+        assert json.loads(done.stdout) == json.loads(shown)
+    else:
+        assert re.search(r"[Nn]eeds (AWS|Docker)", text), "the section does not say what the command needs"
+
+
+def test_the_plan_shown_can_be_used() -> None:
+    shown = re.search(r"--notification-metadata '(.*?)'", README, re.DOTALL)
+    assert shown is not None
+    action = LifecycleAction(
+        token="87654321-4321-4321-4321-210987654321",  # noqa: S106 - a sample token
+        group="web",
+        hook="asg-lifecycle-terminate",
+        instance="i-1234567890abcdef0",
+        transition=Transition.TERMINATING,
+        time=0,
+        metadata=shown[1],
+    )
+    assert plan_for(action).problems == ()
+    assert len(shown[1]) < 4000
+
+
+def test_the_messages_shown_are_understood() -> None:
+    shown = re.findall(r'\{"message"[^}]*\}', README)
+    kinds = {type(decode(message)) for message in shown}
+    assert kinds == {Finish, Skip, Nudge}
+    assert Unknown not in kinds
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
