@@ -20,6 +20,7 @@ from simulator.table import create_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from asg_lifecycle.execution.observer import Observer
     from simulator.durable_executions.execution import SimulatedExecution
     from simulator.region import SimulatedRegion
     from simulator.timeline import Timeline
@@ -64,6 +65,11 @@ class Deployment:
                 application.observer.flush()
 
         self.service = DurableService(timeline, handler)
+
+    @property
+    def observer(self) -> Observer:
+        """The application's logs and metrics."""
+        return self._application.observer
 
     def __enter__(self) -> Self:
         """Make the table and let the region's events start executions."""

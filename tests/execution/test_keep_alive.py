@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from asg_lifecycle.aws.lifecycle_actions import Answer, LifecycleActions
+from asg_lifecycle.steps.deregister_targets import DeregisterTargets
 from simulator.log import LogKind
 
 if TYPE_CHECKING:
+    from asg_lifecycle.model.actions import LifecycleAction
+    from asg_lifecycle.model.progress import Progress, Waiting
+    from asg_lifecycle.steps.protocol import Target
     from tests.execution.conftest import Stage
 
 DEREGISTER = {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}]}
@@ -176,6 +182,34 @@ def test_a_deleted_hook_ends_the_drain(stage: Stage) -> None:
         AutoScalingGroupName="web", LifecycleHookName="asg-lifecycle-terminate"
     )
     assert stage.finish().result["outcome"] == "over"
+
+
+def test_a_heartbeat_does_not_wait_for_a_look_that_takes_long(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Both are due 150 s after the beginning, and each waits inside its call until the other is in its own.
+    together = threading.Barrier(2, timeout=10)
+    met: list[float] = []
+    beat, check = LifecycleActions.heartbeat, DeregisterTargets.check
+
+    def meet() -> None:
+        if stage.beats() and stage.elapsed == stage.beats()[0] + 150:
+            together.wait()
+            met.append(stage.elapsed)
+
+    def slow_beat(self: LifecycleActions, action: LifecycleAction) -> Answer:
+        meet()
+        return beat(self, action)
+
+    def slow_check(self: DeregisterTargets, target: Target, last: Waiting) -> Progress:
+        meet()
+        return check(self, target, last)
+
+    monkeypatch.setattr(LifecycleActions, "heartbeat", slow_beat)
+    monkeypatch.setattr(DeregisterTargets, "check", slow_check)
+    draining(stage, heartbeat=300, delay=300)
+    stage.finish()
+
+    assert len(met) == 2
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
 def test_an_instance_terminated_through_ec2_completes_at_once(stage: Stage) -> None:

@@ -14,8 +14,9 @@ SCRIPT = {"document": "AWS-RunShellScript", "parameters": {"commands": ["systemc
 
 
 def commanded(stage: Stage, behaviour: Behaviour | None = None, *, ping: str | None = "Online", **plan: Any) -> str:
-    options = plan.pop("options", SCRIPT)
-    (instance,) = stage.group(plan={"steps": [{"kind": "run-command", "options": options}], **plan}, heartbeat=120)
+    options, heartbeat = plan.pop("options", SCRIPT), plan.pop("heartbeat", 120)
+    steps = [{"kind": "run-command", "options": options}]
+    (instance,) = stage.group(plan={"steps": steps, **plan}, heartbeat=heartbeat)
     if ping is not None:
         stage.run_command.manage(instance, ping)
     if behaviour is not None:
@@ -112,7 +113,7 @@ def test_a_dependency_that_is_down_holds_the_instance_and_the_work_goes_on_after
 
 
 def test_the_command_is_cancelled_when_the_deadline_ends_the_race(stage: Stage) -> None:
-    instance = commanded(stage, Behaviour(duration=100_000))
+    instance = commanded(stage, Behaviour(duration=100_000), heartbeat=30)
     stage.finish()
     stage.run(5)
 

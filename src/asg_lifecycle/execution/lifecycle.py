@@ -46,6 +46,7 @@ def answer(application: Application, event: object, context: DurableContext) -> 
         StepError: the action could not be claimed; the event goes to the dead-letter queue.
     """
     observer = application.observer
+    observer.unbind()
     context.set_logger(observer.logger)
     match decide(event, hook_name_prefix=application.settings.hook_name_prefix):
         case Ignore(reason):

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
 
 
+KEYS = ("group", "hook", "instance", "token", "execution")
+
+
 class Metric(StrEnum):
     """The metrics there are; each counts occurrences."""
 
@@ -42,6 +45,10 @@ class Observer:
     def __init__(self, logger: Logger, metrics: Metrics) -> None:
         self.logger = logger
         self._metrics = metrics
+
+    def unbind(self) -> None:
+        """Forget the action of an earlier event: one Lambda environment answers many."""
+        self.logger.remove_keys(KEYS)
 
     def bind(self, action: LifecycleAction, execution: str) -> None:
         """Have every line from here on name this action."""

@@ -171,22 +171,27 @@ class Race:
             callback = context.create_callback(f"inbox-{current.number}")
 
     def _run_round(self, context: DurableContext, current: Round, callback: Callback[str]) -> Finishes:
-        turnstile = Turnstile()
+        # One each: a heartbeat does not wait for a look that takes long.
+        beating, working = Turnstile(), Turnstile()
 
         def keep_alive_branch(inner: DurableContext) -> dict[str, Any]:
-            alive = keep_alive(inner, self._assignment, self._admission, turnstile, current.number)
+            alive = keep_alive(inner, self._assignment, self._admission, beating, current.number)
             return _plain(Finishes(keep_alive=alive))
 
         def inbox_branch(inner: DurableContext) -> dict[str, Any]:
             if current.held is not None and current.number > 1:
-                self._open(inner, current, callback, None)
+                position = self._open(inner, current, callback, None, working)
+                if position.taken:
+                    return _plain(Finishes(work=WorkEnd(how="taken", reason="", index=0, outcomes=())))
             if current.number == LAST_ROUND:
                 inner.wait(NEVER, name="inbox-closed")
             return _plain(Finishes(message=_next_message(callback)))
 
         def work_branch(inner: DurableContext) -> dict[str, Any]:
-            work = Work(self._assignment, plan, self._admission.facts, turnstile)
-            start = self._open(inner, current, callback, work) if current.number > 1 else Position()
+            work = Work(self._assignment, plan, self._admission.facts, working)
+            start = Position()
+            if current.number > 1:
+                start = self._open(inner, current, callback, work, working)
             return _plain(Finishes(work=work.run(inner, start, current.number)))
 
         plan = self._plan or Plan()
@@ -203,15 +208,24 @@ class Race:
                 completion_config=CompletionConfig(should_complete=_first_finisher), nesting_type=NestingType.FLAT
             ),
         )
-        turnstile.close()
+        beating.close()
+        working.close()
         batch.throw_if_error()
         return _merged([item.result for item in batch.succeeded() if item.result is not None])
 
-    def _open(self, context: DurableContext, current: Round, callback: Callback[str], work: Work | None) -> Position:
+    def _open(
+        self,
+        context: DurableContext,
+        current: Round,
+        callback: Callback[str],
+        work: Work | None,
+        turnstile: Turnstile,
+    ) -> Position:
         """Put the round's inbox into the record, carry out what was said, and return where the work stands."""
 
         def open_round(_: StepContext) -> Position:
-            return self._opened(current, callback.callback_id, work)
+            with turnstile.passage() as is_open:
+                return self._opened(current, callback.callback_id, work) if is_open else Position()
 
         return context.step(
             open_round,

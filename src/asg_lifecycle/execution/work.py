@@ -53,7 +53,10 @@ class Position(Struct, frozen=True, kw_only=True):
 
 def position_of(record: Record) -> Position:
     """Return where the record says the work stands."""
-    last = None if record.step_state is None else Waiting(record.detail or "", state=record.step_state)
+    last = None
+    if record.step_state is not None:
+        # `detail` is the step's sentence behind its kind.
+        last = Waiting((record.detail or "").partition(": ")[2], state=record.step_state)
     return Position(index=record.step, outcomes=record.steps, last=last, began_at=record.step_begun_at)
 
 

@@ -92,6 +92,9 @@ class RunCommand:
             )
         if command is None:
             return None
+        invocation = self._commands.invocation(command=command, instance=target.action.instance)
+        if invocation is not None and invocation.status not in RUNNING:
+            return None
         self._commands.cancel(command=command, instance=target.action.instance)
         return f"command {command} ({self._chosen.document}) was asked to stop"
 

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from asg_lifecycle.execution.observer import KEYS
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.execution.conftest import Stage
+
+DEREGISTER = {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}]}
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith('{"_aws')]
+    totals: dict[str, float] = {}
+    for line in lines:
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == "AsgLifecycle"
+        for metric in directive["Metrics"]:
+            totals[metric["Name"]] = totals.get(metric["Name"], 0) + sum(line[metric["Name"]])
+    return totals
+
+
+def drained(stage: Stage) -> str:
+    (instance,) = stage.group(plan=DEREGISTER, heartbeat=300)
+    stage.target_group("blue", instance, delay=300)
+    stage.terminate(instance)
+    stage.finish()
+    return instance
+
+
+def test_every_occurrence_is_counted_once_whatever_is_replayed(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drained(stage)
+    beats = len(stage.beats())
+
+    assert len(stage.execution.invocations) > 5
+    assert metrics(capsys) == {"ActionsClaimed": 1, "Heartbeats": beats, "ActionsCompleted": 1}
+
+
+def test_a_sentence_is_logged_once_with_the_keys_of_its_action(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    drained(stage)
+    said = [record for record in caplog.records if record.name == "asg-lifecycle"]
+    messages = [record.getMessage() for record in said]
+
+    assert len(messages) == len(set(messages))
+    steps: list[Any] = [record.__dict__["step"] for record in said]
+    assert steps == ["", "", "deregister-targets", "deregister-targets", ""]
+
+
+def test_an_event_that_is_ignored_is_not_logged_under_the_action_before(stage: Stage) -> None:
+    drained(stage)
+    logger = stage.deployment.observer.logger
+    assert set(KEYS) <= set(logger.get_current_keys())
+    stage.deployment.start({"source": "aws.ec2"})
+    stage.run(1)
+
+    assert set(KEYS) & set(logger.get_current_keys()) == set()
