@@ -16,9 +16,8 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aws_durable_execution_sdk_python import DurableContext, durable_execution
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -28,8 +27,8 @@ from rich.text import Text
 
 from asg_lifecycle.aws.records import decode
 from asg_lifecycle.composition import compose
-from asg_lifecycle.execution.lifecycle import answer
 from asg_lifecycle.settings import Settings
+from handlers.lifecycle_action import handler_of
 from simulator import scenarios
 from simulator.durable_executions.scaled_runner import local_runner
 from simulator.log import LogEntry, LogKind
@@ -167,18 +166,8 @@ def _deployed(region: SimulatedRegion, timeline: ScaledTimeline) -> Iterator[_De
     settings = Settings(table=TABLE, hook_name_prefix="asg-lifecycle", record_retention=86_400.0)
     application = compose(settings, clock=timeline.now)
 
-    @durable_execution
-    def lifecycle_action(event: object, context: DurableContext) -> dict[str, Any]:
-        return answer(application, event, context)
-
-    def handler(event: Any, context: Any) -> Any:  # noqa: ANN401 - the durable engine's own envelope
-        try:
-            return lifecycle_action(event, context)
-        finally:
-            application.observer.flush()
-
     started: list[str] = []
-    with local_runner(handler, timeline, execution_timeout=EXECUTION_TIMEOUT) as runner:
+    with local_runner(handler_of(lambda: application), timeline, execution_timeout=EXECUTION_TIMEOUT) as runner:
 
         def start(event: object) -> None:
             started.append(runner.run_async(input=json.dumps(event), execution_timeout=EXECUTION_TIMEOUT))

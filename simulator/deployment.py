@@ -6,14 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-from aws_durable_execution_sdk_python import DurableContext, durable_execution
 
 from asg_lifecycle.aws.records import decode
 from asg_lifecycle.composition import compose
-from asg_lifecycle.execution.lifecycle import answer
 from asg_lifecycle.model.messages import Message, encode
 from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.settings import Settings
+from handlers.lifecycle_action import handler_of
 from simulator.durable_executions.service import DurableService
 from simulator.table import create_table
 
@@ -54,17 +53,7 @@ class Deployment:
         settings = Settings(table=TABLE, hook_name_prefix=prefix, record_retention=86_400.0)
         self._application = application = compose(settings, clock=timeline.now, chance=chance)
 
-        @durable_execution
-        def lifecycle_action(event: object, context: DurableContext) -> dict[str, Any]:
-            return answer(application, event, context)
-
-        def handler(event: Any, context: Any) -> Any:  # noqa: ANN401 - the durable engine's own envelope
-            try:
-                return lifecycle_action(event, context)
-            finally:
-                application.observer.flush()
-
-        self.service = DurableService(timeline, handler)
+        self.service = DurableService(timeline, handler_of(lambda: application))
 
     @property
     def observer(self) -> Observer:

@@ -13,26 +13,35 @@ from asg_lifecycle.execution.lifecycle import Outcome, answer
 from asg_lifecycle.settings import from_environment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_durable_execution_sdk_python.types import LambdaContext
 
     from asg_lifecycle.execution.application import Application
 
 
+def handler_of(given: Callable[[], Application]) -> Callable[[Any, Any], Any]:
+    """Return the Lambda handler that works with what `given` returns when the first event comes."""
+
+    @durable_execution
+    def lifecycle_action(event: object, context: DurableContext) -> Outcome:
+        return answer(given(), event, context)
+
+    def handle(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - the durable engine's own envelope
+        try:
+            return lifecycle_action(event, context)
+        finally:
+            # However the invocation ends, what it counted is written.
+            given().observer.flush()
+
+    return handle
+
+
 @cache
 def application() -> Application:
-    """Return this Lambda environment's application, made at the first event."""
+    """Return this Lambda environment's application, made when the first event comes."""
     return compose(from_environment(os.environ))
 
 
-@durable_execution
-def lifecycle_action(event: object, context: DurableContext) -> Outcome:
-    """Answer one lifecycle action event."""
-    return answer(application(), event, context)
-
-
-def handler(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - the durable engine's own envelope
-    """Run one invocation of the durable execution, and write its metrics however it ends."""
-    try:
-        return lifecycle_action(event, context)
-    finally:
-        application().observer.flush()
+handler = handler_of(application)
+"""Answers one lifecycle action event, one invocation at a time."""

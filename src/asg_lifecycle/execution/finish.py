@@ -18,7 +18,7 @@ from asg_lifecycle.model.timing import heartbeat_retry
 if TYPE_CHECKING:
     from asg_lifecycle.execution.admission import Admission
     from asg_lifecycle.execution.application import Assignment
-    from asg_lifecycle.execution.race import Ending
+    from asg_lifecycle.execution.decision import Ending
     from asg_lifecycle.execution.work import Work
     from asg_lifecycle.model.actions import ActionResult
 

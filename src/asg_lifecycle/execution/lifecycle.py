@@ -13,9 +13,10 @@ from aws_durable_execution_sdk_python.waits import WaitForConditionConfig
 
 from asg_lifecycle.execution.admission import Admission, Claim, admit, claim
 from asg_lifecycle.execution.application import Application, Assignment
+from asg_lifecycle.execution.decision import Ending
 from asg_lifecycle.execution.finish import Completion, Finisher
 from asg_lifecycle.execution.observer import Metric
-from asg_lifecycle.execution.race import Ending, Race
+from asg_lifecycle.execution.race import Race
 from asg_lifecycle.execution.retrying import claiming
 from asg_lifecycle.execution.serialization import StructSerDes
 from asg_lifecycle.execution.turnstile import Turnstile

@@ -1,0 +1,120 @@
+"""What a round of the race comes to: pure decisions over what its branches found."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from asg_lifecycle.execution.heartbeat import Pulse
+from asg_lifecycle.execution.keep_alive import KeepAlive
+from asg_lifecycle.execution.work import WorkEnd
+from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe
+from asg_lifecycle.model.records import StepOutcome
+
+MESSAGES_KEPT = 20
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How the action is to end.
+
+    Attributes:
+        how: `complete`: with `result`; `over`: it has ended without us; `taken`: it is another execution's.
+        result: what to complete it with.
+        reason: why, a sentence.
+        messages: all that was said to the action, oldest first.
+        steps: how the steps ended, where the work came to an end.
+    """
+
+    how: Literal["complete", "over", "taken"]
+    result: ActionResult | None = None
+    reason: str
+    messages: tuple[str, ...] = ()
+    steps: tuple[StepOutcome, ...] = ()
+
+
+class Finishes(Struct, frozen=True, kw_only=True):
+    """What the branches of one round came to; None for a branch that was still waiting."""
+
+    keep_alive: KeepAlive | None = None
+    message: Message | None = None
+    work: WorkEnd | None = None
+
+
+def decide(finishes: Finishes, on_timeout: ActionResult) -> Ending | None:  # noqa: PLR0911 - one line a case
+    """Return how the action ends after a round, None when another round begins.
+
+    When several branches finish together the one that leaves the least to decide wins: an action that is over
+    cannot be completed, an operator's word stands above the work, finished work above the deadline.
+
+    Args:
+        finishes: what the branches came to.
+        on_timeout: the plan's result when the deadline comes first.
+    """
+    match finishes:
+        case Finishes(work=WorkEnd(how="taken")):
+            return Ending(how="taken", reason="another execution has taken this action over")
+        case Finishes(keep_alive=KeepAlive(pulse=Pulse(over=str() as why))):
+            return Ending(how="over", reason=why)
+        case Finishes(message=Finish(result=result) as message):
+            return Ending(how="complete", result=result, reason=describe(message))
+        case Finishes(work=WorkEnd(how="done", reason=why, outcomes=steps)):
+            why = f"the work is done: {why}"
+            return Ending(how="complete", result=ActionResult.CONTINUE, reason=why, steps=steps)
+        case Finishes(work=WorkEnd(how="abandon", reason=why, outcomes=steps)):
+            return Ending(how="complete", result=ActionResult.ABANDON, reason=why, steps=steps)
+        case Finishes(keep_alive=KeepAlive(deadline_reached=True)):
+            why = f"the deadline came before the work was done, the plan says {on_timeout}"
+            return Ending(how="complete", result=on_timeout, reason=why)
+        case _:
+            return None
+
+
+class Round(Struct, frozen=True, kw_only=True):
+    """What one round of the race begins with.
+
+    Attributes:
+        number: from 1.
+        held: why no work is done, None when it is.
+        newly_held: whether that came about in the round before.
+        message: what ended the round before, None when no message did.
+        messages: all that was said so far, oldest first.
+    """
+
+    number: int = 1
+    held: str | None = None
+    newly_held: bool = False
+    message: Message | None = None
+    messages: tuple[str, ...] = ()
+
+
+def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
+    """Return the round after one that did not end the action.
+
+    Args:
+        current: the round that was run.
+        finishes: what its branches came to.
+        problems: what is wrong with the plan, empty when it can be used.
+    """
+    message, work = finishes.message, finishes.work
+    held = current.held
+    newly_held = False
+    if isinstance(message, Skip | Nudge):
+        # What was said stands above a failure that came in the same moment: it is the answer to it.
+        held = problems or None
+    elif work is not None and work.how == "held":
+        held, newly_held = work.reason, True
+    return Round(
+        number=current.number + 1,
+        held=held,
+        newly_held=newly_held,
+        message=message,
+        messages=said_so_far(current, finishes),
+    )
+
+
+def said_so_far(current: Round, finishes: Finishes) -> tuple[str, ...]:
+    """Return what was said to the action up to the end of a round, oldest first, the last twenty."""
+    said = (describe(finishes.message),) if finishes.message is not None else ()
+    return (*current.messages, *said)[-MESSAGES_KEPT:]
