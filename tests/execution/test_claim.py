@@ -138,3 +138,32 @@ def test_an_event_older_than_any_wait_of_an_instance_that_is_gone_is_over_withou
     assert execution.result["outcome"] == "over"
     assert stage.log(LogKind.HEARTBEAT, LogKind.HEARTBEAT_REFUSED) == []
     assert "DeregisterTargets" not in stage.calls("elbv2")
+
+
+def test_an_execution_whose_action_was_taken_over_completes_nothing(stage: Stage) -> None:
+    (instance,) = stage.group(plan=DEREGISTER)
+    stage.target_group("blue", instance, delay=120)
+    stage.terminate(instance)
+    stage.run(20)
+    (emitted,) = stage.region.events.emitted
+    detail: Any = emitted["detail"]
+    newer = {**detail, "LifecycleActionToken": "11111111-4321-4321-4321-210987654321"}
+    stage.deployment.start({**emitted, "time": "2100-01-01T00:00:15Z", "detail": newer})
+    stage.run(200)
+    first = stage.deployment.executions[0]
+
+    assert first.result["outcome"] == "taken"
+    assert stage.completions() == []
+    assert "CompleteLifecycleAction" not in stage.calls("autoscaling")
+
+
+def test_a_permission_that_is_missing_is_named_and_holds_the_instance(stage: Stage) -> None:
+    stage.region.faults.deny("elbv2", "DeregisterTargets")
+    (instance,) = stage.group(plan=DEREGISTER)
+    stage.target_group("blue", instance, delay=120)
+    stage.terminate(instance)
+    stage.run(600)
+
+    assert stage.record().status == "held"
+    assert "permission elasticloadbalancing:DeregisterTargets is missing" in (stage.record().problem or "")
+    assert stage.completions() == []
