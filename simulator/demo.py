@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from asg_lifecycle.aws.records import decode
-from asg_lifecycle.composition import compose
+from asg_lifecycle.composition.lifecycle import compose
 from asg_lifecycle.settings import Settings
 from handlers.lifecycle_action import handler_of
 from simulator import scenarios

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from asg_lifecycle.aws.records import decode
-from asg_lifecycle.composition import compose
+from asg_lifecycle.composition.lifecycle import compose
 from asg_lifecycle.model.messages import Message, encode
 from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.settings import Settings
@@ -19,7 +19,7 @@ from simulator.table import create_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asg_lifecycle.execution.observer import Observer
+    from asg_lifecycle.observer import Observer
     from simulator.durable_executions.execution import SimulatedExecution
     from simulator.region import SimulatedRegion
     from simulator.timeline import Timeline

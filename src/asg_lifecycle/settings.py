@@ -41,3 +41,30 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
         record_retention=float(environment.get("RECORD_RETENTION_DAYS", "30")) * SECONDS_PER_DAY,
     )
+
+
+class IntakeSettings(Struct, frozen=True, kw_only=True):
+    """What the deployment decides for the functions that start executions.
+
+    Attributes:
+        table: name of the DynamoDB table of records.
+        function: qualified ARN of the durable function.
+        hook_name_prefix: hooks whose name begins so are ours.
+    """
+
+    table: str
+    function: str
+    hook_name_prefix: str
+
+
+def intake_from_environment(environment: Mapping[str, str]) -> IntakeSettings:
+    """Return the settings that `TABLE_NAME`, `FUNCTION_ARN` and `HOOK_NAME_PREFIX` give.
+
+    Raises:
+        KeyError: `TABLE_NAME` or `FUNCTION_ARN` is not set.
+    """
+    return IntakeSettings(
+        table=environment["TABLE_NAME"],
+        function=environment["FUNCTION_ARN"],
+        hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
+    )

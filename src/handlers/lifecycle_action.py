@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 
-from asg_lifecycle.composition import compose
+from asg_lifecycle.composition.lifecycle import compose
 from asg_lifecycle.execution.lifecycle import Outcome, answer
 from asg_lifecycle.settings import from_environment
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from asg_lifecycle.execution.observer import KEYS
+from asg_lifecycle.observer import KEYS
 
 if TYPE_CHECKING:
     import pytest

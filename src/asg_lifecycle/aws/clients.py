@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from mypy_boto3_ssm import SSMClient
 
@@ -69,6 +70,12 @@ class Clients:
     def elbv2(self) -> ElasticLoadBalancingv2Client:
         """The Elastic Load Balancing v2 client."""
         client: ElasticLoadBalancingv2Client = self._make("elbv2", REPEATABLE)
+        return client
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """The Lambda client."""
+        client: LambdaClient = self._make("lambda", REPEATABLE)
         return client
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed
@@ -12,6 +12,12 @@ from asg_lifecycle.model.timing import HookTimeouts
 if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
     from asg_lifecycle.model.actions import ActionResult, LifecycleAction
+
+
+class _Address(TypedDict, total=False):
+    LifecycleActionToken: str
+    InstanceId: str
+
 
 NO_ACTIVE_ACTION = "No active Lifecycle Action found"
 
@@ -27,7 +33,7 @@ class Answer(StrEnum):
 class LifecycleActions:
     """The lifecycle actions of this account and Region.
 
-    Every call names the token: by instance id it could hit another wait of the same hook (R11).
+    A call names the token wherever it is known: by instance id it could hit another wait of the same hook (R11).
     """
 
     def __init__(self, clients: Clients) -> None:
@@ -42,9 +48,7 @@ class LifecycleActions:
         try:
             with calling("autoscaling:RecordLifecycleActionHeartbeat"):
                 self._clients.autoscaling.record_lifecycle_action_heartbeat(
-                    AutoScalingGroupName=action.group,
-                    LifecycleHookName=action.hook,
-                    LifecycleActionToken=action.token,
+                    AutoScalingGroupName=action.group, LifecycleHookName=action.hook, **_address(action)
                 )
         except CallFailed as failed:
             return _not_active(failed)
@@ -61,7 +65,7 @@ class LifecycleActions:
                 self._clients.autoscaling.complete_lifecycle_action(
                     AutoScalingGroupName=action.group,
                     LifecycleHookName=action.hook,
-                    LifecycleActionToken=action.token,
+                    **_address(action),
                     LifecycleActionResult=result.value,
                 )
         except CallFailed as failed:
@@ -111,6 +115,12 @@ class LifecycleActions:
                 page = self._clients.autoscaling.describe_load_balancer_target_groups(
                     AutoScalingGroupName=group, NextToken=token
                 )
+
+
+def _address(action: LifecycleAction) -> _Address:
+    if action.token is None:
+        return {"InstanceId": action.instance}
+    return {"LifecycleActionToken": action.token}
 
 
 def _not_active(failed: CallFailed) -> Answer:

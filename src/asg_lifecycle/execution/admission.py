@@ -9,11 +9,11 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.instances import InstanceFacts
 from asg_lifecycle.execution.heartbeat import Pulse, beat
-from asg_lifecycle.execution.observer import Metric
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.records import Status, claim_record
 from asg_lifecycle.model.timing import HookTimeouts, assume_timeouts, bound, deadline
+from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.planning import plan_for
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.records import Records
-    from asg_lifecycle.execution.observer import Observer
     from asg_lifecycle.model.actions import LifecycleAction
+    from asg_lifecycle.observer import Observer
     from asg_lifecycle.settings import Settings
     from asg_lifecycle.steps.services import Services
 

@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
-from asg_lifecycle.execution.observer import Metric
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.timing import (
     NOT_YET_RETRY,
@@ -17,6 +16,7 @@ from asg_lifecycle.model.timing import (
     heartbeat_interval,
     heartbeat_retry,
 )
+from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.application import Application, Assignment

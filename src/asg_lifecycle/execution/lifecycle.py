@@ -15,7 +15,6 @@ from asg_lifecycle.execution.admission import Admission, Claim, admit, claim
 from asg_lifecycle.execution.application import Application, Assignment
 from asg_lifecycle.execution.decision import Ending
 from asg_lifecycle.execution.finish import Completion, Finisher
-from asg_lifecycle.execution.observer import Metric
 from asg_lifecycle.execution.race import Race
 from asg_lifecycle.execution.retrying import claiming
 from asg_lifecycle.execution.serialization import StructSerDes
@@ -24,6 +23,7 @@ from asg_lifecycle.execution.waiting import decide_by_delay
 from asg_lifecycle.execution.work import Work
 from asg_lifecycle.model.events import Broken, Ignore, decide
 from asg_lifecycle.model.plans import timeout_result
+from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext

@@ -17,7 +17,6 @@ from aws_durable_execution_sdk_python.config import (
 
 from asg_lifecycle.execution.decision import Ending, Finishes, Round, decide, next_round, said_so_far
 from asg_lifecycle.execution.keep_alive import keep_alive
-from asg_lifecycle.execution.observer import Metric
 from asg_lifecycle.execution.retrying import while_the_race_lasts
 from asg_lifecycle.execution.serialization import StructSerDes
 from asg_lifecycle.execution.turnstile import Turnstile
@@ -26,6 +25,7 @@ from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Message, Skip, Unknown, decode, describe
 from asg_lifecycle.model.plans import Plan, timeout_result
 from asg_lifecycle.model.records import Record, Status, StepOutcome
+from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import CompletionDecision, CompletionStatus, DurableContext

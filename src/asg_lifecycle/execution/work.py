@@ -8,7 +8,6 @@ import msgspec
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig
 from msgspec import Struct
 
-from asg_lifecycle.execution.observer import Metric
 from asg_lifecycle.execution.serialization import StructSerDes
 from asg_lifecycle.execution.waiting import decide_by_delay
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
@@ -16,6 +15,7 @@ from asg_lifecycle.model.plans import OnFailure
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.records import Status, StepOutcome
 from asg_lifecycle.model.timing import look_gap
+from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.planning import build
 from asg_lifecycle.steps.protocol import Target
 

@@ -36,21 +36,25 @@ class LifecycleAction(Struct, frozen=True, kw_only=True):
     """One lifecycle action.
 
     Attributes:
-        token: `LifecycleActionToken`, 36 characters, not always a UUID (R2).
+        token: `LifecycleActionToken`, 36 characters, not always a UUID (R2). None when nobody told it: no API lists
+            tokens (R16), so a wait that was found, not announced, is addressed by its instance id (R11).
         group: Auto Scaling group name as `detail` gives it (R30).
         hook: lifecycle hook name.
         instance: EC2 instance id, 8 or 17 hex digits after `i-` (R29).
         transition: launching or terminating.
-        time: when Auto Scaling put the instance into the wait, seconds since the epoch.
+        time: when Auto Scaling put the instance into the wait, seconds since the epoch; without a token when the
+            wait was found.
         origin: where the instance comes from, None when the event does not say (R21).
         destination: where the instance goes, None when the event does not say (R21).
         metadata: the hook's `NotificationMetadata`, None when absent.
         operation: the event's `Action` field, `ReplaceRootVolume` or None (R23).
         account: AWS account id, None when the payload does not say.
         region: AWS Region, None when the payload does not say.
+        identity: what the action is called for ever where its work began without its token; None where it is
+            called by its token.
     """
 
-    token: str
+    token: str | None
     group: str
     hook: str
     instance: str
@@ -62,6 +66,12 @@ class LifecycleAction(Struct, frozen=True, kw_only=True):
     operation: str | None = None
     account: str | None = None
     region: str | None = None
+    identity: str | None = None
+
+    @property
+    def reference(self) -> str:
+        """What names this action for as long as it lasts, whoever works on it and whatever is learnt later."""
+        return self.identity or self.token or f"{self.instance} since {self.time:.3f}"
 
     @property
     def survives(self) -> bool:

@@ -64,7 +64,12 @@ class Record(Struct, frozen=True, kw_only=True):
         wait: partition key, see `wait_key`: the instance's wait under this hook.
         entry: sort key: `current`, or for an earlier action of the same wait the time it was claimed.
         version: of this layout.
-        token: lifecycle action token.
+        token: lifecycle action token, absent where it is not known (R16).
+        identity: what the action is called for ever where its work began without its token.
+        metadata: the hook's `NotificationMetadata`.
+        early: why the work began before the instance waited, `spot interruption` or `rebalance`; absent where it waits.
+        until: when work that began early has to be over.
+        decision: the plan decision as JSON: whoever takes the action over follows the same plan.
         group: Auto Scaling group.
         hook: lifecycle hook.
         instance: EC2 instance id.
@@ -99,7 +104,6 @@ class Record(Struct, frozen=True, kw_only=True):
     """
 
     wait: str
-    token: str
     group: str
     hook: str
     instance: str
@@ -111,6 +115,12 @@ class Record(Struct, frozen=True, kw_only=True):
     expires_at: int
     entry: str = CURRENT
     version: int = VERSION
+    token: str | None = None
+    identity: str | None = None
+    metadata: str | None = None
+    early: str | None = None
+    until: float | None = None
+    decision: str | None = None
     origin: str | None = None
     destination: str | None = None
     operation: str | None = None
@@ -155,6 +165,8 @@ def claim_record(action: LifecycleAction, *, execution: str, now: float, retenti
     return Record(
         wait=wait_key(action.group, action.hook, action.instance),
         token=action.token,
+        identity=action.identity,
+        metadata=action.metadata,
         group=action.group,
         hook=action.hook,
         instance=action.instance,

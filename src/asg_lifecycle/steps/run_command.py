@@ -148,7 +148,7 @@ class RunCommand:
 
 
 def _comment(target: Target) -> str:
-    return f"asg-lifecycle {target.action.token} step {target.position + 1}"
+    return f"asg-lifecycle {target.action.reference} step {target.position + 1}"
 
 
 def _unreachable(instance: str, ping: str | None) -> str:

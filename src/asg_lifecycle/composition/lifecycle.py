@@ -1,4 +1,4 @@
-"""The composition root: the one place where the parts are put together."""
+"""Puts together what carries out lifecycle actions."""
 
 from __future__ import annotations
 
@@ -14,18 +14,15 @@ from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.records import Records
 from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
 from asg_lifecycle.execution.application import Application
-from asg_lifecycle.execution.observer import Observer
+from asg_lifecycle.observer import Observer
 from asg_lifecycle.steps.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asg_lifecycle.settings import Settings
-
-
-SERVICE = "asg-lifecycle"
-METRICS_NAMESPACE = "AsgLifecycle"
 
 
 def compose(

@@ -1,0 +1,104 @@
+"""The durable executions: start one, ask how one is, put a message into its inbox."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.model.failures import CallFailed, Consequence
+
+if TYPE_CHECKING:
+    from asg_lifecycle.aws.clients import Clients
+
+ALREADY_STARTED = "DurableExecutionAlreadyStartedException"
+CLOSED_CODES = frozenset({"CallbackTimeoutException", "InvalidParameterValueException"})
+
+
+class Vitality(StrEnum):
+    """Whether an execution can still work on its action."""
+
+    ALIVE = "alive"
+    """It runs, or is paused and can be resumed."""
+    DEAD = "dead"
+    """It failed, timed out, was stopped, ended, or is not known any more."""
+
+
+class Executions:
+    """The executions of one durable function.
+
+    Args:
+        clients: the AWS clients.
+        function: the function's qualified ARN: durable executions need a version or an alias. Empty where none is
+            started.
+    """
+
+    def __init__(self, clients: Clients, function: str) -> None:
+        self._clients = clients
+        self._function = function
+
+    def start(self, event: object, *, name: str) -> bool:
+        """Start an execution, asynchronously; return False when one with this name was started with another event.
+
+        Args:
+            event: JSON values.
+            name: 1 to 64 characters of `A-Z a-z 0-9 - _`; a repeated name with the same event starts nothing.
+
+        Raises:
+            CallFailed: no answer (it may have been started all the same: repeat it), throttled, denied.
+        """
+        try:
+            with calling("lambda:InvokeFunction"):
+                self._clients.functions.invoke(
+                    FunctionName=self._function,
+                    InvocationType="Event",
+                    DurableExecutionName=name,
+                    Payload=msgspec.json.encode(event),
+                )
+        except CallFailed as failed:
+            if failed.failure.code == ALREADY_STARTED:
+                return False
+            raise
+        return True
+
+    def status(self, execution: str) -> str | None:
+        """Return `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `STOPPED`, …, None when Lambda does not know it.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        try:
+            with calling("lambda:GetDurableExecution"):
+                return self._clients.functions.get_durable_execution(
+                    DurableExecutionArn=execution, IncludeExecutionData=False
+                )["Status"]
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.MISSING:
+                return None
+            raise
+
+    def vitality(self, execution: str) -> Vitality:
+        """Return whether the execution can still work on its action.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        status = self.status(execution)
+        return Vitality.ALIVE if status in {"RUNNING", "PAUSING", "PAUSED"} else Vitality.DEAD
+
+    def say(self, callback: str, message: bytes) -> bool:
+        """Put `message` into the inbox `callback`; return False when nobody hears it: it is closed or unknown.
+
+        Raises:
+            CallFailed: no answer (it may have been heard), throttled, denied.
+        """
+        try:
+            with calling("lambda:SendDurableExecutionCallbackSuccess"):
+                self._clients.functions.send_durable_execution_callback_success(CallbackId=callback, Result=message)
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.MISSING or failed.failure.code in CLOSED_CODES:
+                return False
+            raise
+        return True

@@ -1,0 +1,95 @@
+"""A start that no event of Auto Scaling made: what the other doors hand to the durable function."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from asg_lifecycle.model.actions import LifecycleAction
+from asg_lifecycle.model.records import wait_key
+
+SOURCE = "asg-lifecycle"
+"""The `source` of a start. EventBridge rules never pass it on: it comes by direct invocation alone."""
+
+NAME_DIGITS = 40
+
+
+class StartReason(StrEnum):
+    """Which door a start came through."""
+
+    SWEEP = "sweep"
+    """The instance waits and nobody works on it: its event was lost."""
+    TAKEOVER = "takeover"
+    """The execution that owned the action failed, timed out or was stopped."""
+    REDRIVE = "redrive"
+    """An operator took the event out of a dead-letter queue."""
+    SPOT_INTERRUPTION = "spot interruption"
+    """EC2 reclaims the instance in two minutes (R27); no action exists yet."""
+    REBALANCE = "rebalance"
+    """EC2 expects to reclaim the instance; no action exists yet."""
+
+
+EARLY = frozenset({StartReason.SPOT_INTERRUPTION, StartReason.REBALANCE})
+"""Starts whose instance does not wait yet: the work begins early, and the hook's event joins it."""
+
+
+class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Work on this action, which no event announced.
+
+    Attributes:
+        reason: which door it came through.
+        action: the action; without a token where it is not known.
+        takes_over: ARN of the execution that is dead and owns the action's record, None when none does.
+        until: when the work has to be over whatever the hook's timers say, seconds since the epoch; None for never.
+    """
+
+    reason: StartReason
+    action: LifecycleAction
+    takes_over: str | None = None
+    until: float | None = None
+
+    @property
+    def early(self) -> bool:
+        """Whether the instance does not wait yet."""
+        return self.reason in EARLY
+
+
+class _Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    source: str
+    start: Start
+
+
+def payload(start: Start) -> dict[str, Any]:
+    """Return the event that `start` is handed to the durable function as: JSON values."""
+    plain: dict[str, Any] = msgspec.to_builtins(_Envelope(source=SOURCE, start=start))
+    return plain
+
+
+def parse(event: object) -> Start:
+    """Return the start that an event with our `source` holds.
+
+    Raises:
+        msgspec.ValidationError: it is none; the message names the field.
+    """
+    return msgspec.convert(event, _Envelope).start
+
+
+def execution_name(start: Start, generation: str = "") -> str:
+    """Return the durable execution's name: the same start, repeated, is the same execution.
+
+    Args:
+        start: what is started.
+        generation: tells a later start of the same action from this one.
+
+    Returns:
+        At most 64 characters of `A-Z a-z 0-9 - _`: a plain word for the reason, and a digest.
+    """
+    action = start.action
+    wait = wait_key(action.group, action.hook, action.instance)
+    text = "\n".join((wait, action.token or "", start.takes_over or "", generation))
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:NAME_DIGITS]
+    return f"{start.reason.value.replace(' ', '-')}-{digest}"
