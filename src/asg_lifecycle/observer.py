@@ -28,10 +28,12 @@ class Metric(StrEnum):
     IGNORED = "EventsIgnored"
     INTERNAL_ERROR = "InternalErrors"
     INVALID = "EventsInvalid"
+    JOINED = "ActionsJoined"
     LOST = "ActionsLost"
     OVER = "ActionsOver"
     PERMISSION_MISSING = "PermissionsMissing"
     STEP_FAILED = "StepsFailed"
+    TAKEN_OVER = "ActionsTakenOver"
 
 
 class Observer:

@@ -7,8 +7,13 @@ CORE_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeLifecycleHooks",
     "autoscaling:RecordLifecycleActionHeartbeat",
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
     "dynamodb:PutItem",
+    "dynamodb:Query",
     "dynamodb:UpdateItem",
     "ec2:DescribeInstances",
+    "lambda:GetDurableExecution",
+    "lambda:SendDurableExecutionCallbackSuccess",
 )
 """IAM actions used outside steps; each step declares its own."""

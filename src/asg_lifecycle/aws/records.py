@@ -18,12 +18,23 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.clients import Clients
 
-TAKES_OVER = (
-    "attribute_not_exists(#wait) OR #execution = :execution OR (#token <> :token AND #event_time < :event_time)"
+SETTLED = 120.0
+"""Seconds after the end of an action during which what still seems to wait is taken to be that action."""
+
+ITS_OWN = "attribute_not_exists(#wait) OR #execution = :execution"
+
+ANNOUNCED = (
+    f"{ITS_OWN} OR ((attribute_not_exists(#token) OR #token <> :token) AND #event_time < :event_time"
+    " AND (attribute_not_exists(#early) OR attribute_not_exists(#in_flight)))"
 )
 """Who may write the current record of a wait: the first; its owner again, whose first answer was lost; and a newer
 action of the same instance under the same hook, because Auto Scaling starts a new wait only when the old one is over
-(a warm-pool instance meets its launch hook twice, R22)."""
+(a warm-pool instance meets its launch hook twice, R22). Work that began before the instance waited is joined instead.
+"""
+
+FOUND = f"{ITS_OWN} OR (attribute_not_exists(#in_flight) AND #ended_at < :settled)"
+"""The same for a wait that nobody announced: without a token a newer action cannot be told from the one on record, so
+the record has to be closed, and for long enough."""
 
 
 class Records:
@@ -43,16 +54,23 @@ class Records:
             CallFailed: no answer, throttled, denied. Repeat the claim: it is idempotent.
         """
         item = encode(record)
+        values: dict[str, AttributeValueTypeDef] = {":execution": item["execution"]}
+        if record.token is None:
+            condition = FOUND
+            names = ("wait", "execution", "in_flight", "ended_at")
+            values[":settled"] = _attribute(record.claimed_at - SETTLED)
+        else:
+            condition = ANNOUNCED
+            names = ("wait", "execution", "token", "event_time", "early", "in_flight")
+            values |= {f":{name}": item[name] for name in ("token", "event_time")}
         try:
             with calling("dynamodb:PutItem"):
                 replaced = self._clients.dynamodb.put_item(
                     TableName=self._table,
                     Item=item,
-                    ConditionExpression=TAKES_OVER,
-                    ExpressionAttributeNames={
-                        f"#{name}": name for name in ("wait", "execution", "token", "event_time")
-                    },
-                    ExpressionAttributeValues={f":{name}": item[name] for name in ("execution", "token", "event_time")},
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={f"#{name}": name for name in names},
+                    ExpressionAttributeValues=values,
                     ReturnValues="ALL_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 ).get("Attributes")
@@ -68,6 +86,49 @@ class Records:
                     Item=encode(msgspec.structs.replace(earlier, entry=f"{earlier.claimed_at:.3f}", in_flight=None)),
                 )
         return None
+
+    def take_over(self, wait: str, dead: str, execution: str) -> Record | None:
+        """Make `execution` the owner of a record whose owner is dead, and leave everything else as it is.
+
+        Args:
+            wait: the record's key.
+            dead: the execution that owned it.
+            execution: the one that owns it from now on.
+
+        Returns:
+            The record, None when neither of the two owns it, or it is closed.
+
+        Raises:
+            CallFailed: no answer, throttled, denied. Repeat it: it is idempotent.
+        """
+        try:
+            with calling("dynamodb:UpdateItem"):
+                answer = self._clients.dynamodb.update_item(
+                    TableName=self._table,
+                    Key={"wait": {"S": wait}, "entry": {"S": CURRENT}},
+                    UpdateExpression="SET #execution = :execution REMOVE #callback",
+                    ConditionExpression="#execution IN (:dead, :execution) AND attribute_exists(#in_flight)",
+                    ExpressionAttributeNames={f"#{name}": name for name in ("execution", "callback", "in_flight")},
+                    ExpressionAttributeValues={":dead": {"S": dead}, ":execution": {"S": execution}},
+                    ReturnValues="ALL_NEW",
+                )
+        except CallFailed as failed:
+            if _refused_by(failed) is None:
+                raise
+            return None
+        return decode(answer["Attributes"])
+
+    def current(self, wait: str) -> Record | None:
+        """Return the current record of `wait`, None when there is none.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        with calling("dynamodb:GetItem"):
+            item = self._clients.dynamodb.get_item(
+                TableName=self._table, Key={"wait": {"S": wait}, "entry": {"S": CURRENT}}, ConsistentRead=True
+            ).get("Item")
+        return decode(item) if item else None
 
     def update(
         self, wait: str, execution: str, changes: Mapping[str, object], *, before: bool = False

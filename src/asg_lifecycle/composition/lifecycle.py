@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.commands import Commands
+from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.records import Records
@@ -45,6 +46,7 @@ def compose(
         lifecycle_actions=lifecycle_actions,
         instances=Instances(clients),
         records=Records(clients, settings.table),
+        executions=Executions(clients, function=""),
         services=Services(
             lifecycle_actions=lifecycle_actions,
             target_groups=TargetGroups(clients),

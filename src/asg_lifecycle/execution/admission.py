@@ -9,15 +9,18 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.instances import InstanceFacts
 from asg_lifecycle.execution.heartbeat import Pulse, beat
+from asg_lifecycle.execution.work import Position, position_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plans import PlanDecision
-from asg_lifecycle.model.records import Status, claim_record
+from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import HookTimeouts, assume_timeouts, bound, deadline
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.planning import plan_for
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.application import Assignment
+    from asg_lifecycle.execution.ownership import Prior
+    from asg_lifecycle.model.actions import LifecycleAction
 
 Verdict = Literal["waiting", "admitted", "over", "late"]
 
@@ -40,6 +43,8 @@ class Admission(Struct, frozen=True, kw_only=True):
         bound: when Auto Scaling ends the wait by itself.
         facts: what EC2 knows of the instance.
         decision: the plan and why; None until admitted.
+        held: why the work is not begun, None when it is.
+        position: where in the plan the work stands.
         delay: seconds until the next try, None when the verdict is final.
     """
 
@@ -52,46 +57,12 @@ class Admission(Struct, frozen=True, kw_only=True):
     bound: float = 0.0
     facts: InstanceFacts = InstanceFacts()
     decision: PlanDecision | None = None
+    held: str | None = None
+    position: Position = Position()
     delay: float | None = 0.0
 
 
-class Claim(Struct, frozen=True, kw_only=True):
-    """Whether this execution owns the action; if not, who does and how that stands."""
-
-    owner: str | None = None
-    status: str | None = None
-
-    @property
-    def granted(self) -> bool:
-        """Whether this execution owns the action."""
-        return self.owner is None
-
-
-def claim(assignment: Assignment) -> Claim:
-    """Record the action for this execution, unless another execution has it.
-
-    Raises:
-        CallFailed: the table did not take the record. Repeat it.
-    """
-    application = assignment.application
-    standing = application.records.claim(
-        claim_record(
-            assignment.action,
-            execution=assignment.execution,
-            now=application.clock(),
-            retention=application.settings.record_retention,
-        )
-    )
-    if standing is None:
-        application.observer.count(Metric.CLAIMED)
-        application.observer.info("claimed the lifecycle action")
-        return Claim()
-    application.observer.count(Metric.DUPLICATE)
-    application.observer.info(f"duplicate: {standing.execution} has this action, which is {standing.status}")
-    return Claim(owner=standing.execution, status=standing.status)
-
-
-def admit(assignment: Assignment, callback: str, state: Admission) -> Admission:
+def admit(assignment: Assignment, callback: str, prior: Prior, state: Admission) -> Admission:
     """Make one try at admitting the action.
 
     The first heartbeat comes before any work: it proves that the action exists, and wins back the time that
@@ -100,12 +71,13 @@ def admit(assignment: Assignment, callback: str, state: Admission) -> Admission:
     Args:
         assignment: the action and who works on it.
         callback: id of the durable callback that is its inbox.
+        prior: what is known of an action that somebody worked on before.
         state: what the earlier tries found.
     """
     now = assignment.application.clock()
     timeouts = state.timeouts if state.timeouts_read else _read_timeouts(assignment)
     known = timeouts or UNREAD
-    started = state.started if state.started is not None else min(assignment.action.time, now)
+    started = state.started if state.started is not None else _started(assignment.action, known, now)
     if now >= bound(started, known):
         waits = _still_waits(assignment)
         if waits is None:
@@ -125,7 +97,8 @@ def admit(assignment: Assignment, callback: str, state: Admission) -> Admission:
         bound=bound(started, known),
     )
     if now >= state.deadline:
-        return msgspec.structs.replace(state, verdict="late", delay=None, decision=plan_for(assignment.action))
+        decision = prior.decision or plan_for(assignment.action)
+        return msgspec.structs.replace(state, verdict="late", delay=None, decision=decision)
     if now >= state.pulse.next_at:
         state = msgspec.structs.replace(state, pulse=beat(assignment, known, state.pulse, now))
     if state.pulse.over is not None:
@@ -134,7 +107,14 @@ def admit(assignment: Assignment, callback: str, state: Admission) -> Admission:
     proved = state.pulse.last_at is not None or state.pulse.denied
     if not proved or not state.timeouts_read:
         return msgspec.structs.replace(state, delay=_soon(state, now))
-    return _admitted(assignment, callback, state, now)
+    return _admitted(assignment, callback, prior, state, now)
+
+
+def _started(action: LifecycleAction, timeouts: HookTimeouts, now: float) -> float:
+    """Return when the wait began, or the earliest moment it can have begun."""
+    found = action.token is None
+    # A wait that nobody announced has had no heartbeat, so it is younger than its heartbeat timeout.
+    return min(action.time, now) - (timeouts.heartbeat if found else 0.0)
 
 
 def _still_waits(assignment: Assignment) -> bool | None:
@@ -151,14 +131,17 @@ def _soon(state: Admission, now: float) -> float:
     return max(1.0, min(RETRY_SECONDS, state.pulse.next_at - now))
 
 
-def _admitted(assignment: Assignment, callback: str, state: Admission, now: float) -> Admission:
+def _admitted(assignment: Assignment, callback: str, prior: Prior, state: Admission, now: float) -> Admission:
     application = assignment.application
-    decision = plan_for(assignment.action)
-    facts = _read_facts(assignment)
-    problem = "; ".join(decision.problems) or None
+    decision = prior.decision or plan_for(assignment.action)
+    facts = describe_instance(assignment)
+    problem = prior.held or "; ".join(decision.problems) or None
     changes = {
-        "status": Status.WORKING if decision.plan is not None else Status.HELD,
+        "status": Status.HELD if problem else Status.WORKING,
         "callback": callback,
+        "early": None,
+        "until": None,
+        "decision": msgspec.json.encode(decision).decode(),
         "heartbeat_timeout": state.timeouts.heartbeat,
         "global_timeout": state.timeouts.overall,
         "deadline": state.deadline,
@@ -178,12 +161,20 @@ def _admitted(assignment: Assignment, callback: str, state: Admission, now: floa
     if record is None:
         taken = msgspec.structs.replace(state.pulse, over=TAKEN_OVER)
         return msgspec.structs.replace(state, verdict="over", pulse=taken, delay=None)
-    if problem:
+    if problem and not prior.held:
         application.observer.count(Metric.HELD)
         application.observer.error(f"held, the plan cannot be used: {problem}")
     else:
         application.observer.info(f"admitted with the plan from {decision.source}: {decision.why}")
-    return msgspec.structs.replace(state, verdict="admitted", facts=facts, decision=decision, delay=None)
+    return msgspec.structs.replace(
+        state,
+        verdict="admitted",
+        facts=facts,
+        decision=decision,
+        held=problem,
+        position=position_of(record),
+        delay=None,
+    )
 
 
 def _read_timeouts(assignment: Assignment) -> HookTimeouts | None:
@@ -201,7 +192,8 @@ def _read_timeouts(assignment: Assignment) -> HookTimeouts | None:
     return timeouts or assume_timeouts(f"the group has no hook {action.hook} any more")
 
 
-def _read_facts(assignment: Assignment) -> InstanceFacts:
+def describe_instance(assignment: Assignment) -> InstanceFacts:
+    """Return what EC2 knows of the instance. Never raises: what cannot be read is unknown."""
     application = assignment.application
     try:
         return application.instances.facts(assignment.action.instance)

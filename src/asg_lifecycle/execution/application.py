@@ -10,6 +10,7 @@ from asg_lifecycle.model.records import wait_key
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.records import Records
@@ -28,6 +29,7 @@ class Application:
         lifecycle_actions: the Auto Scaling calls.
         instances: the EC2 calls.
         records: the table of actions.
+        executions: the durable executions, this one's siblings.
         services: what steps are made with.
         observer: logs and metrics.
         clock: seconds since the epoch; read inside durable steps and checks only.
@@ -38,6 +40,7 @@ class Application:
     lifecycle_actions: LifecycleActions
     instances: Instances
     records: Records
+    executions: Executions
     services: Services
     observer: Observer
     clock: Callable[[], float]

@@ -9,7 +9,7 @@ from msgspec import Struct
 from asg_lifecycle.execution.heartbeat import Pulse
 from asg_lifecycle.execution.keep_alive import KeepAlive
 from asg_lifecycle.execution.work import WorkEnd
-from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe
 from asg_lifecycle.model.records import StepOutcome
 
@@ -20,18 +20,23 @@ class Ending(Struct, frozen=True, kw_only=True):
     """How the action is to end.
 
     Attributes:
-        how: `complete`: with `result`; `over`: it has ended without us; `taken`: it is another execution's.
+        how: `complete`: with `result`; `over`: it has ended without us; `taken`: it is another execution's; `joined`:
+            work that began early goes on under the action `joined`.
         result: what to complete it with.
         reason: why, a sentence.
         messages: all that was said to the action, oldest first.
         steps: how the steps ended, where the work came to an end.
+        joined: the action that the instance waits under.
+        held: why the early work was held, None when it was not.
     """
 
-    how: Literal["complete", "over", "taken"]
+    how: Literal["complete", "over", "taken", "joined"]
     result: ActionResult | None = None
     reason: str
     messages: tuple[str, ...] = ()
     steps: tuple[StepOutcome, ...] = ()
+    joined: LifecycleAction | None = None
+    held: str | None = None
 
 
 class Finishes(Struct, frozen=True, kw_only=True):
@@ -78,6 +83,8 @@ class Round(Struct, frozen=True, kw_only=True):
         number: from 1.
         held: why no work is done, None when it is.
         newly_held: whether that came about in the round before.
+        idle: why there is no work to do though nothing is wrong; None when there is. Of early work only.
+        expired: the time that EC2 left the instance is over. Of early work only.
         message: what ended the round before, None when no message did.
         messages: all that was said so far, oldest first.
     """
@@ -85,6 +92,8 @@ class Round(Struct, frozen=True, kw_only=True):
     number: int = 1
     held: str | None = None
     newly_held: bool = False
+    idle: str | None = None
+    expired: bool = False
     message: Message | None = None
     messages: tuple[str, ...] = ()
 
@@ -109,6 +118,8 @@ def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
         number=current.number + 1,
         held=held,
         newly_held=newly_held,
+        idle=current.idle,
+        expired=current.expired,
         message=message,
         messages=said_so_far(current, finishes),
     )

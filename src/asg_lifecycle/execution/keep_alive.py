@@ -35,8 +35,14 @@ class KeepAlive(Struct, frozen=True, kw_only=True):
     delay: float | None = 0.0
 
 
-def keep_alive(
-    context: DurableContext, assignment: Assignment, admission: Admission, turnstile: Turnstile, round_number: int
+def keep_alive(  # noqa: PLR0913 - the parts of one branch
+    context: DurableContext,
+    assignment: Assignment,
+    admission: Admission,
+    turnstile: Turnstile,
+    round_number: int,
+    *,
+    is_first: bool,
 ) -> KeepAlive:
     """Beat until the action is over or the deadline is reached. One durable operation, however long it takes."""
 
@@ -45,7 +51,7 @@ def keep_alive(
             return look(assignment, admission, state) if is_open else state
 
     # A later round does not know when the last beat was sent: it beats at once.
-    pulse = admission.pulse if round_number == 1 else msgspec.structs.replace(admission.pulse, next_at=0.0)
+    pulse = admission.pulse if is_first else msgspec.structs.replace(admission.pulse, next_at=0.0)
     return context.wait_for_condition(
         check,
         WaitForConditionConfig(

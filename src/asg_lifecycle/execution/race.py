@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from aws_durable_execution_sdk_python import CallbackError, complete_batch, continue_batch
@@ -15,15 +15,14 @@ from aws_durable_execution_sdk_python.config import (
     StepConfig,
 )
 
-from asg_lifecycle.execution.decision import Ending, Finishes, Round, decide, next_round, said_so_far
-from asg_lifecycle.execution.keep_alive import keep_alive
+from asg_lifecycle.execution.decision import Ending, Finishes
 from asg_lifecycle.execution.retrying import while_the_race_lasts
 from asg_lifecycle.execution.serialization import StructSerDes
 from asg_lifecycle.execution.turnstile import Turnstile
 from asg_lifecycle.execution.work import Position, Work, WorkEnd, position_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Message, Skip, Unknown, decode, describe
-from asg_lifecycle.model.plans import Plan, timeout_result
+from asg_lifecycle.model.plans import Plan
 from asg_lifecycle.model.records import Record, Status, StepOutcome
 from asg_lifecycle.observer import Metric
 
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.execution.admission import Admission
     from asg_lifecycle.execution.application import Assignment
+    from asg_lifecycle.execution.decision import Round
+    from asg_lifecycle.execution.keep_alive import KeepAlive
     from asg_lifecycle.model.plans import PlanDecision
 
 LAST_ROUND = 500
@@ -43,56 +44,88 @@ does not stop must not take the action's heartbeats with it."""
 NEVER = Duration(172_800)
 
 
-class Race:
-    """The rounds of one action's race."""
+class Chapter(Protocol):
+    """What tells a race of an action that waits from one of work that began early."""
 
-    def __init__(self, assignment: Assignment, admission: Admission, decision: PlanDecision) -> None:
+    def watch(self, context: DurableContext, turnstile: Turnstile, current: Round, *, is_first: bool) -> KeepAlive:
+        """Run the branch that knows the time: it keeps the action alive, or waits for the end."""
+        ...
+
+    def judge(self, current: Round, finishes: Finishes) -> Ending | Round:
+        """Return what a round came to: an ending, or the next round."""
+        ...
+
+
+class Race:
+    """The rounds of one action's race.
+
+    Args:
+        assignment: the action and who works on it.
+        admission: what is known of it.
+        decision: the plan and why.
+        chapter: how its rounds are watched and judged.
+    """
+
+    def __init__(self, assignment: Assignment, admission: Admission, decision: PlanDecision, chapter: Chapter) -> None:
         self._assignment = assignment
         self._application = assignment.application
         self._admission = admission
         self._plan = decision.plan
-        self._problems = "; ".join(decision.problems)
+        self._chapter = chapter
 
-    def run(self, context: DurableContext, callback: Callback[str]) -> Ending:
-        """Run rounds until one ends the action. `callback` is the inbox of the first round."""
-        current = Round(held=self._problems or None)
+    def run(self, context: DurableContext, callback: Callback[str], first: Round) -> tuple[Ending, int]:
+        """Run rounds until one ends the race.
+
+        Args:
+            context: the durable context.
+            callback: the inbox of the first round; the record has it already.
+            first: the first round.
+
+        Returns:
+            The ending, and the number of the last round.
+        """
+        current = first
         while True:
-            finishes = self._run_round(context, current, callback)
-            if (ending := decide(finishes, timeout_result(self._plan))) is not None:
-                return msgspec.structs.replace(ending, messages=said_so_far(current, finishes))
-            current = next_round(current, finishes, self._problems)
+            finishes = self._run_round(context, current, callback, is_first=current is first)
+            following = self._chapter.judge(current, finishes)
+            if isinstance(following, Ending):
+                return following, current.number
+            current = following
             callback = context.create_callback(f"inbox-{current.number}")
 
-    def _run_round(self, context: DurableContext, current: Round, callback: Callback[str]) -> Finishes:
+    def _run_round(
+        self, context: DurableContext, current: Round, callback: Callback[str], *, is_first: bool
+    ) -> Finishes:
         # One each: a heartbeat does not wait for a look that takes long.
-        beating, working = Turnstile(), Turnstile()
+        watching, working = Turnstile(), Turnstile()
+        is_at_work = current.held is None and current.idle is None
 
-        def keep_alive_branch(inner: DurableContext) -> dict[str, Any]:
-            alive = keep_alive(inner, self._assignment, self._admission, beating, current.number)
+        def watch_branch(inner: DurableContext) -> dict[str, Any]:
+            alive = self._chapter.watch(inner, watching, current, is_first=is_first)
             return _plain(Finishes(keep_alive=alive))
 
         def inbox_branch(inner: DurableContext) -> dict[str, Any]:
-            if current.held is not None and current.number > 1:
+            if not is_at_work and not is_first:
                 position = self._open(inner, current, callback, None, working)
                 if position.taken:
                     return _plain(Finishes(work=WorkEnd(how="taken", reason="", index=0, outcomes=())))
-            if current.number == LAST_ROUND:
+            if current.number >= LAST_ROUND:
                 inner.wait(NEVER, name="inbox-closed")
             return _plain(Finishes(message=_next_message(callback)))
 
         def work_branch(inner: DurableContext) -> dict[str, Any]:
             work = Work(self._assignment, plan, self._admission.facts, working)
-            start = Position()
-            if current.number > 1:
+            start = self._admission.position
+            if not is_first:
                 start = self._open(inner, current, callback, work, working)
             return _plain(Finishes(work=work.run(inner, start, current.number)))
 
         plan = self._plan or Plan()
         branches: list[ParallelBranch[dict[str, Any]]] = [
-            ParallelBranch(keep_alive_branch, "keep-alive"),
+            ParallelBranch(watch_branch, "keep-alive"),
             ParallelBranch(inbox_branch, "inbox"),
         ]
-        if current.held is None:
+        if is_at_work:
             branches.append(ParallelBranch(work_branch, "work"))
         batch = context.parallel(
             branches,
@@ -101,7 +134,7 @@ class Race:
                 completion_config=CompletionConfig(should_complete=_first_finisher), nesting_type=NestingType.FLAT
             ),
         )
-        beating.close()
+        watching.close()
         working.close()
         batch.throw_if_error()
         return _merged([item.result for item in batch.succeeded() if item.result is not None])
@@ -155,6 +188,8 @@ class Race:
             if current.newly_held:
                 observer.count(Metric.HELD)
                 observer.error(f"held until an operator or the deadline decides: {current.held}")
+        elif current.idle is not None:
+            changes |= {"detail": current.idle, "detail_at": self._application.clock()}
         return position if self._update(changes) is not None else Position(taken=True)
 
     def _skipped(self, work: Work, position: Position, message: Skip) -> Position:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_durable_execution_sdk_python.config import Duration
 from aws_durable_execution_sdk_python.retries import RetryDecision
 
+from asg_lifecycle.execution.ownership import NotSettledError
 from asg_lifecycle.model.failures import CallFailed
 
 LONGEST_DELAY = 60
@@ -15,7 +16,8 @@ the event."""
 
 def claiming(error: Exception, attempts: int) -> RetryDecision:
     """Try again for some minutes."""
-    return _after(attempts) if isinstance(error, CallFailed) and attempts < CLAIM_TRIES else RetryDecision.no_retry()
+    passes = isinstance(error, CallFailed | NotSettledError)
+    return _after(attempts) if passes and attempts < CLAIM_TRIES else RetryDecision.no_retry()
 
 
 def while_the_race_lasts(error: Exception, attempts: int) -> RetryDecision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 
 from msgspec import Struct
@@ -71,7 +72,10 @@ class LifecycleAction(Struct, frozen=True, kw_only=True):
     @property
     def reference(self) -> str:
         """What names this action for as long as it lasts, whoever works on it and whatever is learnt later."""
-        return self.identity or self.token or f"{self.instance} since {self.time:.3f}"
+        if self.identity or self.token:
+            return self.identity or self.token or ""
+        wait = f"{self.group}\n{self.hook}\n{self.instance}\n{self.time:.3f}"
+        return f"{self.instance}-{hashlib.sha256(wait.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
     @property
     def survives(self) -> bool:

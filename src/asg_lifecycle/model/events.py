@@ -13,10 +13,12 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from asg_lifecycle.model import starts
 from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
 from asg_lifecycle.model.envelopes import Message, messages_in, messages_in_text
 from asg_lifecycle.model.fields import Fields, Problem, shown
 from asg_lifecycle.model.hooks import refuse
+from asg_lifecycle.model.starts import Start
 
 SOURCE = "aws.autoscaling"
 """The `source` of every event we answer (R1). EventBridge lets nobody but AWS send it."""
@@ -45,9 +47,15 @@ _NOTIFICATION_FIELDS = frozenset({"Event", "LifecycleActionToken", "LifecycleHoo
 
 
 class Handle(Struct, frozen=True, tag="handle", tag_field="decision"):
-    """The payload asks for work on this lifecycle action."""
+    """The payload asks for work on this lifecycle action.
+
+    Attributes:
+        action: the lifecycle action.
+        start: what another door than Auto Scaling's event says about it, None for the event.
+    """
 
     action: LifecycleAction
+    start: Start | None = None
 
 
 class Ignore(Struct, frozen=True, tag="ignore", tag_field="decision"):
@@ -73,12 +81,14 @@ Decision: TypeAlias = Handle | Ignore | Broken
 
 
 def decide(payload: object, *, hook_name_prefix: str) -> Decision:
-    """Return what one EventBridge event, or one flat notification, asks for.
+    """Return what one EventBridge event, one flat notification, or one start from another door asks for.
 
     Args:
         payload: the parsed JSON.
         hook_name_prefix: what the names of our hooks begin with; empty for every hook no other system owns.
     """
+    if isinstance(payload, dict) and payload.get("source") == starts.SOURCE:
+        return _decide_start(payload, hook_name_prefix)
     return _decide(Message("", payload), hook_name_prefix)
 
 
@@ -99,6 +109,15 @@ def decisions(payload: object, *, hook_name_prefix: str) -> tuple[Decision, ...]
 def decisions_in_text(text: str, *, hook_name_prefix: str) -> tuple[Decision, ...]:
     """Return what a payload from any door asks for, like `decisions`, from its JSON text."""
     return tuple(_decide(message, hook_name_prefix) for message in messages_in_text(text))
+
+
+def _decide_start(event: dict[str, object], prefix: str) -> Decision:
+    try:
+        start = starts.parse(event)
+    except msgspec.ValidationError as error:
+        return Broken(f"a start that cannot be understood: {error}", None)
+    foreign = refuse(start.action.hook, prefix)
+    return Ignore(foreign) if foreign is not None else Handle(start.action, start)
 
 
 def _decide(message: Message | Problem, prefix: str) -> Decision:

@@ -1,4 +1,4 @@
-"""What an operator, or an event, can say to a running action through its inbox."""
+"""What an operator, an event or another execution can say to a running one through its inbox."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 
 
 class Finish(Struct, frozen=True, tag="finish", tag_field="message"):
@@ -29,13 +29,20 @@ class Nudge(Struct, frozen=True, tag="nudge", tag_field="message"):
     by: str = "an event"
 
 
+class Join(Struct, frozen=True, tag="join", tag_field="message"):
+    """The instance waits now: the work that began early goes on under this action. `by` says how that is known."""
+
+    action: LifecycleAction
+    by: str = "the hook's event"
+
+
 class Unknown(Struct, frozen=True, tag="unknown", tag_field="message"):
     """A message this version does not understand: recorded and ignored. `text` is its beginning."""
 
     text: str
 
 
-Message: TypeAlias = Finish | Skip | Nudge | Unknown
+Message: TypeAlias = Finish | Skip | Nudge | Join | Unknown
 
 TEXT_KEPT = 200
 
@@ -49,7 +56,7 @@ def decode(payload: str | bytes | None) -> Message:
     """Return what a callback result says; anything that is no message of ours is `Unknown`, never an error."""
     raw = payload.encode(errors="replace") if isinstance(payload, str) else payload or b""
     try:
-        message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge)
+        message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge | Join)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Unknown(raw[:TEXT_KEPT].decode(errors="replace"))
     return message
@@ -64,6 +71,8 @@ def describe(message: Message) -> str:
             return f"skip the current step, said {_shortened(by)}"
         case Nudge(by):
             return f"look again now, said {_shortened(by)}"
+        case Join(action, by):
+            return f"the instance waits under {action.hook}, said {_shortened(by)}"
         case Unknown(text):
             return f"unknown message, ignored: {_shortened(text)}"
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
 from asg_lifecycle.model.progress import StepState
-
-if TYPE_CHECKING:
-    from asg_lifecycle.model.actions import LifecycleAction
 
 VERSION = 1
 CURRENT = "current"
@@ -153,7 +150,15 @@ def wait_key(group: str, hook: str, instance: str) -> str:
     return json.dumps([group, hook, instance], ensure_ascii=False, separators=(",", ":"))
 
 
-def claim_record(action: LifecycleAction, *, execution: str, now: float, retention: float) -> Record:
+def claim_record(  # noqa: PLR0913 - what a claim says, each by its name
+    action: LifecycleAction,
+    *,
+    execution: str,
+    now: float,
+    retention: float,
+    early: str | None = None,
+    until: float | None = None,
+) -> Record:
     """Return the record with which `execution` claims `action`.
 
     Args:
@@ -161,6 +166,8 @@ def claim_record(action: LifecycleAction, *, execution: str, now: float, retenti
         execution: ARN of the durable execution.
         now: seconds since the epoch.
         retention: seconds the record is kept; it is renewed when the record is closed.
+        early: why the work begins before the instance waits, None where it waits.
+        until: when work that begins early has to be over, seconds since the epoch.
     """
     return Record(
         wait=wait_key(action.group, action.hook, action.instance),
@@ -178,6 +185,25 @@ def claim_record(action: LifecycleAction, *, execution: str, now: float, retenti
         event_time=action.time,
         claimed_at=now,
         status=Status.CLAIMED,
+        early=early,
+        until=until,
         in_flight="yes",
         expires_at=int(now + retention),
+    )
+
+
+def action_of(record: Record) -> LifecycleAction:
+    """Return the action that `record` is about, for an execution that takes it over."""
+    return LifecycleAction(
+        token=record.token,
+        group=record.group,
+        hook=record.hook,
+        instance=record.instance,
+        transition=Transition(record.transition),
+        time=record.event_time,
+        origin=Place(record.origin) if record.origin is not None else None,
+        destination=Place(record.destination) if record.destination is not None else None,
+        metadata=record.metadata,
+        operation=record.operation,
+        identity=record.identity,
     )

@@ -1,0 +1,141 @@
+"""Work that begins before the instance waits: no action exists yet, so nothing is kept alive and nothing completed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+from aws_durable_execution_sdk_python.waits import WaitForConditionConfig
+
+from asg_lifecycle.execution.admission import Admission, describe_instance
+from asg_lifecycle.execution.decision import Ending, Finishes, Round, next_round, said_so_far
+from asg_lifecycle.execution.heartbeat import Pulse
+from asg_lifecycle.execution.keep_alive import KeepAlive
+from asg_lifecycle.execution.serialization import StructSerDes
+from asg_lifecycle.execution.waiting import decide_by_delay
+from asg_lifecycle.execution.work import WorkEnd, position_of
+from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.messages import Finish, Join, describe
+from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
+from asg_lifecycle.steps.planning import plan_for
+
+if TYPE_CHECKING:
+    from aws_durable_execution_sdk_python import DurableContext
+    from aws_durable_execution_sdk_python.types import WaitForConditionCheckContext
+
+    from asg_lifecycle.execution.application import Assignment
+    from asg_lifecycle.execution.ownership import Prior
+    from asg_lifecycle.execution.turnstile import Turnstile
+
+RETRY_SECONDS = 3.0
+
+EVENT_MAY_FOLLOW = 900.0
+"""Seconds after the end of the instance during which the hook's event may still come: Auto Scaling notices the end
+some minutes later (R28)."""
+
+
+def prepare(assignment: Assignment, callback: str, prior: Prior, state: Admission) -> Admission:
+    """Make one try at preparing work without an action: the instance, the plan, the inbox. No heartbeat.
+
+    Args:
+        assignment: the action to come and who works on it.
+        callback: id of the durable callback that is its inbox.
+        prior: what is known of it.
+        state: what the earlier tries found.
+    """
+    application = assignment.application
+    now = application.clock()
+    decision = prior.decision or plan_for(assignment.action)
+    facts = describe_instance(assignment)
+    problem = prior.held or "; ".join(decision.problems) or None
+    last = prior.until if prior.until is not None else assignment.action.time + GLOBAL_TIMEOUT_CAP
+    changes = {
+        "status": Status.HELD if problem else Status.WORKING,
+        "callback": callback,
+        "deadline": last,
+        "plan_source": decision.source,
+        "plan_why": decision.why,
+        "plan": [step.kind for step in decision.plan.steps] if decision.plan is not None else [],
+        "decision": msgspec.json.encode(decision).decode(),
+        "identity": assignment.action.reference,
+        "detail": f"held: {problem}" if problem else f"begun early: {prior.early}",
+        "detail_at": now,
+        "problem": problem or facts.problem,
+    }
+    try:
+        record = application.records.update(assignment.wait, assignment.execution, changes)
+    except CallFailed as failed:
+        application.observer.warning(f"the record could not be written, trying again: {failed}")
+        return msgspec.structs.replace(state, delay=RETRY_SECONDS)
+    if record is None:
+        return msgspec.structs.replace(state, verdict="over", delay=None)
+    application.observer.info(f"begun early, {prior.early}, with the plan from {decision.source}: {decision.why}")
+    return msgspec.structs.replace(
+        state,
+        verdict="admitted",
+        facts=facts,
+        decision=decision,
+        held=problem,
+        position=position_of(record),
+        deadline=last,
+        bound=last + EVENT_MAY_FOLLOW,
+        delay=None,
+    )
+
+
+@dataclass(frozen=True)
+class EarlyChapter:
+    """The race of work that began early: nothing to keep alive, and no end but the hook's event.
+
+    Attributes:
+        assignment: the action to come and who works on it.
+        preparation: what is known of it.
+        problems: what is wrong with the plan, empty when it can be used.
+    """
+
+    assignment: Assignment
+    preparation: Admission
+    problems: str
+
+    def watch(self, context: DurableContext, turnstile: Turnstile, current: Round, *, is_first: bool) -> KeepAlive:
+        """Wait for the end of the instance, then for the end of our patience. One durable operation, no heartbeat."""
+        del turnstile, is_first
+        limit = self.preparation.bound if current.expired else self.preparation.deadline
+
+        def check(state: KeepAlive, _: WaitForConditionCheckContext) -> KeepAlive:
+            left = limit - self.assignment.application.clock()
+            return msgspec.structs.replace(state, deadline_reached=left <= 0, delay=left if left > 0 else None)
+
+        return context.wait_for_condition(
+            check,
+            WaitForConditionConfig(
+                wait_strategy=decide_by_delay,
+                initial_state=KeepAlive(pulse=Pulse(next_at=0.0)),
+                serdes=StructSerDes(KeepAlive),
+            ),
+            name=f"expect-{current.number}",
+        )
+
+    def judge(self, current: Round, finishes: Finishes) -> Ending | Round:  # noqa: PLR0911 - one line a case
+        """Return what a round of early work comes to: an ending, or the next round."""
+        messages = said_so_far(current, finishes)
+        match finishes:
+            case Finishes(work=WorkEnd(how="taken")):
+                return Ending(how="taken", reason="another execution has taken this action over", messages=messages)
+            case Finishes(message=Join(action=action)):
+                return Ending(how="joined", reason="", joined=action, held=current.held, messages=messages)
+            case Finishes(message=Finish() as message):
+                why = f"{describe(message)}; the instance did not wait yet, so there was nothing to complete"
+                return Ending(how="over", reason=why, messages=messages)
+            case Finishes(keep_alive=KeepAlive(deadline_reached=True)) if current.expired:
+                return Ending(how="over", reason="the hook's event never came", messages=messages)
+        following = next_round(current, finishes, self.problems)
+        if finishes.keep_alive is not None:
+            why = "the time EC2 left the instance is over, waiting for the hook's event"
+            return msgspec.structs.replace(following, idle=why, expired=True)
+        if finishes.work is not None and finishes.work.how != "held":
+            # An abandoned plan has nothing to abandon yet: the work begins again where it failed when the event comes.
+            return msgspec.structs.replace(following, idle=f"{finishes.work.reason}, waiting for the hook's event")
+        return msgspec.structs.replace(following, idle=current.idle if current.expired else None)
