@@ -5,6 +5,10 @@ SAM_VENV := .venv-sam
 BIN := $(VENV)/bin
 SAM := $(CURDIR)/$(SAM_VENV)/bin/sam
 PYTEST_ARGS ?=
+N ?= 1000
+SEED ?= 1
+SECONDS ?= 60
+INSTANCES ?= 1000
 CHECK_PYTHON := import sys; sys.exit(sys.version_info < (3, 11) and \
   "asg-lifecycle needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
@@ -15,7 +19,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint types contracts unit format build validate local-invoke deploy bench-coldstart requirements clean
+.PHONY: help test demo lint types contracts unit format build validate local-invoke deploy bench-coldstart bench-storm \
+  campaign mutations fuzz requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +61,18 @@ deploy: build ## deploy the application; needs AWS
 
 bench-coldstart: $(VENV)/ready ## import and client construction against a bare durable handler
 	@$(BIN)/python -m benchmarks.coldstart
+
+bench-storm: $(VENV)/ready ## INSTANCES=1000 terminations within ten seconds against simulated API rate limits
+	@$(BIN)/python -m benchmarks.storm --instances $(INSTANCES)
+
+campaign: $(VENV)/ready ## N=1000 SEED=1: random scenarios and faults, judged by the simulator's own log
+	@$(BIN)/python -m simulator.campaign --runs $(N) --seed $(SEED)
+
+mutations: $(VENV)/ready ## break the application on purpose, once for each mutation: the campaign has to notice
+	@$(BIN)/python -m simulator.campaign.mutations
+
+fuzz: $(VENV)/ready ## SECONDS=60 of random input through every door
+	@$(BIN)/python -m benchmarks.fuzz --seconds $(SECONDS)
 
 requirements: $(VENV)/ready ## compile the pinned requirements anew, with the latest versions
 	@cd requirements && PATH="$(CURDIR)/$(BIN):$$PATH" && \

@@ -21,6 +21,7 @@ class Metric(StrEnum):
 
     CLAIMED = "ActionsClaimed"
     COMPLETED = "ActionsCompleted"
+    DEPENDENCY_OUTAGE = "DependencyOutages"
     DUPLICATE = "DuplicateEvents"
     HELD = "ActionsHeld"
     HEARTBEAT = "Heartbeats"

@@ -22,24 +22,29 @@ class Settings(Struct, frozen=True, kw_only=True):
         hook_name_prefix: hooks whose name begins so are ours; empty means every hook that is not known to
             belong to another system.
         record_retention: seconds a record is kept after its action ended.
+        drains_per_group: how many instances of one group do drain work at once where the plan does not say; None for
+            as many as there are.
     """
 
     table: str
     hook_name_prefix: str
     record_retention: float
+    drains_per_group: int | None = None
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Return the settings that `TABLE_NAME`, `HOOK_NAME_PREFIX` and `RECORD_RETENTION_DAYS` give.
+    """Return the settings that `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS` and `DRAINS_PER_GROUP` give.
 
     Raises:
         KeyError: `TABLE_NAME` is not set.
-        ValueError: `RECORD_RETENTION_DAYS` is not a number.
+        ValueError: `RECORD_RETENTION_DAYS` or `DRAINS_PER_GROUP` is not a number.
     """
     return Settings(
         table=environment["TABLE_NAME"],
         hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
         record_retention=float(environment.get("RECORD_RETENTION_DAYS", "30")) * SECONDS_PER_DAY,
+        # CloudFormation passes a number; 0 stands for no limit.
+        drains_per_group=int(environment.get("DRAINS_PER_GROUP", "0")) or None,
     )
 
 

@@ -72,7 +72,7 @@ def test_the_claim_describes_the_action() -> None:
         claimed_at=1_010.9,
         status=Status.CLAIMED,
         in_flight="yes",
-        expires_at=87_410,
+        expires_at=87_410 + 345_600,
     )
 
 

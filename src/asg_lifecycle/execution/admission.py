@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.instances import InstanceFacts
 from asg_lifecycle.execution.heartbeat import Pulse, beat
-from asg_lifecycle.execution.work import Position, position_of
+from asg_lifecycle.execution.position import Position, position_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.records import Status

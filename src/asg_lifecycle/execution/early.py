@@ -14,7 +14,8 @@ from asg_lifecycle.execution.heartbeat import Pulse
 from asg_lifecycle.execution.keep_alive import KeepAlive
 from asg_lifecycle.execution.serialization import StructSerDes
 from asg_lifecycle.execution.waiting import decide_by_delay
-from asg_lifecycle.execution.work import WorkEnd, position_of
+from asg_lifecycle.execution.position import position_of
+from asg_lifecycle.execution.work import WorkEnd
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Finish, Join, describe
 from asg_lifecycle.model.records import Status

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
 from asg_lifecycle.execution.heartbeat import Pulse, beat, refused
-from asg_lifecycle.execution.work import Position, position_of
+from asg_lifecycle.execution.position import Position, position_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import heartbeat_retry

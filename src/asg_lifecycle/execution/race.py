@@ -19,7 +19,8 @@ from asg_lifecycle.execution.decision import Ending, Finishes
 from asg_lifecycle.execution.retrying import while_the_race_lasts
 from asg_lifecycle.execution.serialization import StructSerDes
 from asg_lifecycle.execution.turnstile import Turnstile
-from asg_lifecycle.execution.work import Position, Work, WorkEnd, position_of
+from asg_lifecycle.execution.position import Position, position_of
+from asg_lifecycle.execution.work import Work, WorkEnd
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Message, Skip, Unknown, decode, describe
 from asg_lifecycle.model.plans import Plan

@@ -43,11 +43,14 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         on_failure: when a step fails. The default holds: nothing is released because something went wrong.
         on_timeout: when the deadline comes first. The default abandons, because the work was not done; on a
             terminate hook that ends the instance too, unless the group retains abandoned instances (R9, R10).
+        drains_per_group: how many instances of the group do this work at once; the others wait for their turn, with
+            heartbeats. None for what the deployment says.
     """
 
     steps: tuple[PlannedStep, ...] = ()
     on_failure: OnFailure = OnFailure.HOLD
     on_timeout: OnTimeout = OnTimeout.ABANDON
+    drains_per_group: int | None = None
 
 
 class PlanDecision(Struct, frozen=True, kw_only=True):

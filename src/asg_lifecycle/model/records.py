@@ -15,6 +15,9 @@ from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
 from asg_lifecycle.model.progress import StepState
 
 VERSION = 1
+LONGEST_LIFE = 4 * 86_400.0
+"""Seconds. No action lives longer: 48 hours of waiting (R4), as long before it where the work began early."""
+
 CURRENT = "current"
 
 
@@ -165,7 +168,7 @@ def claim_record(  # noqa: PLR0913 - what a claim says, each by its name
         action: the action.
         execution: ARN of the durable execution.
         now: seconds since the epoch.
-        retention: seconds the record is kept; it is renewed when the record is closed.
+        retention: seconds the record is kept after the action has ended.
         early: why the work begins before the instance waits, None where it waits.
         until: when work that begins early has to be over, seconds since the epoch.
     """
@@ -188,7 +191,8 @@ def claim_record(  # noqa: PLR0913 - what a claim says, each by its name
         early=early,
         until=until,
         in_flight="yes",
-        expires_at=int(now + retention),
+        # A record that expired under its execution would look like another's.
+        expires_at=int(now + LONGEST_LIFE + retention),
     )
 
 

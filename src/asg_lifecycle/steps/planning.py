@@ -25,7 +25,10 @@ BUILT_IN = {
 """What is done for a hook that says nothing: verify on the way out, let in on the way in."""
 
 PLAN_KEY = "plan"
-PLAN_FIELDS = {"steps": None, "on_failure": OnFailure, "on_timeout": OnTimeout}
+PLAN_FIELDS = {"steps": None, "on_failure": OnFailure, "on_timeout": OnTimeout, "drains_per_group": None}
+MOST_DRAINS = 1000
+"""The largest limit on drains of one group at once; without a limit there is no counting."""
+
 STEP_FIELDS = frozenset({"kind", "options"})
 
 
@@ -56,6 +59,9 @@ def find_problems(plan: dict[str, Any]) -> tuple[str, ...]:
     for name, values in PLAN_FIELDS.items():
         if values is not None and name in plan and plan[name] not in tuple(values):
             problems.append(f"{name} is {plan[name]!r}; valid: {_listed(values)}")
+    at_once = plan.get("drains_per_group")
+    if at_once is not None and (type(at_once) is not int or not 1 <= at_once <= MOST_DRAINS):
+        problems.append(f"drains_per_group is {at_once!r}; expected a whole number from 1 to {MOST_DRAINS}, or nothing")
     steps = plan.get("steps", [])
     if not isinstance(steps, list):
         return (*problems, f"steps is {_kind_of(steps)}; expected a list")
