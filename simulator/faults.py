@@ -8,6 +8,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+class CallFate(StrEnum):
+    """What becomes of an AWS call."""
+
+    SERVED = "served"
+    LOST = "lost"
+    """It never reaches AWS."""
+    SERVED_AND_LOST = "served and lost"
+    """It has its effect, and nobody hears the answer."""
+
+
 class FaultKind(StrEnum):
     """How a request comes to grief."""
 

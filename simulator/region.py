@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -20,8 +21,9 @@ from moto import mock_aws
 from simulator.autoscaling.service import AutoScalingService
 from simulator.environment import CREDENTIALS, region_environment
 from simulator.events import Events
-from simulator.faults import FaultKind, Faults
+from simulator.faults import CallFate, FaultKind, Faults
 from simulator.log import RegionLog
+from simulator.rate_limits import RateLimits
 from simulator.wire import AnswerLostError, ApiCall, error_response, intercepted, service_and_operation
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 LAUNCH_CONFIGURATION = "simulated"
 IMAGE = "ami-12c6146b"
+SPOT_NOTICE = 120.0
+"""Seconds between the warning and the end of a Spot instance (R27)."""
 
 
 DrainAttached = Callable[[str, Sequence[str], Callable[[], None]], None]
@@ -71,6 +75,11 @@ class SimulatedService(Protocol):
         ...
 
 
+def _served() -> CallFate:
+    """Let every request through."""
+    return CallFate.SERVED
+
+
 def drained_at_once(
     instance_id: str,  # noqa: ARG001 - the shape of DrainAttached
     target_group_arns: Sequence[str],  # noqa: ARG001 - the shape of DrainAttached
@@ -102,6 +111,8 @@ class SimulatedRegion:
         calls: requests that reached the region, by boto3 service name and operation. What is asked inside
             `unobserved` is not counted and meets no faults.
         requests: the same in order, with time and status.
+        limits: how many requests each service takes.
+        fate: decides whether a request reaches the region and its answer the caller.
         events: the event bus.
         autoscaling: the Auto Scaling service.
         drain_attached: how attached target groups drain; the target-group service puts itself here.
@@ -123,6 +134,8 @@ class SimulatedRegion:
         self.lock = threading.RLock()
         self.log = RegionLog(timeline.now)
         self.faults = Faults()
+        self.limits = RateLimits(timeline.now)
+        self.fate: Callable[[], CallFate] = _served
         self.calls: Counter[tuple[str, str]] = Counter()
         self.requests: list[ApiCall] = []
         self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
@@ -237,6 +250,44 @@ class SimulatedRegion:
             instance = self.autoscaling.engine.instances.get(instance_id)
             return None if instance is None else instance.state
 
+    def interrupt_spot(self, instance_id: str) -> None:
+        """Warn of the interruption of an instance, which EC2 terminates two minutes later, hook or no hook (R27).
+
+        Auto Scaling begins to terminate an instance at its warning where the group has Capacity Rebalancing.
+        """
+        self._emit_ec2("EC2 Spot Instance Interruption Warning", instance_id, {"instance-action": "terminate"})
+        self.timeline.call_after(
+            SPOT_NOTICE, lambda: self._reclaim(instance_id), name=f"spot instance {instance_id} is reclaimed"
+        )
+        with self.lock:
+            self.autoscaling.interrupted(instance_id)
+
+    def recommend_rebalance(self, instance_id: str) -> None:
+        """Recommend to replace an instance, which Auto Scaling does where the group has Capacity Rebalancing."""
+        self._emit_ec2("EC2 Instance Rebalance Recommendation", instance_id, {})
+        with self.lock:
+            self.autoscaling.rebalance(instance_id)
+
+    def _emit_ec2(self, detail_type: str, instance_id: str, detail: dict[str, object]) -> None:
+        self.events.emit(
+            {
+                "version": "0",
+                "id": self.autoscaling.new_id(),
+                "detail-type": detail_type,
+                "source": "aws.ec2",
+                "account": self.account,
+                "time": datetime.fromtimestamp(self.timeline.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "region": self.name,
+                "resources": [f"arn:aws:ec2:{self.name}a:{self.account}:instance/{instance_id}"],
+                "detail": {"instance-id": instance_id, **detail},
+            }
+        )
+
+    def _reclaim(self, instance_id: str) -> None:
+        if self._undo is not None:
+            with self.unobserved():
+                self.client("ec2").terminate_instances(InstanceIds=[instance_id])
+
     def __enter__(self) -> Self:
         """Point boto3 at the region and install its services.
 
@@ -283,9 +334,14 @@ class SimulatedRegion:
             if getattr(self._stage, "depth", 0):
                 return serve()
             service, operation = service_and_operation(request)
+            fate = self.fate()
+            if fate is CallFate.LOST:
+                raise AnswerLostError
             self.calls[service, operation] += 1
-            fault = self.faults.take(service, operation)
+            fault = self.faults.take(service, operation) or self.limits.take(service, operation)
             response = self._meet(fault, request, service, serve)
+            if fate is CallFate.SERVED_AND_LOST:
+                response = None
             status = None if response is None else response.status_code
             self.requests.append(ApiCall(self.timeline.now(), service, operation, status))
         if response is None:

@@ -22,11 +22,20 @@ from simulator.clockwork import Clockwork
 from simulator.log import LogKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from moto.core.common_types import TYPE_RESPONSE
     from moto.core.request import Request
 
     from simulator.autoscaling.model import Action, Hook
     from simulator.region import SimulatedRegion
+
+REPLACEMENT_LOOK = 5.0
+"""Seconds between two looks at whether a replacement is in service."""
+
+
+def _nothing() -> None:
+    """Tell nobody."""
 
 
 class AutoScalingService:
@@ -38,12 +47,14 @@ class AutoScalingService:
         actions: the lifecycle actions under way.
         fleet: their EC2 instances.
         notifications: how events and messages are written.
+        on_notification: called when a hook's target has taken a message.
     """
 
     def __init__(self, region: SimulatedRegion) -> None:
         self._random = random = Random(region.seed)  # noqa: S311 - reproducible tokens, no secrets
         self._region = region
         self._clockwork = Clockwork(region.timeline, region.lock)
+        self.on_notification: Callable[[], None] = _nothing
         self.timings = Timings()
         self.fleet = MotoFleet(region)
         self.notifications = Notifications(region.account, region.name, random)
@@ -76,6 +87,42 @@ class AutoScalingService:
                 message = f"Unable to publish test message to notification target {hook.target}: {error}"
                 raise ValidationError(message) from error
         self.engine.put_hook(hook)
+
+    def interrupted(self, instance_id: str) -> None:
+        """Terminate an instance that Spot reclaims while its hook can still fire, in a group that rebalances."""
+        instance = self.engine.instances.get(instance_id)
+        if instance is not None and self._rebalances(instance.group) and instance.state == "InService":
+            self.engine.terminate(instance)
+
+    def rebalance(self, instance_id: str) -> None:
+        """Launch a replacement for an instance, and terminate it when that is in service, in a group that rebalances.
+
+        https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-capacity-rebalancing.html
+        """
+        instance = self.engine.instances.get(instance_id)
+        if instance is None or not self._rebalances(instance.group):
+            return
+        group = self.engine.groups[instance.group]
+        before = {member.id for member in self.engine.members(group.name)}
+        group.desired += 1
+        self.engine.reconcile(group.name)
+
+        def finish() -> None:
+            if group.name not in self.engine.groups:
+                return
+            arrived = [m for m in self.engine.members(group.name) if m.id not in before and m.state == "InService"]
+            if not arrived:
+                self._clockwork.call_after(REPLACEMENT_LOOK, finish, name=f"replacement of {instance_id}")
+                return
+            group.desired -= 1
+            present = self.engine.instances.get(instance_id)
+            if present is not None:
+                self.engine.terminate(present)
+
+        self._clockwork.call_after(REPLACEMENT_LOOK, finish, name=f"replacement of {instance_id}")
+
+    def _rebalances(self, group: str) -> bool:
+        return bool(self.fleet.group(group).capacity_rebalance)
 
     def replace_root_volume(self, instance_id: str) -> None:
         """Replace the root volume of an instance in service (R23).
@@ -121,6 +168,7 @@ class AutoScalingService:
             subject = f"Auto Scaling:  Lifecycle action '{verb}' for instance {action.instance} in progress."
             try:
                 self._send(action.hook.target, subject, self.notifications.message(action))
+                self.on_notification()
             except ClientError as error:
                 self._region.log.write(
                     LogKind.NOTIFICATION_LOST,

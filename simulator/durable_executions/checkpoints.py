@@ -11,6 +11,7 @@ from aws_durable_execution_sdk_python_testing.observer import ExecutionObserver
 from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecutionStore
 
 from simulator.durable_executions.execution import CallbackDeadlines
+from simulator.faults import CallFate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,11 +56,46 @@ class CrashPoint:
     execution: str | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class CallCrash:
+    """An AWS call at which an invocation dies.
+
+    Attributes:
+        invocation: which invocation of the execution, from 1; retries count.
+        call: at which of the AWS calls that it makes, from 1, whatever the service.
+        after: die after the call had its effect; otherwise before.
+        execution: the execution's name; None for every execution.
+    """
+
+    invocation: int
+    call: int
+    after: bool = False
+    execution: str | None = None
+
+
 class CrashPlan:
     """The crash points of a service and whether an invocation has come to one."""
 
     def __init__(self) -> None:
         self.points: list[CrashPoint] = []
+        self.calls: list[CallCrash] = []
+
+    def meet_call(self, execution: SimulatedExecution) -> CallFate:
+        """Return what becomes of an AWS call that the execution's running invocation makes.
+
+        The invocation that dies here goes on for a moment, as a process does whose network is gone: no call of its
+        reaches AWS any more, and its next checkpoint is its end.
+        """
+        invocation = execution.runs[-1]
+        invocation.calls += 1
+        if invocation.crashed:
+            return CallFate.LOST
+        for crash in self.calls:
+            here = crash.invocation == invocation.number and crash.call == invocation.calls
+            if here and crash.execution in (None, execution.name):
+                invocation.crashed = True
+                return CallFate.SERVED_AND_LOST if crash.after else CallFate.LOST
+        return CallFate.SERVED
 
     def strike(self, execution: SimulatedExecution, checkpoint: int | None, *, after: bool = False) -> None:
         """Kill the execution's running invocation if it is at a crash point.

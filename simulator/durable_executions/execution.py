@@ -75,6 +75,7 @@ class SimulatedExecution:
         name: its name, unique in the service.
         record: the testing SDK's own record of it.
         expires_at: when the execution times out, seconds since the epoch.
+        version: of the function that it runs on, from 1.
         runs: the handler's invocations, oldest first.
         timers: what fell due, in the order in which it fired.
         callback_deadlines: by callback id.
@@ -87,6 +88,7 @@ class SimulatedExecution:
     name: str
     record: Execution
     expires_at: float
+    version: int = 1
     runs: list[Invocation] = field(default_factory=list)
     timers: list[FiredTimer] = field(default_factory=list)
     callback_deadlines: dict[str, CallbackDeadlines] = field(default_factory=dict, repr=False)

@@ -56,7 +56,8 @@ class Invocation:
         status: how it ended.
         error: why, where it went wrong.
         checkpoints: how many times it called the checkpoint API.
-        crashed: whether it came to a `CrashPoint`; nothing it does from then on is recorded.
+        calls: how many AWS calls it made.
+        crashed: whether it came to a `CrashPoint` or a `CallCrash`; nothing it does from then on is recorded.
     """
 
     number: int
@@ -64,6 +65,7 @@ class Invocation:
     status: InvocationStatus = InvocationStatus.RUNNING
     error: str = ""
     checkpoints: int = 0
+    calls: int = 0
     crashed: bool = False
 
 

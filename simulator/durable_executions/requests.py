@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from aws_durable_execution_sdk_python.lambda_service import ErrorObject, InvocationStatus
-from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException
+from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException, ExecutionAlreadyStartedException
 from moto.awslambda import urls
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
@@ -29,7 +30,8 @@ PATHS = ("durable-execution-callbacks/(?P<callback_id>.+)", "durable-executions/
 class DurableRequests:
     """The API of a `DurableService`, as a `SimulatedService` of a region.
 
-    `SendDurableExecutionCallbackSuccess`, `…Failure`, `…Heartbeat`, `GetDurableExecution`, `StopDurableExecution`.
+    `SendDurableExecutionCallbackSuccess`, `…Failure`, `…Heartbeat`, `GetDurableExecution`, `StopDurableExecution`, and
+    `Invoke` of the durable function, asynchronously.
     """
 
     def __init__(self, service: DurableService) -> None:
@@ -48,10 +50,30 @@ class DurableRequests:
         }
         for name, operation in operations.items():
             region.replace(LambdaResponse, name, _answering(operation))
+        region.replace(LambdaResponse, "invoke", self._invoke())
+        region.fate = self._service.call_fate
 
     def uninstall(self) -> None:
         """Stop the service's timers; the region takes the operations back."""
         self._service.close()
+
+    def _invoke(self) -> Callable[[LambdaResponse], Any]:
+        service, of_moto = self._service, LambdaResponse.invoke
+
+        def invoke(request: LambdaResponse) -> Any:  # noqa: ANN401 - what moto's dispatcher takes
+            function = unquote(request.path.rsplit("/", 2)[-2])
+            if not service.serves(function, request.querystring.get("Qualifier", [None])[0]):
+                return of_moto(request)
+            name = request.headers.get("X-Amz-Durable-Execution-Name")
+            try:
+                execution = service.start(json.loads(request.body or b"null"), name=name)
+            except ExecutionAlreadyStartedException as error:
+                refusal = LambdaClientError("DurableExecutionAlreadyStartedException", str(error))
+                refusal.code = 409
+                raise refusal from error
+            return 202, {"X-Amz-Durable-Execution-Arn": execution.arn, "status": 202}, ""
+
+        return invoke
 
     def _succeed(self, request: LambdaResponse) -> dict[str, Any]:
         self._service.send_callback_success(request.uri_match["CallbackId"], request.body)
@@ -74,7 +96,7 @@ class DurableRequests:
         answer: dict[str, Any] = {
             "DurableExecutionArn": execution.arn,
             "DurableExecutionName": execution.name,
-            "FunctionArn": self._service.function_arn,
+            "FunctionArn": execution.arn.partition("/durable-execution/")[0],
             "InputPayload": execution.payload,
             "StartTimestamp": started.start_timestamp,
             "Status": execution.status,

@@ -27,19 +27,26 @@ from simulator.durable_executions.callbacks import Callbacks
 from simulator.durable_executions.checkpoints import CheckpointClient, CrashPlan
 from simulator.durable_executions.execution import SimulatedExecution, overtaken
 from simulator.durable_executions.history import FiredTimer, TimelineClock, TimerKind
+from simulator.faults import CallFate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from simulator.durable_executions.checkpoints import CrashPoint
+    from simulator.durable_executions.checkpoints import CallCrash, CrashPoint
     from simulator.timeline import Timeline
 
 LONGEST_EXECUTION = 31_622_400.0
 """Seconds: the largest `ExecutionTimeout` a `DurableConfig` takes."""
 
-VERSION = "1"
+ALIAS = "live"
+FAILURES = frozenset({"FAILED", "STOPPED", "TIMED_OUT"})
 NAMES = uuid.UUID("6d0bbd0e-0d3c-4f64-9a1e-3a35a1c0b6a1")
+
+
+def _nothing(execution: SimulatedExecution) -> None:
+    """Tell nobody."""
+    del execution
 
 
 class DurableService:
@@ -51,6 +58,8 @@ class DurableService:
     Attributes:
         executions: every execution, in the order they were started.
         crash_points: where invocations die; may be changed at any time.
+        call_crashes: the AWS calls at which they die; likewise.
+        on_failure: called with each execution that ends FAILED, STOPPED or TIMED_OUT.
     """
 
     def __init__(  # noqa: PLR0913 - a function is deployed with this much
@@ -81,12 +90,13 @@ class DurableService:
         self._account = account
         self._execution_timeout = execution_timeout
         self._lock = threading.RLock()
+        self._running: SimulatedExecution | None = None
         self._by_arn: dict[str, SimulatedExecution] = {}
         self._crashes = CrashPlan()
         self._client = CheckpointClient(self._clock, self._lock, self.get, self._crashes)
-        self._backend = Backend(
-            timeline=timeline, handler=handler, client=self._client, lock=self._lock, region=region, account=account
-        )
+        self._versions: list[Backend] = []
+        self.redeploy(handler)
+        self.on_failure: Callable[[SimulatedExecution], None] = _nothing
         self._callbacks = Callbacks(self._clock, self._lock, self.get, self._call_for_invocation)
 
     @property
@@ -95,9 +105,58 @@ class DurableService:
         return self._crashes.points
 
     @property
+    def call_crashes(self) -> list[CallCrash]:
+        """The AWS calls at which invocations die."""
+        return self._crashes.calls
+
+    @property
+    def version(self) -> int:
+        """The version that new executions run on, from 1."""
+        return len(self._versions)
+
+    @property
     def function_arn(self) -> str:
-        """The function's qualified ARN."""
-        return f"arn:aws:lambda:{self._region}:{self._account}:function:{self._function_name}:{VERSION}"
+        """The function's ARN, qualified by its newest version."""
+        return self._version_arn(self.version)
+
+    @property
+    def alias_arn(self) -> str:
+        """The function's ARN, qualified by the alias that leads to the newest version."""
+        return f"{self._unqualified_arn}:{ALIAS}"
+
+    def serves(self, function: str, qualifier: str | None = None) -> bool:
+        """Return whether a name or an ARN, with a qualifier, is that of the alias or of the newest version."""
+        known = {self._function_name, self._unqualified_arn}
+        name, given = function, qualifier
+        if given is None:
+            name, _, given = function.rpartition(":")
+        return name in known and given in {ALIAS, str(self.version)}
+
+    def redeploy(self, handler: Callable[..., Any]) -> None:
+        """Publish a new version of the function. Executions under way stay on theirs."""
+        self._versions.append(
+            Backend(
+                timeline=self._timeline,
+                handler=handler,
+                client=self._client,
+                lock=self._lock,
+                region=self._region,
+                account=self._account,
+            )
+        )
+
+    def call_fate(self) -> CallFate:
+        """Return what becomes of an AWS call made now: the running invocation's, if there is one."""
+        with self._lock:
+            running = self._running
+            return CallFate.SERVED if running is None else self._crashes.meet_call(running)
+
+    @property
+    def _unqualified_arn(self) -> str:
+        return f"arn:aws:lambda:{self._region}:{self._account}:function:{self._function_name}"
+
+    def _version_arn(self, version: int) -> str:
+        return f"{self._unqualified_arn}:{version}"
 
     def start(self, event: object, *, name: str | None = None) -> SimulatedExecution:
         """Start an execution, as an asynchronous invocation does; the handler runs when the timeline goes on.
@@ -149,6 +208,9 @@ class DurableService:
                 reason = error or ErrorObject.from_message("Execution stopped by user request")
                 execution.record.complete_stopped(error=reason, now=self._clock.now())
                 self._arm(execution)
+                # A running invocation ends by itself, and tells then.
+                if not execution.running:
+                    self._tell_failure(execution)
             return execution.record.get_operation_execution_started().end_timestamp or self._clock.now()
 
     def send_callback_success(self, callback_id: str, payload: bytes | str = b"") -> None:
@@ -205,7 +267,7 @@ class DurableService:
             StartDurableExecutionInput(
                 account_id=self._account,
                 function_name=self._function_name,
-                function_qualifier=VERSION,
+                function_qualifier=str(self.version),
                 execution_name=name,
                 execution_timeout_seconds=int(self._execution_timeout),
                 execution_retention_period_days=14,
@@ -217,7 +279,12 @@ class DurableService:
         record.region = self._region
         record.start(now=self._clock.now())
         self._client.store.save(record)
-        return SimulatedExecution(name=name, record=record, expires_at=self._timeline.now() + self._execution_timeout)
+        return SimulatedExecution(
+            name=name,
+            record=record,
+            expires_at=self._timeline.now() + self._execution_timeout,
+            version=self.version,
+        )
 
     def _call_for_invocation(self, execution: SimulatedExecution) -> None:
         # A trigger during an invocation is looked at when the invocation has ended.
@@ -250,17 +317,25 @@ class DurableService:
                 self._arm(execution)
                 return
             execution.running = True
+            self._running = execution
         try:
-            self._backend.run(execution, f"{self._function_name}:{VERSION}")
+            self._versions[execution.version - 1].run(execution, f"{self._function_name}:{execution.version}")
         finally:
             execution.running = False
+            self._running = None
         with self._lock:
             self._go_on(execution)
+        self._tell_failure(execution)
+
+    def _tell_failure(self, execution: SimulatedExecution) -> None:
+        if execution.status in FAILURES:
+            self.on_failure(execution)
 
     def _time_out(self, execution: SimulatedExecution) -> None:
         error = ErrorObject.from_message(f"Execution timed out after {self._execution_timeout:.0f} seconds.")
         execution.record.complete_timeout(error=error, now=self._clock.now())
         execution.timers.append(FiredTimer(self._timeline.now(), TimerKind.EXECUTION_TIMEOUT))
+        self._tell_failure(execution)
 
     def _go_on(self, execution: SimulatedExecution) -> None:
         record = execution.record

@@ -17,23 +17,29 @@ KEYS = ("group", "hook", "instance", "token", "execution")
 
 
 class Metric(StrEnum):
-    """The metrics there are; each counts occurrences."""
+    """The metrics there are: counts of occurrences, and with `…Now`, `…InFlight` and `…Seconds` how things stand."""
 
+    BLOCKED_NOW = "ActionsBlockedNow"
     CLAIMED = "ActionsClaimed"
     COMPLETED = "ActionsCompleted"
     DEPENDENCY_OUTAGE = "DependencyOutages"
     DUPLICATE = "DuplicateEvents"
     HELD = "ActionsHeld"
+    HELD_NOW = "ActionsHeldNow"
     HEARTBEAT = "Heartbeats"
     HEARTBEAT_FAILED = "HeartbeatsFailed"
     IGNORED = "EventsIgnored"
+    IN_FLIGHT = "ActionsInFlight"
     INTERNAL_ERROR = "InternalErrors"
     INVALID = "EventsInvalid"
     JOINED = "ActionsJoined"
     LOST = "ActionsLost"
     OVER = "ActionsOver"
+    OLDEST = "OldestActionSeconds"
     PERMISSION_MISSING = "PermissionsMissing"
     STEP_FAILED = "StepsFailed"
+    SWEEP_PROBLEM = "SweepProblems"
+    SWEEP_STARTED = "SweepStarts"
     TAKEN_OVER = "ActionsTakenOver"
 
 
@@ -74,6 +80,11 @@ class Observer:
     def count(self, metric: Metric) -> None:
         """Count one occurrence."""
         self._metrics.add_metric(name=metric.value, unit=MetricUnit.Count, value=1)
+
+    def gauge(self, metric: Metric, value: float) -> None:
+        """Say how much of something there is now."""
+        unit = MetricUnit.Seconds if metric.value.endswith("Seconds") else MetricUnit.Count
+        self._metrics.add_metric(name=metric.value, unit=unit, value=value)
 
     def flush(self) -> None:
         """Write the metrics counted since the last time."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simulator.deployment import Deployment
-from simulator.durable_executions.requests import DurableRequests
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
 from simulator.run_command import RunCommand
@@ -36,7 +35,6 @@ class Stage:
         self.region.add(self.target_groups)
         self.region.add(self.run_command)
         self.deployment = Deployment(self.region, self.timeline)
-        self.region.add(DurableRequests(self.deployment.service))
         self.started = self.timeline.now()
 
     @property

@@ -57,11 +57,11 @@ class Records:
         values: dict[str, AttributeValueTypeDef] = {":execution": item["execution"]}
         if record.token is None:
             condition = FOUND
-            names = ("wait", "execution", "in_flight", "ended_at")
+            names = ["wait", "execution", "in_flight", "ended_at"]
             values[":settled"] = _attribute(record.claimed_at - SETTLED)
         else:
             condition = ANNOUNCED
-            names = ("wait", "execution", "token", "event_time", "early", "in_flight")
+            names = ["wait", "execution", "token", "event_time", "early", "in_flight"]
             values |= {f":{name}": item[name] for name in ("token", "event_time")}
         try:
             with calling("dynamodb:PutItem"):

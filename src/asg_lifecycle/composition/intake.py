@@ -10,8 +10,14 @@ from aws_lambda_powertools import Logger, Metrics
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.executions import Executions
+from asg_lifecycle.aws.groups import Groups
+from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+from asg_lifecycle.aws.record_queries import RecordQueries
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
+from asg_lifecycle.intake.interruption import InterruptionDoor
+from asg_lifecycle.intake.notification import NotificationDoor
 from asg_lifecycle.intake.starter import Starter
+from asg_lifecycle.intake.sweep import Sweep
 from asg_lifecycle.observer import Observer
 
 if TYPE_CHECKING:
@@ -25,9 +31,9 @@ class Intake:
     """The parts the doors are made of.
 
     Attributes:
+        settings: what the deployment decides.
         clients: the AWS clients.
         executions: the durable executions.
-        starter: starts them.
         observer: logs and metrics.
         clock: seconds since the epoch.
     """
@@ -35,9 +41,31 @@ class Intake:
     settings: IntakeSettings
     clients: Clients
     executions: Executions
-    starter: Starter
     observer: Observer
     clock: Callable[[], float]
+
+    def sweep(self) -> Sweep:
+        """Return a sweep that begins now."""
+        return Sweep(
+            groups=Groups(self.clients),
+            lifecycle_actions=LifecycleActions(self.clients),
+            records=RecordQueries(self.clients, self.settings.table),
+            executions=self.executions,
+            starter=Starter(self.executions),
+            observer=self.observer,
+            clock=self.clock,
+            hook_name_prefix=self.settings.hook_name_prefix,
+        )
+
+    def notification_door(self) -> NotificationDoor:
+        """Return the door for messages of SQS and SNS."""
+        return NotificationDoor(self.executions, self.observer, self.settings.hook_name_prefix)
+
+    def interruption_door(self) -> InterruptionDoor:
+        """Return the door for events of EC2."""
+        return InterruptionDoor(
+            Groups(self.clients), Starter(self.executions), self.observer, self.settings.hook_name_prefix
+        )
 
 
 def compose_intake(settings: IntakeSettings, *, clock: Callable[[], float] = time.time) -> Intake:
@@ -48,12 +76,10 @@ def compose_intake(settings: IntakeSettings, *, clock: Callable[[], float] = tim
         clock: seconds since the epoch.
     """
     clients = Clients()
-    executions = Executions(clients, settings.function)
     return Intake(
         settings=settings,
         clients=clients,
-        executions=executions,
-        starter=Starter(executions),
+        executions=Executions(clients, settings.function),
         observer=Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)),
         clock=clock,
     )

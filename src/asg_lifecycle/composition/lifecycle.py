@@ -13,8 +13,10 @@ from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+from asg_lifecycle.aws.outages import Outages
 from asg_lifecycle.aws.records import Records
 from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.aws.turns import Turns
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
 from asg_lifecycle.execution.application import Application
 from asg_lifecycle.observer import Observer
@@ -47,6 +49,8 @@ def compose(
         instances=Instances(clients),
         records=Records(clients, settings.table),
         executions=Executions(clients, function=""),
+        turns=Turns(clients, settings.table),
+        outages=Outages(clients, settings.table),
         services=Services(
             lifecycle_actions=lifecycle_actions,
             target_groups=TargetGroups(clients),

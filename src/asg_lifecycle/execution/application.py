@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+    from asg_lifecycle.aws.outages import Outages
     from asg_lifecycle.aws.records import Records
+    from asg_lifecycle.aws.turns import Turns
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.observer import Observer
     from asg_lifecycle.settings import Settings
@@ -30,6 +32,8 @@ class Application:
         instances: the EC2 calls.
         records: the table of actions.
         executions: the durable executions, this one's siblings.
+        turns: the places of groups that drain only so many instances at once.
+        outages: the errors that stop many drains.
         services: what steps are made with.
         observer: logs and metrics.
         clock: seconds since the epoch; read inside durable steps and checks only.
@@ -41,6 +45,8 @@ class Application:
     instances: Instances
     records: Records
     executions: Executions
+    turns: Turns
+    outages: Outages
     services: Services
     observer: Observer
     clock: Callable[[], float]

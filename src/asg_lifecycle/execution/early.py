@@ -12,9 +12,9 @@ from asg_lifecycle.execution.admission import Admission, describe_instance
 from asg_lifecycle.execution.decision import Ending, Finishes, Round, next_round, said_so_far
 from asg_lifecycle.execution.heartbeat import Pulse
 from asg_lifecycle.execution.keep_alive import KeepAlive
+from asg_lifecycle.execution.position import position_of
 from asg_lifecycle.execution.serialization import StructSerDes
 from asg_lifecycle.execution.waiting import decide_by_delay
-from asg_lifecycle.execution.position import position_of
 from asg_lifecycle.execution.work import WorkEnd
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Finish, Join, describe

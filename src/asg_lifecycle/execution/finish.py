@@ -10,6 +10,7 @@ from msgspec import Struct
 from asg_lifecycle.aws.lifecycle_actions import Answer
 from asg_lifecycle.execution.heartbeat import Pulse, beat, refused
 from asg_lifecycle.execution.position import Position, position_of
+from asg_lifecycle.execution.turn import holder_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import heartbeat_retry
@@ -64,6 +65,8 @@ class Finisher:
         self._admission = admission
         self._ending = ending
         self._work = work
+        in_plan = work.plan.drains_per_group if work is not None else None
+        self._limit = in_plan or self._application.settings.drains_per_group
 
     def attempt(self, state: Completion) -> Completion:
         """Take the end as far as it goes: note the result, stop what is under way, complete, close the record."""
@@ -72,7 +75,7 @@ class Finisher:
             self._application.observer.warning(self._ending.reason)
             return msgspec.structs.replace(state, taken=True, delay=None)
         state = msgspec.structs.replace(state, delay=0.0)
-        for part in (self._note, self._stop, self._complete, self._close):
+        for part in (self._note, self._stop, self._complete, self._leave, self._close):
             state = part(state, now)
             if state.taken or state.delay != 0.0:
                 return state
@@ -182,6 +185,18 @@ class Finisher:
             tries=tries,
             delay=max(1.0, min(delay, self._admission.bound - now)),
         )
+
+    def _leave(self, state: Completion, now: float) -> Completion:
+        if self._limit is None:
+            return state
+        try:
+            self._application.turns.leave(self._assignment.action.group, holder_of(self._assignment), now=now)
+        except CallFailed as failed:
+            # The place lapses with the wait; others would wait for it that long.
+            self._application.observer.warning(f"the turn could not be given back: {failed}")
+            if state.tries + 1 < STOP_TRIES:
+                return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
+        return msgspec.structs.replace(state, tries=0)
 
     def _close(self, state: Completion, now: float) -> Completion:
         status = state.status or Status.OVER

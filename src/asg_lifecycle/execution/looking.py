@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from asg_lifecycle.execution.trouble import Trouble, judge
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.records import Status, StepOutcome
 from asg_lifecycle.model.timing import look_gap
 from asg_lifecycle.observer import Metric
-from asg_lifecycle.execution.trouble import Trouble, judge
 from asg_lifecycle.steps.protocol import Target
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class StepUnderWay:
         assignment: Assignment,
         facts: InstanceFacts,
         step: Step,
+        *,
         index: int,
         outcomes: tuple[StepOutcome, ...],
         on_failure: OnFailure,
@@ -101,13 +102,27 @@ class StepUnderWay:
     def _ask(self, state: Look, begun_before: float | None, now: float) -> Look:
         observer, step = self._application.observer, self._step
         last = state.progress if state.begun and isinstance(state.progress, Waiting) else None
-        target = target_of(self._assignment, self._facts, self._index, state.began_at or now, now, begun_before)
+        target = target_of(
+            self._assignment,
+            self._facts,
+            self._index,
+            began_at=state.began_at or now,
+            now=now,
+            begun_before=begun_before,
+        )
         begun, trouble = state.begun, None
         try:
             progress = step.check(target, last) if last is not None else step.begin(target)
             begun = True
         except CallFailed as failed:
-            progress, trouble = judge(self._assignment, failed.failure, last, state.trouble, self._on_failure, now)
+            progress, trouble = judge(
+                self._assignment,
+                failed.failure,
+                last=last,
+                before=state.trouble,
+                on_failure=self._on_failure,
+                now=now,
+            )
         except Exception as error:  # noqa: BLE001 - a fault of ours must hold the instance, not end the execution
             observer.count(Metric.INTERNAL_ERROR)
             observer.error(f"internal error, the instance is kept: {error!r}", step=step.kind, with_traceback=True)
@@ -189,7 +204,13 @@ class _Beginning(Struct, frozen=True):
 
 
 def target_of(  # noqa: PLR0913 - the fields of a target
-    assignment: Assignment, facts: InstanceFacts, index: int, began_at: float, now: float, begun_before: float | None
+    assignment: Assignment,
+    facts: InstanceFacts,
+    index: int,
+    *,
+    began_at: float,
+    now: float,
+    begun_before: float | None = None,
 ) -> Target:
     """Return what the step at `index` is told of its instance at `now`."""
     return Target(

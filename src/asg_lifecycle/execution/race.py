@@ -16,10 +16,11 @@ from aws_durable_execution_sdk_python.config import (
 )
 
 from asg_lifecycle.execution.decision import Ending, Finishes
+from asg_lifecycle.execution.position import Position, position_of
 from asg_lifecycle.execution.retrying import while_the_race_lasts
 from asg_lifecycle.execution.serialization import StructSerDes
+from asg_lifecycle.execution.turn import TurnTaking
 from asg_lifecycle.execution.turnstile import Turnstile
-from asg_lifecycle.execution.position import Position, position_of
 from asg_lifecycle.execution.work import Work, WorkEnd
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Message, Skip, Unknown, decode, describe
@@ -119,6 +120,7 @@ class Race:
             start = self._admission.position
             if not is_first:
                 start = self._open(inner, current, callback, work, working)
+            start = self._wait_for_turn(inner, plan, start, working, current.number)
             return _plain(Finishes(work=work.run(inner, start, current.number)))
 
         plan = self._plan or Plan()
@@ -139,6 +141,15 @@ class Race:
         working.close()
         batch.throw_if_error()
         return _merged([item.result for item in batch.succeeded() if item.result is not None])
+
+    def _wait_for_turn(
+        self, context: DurableContext, plan: Plan, start: Position, turnstile: Turnstile, round_number: int
+    ) -> Position:
+        limit = plan.drains_per_group or self._application.settings.drains_per_group
+        if limit is None or start.taken or start.index >= len(plan.steps):
+            return start
+        turn = TurnTaking(self._assignment, limit, self._admission.bound, turnstile).wait(context, round_number)
+        return msgspec.structs.replace(start, taken=turn.taken)
 
     def _open(
         self,

@@ -38,6 +38,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
 def judge(  # noqa: PLR0913 - the facts that the decision takes
     assignment: Assignment,
     failure: Failure,
+    *,
     last: Waiting | None,
     before: Trouble | None,
     on_failure: OnFailure,
@@ -58,28 +59,37 @@ def judge(  # noqa: PLR0913 - the facts that the decision takes
     """
     if failure.consequence is Consequence.MISSING:
         return Done(f"nothing is left to do: {failure}"), None
-    observer = assignment.application.observer
     if failure.consequence is Consequence.DENIED:
-        observer.count(Metric.PERMISSION_MISSING)
+        assignment.application.observer.count(Metric.PERMISSION_MISSING)
     trouble = _trouble(failure, before, now)
     believed = now - trouble.since >= BELIEVED_AFTER
     passing = failure.consequence is Consequence.PASSING
     if passing and not believed:
         return _kept(str(failure), last), trouble
-    try:
-        outage = assignment.application.outages.report(trouble.dependency, assignment.action.reference, now)
-    except CallFailed as failed:
-        # Whether others are stopped, too, is not known: keep the instance.
-        observer.warning(f"an outage could not be told from one drain's trouble: {failed}")
+    outage = _report(assignment, trouble, now)
+    held_by_plan = on_failure is OnFailure.HOLD
+    if outage is not None and is_outage(outage.count) and (passing or not held_by_plan):
+        why = f"{sentence(outage.count, outage.dependency, outage.since)}; {failure}"
+        return _kept(why, last), trouble
+    # Whether others are stopped, too, may not be known: then the instance is kept.
+    if passing or (outage is None and not held_by_plan):
         return _kept(str(failure), last), trouble
-    _tell(assignment, outage)
-    if is_outage(outage.count) and (passing or on_failure is not OnFailure.HOLD):
-        return _kept(f"{sentence(outage.count, outage.dependency, outage.since)}; {failure}", last), trouble
-    if passing:
-        return _kept(str(failure), last), trouble
-    if on_failure is not OnFailure.HOLD and not believed:
+    if not believed and not held_by_plan:
         return _kept(f"{failure}; the step fails if that lasts a minute", last, BELIEVED_AFTER), trouble
     return Failed(str(failure), retryable=failure.consequence is Consequence.DENIED), trouble
+
+
+def _report(assignment: Assignment, trouble: Trouble, now: float) -> Outage | None:
+    application = assignment.application
+    try:
+        outage = application.outages.report(trouble.dependency, assignment.action.reference, now)
+    except CallFailed as failed:
+        application.observer.warning(f"an outage could not be told from one drain's trouble: {failed}")
+        return None
+    if outage.notice:
+        application.observer.count(Metric.DEPENDENCY_OUTAGE)
+        application.observer.error(notice(outage.count, outage.dependency, outage.since))
+    return outage
 
 
 def _trouble(failure: Failure, before: Trouble | None, now: float) -> Trouble:
@@ -87,13 +97,6 @@ def _trouble(failure: Failure, before: Trouble | None, now: float) -> Trouble:
     if before is None or before.dependency != dependency:
         return Trouble(dependency=dependency, since=now)
     return Trouble(dependency=dependency, since=before.since, tries=before.tries + 1)
-
-
-def _tell(assignment: Assignment, outage: Outage) -> None:
-    if outage.notice:
-        observer = assignment.application.observer
-        observer.count(Metric.DEPENDENCY_OUTAGE)
-        observer.error(notice(outage.count, outage.dependency, outage.since))
 
 
 def _kept(why: str, last: Waiting | None, again_after: float | None = None) -> Waiting:

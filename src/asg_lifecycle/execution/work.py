@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.instances import InstanceFacts
     from asg_lifecycle.execution.application import Assignment
-    from asg_lifecycle.execution.turnstile import Turnstile
     from asg_lifecycle.execution.position import Position
+    from asg_lifecycle.execution.turnstile import Turnstile
     from asg_lifecycle.model.plans import Plan
     from asg_lifecycle.steps.protocol import Step
 
@@ -101,13 +101,15 @@ class Work:
             return None
         step = build(self.plan.steps[position.index], self._application.services)
         return step.cancel(
-            target_of(self._assignment, self._facts, position.index, position.began_at, now, None), position.last
+            target_of(self._assignment, self._facts, position.index, began_at=position.began_at, now=now), position.last
         )
 
     def _check(
         self, step: Step, index: int, outcomes: tuple[StepOutcome, ...]
     ) -> Callable[[Look, WaitForConditionCheckContext], Look]:
-        under_way = StepUnderWay(self._assignment, self._facts, step, index, outcomes, self.plan.on_failure)
+        under_way = StepUnderWay(
+            self._assignment, self._facts, step, index=index, outcomes=outcomes, on_failure=self.plan.on_failure
+        )
 
         def check(state: Look, _: WaitForConditionCheckContext) -> Look:
             with self._turnstile.passage() as is_open:

@@ -86,10 +86,17 @@ def execution_name(start: Start, generation: str = "") -> str:
         generation: tells a later start of the same action from this one.
 
     Returns:
-        At most 64 characters of `A-Z a-z 0-9 - _`: a plain word for the reason, and a digest.
+        At most 64 characters of `A-Z a-z 0-9 - _`: the reason and a digest.
     """
-    action = start.action
-    wait = wait_key(action.group, action.hook, action.instance)
-    text = "\n".join((wait, action.token or "", start.takes_over or "", generation))
+    return _name(start.reason.value, start.action, start.takes_over or "", generation)
+
+
+def event_name(door: str, action: LifecycleAction, generation: str = "") -> str:
+    """Return the name of the execution of an event that came through `door`. The rest is as in `execution_name`."""
+    return _name(door, action, generation)
+
+
+def _name(door: str, action: LifecycleAction, *more: str) -> str:
+    text = "\n".join((wait_key(action.group, action.hook, action.instance), action.token or "", *more))
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:NAME_DIGITS]
-    return f"{start.reason.value.replace(' ', '-')}-{digest}"
+    return f"{door.replace(' ', '-')}-{digest}"

@@ -1,0 +1,204 @@
+"""Finds what no event told: instances that wait and nobody works on, and actions whose execution is dead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from asg_lifecycle.aws.executions import Vitality
+from asg_lifecycle.aws.lifecycle_actions import Answer
+from asg_lifecycle.model import hooks
+from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.records import Record, Status, action_of, wait_key
+from asg_lifecycle.model.starts import Start, StartReason
+from asg_lifecycle.model.sweeping import causes, found_action, judge
+from asg_lifecycle.observer import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asg_lifecycle.aws.executions import Executions
+    from asg_lifecycle.aws.groups import Group, Groups, Hook, Member
+    from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+    from asg_lifecycle.aws.record_queries import RecordQueries
+    from asg_lifecycle.intake.starter import Starter
+    from asg_lifecycle.model.actions import LifecycleAction
+    from asg_lifecycle.observer import Observer
+
+BUDGET = 240.0
+"""Seconds after which a sweep leaves the rest to the next one: its function has five minutes."""
+
+GENERATION = 900.0
+"""Seconds after which a start that came to nothing may be repeated."""
+
+
+class Owned(Struct, frozen=True):
+    """A live record, and whether its owner can still work on it."""
+
+    record: Record
+    alive: bool
+
+
+class Sweep:
+    """One sweep over all groups.
+
+    Args:
+        groups: the Auto Scaling groups.
+        lifecycle_actions: the calls that prove a wait.
+        records: the records.
+        executions: the durable executions.
+        starter: starts them.
+        observer: logs and metrics.
+        clock: seconds since the epoch.
+        hook_name_prefix: hooks whose name begins so are ours.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of a sweep, each by its name
+        self,
+        *,
+        groups: Groups,
+        lifecycle_actions: LifecycleActions,
+        records: RecordQueries,
+        executions: Executions,
+        starter: Starter,
+        observer: Observer,
+        clock: Callable[[], float],
+        hook_name_prefix: str,
+    ) -> None:
+        self._groups = groups
+        self._lifecycle_actions = lifecycle_actions
+        self._records = records
+        self._executions = executions
+        self._starter = starter
+        self._observer = observer
+        self._clock = clock
+        self._prefix = hook_name_prefix
+        self._began = clock()
+        self._waiting = 0
+        self._seen = 0
+        self._started: list[str] = []
+        self._problems: list[str] = []
+
+    def run(self) -> dict[str, Any]:
+        """Sweep, and return what was found: JSON values.
+
+        Raises:
+            CallFailed: the records or the groups could not be listed at all.
+        """
+        owned = {record.wait: self._owned(record) for record in self._records.in_flight()}
+        for each in owned.values():
+            if not each.alive:
+                self._take_over(each.record)
+        self._tell(owned)
+        finished = True
+        for group in self._groups.all():
+            if self._clock() - self._began > BUDGET:
+                finished = False
+                self._problem("the time of one sweep is over, the next one goes on")
+                break
+            self._seen += 1
+            self._look_at(group, owned)
+        return {
+            "groups": self._seen,
+            "waiting": self._waiting,
+            "in_flight": len(owned),
+            "started": self._started,
+            "problems": self._problems,
+            "finished": finished,
+        }
+
+    def _owned(self, record: Record) -> Owned:
+        try:
+            return Owned(record, self._executions.vitality(record.execution) is Vitality.ALIVE)
+        except CallFailed as failed:
+            # Nothing is taken from an owner who may be alive.
+            self._problem(f"whether {record.execution} is alive could not be told: {failed}")
+            return Owned(record, alive=True)
+
+    def _take_over(self, record: Record) -> None:
+        start = Start(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
+        self._start(start, f"{record.execution} is dead and was {record.status}")
+
+    def _look_at(self, group: Group, owned: dict[str, Owned]) -> None:
+        try:
+            members = group.members + (self._groups.pool(group.name) if group.has_pool else ())
+            waiting = [member for member in members if member.waits]
+            if not waiting:
+                return
+            self._waiting += len(waiting)
+            ours = [hook for hook in self._groups.hooks(group.name) if hooks.refuse(hook.name, self._prefix) is None]
+            candidates = [self._found(group, member, hook) for member in waiting for hook in ours]
+            states = {member.instance: member.state for member in waiting}
+            found = [action for action in candidates if action.transition in causes(states[action.instance])]
+            unknown = [_wait(action) for action in found if _wait(action) not in owned]
+            records = self._records.current(unknown)
+        except CallFailed as failed:
+            self._problem(f"group {group.name} could not be looked at: {failed}")
+            return
+        for action in found:
+            self._look_into(action, states[action.instance], owned, records.get(_wait(action)))
+
+    def _found(self, group: Group, member: Member, hook: Hook) -> LifecycleAction:
+        return found_action(
+            group=group.name,
+            hook=hook.name,
+            instance=member.instance,
+            transition=hook.transition,
+            state=member.state,
+            metadata=hook.metadata,
+            now=self._clock(),
+        )
+
+    def _look_into(self, action: LifecycleAction, state: str, owned: dict[str, Owned], record: Record | None) -> None:
+        live = owned.get(_wait(action))
+        verdict = judge(
+            live.record if live is not None else record,
+            owner_is_alive=live is None or live.alive,
+            state=state,
+            now=self._clock(),
+        )
+        if not verdict.probe:
+            return
+        try:
+            # Accepted, it has proved that this hook holds the instance, and won the time to work on it.
+            answer = self._lifecycle_actions.heartbeat(action)
+        except CallFailed as failed:
+            self._problem(f"{_named(action)}: it could not be told whether the hook holds it: {failed}")
+            return
+        if answer is Answer.ACCEPTED:
+            self._start(Start(reason=StartReason.SWEEP, action=action), verdict.reason)
+
+    def _start(self, start: Start, reason: str) -> None:
+        try:
+            fresh = self._starter.start(start, generation=str(int(self._clock() // GENERATION)))
+        except CallFailed as failed:
+            self._problem(f"{_named(start.action)}: no execution could be started: {failed}")
+            return
+        if fresh:
+            self._observer.count(Metric.SWEEP_STARTED)
+            self._observer.warning(f"{_named(start.action)}: started by {start.reason}, because {reason}")
+            self._started.append(f"{start.reason}: {_named(start.action)}")
+
+    def _tell(self, owned: dict[str, Owned]) -> None:
+        records = [each.record for each in owned.values()]
+        now = self._clock()
+        held = [record for record in records if record.status is Status.HELD]
+        blocked = [record for record in records if record.problem is not None and record.status is not Status.HELD]
+        self._observer.gauge(Metric.IN_FLIGHT, len(records))
+        self._observer.gauge(Metric.HELD_NOW, len(held))
+        self._observer.gauge(Metric.BLOCKED_NOW, len(blocked))
+        self._observer.gauge(Metric.OLDEST, max((now - record.event_time for record in records), default=0.0))
+
+    def _problem(self, sentence: str) -> None:
+        self._observer.count(Metric.SWEEP_PROBLEM)
+        self._observer.error(sentence)
+        self._problems.append(sentence)
+
+
+def _wait(action: LifecycleAction) -> str:
+    return wait_key(action.group, action.hook, action.instance)
+
+
+def _named(action: LifecycleAction) -> str:
+    return f"group {action.group}, hook {action.hook}, instance {action.instance}"

@@ -1,0 +1,86 @@
+"""What the sweep makes of an instance that waits: pure decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from asg_lifecycle.model.actions import REPLACE_ROOT_VOLUME, LifecycleAction, Place, Transition
+from asg_lifecycle.model.records import Status
+
+if TYPE_CHECKING:
+    from asg_lifecycle.model.records import Record
+
+SETTLED = 120.0
+"""Seconds after the end of an action during which its instance may still be seen waiting."""
+
+CAUSES = {
+    "Pending:Wait": frozenset({Transition.LAUNCHING}),
+    "Terminating:Wait": frozenset({Transition.TERMINATING}),
+    "Warmed:Terminating:Wait": frozenset({Transition.TERMINATING}),
+    # Into the pool from EC2 is a launch, from the group a termination (R22).
+    "Warmed:Pending:Wait": frozenset({Transition.LAUNCHING, Transition.TERMINATING}),
+    "ReplacingRootVolume:Wait": frozenset({Transition.TERMINATING}),
+}
+"""Which hooks can be the reason for a state (R17, R22, R23)."""
+
+FINAL = frozenset({"Terminating:Wait", "Warmed:Terminating:Wait"})
+"""States that an instance is in once: whoever completed its action there is done with it for good."""
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """Whether a wait has to be looked into, and why."""
+
+    probe: bool
+    reason: str
+
+
+def causes(state: str) -> frozenset[Transition]:
+    """Return the transitions whose hooks can hold an instance in `state`; both for a state that is not known."""
+    return CAUSES.get(state, frozenset(Transition)) if state.endswith(":Wait") else frozenset()
+
+
+def found_action(  # noqa: PLR0913 - what is known of it
+    *, group: str, hook: str, instance: str, transition: Transition, state: str, metadata: str | None, now: float
+) -> LifecycleAction:
+    """Return the action of a wait that nobody announced: without a token, and as old as the look that found it."""
+    pooled = state.startswith("Warmed:Pending") and transition is Transition.TERMINATING
+    return LifecycleAction(
+        token=None,
+        group=group,
+        hook=hook,
+        instance=instance,
+        transition=transition,
+        time=now,
+        destination=Place.WARM_POOL if pooled else None,
+        metadata=metadata,
+        operation=REPLACE_ROOT_VOLUME if state.startswith("ReplacingRootVolume") else None,
+    )
+
+
+def judge(  # noqa: PLR0911 - one line a case
+    record: Record | None, *, owner_is_alive: bool, state: str, now: float
+) -> Verdict:
+    """Return whether a wait under one of our hooks has to be looked into.
+
+    Args:
+        record: the current record of the wait, None when there is none.
+        owner_is_alive: whether the execution that owns it can still work; of no meaning without a live record.
+        state: the instance's `LifecycleState`.
+        now: seconds since the epoch.
+    """
+    if record is None:
+        return Verdict(probe=True, reason="it waits and there is no record of it")
+    if record.in_flight is not None:
+        if not owner_is_alive:
+            return Verdict(probe=False, reason=f"{record.execution} is dead and is taken over")
+        if record.early is not None:
+            return Verdict(probe=True, reason="its work began early, and nobody has told that it waits now")
+        return Verdict(probe=False, reason=f"{record.execution} works on it")
+    ended_at = record.ended_at if record.ended_at is not None else record.claimed_at
+    if now < ended_at + SETTLED:
+        return Verdict(probe=False, reason=f"its action ended {now - ended_at:.0f} s ago")
+    if state in FINAL and record.status is Status.COMPLETED:
+        return Verdict(probe=False, reason="its action is completed, another hook holds it")
+    return Verdict(probe=True, reason=f"it waits though its last action is {record.status}")

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from simulator.commands import Behaviour
+from simulator.deployment import Deployment, Parameters
+from simulator.log import LogKind
+from simulator.region import SimulatedRegion
+from simulator.run_command import RunCommand
+from simulator.target_groups import TargetGroups
+from simulator.timeline import VirtualTimeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asg_lifecycle.model.records import Record
+
+COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}}
+PLAN = {"steps": [COMMAND]}
+
+
+class Town:
+    """The application with all its doors, in virtual time."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.timeline = VirtualTimeline()
+        self.region = SimulatedRegion(self.timeline)
+        self.target_groups = TargetGroups()
+        self.run_command = RunCommand()
+        self.region.add(self.target_groups)
+        self.region.add(self.run_command)
+        self.deployment = Deployment(self.region, self.timeline, parameters)
+
+    def group(self, name: str = "web", *, capacity: int = 1, duration: float = 60, **hook: Any) -> list[str]:
+        """Make a group with a terminate hook of ours that runs a command; return its instances, in service."""
+        instances = self.region.create_group(name, capacity=capacity, max_size=50)
+        hook = {"HeartbeatTimeout": 900, "NotificationMetadata": json.dumps({"plan": PLAN})} | hook
+        self.region.put_hook(name, "asg-lifecycle-terminate", "TERMINATING", **hook)
+        self.run_command.behave(Behaviour(duration=duration))
+        for instance in instances:
+            self.run_command.manage(instance)
+        return instances
+
+    def lose_events(self) -> None:
+        self.region.events.deliveries = lambda _: ()
+
+    def run(self, seconds: float) -> None:
+        self.timeline.run_for(seconds)
+
+    def record(self, instance: str, hook: str = "asg-lifecycle-terminate", group: str = "web") -> Record:
+        record = self.deployment.record(group, hook, instance)
+        assert record is not None
+        return record
+
+    def completions(self) -> list[str]:
+        return [entry.detail for entry in self.region.log.of(LogKind.COMPLETED)]
+
+    def outcomes(self) -> list[str]:
+        return [each.result["outcome"] for each in self.deployment.executions if each.is_complete and each.result]
+
+
+@pytest.fixture
+def town_of() -> Iterator[Callable[..., Town]]:
+    entered: list[Town] = []
+
+    def make(**parameters: Any) -> Town:
+        town = Town(Parameters(**parameters))
+        town.region.__enter__()
+        entered.append(town)
+        town.deployment.__enter__()
+        return town
+
+    yield make
+    for town in entered:
+        town.region.close()
+
+
+@pytest.fixture
+def town(town_of: Callable[..., Town]) -> Town:
+    return town_of()
