@@ -53,6 +53,8 @@ EXPECTED: dict[str, tuple[Handled | Ignored | Wrong, ...]] = {
     "no-origin-no-destination": (Handled(origin=None, destination=None),),
     "notification": (Handled(),),
     "plan-inline": (Handled(steps=("run-command", "deregister-targets")),),
+    # These two have a door of their own.
+    "rebalance-recommendation": (Ignored("'aws.ec2' is not"),),
     "replace-root-volume-after": (
         Handled(transition=LAUNCHING, origin=GROUP, destination=GROUP, survives=True, steps=()),
     ),
@@ -72,6 +74,7 @@ EXPECTED: dict[str, tuple[Handled | Ignored | Wrong, ...]] = {
             steps=(),
         ),
     ),
+    "spot-interruption": (Ignored("'aws.ec2' is not"),),
     "terminate": (Handled(),),
     "test-notification": (Ignored("TEST_NOTIFICATION"),),
     "warm-pool-back": (Handled(destination=POOL, survives=True),),

@@ -64,8 +64,20 @@ class LifecycleResponse(AutoScalingResponse):
 
     def update_auto_scaling_group(self) -> ActionResult:
         """Change a group."""
-        self._set_policy(self._group())
+        group = self._group()
+        self._set_policy(group)
+        if self._get_param("CapacityRebalance") is not None:
+            rebalances = self._get_bool_param("CapacityRebalance", False)  # noqa: FBT003 - moto's default
+            self._fleet.group(group.name).capacity_rebalance = rebalances
         return super().update_auto_scaling_group()
+
+    def describe_auto_scaling_groups(self) -> ActionResult:
+        """Describe groups, with the sizes of their warm pools, which moto leaves out."""
+        for group in self._engine.groups.values():
+            pooled = sum(member.state.startswith("Warmed") for member in self._engine.members(group.name))
+            shown = self._fleet.group(group.name)
+            shown.warm_pool_size = pooled if group.warm_pool is not None else None  # type: ignore[attr-defined]
+        return super().describe_auto_scaling_groups()
 
     def delete_auto_scaling_group(self) -> ActionResult:
         """Delete a group; by force with its instances, and their hooks do not fire (R25)."""

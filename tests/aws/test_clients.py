@@ -19,6 +19,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "autoscaling": lambda client: client.describe_auto_scaling_instances(),
     "dynamodb": lambda client: client.list_tables(),
     "ec2": lambda client: client.describe_instances(),
+    "functions": lambda client: client.list_functions(),
     "elbv2": lambda client: client.describe_target_groups(),
     "tagging": lambda client: client.get_resources(),
     "ssm": lambda client: client.list_commands(),

@@ -1,7 +1,4 @@
-"""What EC2 says of an instance it is about to take back: the two events, each a warning or nothing to us.
-
-Pure and total like `asg_lifecycle.model.events`: whatever JSON comes in, a decision comes out, with every problem.
-"""
+"""What EC2 says before it takes a Spot instance back."""
 
 from __future__ import annotations
 
@@ -12,10 +9,9 @@ from typing import Annotated, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
 from asg_lifecycle.model.events import Broken, Ignore
-from asg_lifecycle.model.fields import Fields, Problem, shown
-from asg_lifecycle.model.starts import Start, StartReason
+from asg_lifecycle.model.fields import Fields, shown
+from asg_lifecycle.model.starts import StartReason
 
 SOURCE = "aws.ec2"
 
@@ -23,14 +19,68 @@ REASONS = {
     "EC2 Spot Instance Interruption Warning": StartReason.SPOT_INTERRUPTION,
     "EC2 Instance Rebalance Recommendation": StartReason.REBALANCE,
 }
-"""The two detail-types that are answered, and why each lets the work begin early."""
+"""The two detail-types, and why work begins at each.
+
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+"""
 
 NOTICE = 120.0
-"""Seconds from a spot instance's warning to its end, hook or no hook (R27)."""
+"""Seconds between the warning and the end of the instance (R27)."""
 
 _INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 _Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Warning_(Struct, frozen=True):
-    pass
+class Interruption(Struct, frozen=True, kw_only=True):
+    """An instance that EC2 takes back, or expects to.
+
+    Attributes:
+        reason: which of the two.
+        instance: EC2 instance id.
+        time: when EC2 said so, seconds since the epoch.
+        until: when the instance is gone, seconds since the epoch; None when that is not known.
+    """
+
+    reason: StartReason
+    instance: str
+    time: float
+    until: float | None
+
+
+def interruption(event: object) -> Interruption | Ignore | Broken:  # noqa: PLR0911 - one line a case
+    """Return what an event of EC2 announces. Total: whatever JSON comes in, a decision comes out."""
+    if not isinstance(event, dict):
+        return Broken(f"expected an event of EC2, found {shown(event)}", None)
+    fields = Fields(event, "")
+    source = fields.text("source", repr(SOURCE))
+    detail_type = fields.text("detail-type", "the name of an event")
+    if source and source != SOURCE:
+        return Ignore(f"source {shown(source)} is not {SOURCE!r}")
+    if detail_type and detail_type not in REASONS:
+        return Ignore(f"detail-type {shown(detail_type)} is no interruption")
+    detail = fields.inner("detail")
+    time = _time(fields)
+    instance = ""
+    if detail is not None:
+        instance = detail.text("instance-id", "'i-' and 8 or 17 hexadecimal digits", _INSTANCE_ID.fullmatch)
+    if detail is None or time is None or fields.problems:
+        return Broken("; ".join(map(str, fields.problems)), fields.problems[0].field or None)
+    reason = REASONS[detail_type]
+    if reason is StartReason.REBALANCE:
+        return Interruption(reason=reason, instance=instance, time=time, until=None)
+    action = detail.optional_text("instance-action")
+    if action != "terminate":
+        return Ignore(f"instance {instance} is interrupted with {shown(action)}, which does not terminate it")
+    return Interruption(reason=reason, instance=instance, time=time, until=time + NOTICE)
+
+
+def _time(fields: Fields) -> float | None:
+    expected = "a time with its zone, such as '2021-01-13T00:12:37Z'"
+    text = fields.text("time", expected)
+    if not text:
+        return None
+    try:
+        return msgspec.convert(text, _Moment).timestamp()
+    except msgspec.ValidationError:
+        fields.problem("time", expected, shown(text))
+        return None
