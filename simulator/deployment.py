@@ -11,6 +11,7 @@ import msgspec
 from asg_lifecycle.aws.records import decode
 from asg_lifecycle.composition.intake import compose_intake
 from asg_lifecycle.composition.lifecycle import compose
+from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Message, encode
 from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.settings import IntakeSettings, Settings
@@ -21,13 +22,16 @@ from simulator.queue_poller import QueuePoller
 from simulator.table import create_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from asg_lifecycle.execution.application import Application
     from asg_lifecycle.observer import Observer
     from simulator.durable_executions.execution import SimulatedExecution
     from simulator.region import SimulatedRegion
     from simulator.timeline import Timeline
+
+RETRIES = (60.0, 120.0)
+"""Seconds until Lambda tries a failed asynchronous invocation again, and again."""
 
 TABLE = "asg-lifecycle"
 DETAIL_TYPES = frozenset({"EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"})
@@ -150,8 +154,18 @@ class Deployment:
         return answer
 
     def _sweep_and_again(self, every: float) -> None:
-        self.sweep()
+        self._invoke(self.sweep)
         self._timeline.call_after(every, lambda: self._sweep_and_again(every), name="sweep")
+
+    def _invoke(self, function: Callable[[], object], delays: Sequence[float] = RETRIES) -> None:
+        """Invoke a function asynchronously: what it raises is tried again."""
+        try:
+            function()
+        except CallFailed:
+            if delays:
+                self._timeline.call_after(
+                    delays[0], lambda: self._invoke(function, delays[1:]), name="invocation retry"
+                )
 
     def _keep_failure(self, execution: SimulatedExecution) -> None:
         if "function" in self.queues:
@@ -229,4 +243,5 @@ class Deployment:
             else:
                 self.start(plain)
         elif event["source"] == "aws.ec2" and event["detail-type"] in EARLY_DRAIN[self.parameters.early_drain]:
-            interruption.handler_of(lambda: self.intake)(json.loads(msgspec.json.encode(event)), None)
+            plain = json.loads(msgspec.json.encode(event))
+            self._invoke(lambda: interruption.handler_of(lambda: self.intake)(plain, None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,12 +51,16 @@ class Faults:
 
     Faults of one operation are met in the order they were set; a denial holds until it is lifted and comes first.
     Safe to use from several threads.
+
+    Attributes:
+        met: how many calls came to grief, by error code or kind.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queued: defaultdict[tuple[str, str], deque[Fault]] = defaultdict(deque)
-        self._denied: set[tuple[str, str]] = set()
+        self._standing: dict[tuple[str, str], Fault] = {}
+        self.met: Counter[str] = Counter()
 
     def fail(  # noqa: PLR0913 - an error on the wire has these parts
         self, service: str, operation: str, *, code: str, message: str = "", status: int = 400, times: int = 1
@@ -83,28 +87,39 @@ class Faults:
 
     def deny(self, service: str, operation: str) -> None:
         """Refuse `operation` with `AccessDenied` (HTTP 403) until `allow`."""
+        message = f"User is not authorized to perform: {service}:{operation}"
+        self.stand(service, operation, Fault(FaultKind.REFUSED, "AccessDenied", message, 403))
+
+    def stand(self, service: str, operation: str, fault: Fault) -> None:
+        """Let every call of `operation` meet `fault` until `allow`."""
         with self._lock:
-            self._denied.add((service, operation))
+            self._standing[service, operation] = fault
 
     def allow(self, service: str, operation: str) -> None:
-        """Lift the denial of `operation`."""
+        """Lift what stands against `operation`."""
         with self._lock:
-            self._denied.discard((service, operation))
+            self._standing.pop((service, operation), None)
+
+    def put(self, service: str, operation: str, fault: Fault, *, times: int = 1) -> None:
+        """Let the next `times` calls of `operation` meet `fault`."""
+        self._queue(service, operation, fault, times)
 
     def clear(self) -> None:
         """Forget every fault and denial."""
         with self._lock:
             self._queued.clear()
-            self._denied.clear()
+            self._standing.clear()
 
     def take(self, service: str, operation: str) -> Fault | None:
         """Return the fault that meets the next call of `operation` and use it up; None when all goes well."""
         key = (service, operation)
         with self._lock:
-            if key in self._denied:
-                message = f"User is not authorized to perform: {service}:{operation}"
-                return Fault(FaultKind.REFUSED, "AccessDenied", message, 403)
-            return self._queued[key].popleft() if self._queued[key] else None
+            fault = self._standing.get(key)
+            if fault is None and self._queued[key]:
+                fault = self._queued[key].popleft()
+            if fault is not None:
+                self.met[fault.code or fault.kind.value] += 1
+            return fault
 
     def _queue(self, service: str, operation: str, fault: Fault, times: int) -> None:
         with self._lock:

@@ -1,0 +1,34 @@
+"""Plays one run and judges it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from simulator.campaign.invariants import violations, waits
+from simulator.campaign.scenario import draw
+from simulator.campaign.stage import play
+
+
+@dataclass(kw_only=True)
+class Verdict:
+    """What one run came to.
+
+    Attributes:
+        run: its number.
+        found: the violations.
+        faults: faults met, by kind.
+        ends: how the waits of ours ended.
+    """
+
+    run: int
+    found: list[str]
+    faults: dict[str, int]
+    ends: Counter[str] = field(default_factory=Counter)
+
+
+def judge(seed: int, run: int) -> Verdict:
+    """Play and judge one run."""
+    played = play(draw(seed, run))
+    ends = Counter(f"{wait.result} {wait.by}".strip() or "still waits" for wait in waits(played))
+    return Verdict(run=run, found=violations(played), faults=played.faults, ends=ends)
