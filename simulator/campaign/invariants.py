@@ -97,8 +97,13 @@ def _has_failed(played: Played, wait: Wait) -> bool:
     """Return whether something happened at which a step fails: a command, a permission, a refusal."""
     failed = any(run.ended and run.status != "Success" for run in _runs(played, wait))
     # One that took the place of another is not under Systems Manager.
-    failed = failed or wait.instance not in played.registered
+    failed = failed or not _is_settled(played, wait)
     return failed or any(trouble.kind == "denied" for trouble in played.scenario.troubles)
+
+
+def _is_settled(played: Played, wait: Wait) -> bool:
+    """Return whether the instance was in its target groups, and managed, when the wait began."""
+    return played.settled_at.get(wait.instance, float("inf")) <= wait.began_at + SLACK
 
 
 def _undone(played: Played, wait: Wait) -> Iterator[str]:
@@ -110,7 +115,7 @@ def _undone(played: Played, wait: Wait) -> Iterator[str]:
             if not done:
                 yield "its command had ended with success"
         else:
-            registered = played.registered.get(wait.instance, ())
+            registered = played.registered.get(wait.instance, ()) if _is_settled(played, wait) else ()
             for name in step["options"]["names"]:
                 if name in registered and not _is_drained(played, wait, name):
                     yield f"target group {name} had drained it"
@@ -230,9 +235,11 @@ def recorded_truly(played: Played) -> Iterator[str]:
 def _compared(record: Record, wait: Wait, played: Played) -> Iterator[str]:
     named = f"the record of {record.instance} under {record.hook}"
     by_us = wait.by == BY_US
-    if record.status == "completed" and not (by_us and wait.result == record.result):
+    # A completion that was lost on its way there, not back, leaves that open, and the record says so.
+    open_to_doubt = not by_us and _answer_was_lost(played) and "answer was lost" in (record.reason or "")
+    if record.status == "completed" and not (by_us and wait.result == record.result) and not open_to_doubt:
         yield f"{named} says completed with {record.result}, the log {wait.result} by {wait.by}"
-    if record.status in {"over", "lost"} and by_us and not _answer_was_lost(played):
+    if record.status in {"over", "lost"} and by_us and not played.stopped:
         yield f"{named} says {record.status}, the log {wait.result} by {wait.by}"
     for step in record.steps:
         claims = step.kind == "run-command" and step.outcome == "done" and "gone" not in step.detail

@@ -33,6 +33,16 @@ CORE = {
 }
 """What keeps an action alive: may be down for a part of the heartbeat timeout."""
 
+EFFECTS = (
+    ("ssm", "SendCommand"),
+    ("elbv2", "DeregisterTargets"),
+    ("autoscaling", "CompleteLifecycleAction"),
+    ("dynamodb", "PutItem"),
+    ("dynamodb", "UpdateItem"),
+    ("lambda", "Invoke"),
+)
+"""Calls whose lost answer leaves open whether they had their effect."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
@@ -278,6 +288,10 @@ class _Draw:
         return tuple(troubles)
 
     def _blip(self) -> Trouble:
+        if self._chance(0.5):
+            service, operation = self._random.choice(EFFECTS)
+            kind = self._random.choice(("response lost", "response lost", *FAULTS))
+            return Trouble(service=service, operation=operation, kind=kind, at=0.0, times=self._random.randint(1, 2))
         everything = {**DEPENDENCIES, **CORE}
         service = self._random.choice(tuple(everything))
         return Trouble(

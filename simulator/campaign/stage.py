@@ -8,6 +8,7 @@ import io
 import json
 import logging
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING
 
 from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException
@@ -23,6 +24,7 @@ from simulator.faults import Fault, FaultKind
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
 from simulator.run_command import RunCommand
+from simulator.scenarios import instance_ids
 from simulator.target_groups import TargetGroups
 from simulator.timeline import VirtualTimeline
 
@@ -60,6 +62,9 @@ FAULT = {
     "denied": Fault(FaultKind.REFUSED, "AccessDenied", "not authorized to perform this", 403),
 }
 
+MOST_INSTANCES = 2000
+"""More than a run ever launches."""
+
 AFTERMATH = 700.0
 """Seconds that are played after everything has ended: beats after the end would show."""
 
@@ -78,7 +83,8 @@ class Played:
         records: the current record of each wait.
         executions: all executions.
         commands: how each command went on each instance.
-        registered: target group names, by instance, in which it was at the start.
+        registered: target group names, by instance, in which it was put.
+        settled_at: when that was, and it came under Systems Manager.
         gone_at: when EC2 terminated an instance underneath, by instance.
         said: what an operator said to which instance and hook, and when.
         sampled: the metrics that were written, as text.
@@ -94,6 +100,7 @@ class Played:
     executions: list[SimulatedExecution] = field(default_factory=list)
     commands: list[Invocation] = field(default_factory=list)
     registered: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    settled_at: dict[str, float] = field(default_factory=dict)
     gone_at: dict[str, float] = field(default_factory=dict)
     said: list[tuple[float, str, str, str]] = field(default_factory=list)
     sampled: str = ""
@@ -140,7 +147,10 @@ class _Stage:
 
     def play(self) -> Played:
         scenario, region, timeline = self._scenario, self._region, self._timeline
-        with region, self._deployment:
+        # moto draws ids from a source that what it loads once in a process draws from, too.
+        drawn = Random(scenario.seed)  # noqa: S311 - reproducible, no secrets
+        ids = [f"i-{drawn.getrandbits(68):017x}" for _ in range(MOST_INSTANCES)]
+        with region, self._deployment, instance_ids(ids):
             self._build()
             self._played.started_at = timeline.now()
             self._arrange()
@@ -226,6 +236,7 @@ class _Stage:
         pools = tuple(pool.name for pool in self._scenario.pools)
         self._register(instance, pools)
         self._played.registered[instance] = pools
+        self._played.settled_at[instance] = self._timeline.now()
         ending = next((pool.connections for pool in self._scenario.pools if pool.connections is not None), None)
         if ending is not None:
             self._target_groups.connections_end_after(instance, ending)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.work import Work
     from asg_lifecycle.model.actions import ActionResult
 
+LOST_ANSWER = "the answer was lost and the action is over by now, so the completion is taken to have been accepted"
+
 NOTE_TRIES = 3
 STOP_TRIES = 5
 CLOSE_TRIES = 60
@@ -149,7 +151,9 @@ class Finisher:
             return self._not_active(state, now, "there was no such action to complete")
         self._application.observer.count(Metric.COMPLETED)
         self._application.observer.info(f"completed with {result}: {self._ending.reason}")
-        return msgspec.structs.replace(state, status=Status.COMPLETED, tries=0, delay=0.0)
+        doubt = LOST_ANSWER if answer is Answer.NOT_ACTIVE else None
+        reason = "; ".join(part for part in (state.reason, doubt) if part) or None
+        return msgspec.structs.replace(state, status=Status.COMPLETED, reason=reason, tries=0, delay=0.0)
 
     def _not_active(self, state: Completion, now: float, why: str) -> Completion:
         try:

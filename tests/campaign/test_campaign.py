@@ -1,0 +1,185 @@
+"""A few hundred runs of the campaign, and proof that its judges see what they have to see."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from simulator.campaign import mutations
+from simulator.campaign.__main__ import main
+from simulator.campaign.invariants import INVARIANTS, violations, waits
+from simulator.campaign.mutations import MUTATIONS, apply
+from simulator.campaign.scenario import FAULTS, draw
+from simulator.campaign.stage import FOREIGN_HOOK, OUR_HOOK, Played, play
+from simulator.campaign.verdict import judge
+from simulator.log import LogEntry, LogKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SEED = 20261123
+CHUNK = 10
+
+
+@pytest.mark.parametrize("first", range(0, 240, CHUNK))
+def test_nothing_is_violated(first: int) -> None:
+    found = {run: verdict.found for run in range(first, first + CHUNK) if (verdict := judge(SEED, run)).found}
+    assert found == {}, f"replay: python -m simulator.campaign --seed {SEED} --run {next(iter(found))}"
+
+
+def history(played: Played) -> list[tuple[Any, ...]]:
+    # Branches of one invocation run in threads: what they do at one moment has no order.
+    return sorted(
+        (entry.time, str(entry.kind), entry.hook, entry.instance, entry.token, entry.detail) for entry in played.log
+    )
+
+
+@pytest.mark.parametrize("run", [3, 11, 17])
+def test_a_run_is_replayed_exactly(run: int) -> None:
+    first, second = play(draw(SEED, run)), play(draw(SEED, run))
+    assert history(first) == history(second)
+    assert [msgspec.to_builtins(record) for record in first.records] == [
+        msgspec.to_builtins(record) for record in second.records
+    ]
+
+
+def test_everything_is_drawn() -> None:
+    drawn = [draw(SEED, run) for run in range(2000)]
+    assert {scenario.move for scenario in drawn} == {"terminate", "launch", "pool-return", "pool", "root-volume"}
+    assert {trouble.kind for scenario in drawn for trouble in scenario.troubles} == {*FAULTS, "denied"}
+    assert {mishap.kind for scenario in drawn for mishap in scenario.mishaps} == {
+        "hook deleted",
+        "instance gone",
+        "redeployed",
+        "execution stopped",
+    }
+    assert any(() in scenario.deliveries for scenario in drawn)
+    assert any(scenario.foreign for scenario in drawn)
+    assert {death.at_call for scenario in drawn for death in scenario.deaths} == {True, False}
+
+
+def plain_run() -> Iterator[Played]:
+    """Yield runs in which one command and one drain went well, undisturbed."""
+    for run in range(10_000):
+        scenario = draw(SEED, run)
+        quiet = not (scenario.troubles or scenario.deaths or scenario.mishaps or scenario.words)
+        plain = scenario.move == "terminate" and scenario.instances == 1 and scenario.exit_code == 0
+        if quiet and plain and scenario.protected and set(scenario.kinds) == {"run-command", "deregister-targets"}:
+            yield play(scenario)
+
+
+@pytest.fixture(scope="module")
+def good() -> Played:
+    return next(played for played in plain_run() if waits(played)[0].result == "CONTINUE")
+
+
+def letters(played: Played) -> set[str]:
+    return {found[1] for found in violations(played)}
+
+
+def test_a_good_run_is_good(good: Played) -> None:
+    assert violations(good) == []
+
+
+def without(good: Played, *words: str) -> Played:
+    return dataclasses.replace(good, log=[e for e in good.log if not all(word in e.detail for word in words)])
+
+
+def end_of(good: Played) -> LogEntry:
+    return next(e for e in good.log if e.kind is LogKind.COMPLETED and e.hook == OUR_HOOK)
+
+
+def changed_end(good: Played, **changes: Any) -> Played:
+    end = end_of(good)
+    log = [dataclasses.replace(e, **changes) if e is end else e for e in good.log]
+    return dataclasses.replace(good, log=log)
+
+
+def test_a_release_before_the_drain_is_seen(good: Played) -> None:
+    assert "a" in letters(without(good, "elbv2 drained"))
+
+
+def test_a_release_before_the_command_is_seen(good: Played) -> None:
+    assert "a" in letters(dataclasses.replace(good, commands=[]))
+
+
+@pytest.mark.parametrize("how", ["heartbeat timeout", "global timeout"])
+def test_a_timeout_is_seen(good: Played, how: str) -> None:
+    assert "b" in letters(changed_end(good, detail=f"ABANDON {how}"))
+
+
+def test_a_heartbeat_after_the_end_is_seen(good: Played) -> None:
+    end = end_of(good)
+    late = dataclasses.replace(end, kind=LogKind.HEARTBEAT, time=end.time + 60, detail="")
+    assert "c" in letters(dataclasses.replace(good, log=[*good.log, late]))
+
+
+def test_a_heartbeat_past_the_bound_is_seen(good: Played) -> None:
+    end = end_of(good)
+    late = dataclasses.replace(end, kind=LogKind.HEARTBEAT, time=end.time + 200_000, detail="")
+    assert "c" in letters(dataclasses.replace(good, log=[*good.log, late]))
+
+
+def test_a_command_sent_twice_is_seen(good: Played) -> None:
+    assert "d" in letters(dataclasses.replace(good, commands=[*good.commands, *good.commands]))
+
+
+@pytest.mark.parametrize(
+    "lie", [{"status": "over"}, {"result": "ABANDON"}, {"in_flight": "yes", "ended_at": None, "status": "working"}]
+)
+def test_a_record_that_lies_is_seen(good: Played, lie: dict[str, Any]) -> None:
+    (record, *rest) = good.records
+    assert "e" in letters(dataclasses.replace(good, records=[msgspec.structs.replace(record, **lie), *rest]))
+
+
+def test_a_record_that_is_missing_is_seen(good: Played) -> None:
+    assert "e" in letters(dataclasses.replace(good, records=[]))
+
+
+def test_a_heartbeat_for_a_hook_of_others_is_seen(good: Played) -> None:
+    beat = dataclasses.replace(end_of(good), kind=LogKind.HEARTBEAT, hook=FOREIGN_HOOK, token="t")  # noqa: S106 - no secret
+    assert "f" in letters(dataclasses.replace(good, log=[*good.log, beat]))
+
+
+def test_a_bystander_that_is_drained_is_seen(good: Played) -> None:
+    entry = next(e for e in good.log if e.detail.startswith("elbv2 deregistered"))
+    other = dataclasses.replace(entry, instance="i-bystander")
+    assert "f" in letters(dataclasses.replace(good, log=[*good.log, other]))
+
+
+def test_an_internal_error_is_seen(good: Played) -> None:
+    assert "g" in letters(dataclasses.replace(good, sampled='{"InternalErrors":[1.0]}'))
+
+
+def test_an_execution_that_never_ends_is_seen(good: Played) -> None:
+    assert "g" in letters(dataclasses.replace(good, unfinished=1))
+
+
+def test_every_invariant_is_tried_here() -> None:
+    assert set(INVARIANTS) == set("abcdefg")
+
+
+def test_every_mutation_can_be_made(tmp_path: Path) -> None:
+    for number, mutation in enumerate(MUTATIONS):
+        source = tmp_path / str(number)
+        shutil.copytree(mutations.ROOT / "src" / mutations.PACKAGE, source / mutations.PACKAGE)
+        apply(mutation, source)
+    assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
+
+
+@pytest.mark.parametrize("name", ["a step that waits is taken for done", "the hooks of others are answered"])
+def test_the_campaign_finds_what_is_broken(name: str) -> None:
+    (mutation,) = [each for each in MUTATIONS if each.name == name]
+    assert mutations.hunt(mutation, seed=1, runs=40) is not None
+
+
+def test_the_command_line_reports_and_replays(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--runs", "4", "--seed", "5", "--processes", "1"]) == 0
+    assert "4 runs, seed 5: " in capsys.readouterr().out
+    assert main(["--seed", "5", "--run", "2"]) == 0
+    assert "wait started" in capsys.readouterr().out
