@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 CALLS: dict[str, Callable[[Any], object]] = {
     "autoscaling": lambda client: client.describe_auto_scaling_instances(),
+    "cloudformation": lambda client: client.describe_stacks(),
     "dynamodb": lambda client: client.list_tables(),
     "ec2": lambda client: client.describe_instances(),
     "functions": lambda client: client.list_functions(),
     "elbv2": lambda client: client.describe_target_groups(),
     "tagging": lambda client: client.get_resources(),
+    "sqs": lambda client: client.list_queues(),
     "ssm": lambda client: client.list_commands(),
 }
 """A call by the client's attribute."""

@@ -11,11 +11,13 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
 CONNECT_SECONDS = 3
@@ -55,6 +57,12 @@ class Clients:
         return client
 
     @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        """The CloudFormation client, of the command line."""
+        client: CloudFormationClient = self._make("cloudformation", REPEATABLE)
+        return client
+
+    @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """The DynamoDB client."""
         client: DynamoDBClient = self._make("dynamodb", REPEATABLE)
@@ -82,6 +90,12 @@ class Clients:
     def tagging(self) -> ResourceGroupsTaggingAPIClient:
         """The Resource Groups Tagging client."""
         client: ResourceGroupsTaggingAPIClient = self._make("resourcegroupstaggingapi", REPEATABLE)
+        return client
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """The SQS client, of the command line."""
+        client: SQSClient = self._make("sqs", REPEATABLE)
         return client
 
     @cached_property

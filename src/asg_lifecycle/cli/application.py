@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from asg_lifecycle.cli.explain import explain
+from asg_lifecycle.cli.redrive import redrive
 
 DISTRIBUTION = "asg-lifecycle"
 
@@ -21,6 +22,7 @@ application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 application.command()(explain)
+application.add_typer(redrive, name="redrive")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands the option's value to its callback by position

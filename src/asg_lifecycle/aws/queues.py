@@ -1,0 +1,96 @@
+"""The SQS queues that keep what could not be delivered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from asg_lifecycle.aws.errors import calling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from asg_lifecycle.aws.clients import Clients
+
+BATCH = 10
+HIDDEN = 60
+"""Seconds a message is kept from others while it is looked at: SQS has no way to only look."""
+
+
+class Letter(Struct, frozen=True, kw_only=True):
+    """One message of a dead-letter queue.
+
+    Attributes:
+        queue: URL of the queue.
+        id: the message's id, the same whenever it is received.
+        receipt: what deletes it, or gives it back.
+        body: its text.
+        attributes: who could not deliver it, and why.
+        sent_at: when it came into the queue, seconds since the epoch.
+    """
+
+    queue: str
+    id: str
+    receipt: str
+    body: str
+    attributes: dict[str, str]
+    sent_at: float
+
+
+class Queues:
+    """The queues of this account and Region."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def letters(self, queue: str) -> tuple[Letter, ...]:
+        """Take every message of the queue that nobody else holds, oldest first; `give_back` what is not deleted.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, no such queue.
+        """
+        found: dict[str, Letter] = {}
+        while True:
+            with calling("sqs:ReceiveMessage"):
+                page = self._clients.sqs.receive_message(
+                    QueueUrl=queue,
+                    MaxNumberOfMessages=BATCH,
+                    VisibilityTimeout=HIDDEN,
+                    WaitTimeSeconds=1,
+                    MessageAttributeNames=["All"],
+                    MessageSystemAttributeNames=["SentTimestamp"],
+                ).get("Messages", [])
+            if not page:
+                return tuple(sorted(found.values(), key=lambda letter: letter.sent_at))
+            for message in page:
+                attributes = message.get("MessageAttributes", {})
+                found[message["MessageId"]] = Letter(
+                    queue=queue,
+                    id=message["MessageId"],
+                    receipt=message["ReceiptHandle"],
+                    body=message["Body"],
+                    attributes={name: value.get("StringValue", "") for name, value in attributes.items()},
+                    sent_at=float(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000,
+                )
+
+    def give_back(self, letters: Iterable[Letter]) -> None:
+        """Let others see `letters` again.
+
+        Raises:
+            CallFailed: no answer, throttled, denied. They are seen again by themselves after a minute.
+        """
+        for letter in letters:
+            with calling("sqs:ChangeMessageVisibility"):
+                self._clients.sqs.change_message_visibility(
+                    QueueUrl=letter.queue, ReceiptHandle=letter.receipt, VisibilityTimeout=0
+                )
+
+    def delete(self, letter: Letter) -> None:
+        """Delete a message for good.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        with calling("sqs:DeleteMessage"):
+            self._clients.sqs.delete_message(QueueUrl=letter.queue, ReceiptHandle=letter.receipt)

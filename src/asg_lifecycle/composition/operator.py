@@ -1,0 +1,46 @@
+"""Puts together what an operator's command line works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from asg_lifecycle.aws import stacks
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.executions import Executions
+from asg_lifecycle.aws.queues import Queues
+from asg_lifecycle.aws.records import Records
+from asg_lifecycle.intake.redrive import Redrive
+from asg_lifecycle.intake.starter import Starter
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetterOffice:
+    """The dead-letter queues and what looks into them."""
+
+    queues: Queues
+    redrive: Redrive
+
+
+def compose_dead_letter_office(*, function: str, table: str, hook_name_prefix: str) -> DeadLetterOffice:
+    """Return the parts. Nothing is called yet.
+
+    Args:
+        function: qualified ARN of the durable function.
+        table: name of the table of records.
+        hook_name_prefix: hooks whose name begins so are ours.
+    """
+    clients = Clients()
+    executions = Executions(clients, function)
+    return DeadLetterOffice(
+        queues=Queues(clients),
+        redrive=Redrive(Records(clients, table), executions, Starter(executions), hook_name_prefix),
+    )
+
+
+def stack_outputs(stack: str) -> dict[str, str]:
+    """Return the outputs of a deployed stack.
+
+    Raises:
+        CallFailed: no answer, denied, no such stack.
+    """
+    return stacks.outputs(Clients(), stack)

@@ -1,0 +1,112 @@
+"""Starts again, by an operator's hand, what ended among the dead letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from asg_lifecycle.aws.executions import Vitality
+from asg_lifecycle.model.actions import LifecycleAction
+from asg_lifecycle.model.envelopes import Message, messages_in_text
+from asg_lifecycle.model.events import Broken, Handle, Ignore, decide
+from asg_lifecycle.model.records import Record, action_of, wait_key
+from asg_lifecycle.model.starts import Start, StartReason, event_name
+
+if TYPE_CHECKING:
+    from asg_lifecycle.aws.executions import Executions
+    from asg_lifecycle.aws.queues import Letter
+    from asg_lifecycle.aws.records import Records
+    from asg_lifecycle.intake.starter import Starter
+
+Standing = Literal["none", "alive", "dead", "ended", "ignored", "broken"]
+
+
+class Content(Struct, frozen=True, kw_only=True):
+    """One action in a dead letter, and how it stands now.
+
+    Attributes:
+        standing: `none`: there is no record of its wait; `alive`: an execution works on it; `dead`: the execution
+            that owns it is dead; `ended`: its record is closed; `ignored`, `broken`: it asks for nothing.
+        reason: the same as a sentence.
+        action: the action, None where it asks for nothing.
+        event: what the durable function would be handed.
+        record: the current record of the wait.
+    """
+
+    standing: Standing
+    reason: str
+    action: LifecycleAction | None = None
+    event: object = None
+    record: Record | None = None
+
+
+class Redriven(Struct, frozen=True, kw_only=True):
+    """What became of one action: whether an execution was started, and why, or why not."""
+
+    started: bool
+    reason: str
+
+
+class Redrive:
+    """Looks at dead letters and starts their actions again."""
+
+    def __init__(self, records: Records, executions: Executions, starter: Starter, hook_name_prefix: str) -> None:
+        self._records = records
+        self._executions = executions
+        self._starter = starter
+        self._prefix = hook_name_prefix
+
+    def look(self, letter: Letter) -> tuple[Content, ...]:
+        """Return what a dead letter holds, at least one content.
+
+        Raises:
+            CallFailed: the record or its owner could not be read.
+        """
+        return tuple(
+            self._look(message.content)
+            if isinstance(message, Message)
+            else Content(standing="broken", reason=str(message))
+            for message in messages_in_text(letter.body)
+        )
+
+    def start(self, letter: Letter, content: Content) -> Redriven:
+        """Start the action again where nobody works on it. Never twice for one letter.
+
+        Raises:
+            CallFailed: no execution could be started. Repeat it.
+        """
+        if content.action is None or content.standing == "alive":
+            return Redriven(started=False, reason=content.reason)
+        if content.standing == "dead" and content.record is not None:
+            start = Start(
+                reason=StartReason.TAKEOVER,
+                action=action_of(content.record),
+                takes_over=content.record.execution,
+            )
+            self._starter.start(start, generation=letter.id)
+            return Redriven(started=True, reason=f"takes over from {content.record.execution}")
+        self._executions.start(content.event, name=event_name("redrive", content.action, letter.id))
+        return Redriven(started=True, reason="started again with its event")
+
+    def _look(self, event: object) -> Content:
+        match decide(event, hook_name_prefix=self._prefix):
+            case Ignore(reason):
+                return Content(standing="ignored", reason=reason)
+            case Broken(reason):
+                return Content(standing="broken", reason=reason)
+            case Handle(action):
+                return self._standing(action, event)
+
+    def _standing(self, action: LifecycleAction, event: object) -> Content:
+        record = self._records.current(wait_key(action.group, action.hook, action.instance))
+        standing: Standing = "ended"
+        if record is None:
+            standing, reason = "none", "there is no record of its wait"
+        elif record.in_flight is None:
+            reason = f"its record is closed: {record.status}, {record.reason or 'no reason given'}"
+        elif self._executions.vitality(record.execution) is Vitality.ALIVE:
+            standing, reason = "alive", f"{record.execution} works on it: {record.detail or record.status}"
+        else:
+            standing, reason = "dead", f"{record.execution} is dead and was {record.status}"
+        return Content(standing=standing, reason=reason, action=action, event=event, record=record)

@@ -1,0 +1,205 @@
+"""Dead letters, looked at and started again, against the simulated region."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from asg_lifecycle.cli.application import application
+from simulator.deployment import TABLE, Deployment
+from simulator.log import LogKind
+from simulator.region import SimulatedRegion
+from simulator.timeline import VirtualTimeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typer.testing import Result
+
+HOOK = "asg-lifecycle-terminate"
+
+
+class Office:
+    """The application with its dead-letter queues, and a stack that says where they are."""
+
+    def __init__(self) -> None:
+        self.timeline = VirtualTimeline()
+        self.region = SimulatedRegion(self.timeline)
+        self.deployment = Deployment(self.region, self.timeline)
+
+    def open(self) -> None:
+        self.deployment.open_queues()
+        queues = self.deployment.queues
+        values = {
+            "FunctionAlias": self.deployment.service.alias_arn,
+            "Table": TABLE,
+            "RuleDeadLetterQueueUrl": queues["rule"],
+            "FunctionDeadLetterQueueUrl": queues["function"],
+            "NotificationDeadLetterQueueUrl": queues["notification-dead"],
+        }
+        template = {
+            "Resources": {"Any": {"Type": "AWS::SQS::Queue"}},
+            "Outputs": {name: {"Value": value} for name, value in values.items()},
+        }
+        with self.region.unobserved():
+            client = self.region.client("cloudformation")
+            client.create_stack(StackName="asg-lifecycle", TemplateBody=json.dumps(template))
+
+    def waiting(self, *, heartbeat: int = 7200) -> str:
+        (instance,) = self.region.create_group("web")
+        self.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=heartbeat)
+        self.region.terminate(instance)
+        return instance
+
+    def lose_executions(self, instance: str) -> None:
+        """Let the claim of the instance's event fail until Lambda gives the event up."""
+        self.region.faults.deny("dynamodb", "PutItem")
+        self.timeline.run_for(1200)
+        self.region.faults.allow("dynamodb", "PutItem")
+        assert [each.status for each in self.deployment.executions] == ["FAILED"]
+        assert self.region.instance_state(instance) == "Terminating:Wait"
+
+    def put(self, queue: str, body: str) -> None:
+        with self.region.unobserved():
+            self.region.client("sqs").send_message(QueueUrl=self.deployment.queues[queue], MessageBody=body)
+
+    def completions(self) -> list[str]:
+        return [entry.detail for entry in self.region.log.of(LogKind.COMPLETED)]
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    made = Office()
+    with made.region, made.deployment:
+        made.open()
+        yield made
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(application, ["redrive", *arguments])
+
+
+def listed() -> list[dict[str, Any]]:
+    result = run("list", "--json")
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_an_event_whose_execution_failed_is_started_again(office: Office) -> None:
+    instance = office.waiting()
+    office.lose_executions(instance)
+    (letter,) = listed()
+    assert letter["error"].startswith("200 ")
+    (content,) = letter["contents"]
+    assert (content["group"], content["hook"], content["instance"]) == ("web", HOOK, instance)
+    assert content["standing"] == "none"
+
+    result = run("start", letter["message"])
+    assert result.exit_code == 0, result.output
+    assert f"group web, hook {HOOK}, instance {instance}: started, started again with its event" in result.stdout
+    office.timeline.run_for(60)
+
+    assert office.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert listed() == []
+    assert "there are no dead letters" in run("start", "--all").stdout
+
+
+def test_an_event_that_the_rule_could_not_deliver_is_started_again(office: Office) -> None:
+    office.deployment.rule_fails = True
+    office.waiting()
+    office.timeline.run_for(10)
+    (letter,) = listed()
+    assert letter["error"] == "NO_PERMISSIONS not authorized to invoke"
+    assert run("start", "--all").exit_code == 0
+    office.timeline.run_for(60)
+
+    assert office.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_a_dead_execution_is_taken_over(office: Office) -> None:
+    instance = office.waiting()
+    office.region.faults.deny("autoscaling", "CompleteLifecycleAction")
+    office.timeline.run_for(30)
+    record = office.deployment.record("web", HOOK, instance)
+    assert record is not None
+    office.deployment.service.stop(record.execution)
+    office.region.faults.allow("autoscaling", "CompleteLifecycleAction")
+    (letter,) = listed()
+    assert letter["contents"][0]["standing"] == "dead"
+
+    result = run("start", letter["message"])
+    assert "takes over from" in result.stdout
+    office.timeline.run_for(60)
+    assert office.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_what_an_execution_works_on_is_left_alone_and_kept(office: Office) -> None:
+    office.region.faults.deny("autoscaling", "CompleteLifecycleAction")
+    office.waiting()
+    office.timeline.run_for(30)
+    (event,) = [json.loads(execution.payload) for execution in office.deployment.executions]
+    office.put("notification-dead", json.dumps(event["detail"] | {"Time": event["time"]}))
+
+    result = run("start", "--all")
+    assert result.exit_code == 1
+    assert "left alone" in result.stdout
+    assert len(listed()) == 1
+    assert len(office.deployment.executions) == 1
+
+
+def test_what_asks_for_nothing_is_kept_unless_it_is_to_be_discarded(office: Office) -> None:
+    office.put("rule", "{broken")
+    kept = run("start", "--all")
+    assert kept.exit_code == 1
+    assert "--discard deletes it" in kept.stdout
+    assert len(listed()) == 1
+    assert run("start", "--all", "--discard").exit_code == 0
+    assert listed() == []
+
+
+def test_a_letter_whose_start_fails_is_kept(office: Office) -> None:
+    instance = office.waiting()
+    office.lose_executions(instance)
+    office.region.faults.deny("lambda", "Invoke")
+    result = run("start", "--all")
+
+    assert result.exit_code == 1
+    assert "permission lambda:InvokeFunction is missing" in result.stderr
+    assert len(listed()) == 1
+
+
+def test_a_letter_is_shown_whole(office: Office) -> None:
+    instance = office.waiting()
+    office.lose_executions(instance)
+    (letter,) = listed()
+    shown = json.loads(run("show", letter["message"]).stdout)
+
+    assert json.loads(shown["body"])["detail"]["EC2InstanceId"] == instance
+    assert set(shown["attributes"]) == {"RequestID", "ErrorCode", "ErrorMessage"}
+
+
+def test_the_list_for_people(office: Office) -> None:
+    assert run("list").stdout == "there are no dead letters\n"
+    instance = office.waiting()
+    office.lose_executions(instance)
+    assert instance in run("list").stdout
+
+
+def test_wrong_usage(office: Office) -> None:
+    del office
+    assert run("start").exit_code == 2
+    assert run("start", "x", "--all").exit_code == 2
+    missing = run("list", "--stack", "nobody")
+    assert missing.exit_code == 2
+    assert "stack nobody could not be read" in missing.stderr
+    assert run("show", "nothing").exit_code == 1
+    assert run("start", "nothing").exit_code == 1
+
+
+def test_the_stack_is_not_asked_when_everything_is_given(office: Office) -> None:
+    queue, arn = office.deployment.queues["rule"], office.deployment.service.alias_arn
+    result = run("list", "--stack", "nobody", "--queue", queue, "--function", arn, "--table", TABLE)
+    assert result.exit_code == 0, result.output
