@@ -28,8 +28,8 @@ CALLS: dict[str, Callable[[Any], object]] = {
 }
 """A call by the client's attribute."""
 
-SENT_ONCE = {"autoscaling", "ssm"}
-"""Whose calls have effects that must not be repeated unseen."""
+SENT_ONCE = {"autoscaling", "ec2", "elbv2", "ssm", "tagging"}
+"""Whose calls are repeated by the durable engine alone."""
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -107,7 +108,9 @@ def test_the_flags_are_said_one_way_or_the_other(step: type[Step]) -> None:
 def test_the_examples_build(step: type[Step]) -> None:
     clients = Clients()
     services = Services(
-        lifecycle_actions=LifecycleActions(clients), target_groups=TargetGroups(clients), commands=Commands(clients)
+        lifecycle_actions=LifecycleActions(clients, time.time),
+        target_groups=TargetGroups(clients, time.time),
+        commands=Commands(clients),
     )
     for options in EXAMPLES[step.kind]:
         plan = {"steps": [{"kind": step.kind, "options": json.loads(json.dumps(options))}]}

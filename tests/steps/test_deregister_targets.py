@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,7 +36,9 @@ class Bench:
         (self.instance,) = region.create_group("web", capacity=1)
         clients = Clients()
         self.services = Services(
-            lifecycle_actions=LifecycleActions(clients), target_groups=TargetGroups(clients), commands=Commands(clients)
+            lifecycle_actions=LifecycleActions(clients, time.time),
+            target_groups=TargetGroups(clients, time.time),
+            commands=Commands(clients),
         )
         self._vpc = region.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -15,12 +16,12 @@ from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
 from asg_lifecycle.steps.catalog import KINDS
-from asg_lifecycle.steps.planning import BUILT_IN, build, plan_for
+from asg_lifecycle.steps.planning import BUILT_IN, build, find_problems, plan_for
 from asg_lifecycle.steps.services import Services
 
 unhurried = settings(deadline=None)
 
-PLAN_NAMES = "on_failure, on_timeout, steps"
+PLAN_NAMES = "drains_per_group, on_failure, on_timeout, steps"
 KIND_NAMES = ", ".join(sorted(KINDS))
 
 
@@ -28,7 +29,9 @@ def services() -> Services:
     """Return what steps are made with. No client is made before a step works."""
     clients = Clients()
     return Services(
-        lifecycle_actions=LifecycleActions(clients), target_groups=TargetGroups(clients), commands=Commands(clients)
+        lifecycle_actions=LifecycleActions(clients, time.time),
+        target_groups=TargetGroups(clients, time.time),
+        commands=Commands(clients),
     )
 
 
@@ -366,3 +369,14 @@ def test_every_plan_with_right_options_can_be_carried_out(steps: list[dict[str, 
 @given(st.text(st.characters(exclude_categories=()), max_size=200))
 def test_no_metadata_raises(metadata: str) -> None:
     assert isinstance(decide(metadata), PlanDecision)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1001, 1.5, "3", True, []])
+def test_a_limit_on_drains_that_is_none_is_said(limit: object) -> None:
+    (problem,) = find_problems({"steps": [], "drains_per_group": limit})
+    assert problem == f"drains_per_group is {limit!r}; expected a whole number from 1 to 1000, or nothing"
+
+
+@pytest.mark.parametrize("limit", [1, 1000, None])
+def test_a_limit_on_drains(limit: int | None) -> None:
+    assert find_problems({"steps": [], "drains_per_group": limit}) == ()

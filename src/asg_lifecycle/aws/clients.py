@@ -39,8 +39,9 @@ REPEATABLE = _settings(2)
 
 ONCE = _settings(1)
 HEARTBEAT = _settings(1, HEARTBEAT_READ_SECONDS)
-"""For calls whose repetition has to be decided with the action in view: a command sent twice runs twice, and a
-completion repeated after a lost answer reads like somebody else's (R12)."""
+"""For calls whose repetition has to be decided with the action in view: a command sent twice runs twice, a completion
+repeated after a lost answer reads like somebody else's (R12), and a thousand drains that are throttled together must
+not ask again at once (R15)."""
 
 
 class Clients:
@@ -71,13 +72,13 @@ class Clients:
     @cached_property
     def ec2(self) -> EC2Client:
         """The EC2 client."""
-        client: EC2Client = self._make("ec2", REPEATABLE)
+        client: EC2Client = self._make("ec2", ONCE)
         return client
 
     @cached_property
     def elbv2(self) -> ElasticLoadBalancingv2Client:
         """The Elastic Load Balancing v2 client."""
-        client: ElasticLoadBalancingv2Client = self._make("elbv2", REPEATABLE)
+        client: ElasticLoadBalancingv2Client = self._make("elbv2", ONCE)
         return client
 
     @cached_property
@@ -89,7 +90,7 @@ class Clients:
     @cached_property
     def tagging(self) -> ResourceGroupsTaggingAPIClient:
         """The Resource Groups Tagging client."""
-        client: ResourceGroupsTaggingAPIClient = self._make("resourcegroupstaggingapi", REPEATABLE)
+        client: ResourceGroupsTaggingAPIClient = self._make("resourcegroupstaggingapi", ONCE)
         return client
 
     @cached_property

@@ -5,11 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict
 
+from asg_lifecycle.aws.caching import Kept
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.timing import HookTimeouts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asg_lifecycle.aws.clients import Clients
     from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 
@@ -18,6 +21,9 @@ class _Address(TypedDict, total=False):
     LifecycleActionToken: str
     InstanceId: str
 
+
+SETTINGS_KEPT = 60.0
+"""Seconds that the settings of hooks and groups are kept."""
 
 NO_ACTIVE_ACTION = "No active Lifecycle Action found"
 
@@ -36,8 +42,10 @@ class LifecycleActions:
     A call names the token wherever it is known: by instance id it could hit another wait of the same hook (R11).
     """
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
+        self._timeouts: Kept[HookTimeouts] = Kept(clock, SETTINGS_KEPT)
+        self._attached: Kept[tuple[str, ...]] = Kept(clock, SETTINGS_KEPT)
 
     def heartbeat(self, action: LifecycleAction) -> Answer:
         """Restart the heartbeat timer of `action` from now (R5).
@@ -78,6 +86,9 @@ class LifecycleActions:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
+        return self._timeouts.get((group, hook), lambda: self._read_timeouts(group, hook))
+
+    def _read_timeouts(self, group: str, hook: str) -> HookTimeouts | None:
         with calling("autoscaling:DescribeLifecycleHooks"):
             hooks = self._clients.autoscaling.describe_lifecycle_hooks(
                 AutoScalingGroupName=group, LifecycleHookNames=[hook]
@@ -105,6 +116,9 @@ class LifecycleActions:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
+        return self._attached.get(group, lambda: self._read_attached(group)) or ()
+
+    def _read_attached(self, group: str) -> tuple[str, ...]:
         arns: list[str] = []
         with calling("autoscaling:DescribeLoadBalancerTargetGroups"):
             page = self._clients.autoscaling.describe_load_balancer_target_groups(AutoScalingGroupName=group)

@@ -131,7 +131,13 @@ class Records:
         return decode(item) if item else None
 
     def update(
-        self, wait: str, execution: str, changes: Mapping[str, object], *, before: bool = False
+        self,
+        wait: str,
+        execution: str,
+        changes: Mapping[str, object],
+        *,
+        before: bool = False,
+        even_closed: bool = False,
     ) -> Record | None:
         """Change fields of the current record of `wait`, and return it as it is then.
 
@@ -140,9 +146,11 @@ class Records:
             execution: who claims to own it.
             changes: new values by field of `Record`; None removes a field.
             before: return the record as it was before the change instead.
+            even_closed: change a record that is closed, too: the end of an action may be repeated. Everything else
+                must not come to life again in an invocation that Lambda has given up.
 
         Returns:
-            The whole record, None when another execution owns it by now.
+            The whole record, None when another execution owns it by now, or when it is closed.
 
         Raises:
             CallFailed: no answer, throttled, denied. Repeat the change: it is idempotent.
@@ -160,8 +168,11 @@ class Records:
                     TableName=self._table,
                     Key={"wait": {"S": wait}, "entry": {"S": CURRENT}},
                     UpdateExpression=" ".join(parts),
-                    ConditionExpression="#execution = :owner",
-                    ExpressionAttributeNames={f"#{name}": name for name in ("execution", *changes)},
+                    ConditionExpression="#execution = :owner" + ("" if even_closed else " AND attribute_exists(#live)"),
+                    ExpressionAttributeNames={
+                        **{f"#{name}": name for name in ("execution", *changes)},
+                        **({} if even_closed else {"#live": "in_flight"}),
+                    },
                     ExpressionAttributeValues={
                         ":owner": {"S": execution},
                         **{f":{name}": value for name, value in values.items()},

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from asg_lifecycle.aws.caching import Kept
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mypy_boto3_elbv2.type_defs import TargetDescriptionTypeDef, TargetHealthDescriptionTypeDef
 
     from asg_lifecycle.aws.clients import Clients
 
 DEFAULT_DEREGISTRATION_DELAY = 300.0
+NAME_KEPT = 300.0
+DELAY_KEPT = 60.0
 DRAINING_STATES = frozenset({"draining", "unhealthy.draining"})
 
 
@@ -36,8 +39,10 @@ class RegisteredTarget(Struct, frozen=True):
 class TargetGroups:
     """The target groups of this account and Region. A group that does not exist has no targets."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
+        self._arns: Kept[str] = Kept(clock, NAME_KEPT)
+        self._delays: Kept[float] = Kept(clock, DELAY_KEPT)
 
     def named(self, name: str) -> str | None:
         """Return the ARN of the target group `name`, None when there is none.
@@ -45,6 +50,9 @@ class TargetGroups:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
+        return self._arns.get(name, lambda: self._named(name))
+
+    def _named(self, name: str) -> str | None:
         try:
             with calling("elasticloadbalancing:DescribeTargetGroups"):
                 found = self._clients.elbv2.describe_target_groups(Names=[name])["TargetGroups"]
@@ -105,11 +113,14 @@ class TargetGroups:
                 raise
 
     def deregistration_delay(self, arn: str) -> float:
-        """Return the target group's deregistration delay in seconds.
+        """Return the target group's deregistration delay in seconds, 0 when there is no such group.
 
         Raises:
             CallFailed: no answer, throttled, denied.
         """
+        return self._delays.get(arn, lambda: self._deregistration_delay(arn)) or 0.0
+
+    def _deregistration_delay(self, arn: str) -> float:
         try:
             with calling("elasticloadbalancing:DescribeTargetGroupAttributes"):
                 attributes = self._clients.elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]

@@ -48,7 +48,7 @@ class Intake:
         """Return a sweep that begins now."""
         return Sweep(
             groups=Groups(self.clients),
-            lifecycle_actions=LifecycleActions(self.clients),
+            lifecycle_actions=LifecycleActions(self.clients, self.clock),
             records=RecordQueries(self.clients, self.settings.table),
             executions=self.executions,
             starter=Starter(self.executions),

@@ -42,7 +42,7 @@ def compose(
         chance: a random number from 0 to 1.
     """
     clients = Clients()
-    lifecycle_actions = LifecycleActions(clients)
+    lifecycle_actions = LifecycleActions(clients, clock)
     return Application(
         settings=settings,
         lifecycle_actions=lifecycle_actions,
@@ -53,7 +53,7 @@ def compose(
         outages=Outages(clients, settings.table),
         services=Services(
             lifecycle_actions=lifecycle_actions,
-            target_groups=TargetGroups(clients),
+            target_groups=TargetGroups(clients, clock),
             commands=Commands(clients),
         ),
         observer=Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)),

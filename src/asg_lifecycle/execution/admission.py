@@ -13,7 +13,7 @@ from asg_lifecycle.execution.position import Position, position_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.records import Status
-from asg_lifecycle.model.timing import HookTimeouts, assume_timeouts, bound, deadline
+from asg_lifecycle.model.timing import HookTimeouts, assume_timeouts, bound, deadline, retry_delay
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.planning import plan_for
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Verdict = Literal["waiting", "admitted", "over", "late"]
 
 UNREAD = assume_timeouts("not read yet")
-RETRY_SECONDS = 3.0
 TAKEN_OVER = "another execution has taken this action over"
 
 
@@ -45,6 +44,7 @@ class Admission(Struct, frozen=True, kw_only=True):
         decision: the plan and why; None until admitted.
         held: why the work is not begun, None when it is.
         position: where in the plan the work stands.
+        tries: how many tries found it waiting.
         delay: seconds until the next try, None when the verdict is final.
     """
 
@@ -59,6 +59,7 @@ class Admission(Struct, frozen=True, kw_only=True):
     decision: PlanDecision | None = None
     held: str | None = None
     position: Position = Position()
+    tries: int = 0
     delay: float | None = 0.0
 
 
@@ -81,7 +82,7 @@ def admit(assignment: Assignment, callback: str, prior: Prior, state: Admission)
     if now >= bound(started, known):
         waits = _still_waits(assignment)
         if waits is None:
-            return msgspec.structs.replace(state, delay=RETRY_SECONDS)
+            return _again(assignment, state)
         if not waits:
             pulse = msgspec.structs.replace(state.pulse, over="the event came after the action had ended")
             return msgspec.structs.replace(state, verdict="over", pulse=pulse, delay=None)
@@ -106,7 +107,7 @@ def admit(assignment: Assignment, callback: str, prior: Prior, state: Admission)
     # Where heartbeats are not permitted, the work may still be done before the hook's own timeout.
     proved = state.pulse.last_at is not None or state.pulse.denied
     if not proved or not state.timeouts_read:
-        return msgspec.structs.replace(state, delay=_soon(state, now))
+        return _again(assignment, state)
     return _admitted(assignment, callback, prior, state, now)
 
 
@@ -127,8 +128,11 @@ def _still_waits(assignment: Assignment) -> bool | None:
     return state is not None and state.endswith(":Wait")
 
 
-def _soon(state: Admission, now: float) -> float:
-    return max(1.0, min(RETRY_SECONDS, state.pulse.next_at - now))
+def _again(assignment: Assignment, state: Admission) -> Admission:
+    tries = state.tries + 1
+    # A tenth of the timer leaves time for many tries before it lapses.
+    delay = retry_delay(tries, assignment.application.chance(), state.timeouts.heartbeat / 10)
+    return msgspec.structs.replace(state, tries=tries, delay=delay)
 
 
 def _admitted(assignment: Assignment, callback: str, prior: Prior, state: Admission, now: float) -> Admission:
@@ -157,7 +161,7 @@ def _admitted(assignment: Assignment, callback: str, prior: Prior, state: Admiss
     except CallFailed as failed:
         # The record carries the inbox: without it no operator could reach the action.
         application.observer.warning(f"the record could not be written, trying again: {failed}")
-        return msgspec.structs.replace(state, delay=_soon(state, now))
+        return _again(assignment, state)
     if record is None:
         taken = msgspec.structs.replace(state.pulse, over=TAKEN_OVER)
         return msgspec.structs.replace(state, verdict="over", pulse=taken, delay=None)

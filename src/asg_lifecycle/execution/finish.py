@@ -93,7 +93,7 @@ class Finisher:
             changes |= {"status": Status.COMPLETING, "result": ending.result}
         try:
             before = self._application.records.update(
-                self._assignment.wait, self._assignment.execution, changes, before=True
+                self._assignment.wait, self._assignment.execution, changes, before=True, even_closed=True
             )
         except CallFailed as failed:
             self._application.observer.warning(f"the record could not be written: {failed}")
@@ -184,8 +184,7 @@ class Finisher:
         return msgspec.structs.replace(
             state,
             pulse=pulse,
-            # Throttled or unanswered, it may have had its effect; refused for want of a permission it has not.
-            sent=state.sent or (repeated and not denied),
+            sent=state.sent or (repeated and failed.failure.effect_is_open),
             tries=tries,
             delay=max(1.0, min(delay, self._admission.bound - now)),
         )
@@ -221,7 +220,10 @@ class Finisher:
         if self._ending.steps:
             changes["steps"] = self._ending.steps
         try:
-            if self._application.records.update(self._assignment.wait, self._assignment.execution, changes) is None:
+            closed = self._application.records.update(
+                self._assignment.wait, self._assignment.execution, changes, even_closed=True
+            )
+            if closed is None:
                 self._application.observer.warning("the record is another action's by now and was left alone")
         except CallFailed as failed:
             self._application.observer.error(f"the record could not be closed: {failed}")

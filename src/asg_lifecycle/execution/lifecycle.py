@@ -64,7 +64,7 @@ def answer(application: Application, event: object, context: DurableContext) -> 
     observer = application.observer
     observer.unbind()
     context.set_logger(observer.logger)
-    match events.decide(event, hook_name_prefix=application.settings.hook_name_prefix):
+    match events.decide(event, hook_name_prefix=application.settings.hook_name_prefix, with_starts=True):
         case Ignore(reason):
             observer.count(Metric.IGNORED)
             context.logger.info("ignored: %s", reason)

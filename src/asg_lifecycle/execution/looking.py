@@ -11,7 +11,7 @@ from asg_lifecycle.execution.trouble import Trouble, judge
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.records import Status, StepOutcome
-from asg_lifecycle.model.timing import look_gap
+from asg_lifecycle.model.timing import look_gap, retry_delay
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.protocol import Target
 
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.application import Assignment
     from asg_lifecycle.model.plans import OnFailure
     from asg_lifecycle.steps.protocol import Step
+
+LONGEST_RETRY = 60.0
+"""Seconds between two tries of a step whose dependency does not answer."""
+
+JITTER = 0.1
 
 
 class Look(Struct, frozen=True, kw_only=True):
@@ -93,11 +98,16 @@ class StepUnderWay:
         state = self._record(state, now)
         if state.taken or not isinstance(state.progress, Waiting):
             return msgspec.structs.replace(state, delay=None)
-        gap = state.progress.again_after
-        return msgspec.structs.replace(state, delay=gap if gap is not None else self._gap(state, now))
+        return msgspec.structs.replace(state, delay=self._gap(state, now))
 
     def _gap(self, state: Look, now: float) -> float:
-        return look_gap(now - (state.began_at if state.began_at is not None else now))
+        chance = self._application.chance()
+        asked = state.progress.again_after if isinstance(state.progress, Waiting) else None
+        if asked is None and state.trouble is not None:
+            return retry_delay(state.trouble.tries, chance, LONGEST_RETRY)
+        gap = asked if asked is not None else look_gap(now - (state.began_at if state.began_at is not None else now))
+        # Instances that were drained together would all be looked at together, again and again (R15).
+        return gap * (1 + JITTER * chance)
 
     def _ask(self, state: Look, begun_before: float | None, now: float) -> Look:
         observer, step = self._application.observer, self._step

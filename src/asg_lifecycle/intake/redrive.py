@@ -90,7 +90,7 @@ class Redrive:
         return Redriven(started=True, reason="started again with its event")
 
     def _look(self, event: object) -> Content:
-        match decide(event, hook_name_prefix=self._prefix):
+        match decide(event, hook_name_prefix=self._prefix, with_starts=True):
             case Ignore(reason):
                 return Content(standing="ignored", reason=reason)
             case Broken(reason):

@@ -80,14 +80,16 @@ class Broken(Struct, frozen=True, tag="broken", tag_field="decision"):
 Decision: TypeAlias = Handle | Ignore | Broken
 
 
-def decide(payload: object, *, hook_name_prefix: str) -> Decision:
+def decide(payload: object, *, hook_name_prefix: str, with_starts: bool = False) -> Decision:
     """Return what one EventBridge event, one flat notification, or one start from another door asks for.
 
     Args:
         payload: the parsed JSON.
         hook_name_prefix: what the names of our hooks begin with; empty for every hook no other system owns.
+        with_starts: understand starts, too. Only for what comes by direct invocation, which IAM guards: who may send
+            to a queue must not choose the group, the instance and the plan.
     """
-    if isinstance(payload, dict) and payload.get("source") == starts.SOURCE:
+    if with_starts and isinstance(payload, dict) and payload.get("source") == starts.SOURCE:
         return _decide_start(payload, hook_name_prefix)
     return _decide(Message("", payload), hook_name_prefix)
 

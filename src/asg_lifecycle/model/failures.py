@@ -20,6 +20,10 @@ class Consequence(StrEnum):
     """What was asked about does not exist (any more)."""
 
 
+THROTTLED_CODES = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
+"""Codes with which AWS says that a call came too soon after others (R15)."""
+
+
 class Failure(Struct, frozen=True, kw_only=True):
     """One failed call.
 
@@ -34,6 +38,11 @@ class Failure(Struct, frozen=True, kw_only=True):
     action: str
     code: str
     message: str
+
+    @property
+    def effect_is_open(self) -> bool:
+        """Whether the call may have had its effect all the same: not when AWS says that it did not take it."""
+        return self.consequence is Consequence.PASSING and self.code not in THROTTLED_CODES
 
     def __str__(self) -> str:
         """Return one sentence with what to do about it."""

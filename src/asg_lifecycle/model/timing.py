@@ -87,11 +87,25 @@ def heartbeat_retry(timeouts: HookTimeouts, failures: int, chance: float) -> flo
     Args:
         timeouts: the hook's timers.
         failures: how many tries in a row have failed, 1 or more.
-        chance: a random number from 0 to 1; up to a fifth is taken off, to spread retries (R15).
+        chance: a random number from 0 to 1; up to a half is taken off, to spread retries (R15).
     """
     longest = min(60.0, timeouts.heartbeat / 10)
     doubled = timeouts.heartbeat / 40 * 2.0 ** min(failures - 1, 10)
-    return max(1.0, min(longest, doubled) * (1 - 0.2 * chance))
+    return max(1.0, min(longest, doubled) * (1 - 0.5 * chance))
+
+
+def retry_delay(failures: int, chance: float, longest: float) -> float:
+    """Return the seconds until a call that failed is made again.
+
+    Two seconds, doubled with each failure up to `longest`, less a random half: a thousand drains that were throttled
+    together must not come back together (R15).
+
+    Args:
+        failures: how many tries in a row have failed, 1 or more.
+        chance: a random number from 0 to 1.
+        longest: the longest delay, seconds.
+    """
+    return max(1.0, min(longest, 2.0 ** min(failures, 20)) * (1 - 0.5 * chance))
 
 
 def look_gap(spent: float) -> float:

@@ -1,0 +1,225 @@
+"""A storm: many terminations at once against API rate limits, in virtual time.
+
+    python -m benchmarks.storm --instances 1000 --within 10 --steady 20 --burst 100
+
+The limits are an assumption: AWS does not publish them. Auto Scaling has one bucket for its whole API (R15), Elastic
+Load Balancing one for its describes. All executions share one Lambda environment and what it keeps for a minute (hook
+timers, target group names and delays). On AWS a few environments serve a storm, because each wake-up takes a fraction
+of a second; every further one asks once more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import logging
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from statistics import median
+from typing import TYPE_CHECKING
+
+from simulator.deployment import Deployment
+from simulator.log import LogKind
+from simulator.rate_limits import RateLimit
+from simulator.region import SimulatedRegion
+from simulator.target_groups import TargetGroups
+from simulator.timeline import VirtualTimeline
+
+if TYPE_CHECKING:
+    from simulator.durable_executions.execution import SimulatedExecution
+    from simulator.log import LogEntry
+
+GROUP = "web"
+HOOK = "asg-lifecycle-terminate"
+POOL = "blue"
+LIMITED = ("autoscaling", "elbv2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storm:
+    """What is let loose. Times in seconds, limits in requests.
+
+    Attributes:
+        instances: how many terminate.
+        within: in this time.
+        steady: requests a second that each bucket refills with.
+        burst: requests a full bucket takes.
+        heartbeat_timeout: of the hook.
+        deregistration_delay: of the target group that all of them are in.
+        seed: of the jitter.
+    """
+
+    instances: int = 1000
+    within: float = 10.0
+    steady: float = 20.0
+    burst: float = 100.0
+    heartbeat_timeout: int = 300
+    deregistration_delay: int = 120
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of it.
+
+    Attributes:
+        completed: waits that we ended with CONTINUE after the drain.
+        early: waits that we ended before the drain was over.
+        lost: waits that a timeout ended, or nobody.
+        slack: seconds left on a heartbeat timer when it was restarted, the smallest.
+        last: seconds from the first termination to the last completion; `median` likewise.
+        calls: requests for one instance, by service and operation, throttled ones included.
+        throttled: of these, by service.
+        invocations: of the function, for one instance.
+        operations: durable operations, the most of any execution.
+    """
+
+    completed: int
+    early: int
+    lost: int
+    slack: float
+    median: float
+    last: float
+    calls: dict[str, float]
+    throttled: dict[str, float]
+    invocations: float
+    operations: int
+
+    @property
+    def calm(self) -> bool:
+        """Whether nothing was lost and nothing released early."""
+        return self.lost == 0 and self.early == 0
+
+
+def let_loose(storm: Storm) -> Result:
+    """Play the storm and return what came of it."""
+    logging.disable(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            return _play(storm)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _play(storm: Storm) -> Result:
+    timeline = VirtualTimeline()
+    region = SimulatedRegion(timeline, seed=storm.seed)
+    region.add(TargetGroups())
+    chance = Random(storm.seed).random  # noqa: S311 - jitter, no secret
+    deployment = Deployment(region, timeline, chance=chance)
+    with region, deployment:
+        instances = _prepare(region, storm)
+        region.limits.set(
+            RateLimit(service="autoscaling", steady=storm.steady, burst=storm.burst),
+            RateLimit(service="elbv2", steady=storm.steady, burst=storm.burst, prefix="Describe"),
+        )
+        began = timeline.now()
+        for number, instance in enumerate(instances):
+            at = began + storm.within * number / len(instances)
+            timeline.call_at(at, partial(region.terminate, instance), name="termination")
+        timeline.run_until(began + storm.within + 5)
+        limit = began + 100 * storm.heartbeat_timeout
+        while timeline.now() < limit and any(not each.is_complete for each in deployment.executions):
+            timeline.advance()
+        return _result(storm, region, deployment.executions, began)
+
+
+def _prepare(region: SimulatedRegion, storm: Storm) -> list[str]:
+    instances = region.create_group(GROUP, capacity=storm.instances)
+    plan = {"steps": [{"kind": "deregister-targets", "options": {"names": [POOL]}}]}
+    region.put_hook(
+        GROUP,
+        HOOK,
+        "TERMINATING",
+        HeartbeatTimeout=storm.heartbeat_timeout,
+        NotificationMetadata=json.dumps({"plan": plan}),
+    )
+    with region.unobserved():
+        elbv2 = region.client("elbv2")
+        vpc = region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+        group = elbv2.create_target_group(Name=POOL, Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]
+        delay = {"Key": "deregistration_delay.timeout_seconds", "Value": str(storm.deregistration_delay)}
+        elbv2.modify_target_group_attributes(TargetGroupArn=group["TargetGroupArn"], Attributes=[delay])
+        targets = [{"Id": instance, "Port": 80} for instance in instances]
+        elbv2.register_targets(TargetGroupArn=group["TargetGroupArn"], Targets=targets)
+    return instances
+
+
+def _result(storm: Storm, region: SimulatedRegion, executions: list[SimulatedExecution], began: float) -> Result:
+    log = list(region.log)
+    drained = {entry.instance: entry.time for entry in log if entry.detail.startswith("elbv2 drained")}
+    ends = {entry.token: entry for entry in log if entry.kind is LogKind.COMPLETED}
+    starts = [entry for entry in log if entry.kind is LogKind.WAIT_STARTED]
+    ours = [ends[entry.token] for entry in starts if _is_ours(ends.get(entry.token))]
+    early = [end for end in ours if drained.get(end.instance, float("inf")) > end.time]
+    times = sorted(end.time - began for end in ours)
+    count = storm.instances
+    throttled: Counter[str] = Counter()
+    for (service, _), refused in region.limits.throttled.items():
+        throttled[service] += refused
+    return Result(
+        completed=len(ours) - len(early),
+        early=len(early),
+        lost=count - len(ours),
+        slack=_slack(log, storm.heartbeat_timeout),
+        median=median(times) if times else 0.0,
+        last=times[-1] if times else 0.0,
+        calls={f"{service}:{name}": calls / count for (service, name), calls in sorted(region.calls.items())},
+        throttled={service: throttled[service] / count for service in LIMITED},
+        invocations=sum(len(each.runs) for each in executions) / count,
+        operations=max((each.total_operation_count for each in executions), default=0),
+    )
+
+
+def _is_ours(end: LogEntry | None) -> bool:
+    return end is not None and end.detail == "CONTINUE CompleteLifecycleAction"
+
+
+def _slack(log: list[LogEntry], timeout: float) -> float:
+    """Return the fewest seconds that were left on any heartbeat timer when it was restarted."""
+    armed: dict[str, float] = {}
+    fewest = timeout
+    for entry in log:
+        if entry.kind is LogKind.WAIT_STARTED:
+            armed[entry.token] = entry.time
+        elif entry.kind is LogKind.HEARTBEAT and entry.token in armed:
+            fewest = min(fewest, timeout - (entry.time - armed[entry.token]))
+            armed[entry.token] = entry.time
+    return fewest
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Let a storm loose and report; return 1 when something was lost or released early."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.storm", description="Many terminations at once.")
+    standard = Storm()
+    for name in ("instances", "heartbeat_timeout", "deregistration_delay", "seed"):
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(standard, name))
+    for name in ("within", "steady", "burst"):
+        parser.add_argument(f"--{name}", type=float, default=getattr(standard, name))
+    storm = Storm(**vars(parser.parse_args(arguments)))
+    began = time.monotonic()
+    result = let_loose(storm)
+    throttled = ", ".join(f"{name} {count:.1f}" for name, count in result.throttled.items())
+    lines = [
+        f"{storm.instances} terminations within {storm.within:g} s; assumed limits of Auto Scaling and ELB describes:",
+        f"  {storm.steady:g} requests/s, bursts of {storm.burst:g}",
+        f"completed after the drain {result.completed}, released early {result.early}, lost {result.lost}",
+        f"completions: median {result.median:.0f} s, last {result.last:.0f} s",
+        f"closest heartbeat: {result.slack:.0f} s before its timer",
+        f"for one instance: {result.invocations:.1f} invocations, {sum(result.calls.values()):.1f} calls",
+        f"  of which throttled: {throttled}",
+        *(f"  {name:45} {calls:6.2f}" for name, calls in result.calls.items()),
+        f"durable operations: {result.operations} at most; played in {time.monotonic() - began:.0f} s",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0 if result.calm else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

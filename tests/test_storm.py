@@ -1,0 +1,40 @@
+"""A storm small enough for the suite: the benchmark's own, with everything divided by twenty."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.storm import Result, Storm, let_loose, main
+
+STORM = Storm(instances=50, steady=1.0, burst=5.0)
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    return let_loose(STORM)
+
+
+def test_nothing_is_lost_and_nothing_released_early(result: Result) -> None:
+    assert (result.completed, result.early, result.lost) == (50, 0, 0)
+    assert result.calm
+
+
+def test_no_heartbeat_comes_close_to_its_timer(result: Result) -> None:
+    assert result.slack > STORM.heartbeat_timeout / 4
+
+
+def test_the_limits_were_felt_and_the_calls_stayed_few(result: Result) -> None:
+    assert result.throttled["elbv2"] > 1
+    auto_scaling = sum(calls for name, calls in result.calls.items() if name.startswith("autoscaling:"))
+    assert auto_scaling < 8
+    assert result.calls["elbv2:DescribeTargetHealth"] < 30
+    assert result.operations <= 8
+
+
+def test_the_drain_is_not_much_longer_than_the_limits_make_it(result: Result) -> None:
+    assert result.last < 900
+
+
+def test_the_command_line_reports(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--instances", "3", "--within", "1"]) == 0
+    assert "completed after the drain 3, released early 0, lost 0" in capsys.readouterr().out
