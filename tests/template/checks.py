@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import fields
 
-from asg_lifecycle.aws.permissions import CORE_PERMISSIONS
+from asg_lifecycle.aws.permissions import (
+    CORE_PERMISSIONS,
+    INTERRUPTION_PERMISSIONS,
+    NOTIFICATION_PERMISSIONS,
+    SWEEP_PERMISSIONS,
+)
+from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
 from asg_lifecycle.model.records import Record
+from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.catalog import CATALOG
 from simulator.table import ATTRIBUTES, INDEXES, KEY_SCHEMA
+from tests.template.expanded import DURABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,19 +51,39 @@ COMMAND_TARGETS = {
 TABLE = {"RecordsTable.Arn"}
 EVERYTHING = {"*"}
 
+DOORS = {
+    "SweepFunction": {*SWEEP_PERMISSIONS},
+    "NotificationFunction": {
+        *NOTIFICATION_PERMISSIONS,
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "sqs:ReceiveMessage",
+    },
+    "InterruptionFunction": {*INTERRUPTION_PERMISSIONS},
+}
+"""What each of the other functions may do: its code's calls, Lambda's own reading of a queue, and its dead letters."""
+
+SWITCHED = {"Notification": "TakesNotifications", "Interruption": "DrainsEarly"}
+"""The condition of everything whose logical id begins so."""
+
 RESOURCES: dict[str, set[str]] = {
     "autoscaling:CompleteLifecycleAction": GROUPS,
     "autoscaling:DescribeAutoScalingInstances": EVERYTHING,
     "autoscaling:DescribeLifecycleHooks": EVERYTHING,
     "autoscaling:DescribeLoadBalancerTargetGroups": EVERYTHING,
     "autoscaling:RecordLifecycleActionHeartbeat": GROUPS,
+    "dynamodb:DeleteItem": TABLE,
+    "dynamodb:GetItem": TABLE,
     "dynamodb:PutItem": TABLE,
+    "dynamodb:Query": TABLE,
     "dynamodb:UpdateItem": TABLE,
     "ec2:DescribeInstances": EVERYTHING,
     "elasticloadbalancing:DeregisterTargets": TARGET_GROUPS,
     "elasticloadbalancing:DescribeTargetGroupAttributes": EVERYTHING,
     "elasticloadbalancing:DescribeTargetGroups": EVERYTHING,
     "elasticloadbalancing:DescribeTargetHealth": EVERYTHING,
+    "lambda:GetDurableExecution": {"${LifecycleActionFunction.Arn}:*"},
+    "lambda:SendDurableExecutionCallbackSuccess": {"${LifecycleActionFunction.Arn}:*"},
     "sqs:SendMessage": {"FunctionDeadLetterQueue.Arn"},
     "ssm:CancelCommand": EVERYTHING,
     "ssm:DescribeInstanceInformation": EVERYTHING,
@@ -134,7 +162,11 @@ def nothing_undelivered_is_lost(expanded: Expanded) -> Iterator[str]:
         yield "the rule, and nothing else, should be allowed to write to its dead-letter queue"
     if properties["Targets"][0].get("RetryPolicy", {}).get("MaximumEventAgeInSeconds", 0) < 3600:
         yield "the rule gives up within an hour"
-    configured = expanded.of("AWS::Lambda::EventInvokeConfig").values()
+    configured = [
+        config
+        for config in expanded.of("AWS::Lambda::EventInvokeConfig").values()
+        if config["FunctionName"] == {"Ref": DURABLE}
+    ]
     if [config.get("Qualifier") for config in configured if config["MaximumRetryAttempts"]] != ["live"]:
         yield "failed invocations of the alias are not tried again"
 
@@ -209,6 +241,71 @@ def role_allows_what_the_code_declares(expanded: Expanded) -> Iterator[str]:
         yield f"allowed, but not declared: {', '.join(sorted(spare))}"
 
 
+def roles_of_the_doors_allow_what_their_code_declares(expanded: Expanded) -> Iterator[str]:
+    """Each action that a door uses, and what Lambda itself needs to feed it."""
+    for function, wanted in DOORS.items():
+        allowed = {action for it in _statements(expanded, function) for action in _listed(it["Action"])}
+        if allowed != wanted:
+            yield f"{function}: missing {sorted(wanted - allowed)}, spare {sorted(allowed - wanted)}"
+        for statement in _statements(expanded, function):
+            actions = set(_listed(statement["Action"]))
+            unscoped = {action for action in actions if not action.startswith("autoscaling:Describe")}
+            if unscoped and "*" in _listed(statement["Resource"]):
+                yield f"{function} may do {sorted(unscoped)} to everything"
+
+
+def every_door_starts_the_alias(expanded: Expanded) -> Iterator[str]:
+    """The doors hand actions to the durable function by its alias, and may invoke nothing else."""
+    for function in DOORS:
+        variables = expanded.of("AWS::Lambda::Function")[function]["Environment"]["Variables"]
+        alias = {"Ref": f"{DURABLE}Aliaslive"}
+        if variables.get("FUNCTION_ARN") != alias:
+            yield f"{function} starts {variables.get('FUNCTION_ARN')}"
+        invoked = [
+            statement["Resource"]
+            for statement in _statements(expanded, function)
+            if "lambda:InvokeFunction" in _listed(statement["Action"])
+        ]
+        if invoked != [alias]:
+            yield f"{function} may invoke {invoked}"
+
+
+def every_dead_letter_queue_has_an_alarm(expanded: Expanded) -> Iterator[str]:
+    """Nobody looks into a queue that does not say that it holds something."""
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in expanded.of("AWS::CloudWatch::Alarm").values()
+        for dimension in alarm.get("Dimensions", ())
+        if dimension["Name"] == "QueueName"
+    }
+    dead = {name for name in expanded.of("AWS::SQS::Queue") if "DeadLetter" in name}
+    if dead != watched:
+        yield f"dead-letter queues {sorted(dead)}, alarms on {sorted(watched)}"
+
+
+def alarms_watch_metrics_that_are_written(expanded: Expanded) -> Iterator[str]:
+    """Names and dimensions are those the code writes, and the topic is told where there is one."""
+    metrics = {metric.value for metric in Metric}
+    for name, alarm in expanded.of("AWS::CloudWatch::Alarm").items():
+        if alarm.get("Namespace") == METRICS_NAMESPACE:
+            if alarm["MetricName"] not in metrics:
+                yield f"{name} watches {alarm['MetricName']}, which nobody writes"
+            if alarm["Dimensions"] != [{"Name": "service", "Value": SERVICE}]:
+                yield f"{name} watches {alarm['Dimensions']}"
+        if expanded.resolve(alarm["AlarmActions"], {"AlarmTopicArn": "arn:topic"}) != ["arn:topic"]:
+            yield f"{name} tells nobody"
+
+
+def what_is_switched_off_is_absent(expanded: Expanded) -> Iterator[str]:
+    """The notification and interruption doors are there only where their parameter asks for them."""
+    resources = expanded.template["Resources"]
+    for name, resource in resources.items():
+        condition = resource.get("Condition")
+        expected = next((it for start, it in SWITCHED.items() if name.startswith(start)), None)
+        if condition != expected:
+            yield f"{name} is there on {condition}, expected {expected}"
+
+
 def role_is_scoped(expanded: Expanded) -> Iterator[str]:
     """Each action is allowed on the resources of this account and Region that it is for."""
     for statement in _statements(expanded):
@@ -231,12 +328,20 @@ CHECKS: tuple[Callable[[Expanded], Iterator[str]], ...] = (
     logs_expire,
     role_allows_what_the_code_declares,
     role_is_scoped,
+    roles_of_the_doors_allow_what_their_code_declares,
+    every_door_starts_the_alias,
+    every_dead_letter_queue_has_an_alarm,
+    alarms_watch_metrics_that_are_written,
+    what_is_switched_off_is_absent,
 )
 
 
-def _statements(expanded: Expanded) -> list[dict[str, Any]]:
-    _, role = expanded.only("AWS::IAM::Role")
-    return [statement for policy in role.get("Policies", ()) for statement in policy["PolicyDocument"]["Statement"]]
+def _statements(expanded: Expanded, function: str = DURABLE) -> list[dict[str, Any]]:
+    """Return what the role of a function allows: its own policies, and those that are attached to it."""
+    name = f"{function}Role"
+    policies = list(expanded.of("AWS::IAM::Role")[name].get("Policies", ()))
+    policies += [it for it in expanded.of("AWS::IAM::Policy").values() if {"Ref": name} in it["Roles"]]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
 def _allowed(expanded: Expanded, action: str) -> set[str]:

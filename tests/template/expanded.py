@@ -13,6 +13,9 @@ from samtranslator.translator.translator import Translator  # type: ignore[impor
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped] # the same
 
 ROOT = Path(__file__).parents[2]
+DURABLE = "LifecycleActionFunction"
+"""What the logical ids of the durable function, its role, its rule and its alias begin with."""
+
 TEMPLATE = ROOT / "template.yaml"
 
 
@@ -41,12 +44,14 @@ class Expanded:
         }
 
     def only(self, kind: str) -> tuple[str, dict[str, Any]]:
-        """Return logical id and properties of the one resource of a kind.
+        """Return logical id and properties of the one resource of a kind; of several, of the durable function's.
 
         Raises:
             LookupError: there is none, or more than one.
         """
         found = list(self.of(kind).items())
+        if len(found) > 1:
+            found = [(name, properties) for name, properties in found if name.startswith(DURABLE)]
         if len(found) != 1:
             raise LookupError(f"{len(found)} resources of {kind}")
         return found[0]
@@ -61,7 +66,7 @@ class Expanded:
         chosen = {name: parameter["Default"] for name, parameter in self.template["Parameters"].items()}
         return self._resolved(value, chosen | (parameters or {}))
 
-    def _resolved(self, value: Any, parameters: dict[str, Any]) -> Any:
+    def _resolved(self, value: Any, parameters: dict[str, Any]) -> Any:  # noqa: PLR0911 - one line a function
         match value:
             case {"Ref": str(name)}:
                 return parameters.get(name, name)
@@ -70,6 +75,8 @@ class Expanded:
                 return self._resolved(met if holds else unmet, parameters)
             case {"Fn::Equals": [one, other]}:
                 return self._resolved(one, parameters) == self._resolved(other, parameters)
+            case {"Fn::Not": [condition]}:
+                return not self._resolved(condition, parameters)
             case dict():
                 return {name: self._resolved(inner, parameters) for name, inner in value.items()}
             case list():

@@ -27,7 +27,7 @@ from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
 template, variables, region = sys.argv[1:]
 functions = SamFunctionProvider(SamLocalStackProvider.get_stacks(template)[0])
-(function,) = functions.get_all()
+(function,) = [it for it in functions.get_all() if it.name == "LifecycleActionFunction"]
 values = InvokeContext._get_env_vars_value(variables)
 runner = LocalLambdaRunner(MagicMock(), functions, ".", ".", aws_region=region, env_vars_values=values)
 print(json.dumps(runner._make_env_vars(function).resolve()))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.template.expanded import Expanded
 
 FUNCTION = "Resources.LifecycleActionFunction.Properties"
+SWEEP = "Resources.SweepFunction.Properties"
 STATEMENTS = f"{FUNCTION}.Policies.0.Statement"
 RULE = f"{FUNCTION}.Events.LifecycleAction.Properties"
 RULE_QUEUE = "Resources.RuleDeadLetterQueue.Properties"
@@ -62,17 +63,33 @@ MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
     (f"{TABLE}.Properties.SSESpecification.SSEEnabled", False, checks.table_is_safe),
     (f"{TABLE}.Properties.PointInTimeRecoverySpecification", NOTHING, checks.table_is_safe),
     (f"{TABLE}.DeletionPolicy", "Delete", checks.table_is_safe),
-    (f"{FUNCTION}.LoggingConfig.LogGroup", NOTHING, checks.logs_expire),
+    ("Globals.Function.LoggingConfig.LogGroup", NOTHING, checks.logs_expire),
     ("Resources.LogGroup.Properties.RetentionInDays", NOTHING, checks.logs_expire),
     (f"{DESCRIBING}.0", NOTHING, checks.role_allows_what_the_code_declares),
     (f"{DESCRIBING}.0", "autoscaling:Describe*", checks.role_allows_what_the_code_declares),
-    (f"{STATEMENTS}.WriteRecords.Action.2", "dynamodb:Scan", checks.role_allows_what_the_code_declares),
+    (f"{STATEMENTS}.KeepRecords.Action.2", "dynamodb:Scan", checks.role_allows_what_the_code_declares),
     (f"{FUNCTION}.Policies.1", "AdministratorAccess", checks.role_allows_what_the_code_declares),
-    (f"{STATEMENTS}.WriteRecords.Resource", "*", checks.role_is_scoped),
-    (f"{STATEMENTS}.WriteRecords.Condition", {"Null": {"aws:SourceVpc": "true"}}, checks.role_is_scoped),
+    (f"{STATEMENTS}.KeepRecords.Resource", "*", checks.role_is_scoped),
+    (f"{STATEMENTS}.KeepRecords.Condition", {"Null": {"aws:SourceVpc": "true"}}, checks.role_is_scoped),
     (f"{STATEMENTS}.AnswerLifecycleActions.Resource", "*", checks.role_is_scoped),
     (f"{STATEMENTS}.DeregisterTargets.Effect", "Deny", checks.role_is_scoped),
     (f"{STATEMENTS}.SendCommandsToInstances.Resource.0", NOTHING, checks.role_is_scoped),
+    ("Resources.OwnExecutionsPolicy.Properties.PolicyDocument.Statement.0.Resource", "*", checks.role_is_scoped),
+    (f"{SWEEP}.Policies.0.Statement.0.Resource", "*", checks.roles_of_the_doors_allow_what_their_code_declares),
+    (f"{SWEEP}.Policies.0.Statement.0.Action", "s3:*", checks.roles_of_the_doors_allow_what_their_code_declares),
+    (f"{SWEEP}.Environment.Variables.FUNCTION_ARN", "latest", checks.every_door_starts_the_alias),
+    (
+        "Resources.NotificationFunction.Properties.Policies.0.Statement.StartExecutions.Resource",
+        "*",
+        checks.every_door_starts_the_alias,
+    ),
+    ("Resources.FunctionDeadLettersAlarm", NOTHING, checks.every_dead_letter_queue_has_an_alarm),
+    ("Resources.LostActionsAlarm.Properties.MetricName", "Lost", checks.alarms_watch_metrics_that_are_written),
+    ("Resources.LostActionsAlarm.Properties.Dimensions", [], checks.alarms_watch_metrics_that_are_written),
+    ("Resources.SweepAlarm.Properties.AlarmActions", [], checks.alarms_watch_metrics_that_are_written),
+    ("Resources.NotificationTopic.Condition", NOTHING, checks.what_is_switched_off_is_absent),
+    ("Resources.InterruptionFunction.Condition", NOTHING, checks.what_is_switched_off_is_absent),
+    ("Resources.SweepFunction.Condition", "DrainsEarly", checks.what_is_switched_off_is_absent),
 ]
 
 

@@ -51,10 +51,10 @@ def test_a_version_is_published_when_a_parameter_changes_the_function_and_only_t
 @pytest.mark.parametrize(
     ("description", "expected"),
     [
-        (None, ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "Architecture"]),
-        ("${HookNamePrefix} ${RecordRetentionDays} ${Architecture}", ["LogLevel"]),
+        (None, ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "DrainsPerGroup", "Architecture"]),
+        ("${HookNamePrefix} ${RecordRetentionDays} ${Architecture} ${DrainsPerGroup}", ["LogLevel"]),
         (
-            "${HookNamePrefix} ${RecordRetentionDays} ${LogLevel} ${Architecture} ${LogRetentionDays}",
+            "${HookNamePrefix} ${RecordRetentionDays} ${LogLevel} ${Architecture} ${DrainsPerGroup} ${LogRetentionDays}",
             ["LogRetentionDays"],
         ),
     ],
@@ -78,6 +78,7 @@ def test_the_description_of_the_longest_prefix_is_not_too_long(expanded: Expande
     values = {
         "HookNamePrefix": "p" * longest,
         "RecordRetentionDays": parameters["RecordRetentionDays"]["MaxValue"],
+        "DrainsPerGroup": parameters["DrainsPerGroup"]["MaxValue"],
         **{name: max(parameters[name]["AllowedValues"], key=len) for name in ("LogLevel", "Architecture")},
     }
     _, description = version_of(expanded, values)

@@ -142,6 +142,11 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
         "RuleArn": "AWS::Events::Rule",
         "RuleDeadLetterQueueUrl": "AWS::SQS::Queue",
         "FunctionDeadLetterQueueUrl": "AWS::SQS::Queue",
+        "SweepFunctionName": "AWS::Lambda::Function",
+        "NotificationQueueArn": "AWS::SQS::Queue",
+        "NotificationTopicArn": "AWS::SNS::Topic",
+        "NotificationRoleArn": "AWS::IAM::Role",
+        "NotificationDeadLetterQueueUrl": "AWS::SQS::Queue",
     }
 
 

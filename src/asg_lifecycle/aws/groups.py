@@ -66,11 +66,10 @@ class Groups:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        pages = self._clients.autoscaling.get_paginator("describe_auto_scaling_groups").paginate(
-            PaginationConfig={"PageSize": PAGE}
-        )
         with calling("autoscaling:DescribeAutoScalingGroups"):
-            for page in pages:
+            for page in self._clients.autoscaling.get_paginator("describe_auto_scaling_groups").paginate(
+                PaginationConfig={"PageSize": PAGE}
+            ):
                 yield from map(_group, page["AutoScalingGroups"])
 
     def named(self, name: str) -> Group | None:

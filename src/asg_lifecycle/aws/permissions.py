@@ -16,4 +16,38 @@ CORE_PERMISSIONS = (
     "lambda:GetDurableExecution",
     "lambda:SendDurableExecutionCallbackSuccess",
 )
-"""IAM actions used outside steps; each step declares its own."""
+"""IAM actions that carrying out an action uses outside steps; each step declares its own."""
+
+SWEEP_PERMISSIONS = (
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:DescribeWarmPool",
+    "autoscaling:RecordLifecycleActionHeartbeat",
+    "dynamodb:BatchGetItem",
+    "dynamodb:Query",
+    "lambda:GetDurableExecution",
+    "lambda:InvokeFunction",
+)
+"""What the sweep uses."""
+
+NOTIFICATION_PERMISSIONS = ("lambda:InvokeFunction",)
+"""What the notification door uses, beside reading its queue."""
+
+INTERRUPTION_PERMISSIONS = (
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeLifecycleHooks",
+    "lambda:InvokeFunction",
+)
+"""What the interruption door uses."""
+
+OPERATOR_PERMISSIONS = (
+    "cloudformation:DescribeStacks",
+    "dynamodb:GetItem",
+    "lambda:GetDurableExecution",
+    "lambda:InvokeFunction",
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:ReceiveMessage",
+)
+"""What `asg-lifecycle redrive` uses, with the operator's own credentials."""

@@ -10,16 +10,22 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
 
 
-def outputs(clients: Clients, stack: str) -> dict[str, str]:
-    """Return the outputs of the CloudFormation stack `stack`, by key.
+class Stacks:
+    """The CloudFormation stacks of this account and Region."""
 
-    Raises:
-        CallFailed: no answer, throttled, denied, no such stack.
-    """
-    with calling("cloudformation:DescribeStacks"):
-        described = clients.cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    return {
-        output["OutputKey"]: output["OutputValue"]
-        for output in (described[0].get("Outputs", []) if described else [])
-        if "OutputKey" in output and "OutputValue" in output
-    }
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        """Return the outputs of a stack, by key.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, no such stack.
+        """
+        with calling("cloudformation:DescribeStacks"):
+            described = self._clients.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        return {
+            output["OutputKey"]: output["OutputValue"]
+            for output in (described[0].get("Outputs", []) if described else [])
+            if "OutputKey" in output and "OutputValue" in output
+        }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asg_lifecycle.aws import stacks
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.queues import Queues
 from asg_lifecycle.aws.records import Records
+from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.intake.redrive import Redrive
 from asg_lifecycle.intake.starter import Starter
 
@@ -43,4 +43,4 @@ def stack_outputs(stack: str) -> dict[str, str]:
     Raises:
         CallFailed: no answer, denied, no such stack.
     """
-    return stacks.outputs(Clients(), stack)
+    return Stacks(Clients()).outputs(stack)
