@@ -32,9 +32,15 @@ D = TypeVar("D", bound=Deployment)
 
 
 class PlayStage(Generic[D]):
-    """The application deployed beside one group `web`, in virtual time. Enter its region and its deployment."""
+    """The application deployed beside one group `web`, in virtual time. Enter its region and its deployment.
 
-    def __init__(self, deploy: Callable[[SimulatedRegion, VirtualTimeline], D]) -> None:
+    Args:
+        deploy: makes the deployment.
+        delay: deregistration delay of the target group, seconds.
+    """
+
+    def __init__(self, deploy: Callable[[SimulatedRegion, VirtualTimeline], D], *, delay: int = 20) -> None:
+        self._delay = delay
         self.timeline = VirtualTimeline()
         self.region = SimulatedRegion(self.timeline)
         self.target_groups = TargetGroups()
@@ -54,7 +60,7 @@ class PlayStage(Generic[D]):
             arn = elbv2.create_target_group(Name="blue", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0][
                 "TargetGroupArn"
             ]
-            delay = {"Key": "deregistration_delay.timeout_seconds", "Value": "20"}
+            delay = {"Key": "deregistration_delay.timeout_seconds", "Value": str(self._delay)}
             elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[delay])
             elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": instance} for instance in instances])
         for instance in instances:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from simulator.region import SimulatedRegion
     from simulator.timeline import VirtualTimeline
 
-MOST_MOMENTS = 24
+ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "CANCELLED"})
+"""How a durable operation ends."""
 
 
 def record(play: str) -> History:
@@ -80,9 +81,11 @@ class RecordingDeployment(Deployment):
 
 
 def thinned(snapshots: list[State]) -> list[State]:
-    """Leave out the middle of a long execution, where one look is like the other."""
-    kept = MOST_MOMENTS // 2
-    return snapshots if len(snapshots) <= MOST_MOMENTS else snapshots[:kept] + snapshots[-kept:]
+    """Leave out the moments that differ from both their neighbours by one more look alone."""
+    shapes = [{identity: each["Status"] in ENDED for identity, each in state.operations.items()} for state in snapshots]
+    inner = range(1, len(snapshots) - 1)
+    alike = {number for number in inner if shapes[number - 1] == shapes[number] == shapes[number + 1]}
+    return [state for number, state in enumerate(snapshots) if number not in alike]
 
 
 def operations_as_json(operations: Iterable[Operation]) -> Tree:

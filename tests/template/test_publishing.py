@@ -54,7 +54,7 @@ def test_a_version_is_published_when_a_parameter_changes_the_function_and_only_t
         (None, ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "DrainsPerGroup", "Architecture"]),
         ("${HookNamePrefix} ${RecordRetentionDays} ${Architecture} ${DrainsPerGroup}", ["LogLevel"]),
         (
-            "${HookNamePrefix} ${RecordRetentionDays} ${LogLevel} ${Architecture} ${DrainsPerGroup} ${LogRetentionDays}",
+            "${HookNamePrefix}${RecordRetentionDays}${LogLevel}${Architecture}${DrainsPerGroup}${LogRetentionDays}",
             ["LogRetentionDays"],
         ),
     ],

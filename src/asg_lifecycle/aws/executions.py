@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed, Consequence
@@ -55,7 +54,8 @@ class Executions:
                     FunctionName=self._function,
                     InvocationType="Event",
                     DurableExecutionName=name,
-                    Payload=msgspec.json.encode(event),
+                    # Escaped: half a surrogate pair, which a message may hold, has no bytes of its own.
+                    Payload=json.dumps(event).encode(),
                 )
         except CallFailed as failed:
             if failed.failure.code == ALREADY_STARTED:

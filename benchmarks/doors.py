@@ -1,0 +1,270 @@
+"""Random input for every door of the application, and what has to hold whatever comes in.
+
+Half of the input is a sample payload with some of its parts replaced, also inside of JSON texts; half is any JSON.
+"""
+
+# ruff: noqa: S101 - it is run by Hypothesis, which finds what an assertion denies
+from __future__ import annotations
+
+import copy
+import json
+import math
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from hypothesis import strategies as st
+
+from asg_lifecycle.model import messages, starts
+from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.events import Broken, Decision, Handle, Ignore, decide, decisions, decisions_in_text
+from asg_lifecycle.model.hooks import refuse
+from asg_lifecycle.model.interruptions import Interruption, interruption
+from asg_lifecycle.model.starts import Start, StartReason
+from asg_lifecycle.steps.planning import plan_for
+from handlers import notification
+from simulator.deployment import PREFIX, Deployment
+from simulator.region import SimulatedRegion
+from simulator.timeline import VirtualTimeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+EVENTS = Path(__file__).parents[1] / "events"
+INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+Path_ = tuple[str | int, ...]
+INSIDE = "in the JSON of the text"
+"""A path's way into a text that is JSON."""
+
+ACTION = LifecycleAction(
+    token=None,
+    group="web",
+    hook=f"{PREFIX}-terminate",
+    instance="i-0123456789abcdef0",
+    transition=Transition.TERMINATING,
+    time=1_800_000_000.0,
+    metadata='{"plan": {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}]}}',
+)
+SAMPLES: list[Any] = [json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))]
+SAMPLES += [
+    starts.payload(Start(reason=reason, action=ACTION, takes_over="arn:aws:lambda:x", until=1_800_000_120.0))
+    for reason in StartReason
+]
+
+any_text = st.text(st.characters(exclude_categories=()), max_size=40)
+near_texts = st.sampled_from(
+    [
+        "",
+        " ",
+        "\ud800",
+        "null",
+        "{}",
+        "[]",
+        "{",
+        '{"a": 1}',
+        "i-0123456789abcdef0",
+        PREFIX,
+        "aws.autoscaling",
+        "x" * 300,
+    ]
+)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | any_text | near_texts
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(any_text, inner, max_size=4), max_leaves=10
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> Any:  # noqa: ANN401 - any JSON
+    """Draw a sample with up to three of its parts replaced, removed or put into a text."""
+    payload = copy.deepcopy(draw(st.sampled_from(SAMPLES)))
+    for _ in range(draw(st.integers(0, 3))):
+        path = draw(st.sampled_from(list(paths(payload))))
+        way = draw(st.sampled_from(["value", "value", "sample", "text", "list", "removed"]))
+        payload = replaced(payload, path, partial(_changed, draw, way))
+    return payload
+
+
+def _changed(draw: st.DrawFn, way: str, part: Any) -> Any:  # noqa: ANN401 - any JSON
+    match way:
+        case "value":
+            return draw(values)
+        case "sample":
+            return copy.deepcopy(draw(st.sampled_from(SAMPLES)))
+        case "text":
+            return json.dumps(part)
+        case "list":
+            return [part, part]
+        case _:
+            return REMOVED
+
+
+REMOVED = object()
+
+
+def paths(value: object, here: Path_ = ()) -> Iterator[Path_]:
+    """Yield the path of every part of a JSON value, also of those inside of texts that are JSON."""
+    yield here
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from paths(inner, (*here, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from paths(inner, (*here, index))
+    elif isinstance(value, str) and value[:1] in {"{", "["}:
+        try:
+            yield from paths(json.loads(value), (*here, INSIDE))
+        except ValueError:
+            return
+
+
+def replaced(value: Any, path: Path_, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any JSON
+    """Return `value` with the part at `path` changed; a part that becomes `REMOVED` is left out."""
+    if not path:
+        changed = change(value)
+        return None if changed is REMOVED else changed
+    first, rest = path[0], path[1:]
+    if first == INSIDE and isinstance(value, str):
+        return json.dumps(replaced(json.loads(value), rest, change))
+    if not rest:
+        changed = change(value[first])
+        if changed is REMOVED:
+            del value[first]
+        else:
+            value[first] = changed
+    else:
+        value[first] = replaced(value[first], rest, change)
+    return value
+
+
+payloads = mutated() | values
+texts = any_text | near_texts | payloads.map(json.dumps)
+
+
+def check_decisions(payload: object) -> None:
+    """Hold what an event, a notification or a start comes to against what has to hold."""
+    for prefix in ("", PREFIX):
+        direct = decide(payload, hook_name_prefix=prefix, with_starts=True)
+        for decision in (direct, *decisions(payload, hook_name_prefix=prefix)):
+            _check_decision(decision, prefix)
+
+
+def check_text(text: str) -> None:
+    """Hold what a text comes to against what has to hold."""
+    found = decisions_in_text(text, hook_name_prefix=PREFIX)
+    assert found, "no decision"
+    for decision in found:
+        _check_decision(decision, PREFIX)
+
+
+def check_interruption(payload: object) -> None:
+    """Hold what an event of EC2 comes to against what has to hold."""
+    found = interruption(payload)
+    if isinstance(found, Interruption):
+        assert INSTANCE_ID.fullmatch(found.instance)
+        assert math.isfinite(found.time)
+        assert found.until is None or found.until > found.time
+    else:
+        _check_reason(found)
+
+
+def check_message(payload: bytes) -> None:
+    """Hold what the inbox hears against what has to hold."""
+    assert messages.describe(messages.decode(payload))
+
+
+def check_plan(metadata: str) -> None:
+    """Hold what a hook's metadata comes to against what has to hold."""
+    decision = plan_for(msgspec.structs.replace(ACTION, metadata=metadata))
+    assert (decision.plan is None) == bool(decision.problems)
+    # It is written to a checkpoint and to the record.
+    assert msgspec.json.decode(msgspec.json.encode(decision), type=type(decision)) == decision
+
+
+def _check_decision(decision: Decision, prefix: str) -> None:
+    if not isinstance(decision, Handle):
+        _check_reason(decision)
+        return
+    action = decision.action
+    assert refuse(action.hook, prefix) is None
+    assert isinstance(action.transition, Transition)
+    # It goes into the record and into checkpoints.
+    assert msgspec.json.decode(msgspec.json.encode(action), type=LifecycleAction) == action
+    if decision.start is not None:
+        assert decision.start.action == action
+        return
+    assert action.token is not None
+    assert len(action.token) == 36  # noqa: PLR2004 - R2
+    assert INSTANCE_ID.fullmatch(action.instance)
+    assert 0 < len(action.group) <= 255  # noqa: PLR2004 - R29
+    assert 0 < len(action.hook) <= 255  # noqa: PLR2004 - R29
+    assert math.isfinite(action.time)
+
+
+def _check_reason(decision: Ignore | Broken) -> None:
+    assert decision.reason
+    assert decision.reason.isprintable(), decision.reason
+
+
+class NotificationQueue:
+    """`handlers.notification` in a simulated region.
+
+    Args:
+        deployment: what it starts executions of.
+    """
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._handler = notification.handler_of(lambda: deployment.intake)
+
+    @property
+    def started(self) -> int:
+        """How many executions were started."""
+        return len(self._deployment.executions)
+
+    def given_back(self, bodies: list[str]) -> set[int]:
+        """Hand a batch of messages to the handler; return the positions of those that have to come again."""
+        records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
+        answer = self._handler({"Records": records}, None)
+        return {int(each["itemIdentifier"]) for each in answer["batchItemFailures"]}
+
+    def check(self, bodies: list[str]) -> None:
+        """Hold what a batch comes to against what has to hold."""
+        failed = self.given_back(bodies)
+        for number, body in enumerate(bodies):
+            found = decisions_in_text(body, hook_name_prefix=PREFIX)
+            assert (number in failed) == any(isinstance(each, Broken) for each in found)
+
+
+@contextmanager
+def notification_queue() -> Iterator[NotificationQueue]:
+    """Deploy the application in a simulated region and yield its queue."""
+    timeline = VirtualTimeline()
+    region = SimulatedRegion(timeline)
+    deployment = Deployment(region, timeline)
+    with region, deployment:
+        yield NotificationQueue(deployment)
+
+
+@dataclass(frozen=True)
+class Door:
+    """One door's input and what has to hold for it."""
+
+    inputs: st.SearchStrategy[Any]
+    check: Callable[[Any], None]
+
+
+DOORS = {
+    "event": Door(payloads, check_decisions),
+    "text": Door(texts, check_text),
+    "interruption": Door(payloads, check_interruption),
+    "message": Door(st.binary(max_size=60) | texts.map(lambda text: text.encode(errors="replace")), check_message),
+    "plan": Door(texts, check_plan),
+}
+"""The doors that are pure. The door for notifications stands in a region, see `notification_queue`."""
+
+BODIES = st.lists(texts, max_size=4)

@@ -1,0 +1,414 @@
+"""The Lambda dies before and after every durable operation and every AWS call, and answers get lost.
+
+Each play runs once unharmed, which tells how many calls and checkpoints each invocation makes. Then it runs again with
+many instances side by side: each meets one mishap at one place of its own, and each has to end as if it had met none.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.messages import Finish, Nudge, Skip
+from asg_lifecycle.model.records import action_of
+from asg_lifecycle.model.starts import Start, StartReason, payload
+from simulator.commands import Behaviour
+from simulator.deployment import Deployment, Parameters
+from simulator.durable_executions.checkpoints import CallCrash, CrashPoint
+from simulator.durable_executions.service import NAMES
+from simulator.faults import CallFate
+from simulator.log import LogKind
+from simulator.recording.plays import COMMAND, GROUP, HOOK, TWO_STEPS, PlayStage
+from simulator.timeline import VIRTUAL_START
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from asg_lifecycle.execution.application import Application
+    from asg_lifecycle.model.messages import Message
+    from asg_lifecycle.model.records import Record
+    from simulator.durable_executions.execution import SimulatedExecution
+
+AT_ONCE = 40
+"""Instances of one play: more share the cost of its region."""
+
+DELAY = 8
+"""Deregistration delay, seconds."""
+
+MET = 0.7
+"""The part of the places that has to be met: an invocation's threads put now more, now less into one checkpoint."""
+
+BRIEF = Behaviour(duration=2)
+FAILING = Behaviour(duration=2, exit_code=1)
+
+MIDWAY = 7.0
+"""Seconds from the start: the targets are draining."""
+
+
+class Mishap(StrEnum):
+    DIES_BEFORE_CALL = "dies before call"
+    DIES_AFTER_CALL = "dies after call"
+    DIES_BEFORE_CHECKPOINT = "dies before checkpoint"
+    DIES_AFTER_CHECKPOINT = "dies after checkpoint"
+    DIES_WITH_ITS_ANSWER = "dies with its answer"
+    RESPONSE_LOST = "loses the response of call"
+    RUNS_TWICE = "runs again with a checkpoint token that is used up"
+
+
+AT_CALLS = (Mishap.DIES_BEFORE_CALL, Mishap.DIES_AFTER_CALL)
+AT_CHECKPOINTS = (Mishap.DIES_BEFORE_CHECKPOINT, Mishap.DIES_AFTER_CHECKPOINT)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What goes wrong at which call or checkpoint (from 1) of which invocation (from 1) of an execution."""
+
+    mishap: Mishap
+    invocation: int
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"invocation {self.invocation} {self.mishap} {self.number or ''}".strip()
+
+
+class UnluckyDeployment(Deployment):
+    """Lets one execution of each instance meet a mishap.
+
+    Args:
+        stage: as for `Deployment`.
+        places: where, by the number of the execution in the order of starts, from 1.
+    """
+
+    def __init__(self, *stage: Any, places: Mapping[int, Place]) -> None:
+        self._running: SimulatedExecution | None = None
+        super().__init__(*stage)
+        self._losses: set[tuple[str, int, int]] = set()
+        self._twice: set[tuple[str, int]] = set()
+        for number, place in places.items():
+            self._prepare(str(uuid.uuid5(NAMES, f"lifecycle-action {number}")), place)
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._region.fate = self._fate
+        return self
+
+    def _prepare(self, name: str, place: Place) -> None:
+        mishap, invocation, number = place.mishap, place.invocation, place.number
+        if mishap in AT_CALLS:
+            after = mishap is Mishap.DIES_AFTER_CALL
+            self.service.call_crashes.append(CallCrash(invocation=invocation, call=number, after=after, execution=name))
+        elif mishap is Mishap.RESPONSE_LOST:
+            self._losses.add((name, invocation, number))
+        elif mishap is Mishap.RUNS_TWICE:
+            self._twice.add((name, invocation))
+        else:
+            after = mishap is Mishap.DIES_AFTER_CHECKPOINT
+            checkpoint = None if mishap is Mishap.DIES_WITH_ITS_ANSWER else number
+            self.service.crash_points.append(
+                CrashPoint(invocation=invocation, checkpoint=checkpoint, after=after, execution=name)
+            )
+
+    def _fate(self) -> CallFate:
+        fate = self.service.call_fate()
+        if fate is not CallFate.SERVED or self._running is None:
+            return fate
+        invocation = self._running.runs[-1]
+        lost = (self._running.name, invocation.number, invocation.calls) in self._losses
+        return CallFate.SERVED_AND_LOST if lost else fate
+
+    def _handler(self, application: Application) -> Callable[..., Any]:
+        handler = super()._handler(application)
+
+        def handle(event: Any, context: Any) -> Any:
+            self._running = self.service.get(event.durable_execution_arn)
+            try:
+                answer = handler(event, context)
+                if (self._running.name, self._running.runs[-1].number) in self._twice:
+                    # What this one answers goes nowhere: Lambda has gone on without it.
+                    refused_at_its_checkpoint(handler, event, context)
+                return answer
+            finally:
+                self._running = None
+
+        return handle
+
+
+def refused_at_its_checkpoint(handler: Callable[..., Any], event: Any, context: Any) -> None:
+    try:
+        handler(event, context)
+    except Exception as error:  # noqa: BLE001 - of whatever type the SDK makes it
+        assert "Invalid checkpoint token" in str(error)  # noqa: PT017 - one that had nothing to record is not refused
+
+
+Stage = PlayStage[UnluckyDeployment]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Play:
+    """What is played with any number of instances.
+
+    Attributes:
+        plan: of the hook.
+        act: plays it, given the stage and the instances.
+        of_each: executions of each instance.
+        subject: which of them meets the mishap, from 1.
+        window: seconds from the start: only invocations within meet mishaps.
+        command: how the command goes.
+        outcomes: of the steps, as the record has them at the end.
+    """
+
+    plan: Any
+    act: Callable[[Stage, list[str]], None]
+    of_each: int = 1
+    subject: int = 1
+    window: tuple[float, float] = (0.0, 1e9)
+    command: Behaviour = BRIEF
+    outcomes: tuple[str, ...] = ("done", "done")
+
+    @contextmanager
+    def run(self, places: Sequence[Place | None]) -> Iterator[tuple[Stage, list[tuple[str, SimulatedExecution]]]]:
+        """Yield the stage after the play, and the instance and the execution that met each of `places`."""
+        count = len(places)
+        first = 1 + (self.subject - 1) * count
+        unlucky = {number: place for number, place in enumerate(places, start=first) if place is not None}
+        stage: Stage = PlayStage(partial(UnluckyDeployment, places=unlucky), delay=DELAY)
+        with stage.region, stage.deployment:
+            instances = stage.group(self.plan, capacity=count)
+            stage.run_command.behave(self.command)
+            self.act(stage, instances)
+            stage.finish()
+            stage.run(700)
+            assert len(stage.deployment.executions) == self.of_each * count
+            yield stage, list(zip(instances, stage.deployment.executions[first - 1 :], strict=False))
+
+
+def terminate(stage: Stage, instances: list[str]) -> None:
+    for instance in instances:
+        stage.region.terminate(instance)
+
+
+def record_of(stage: Stage, instance: str) -> Record:
+    record = stage.deployment.record(GROUP, HOOK, instance)
+    assert record is not None
+    return record
+
+
+def say(stage: Stage, instances: list[str], message: Message) -> None:
+    for instance in instances:
+        stage.deployment.say(record_of(stage, instance), message)
+
+
+def drain(stage: Stage, instances: list[str]) -> None:
+    terminate(stage, instances)
+
+
+def nudge(stage: Stage, instances: list[str]) -> None:
+    terminate(stage, instances)
+    stage.run(MIDWAY)
+    say(stage, instances, Nudge())
+
+
+def skip(stage: Stage, instances: list[str]) -> None:
+    terminate(stage, instances)
+    stage.run(MIDWAY)
+    say(stage, instances, Skip())
+
+
+def hold(stage: Stage, instances: list[str]) -> None:
+    terminate(stage, instances)
+    stage.run(60)
+    assert {record_of(stage, instance).status for instance in instances} == {"held"}
+    say(stage, instances, Finish(ActionResult.CONTINUE, by="anna"))
+
+
+def find(stage: Stage, instances: list[str]) -> None:
+    stage.region.events.deliveries = lambda _: ()
+    terminate(stage, instances)
+    stage.run(30)
+    for instance in instances:
+        stage.found(instance, StartReason.SWEEP)
+
+
+def take_over(stage: Stage, instances: list[str]) -> None:
+    terminate(stage, instances)
+    stage.run(MIDWAY)
+    for instance in instances:
+        record = record_of(stage, instance)
+        stage.deployment.service.stop(record.execution)
+        start = Start(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
+        stage.deployment.start(payload(start))
+
+
+def join(stage: Stage, instances: list[str]) -> None:
+    for instance in instances:
+        stage.found(instance, StartReason.REBALANCE)
+    stage.run(MIDWAY)
+    terminate(stage, instances)
+
+
+SHORT = {"steps": [COMMAND]}
+JOIN = Play(plan=TWO_STEPS, act=join, of_each=2)
+PLAYS = {
+    "drain": Play(plan=TWO_STEPS, act=drain),
+    "nudge": Play(plan=TWO_STEPS, act=nudge, window=(MIDWAY, 12)),
+    "skip": Play(plan=TWO_STEPS, act=skip, window=(MIDWAY, 8), outcomes=("skipped", "done")),
+    "fail": Play(plan=SHORT, act=hold, command=FAILING, outcomes=(), window=(5, 25)),
+    "hold": Play(plan=SHORT, act=hold, command=FAILING, outcomes=(), window=(60, 70)),
+    "sweep": Play(plan=SHORT, act=find, window=(30, 42), outcomes=("done",)),
+    "takeover": Play(plan=TWO_STEPS, act=take_over, of_each=2, subject=2, window=(MIDWAY, 12)),
+    "begin early": replace(JOIN, window=(0, 1)),
+    "wait for the event": replace(JOIN, window=(MIDWAY, 13)),
+    "join": replace(JOIN, subject=2),
+}
+
+
+@cache
+def unharmed(name: str) -> tuple[tuple[int, int, int], ...]:
+    """Return number, calls and checkpoints of each invocation that may meet a mishap."""
+    play = PLAYS[name]
+    with play.run([None]) as (stage, ((instance, execution),)):
+        check(play, stage, instance)
+    early, late = play.window
+    return tuple(
+        (run.number, run.calls, run.checkpoints)
+        for run in execution.runs
+        if early <= run.started_at - VIRTUAL_START <= late
+    )
+
+
+def places(name: str, *mishaps: Mishap) -> list[Place]:
+    found = []
+    for invocation, calls, checkpoints in unharmed(name):
+        for mishap in mishaps:
+            if mishap in AT_CHECKPOINTS:
+                found += [Place(mishap, invocation, number) for number in range(1, checkpoints + 1)]
+            elif mishap in (*AT_CALLS, Mishap.RESPONSE_LOST):
+                found += [Place(mishap, invocation, number) for number in range(1, calls + 1)]
+            else:
+                found.append(Place(mishap, invocation))
+    return found
+
+
+def check(play: Play, stage: Stage, instance: str) -> None:
+    """Hold one instance's end against what should have become of it."""
+    entries = [(entry.kind, entry) for entry in stage.region.log.of(instance=instance)]
+    (ended,) = [entry for kind, entry in entries if kind is LogKind.COMPLETED]
+    assert ended.detail == "CONTINUE CompleteLifecycleAction"
+
+    runs = stage.run_command.runs(instance)
+    assert [run.command.document for run in runs] == ["AWS-RunShellScript"]
+    assert runs[0].ended_at is not None
+    assert runs[0].ended_at <= ended.time
+    drained = [entry.time for _, entry in entries if entry.detail.startswith("elbv2 drained")]
+    if play.outcomes == ("done", "done"):
+        assert drained
+        assert drained[0] <= ended.time
+
+    record = record_of(stage, instance)
+    assert (record.status, record.result, record.in_flight, record.callback) == ("completed", "CONTINUE", None, None)
+    assert record.ended_at is not None
+    assert ended.time <= record.ended_at <= ended.time + 30
+    assert tuple(step.outcome for step in record.steps) == play.outcomes
+    # What the sweep found has no token.
+    assert record.token == (None if play.act is find else ended.token)
+    beats = [entry.time for kind, entry in entries if kind is LogKind.HEARTBEAT]
+    assert all(beat <= ended.time for beat in beats)
+
+
+EVERYWHERE = (*AT_CALLS, *AT_CHECKPOINTS, Mishap.DIES_WITH_ITS_ANSWER)
+AFTERWARDS = (Mishap.DIES_AFTER_CALL, Mishap.DIES_AFTER_CHECKPOINT, Mishap.DIES_WITH_ITS_ANSWER)
+"""To die before something is to die after what came before it: these are all the places, each met once."""
+
+
+@pytest.mark.parametrize("mishap", EVERYWHERE)
+def test_the_lambda_may_die_anywhere_in_a_drain(mishap: Mishap) -> None:
+    todo = places("drain", mishap)
+
+    assert deaths(suffered(PLAYS["drain"], todo)) >= len(todo) * MET
+
+
+@pytest.mark.parametrize("name", [name for name in PLAYS if name != "drain"])
+def test_the_lambda_may_die_anywhere(name: str) -> None:
+    todo = places(name, *AFTERWARDS)
+
+    assert deaths(suffered(PLAYS[name], todo)) >= len(todo) * MET
+
+
+def deaths(executions: list[SimulatedExecution]) -> int:
+    return sum(any(run.crashed for run in execution.runs) for execution in executions)
+
+
+@pytest.mark.parametrize("name", ["drain", "sweep", "wait for the event", "join"])
+def test_any_response_may_be_lost(name: str) -> None:
+    suffered(PLAYS[name], places(name, Mishap.RESPONSE_LOST))
+
+
+@pytest.mark.parametrize("name", ["drain", "nudge", "takeover"])
+def test_an_invocation_that_lambda_has_given_up_does_no_harm(name: str) -> None:
+    suffered(PLAYS[name], places(name, Mishap.RUNS_TWICE))
+
+
+def suffered(play: Play, todo: list[Place]) -> list[SimulatedExecution]:
+    """Play with a mishap at each of the places, judge each end, and return the executions that met them."""
+    assert todo
+    executions = []
+    for start in range(0, len(todo), AT_ONCE):
+        part = todo[start : start + AT_ONCE]
+        with play.run(part) as (stage, ends):
+            for place, (instance, execution) in zip(part, ends, strict=False):
+                try:
+                    check(play, stage, instance)
+                except (AssertionError, ValueError) as error:
+                    error.add_note(f"{place}; {record_of(stage, instance)}")
+                    raise
+                executions.append(execution)
+    return executions
+
+
+def test_an_execution_that_times_out_is_taken_over_by_the_sweep() -> None:
+    parameters = Parameters(execution_timeout=60, sweep_every=120)
+    stage = PlayStage(partial(Deployment, parameters=parameters))
+    with stage.region, stage.deployment:
+        (instance,) = stage.group(TWO_STEPS)
+        stage.run_command.behave(Behaviour(duration=400))
+        stage.region.terminate(instance)
+        stage.run(900)
+
+        statuses = [execution.status for execution in stage.deployment.executions]
+        assert statuses[:-1] == ["TIMED_OUT"] * (len(statuses) - 1)
+        assert len(statuses) > 2
+        assert stage.deployment.executions[-1].result["outcome"] == "completed"
+        assert len(stage.run_command.runs(instance)) == 1
+        assert [entry.detail for entry in stage.region.log.of(LogKind.COMPLETED)] == [
+            "CONTINUE CompleteLifecycleAction"
+        ]
+
+
+def test_a_running_execution_stays_on_its_version_and_who_takes_over_runs_on_the_new_one() -> None:
+    stage = PlayStage(partial(Deployment, parameters=Parameters(sweep_every=120)))
+    with stage.region, stage.deployment:
+        instances = stage.group(TWO_STEPS, capacity=2)
+        stage.run_command.behave(Behaviour(duration=200))
+        for instance in instances:
+            stage.region.terminate(instance)
+        stage.run(12)
+        stage.deployment.redeploy()
+        record = stage.deployment.record(GROUP, HOOK, instances[0])
+        assert record is not None
+        stage.deployment.service.stop(record.execution)
+        stage.run(900)
+
+        stopped, stayed, taken = stage.deployment.executions
+        assert (stopped.version, stayed.version, taken.version) == (1, 1, 2)
+        assert [stayed.result["outcome"], taken.result["outcome"]] == ["completed", "completed"]
+        assert [len(stage.run_command.runs(instance)) for instance in instances] == [1, 1]
+        assert [entry.detail for entry in stage.region.log.of(LogKind.COMPLETED)] == [
+            "CONTINUE CompleteLifecycleAction"
+        ] * 2

@@ -1,0 +1,68 @@
+"""A little of what `python -m benchmarks.fuzz` does for as long as one likes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from asg_lifecycle.model import starts
+from asg_lifecycle.model.starts import Start, StartReason
+from benchmarks import doors, fuzz
+from benchmarks.doors import ACTION, BODIES, DOORS, Door, notification_queue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+unhurried = settings(derandomize=True, deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_whatever_comes_through_a_door_has_an_answer(name: str) -> None:
+    unhurried(given(DOORS[name].inputs)(DOORS[name].check))()
+
+
+def test_whatever_a_queue_holds_is_taken_or_given_back_message_by_message() -> None:
+    with notification_queue() as queue:
+        unhurried(given(BODIES)(queue.check))()
+
+
+def test_one_message_that_cannot_be_written_does_not_fail_its_batch() -> None:
+    whole = json.loads((doors.EVENTS / "notification.json").read_text())
+
+    with notification_queue() as queue:
+        assert 1 not in queue.given_back([json.dumps({**whole, "Service": "\ud800"}), json.dumps(whole)])
+
+
+def test_a_start_does_not_come_through_the_queue() -> None:
+    start = json.dumps(starts.payload(Start(reason=StartReason.SWEEP, action=ACTION)))
+
+    with notification_queue() as queue:
+        queue.given_back([start])
+        assert queue.started == 0
+
+
+def test_a_sample_is_changed_also_inside_of_its_texts() -> None:
+    body = {"Records": [{"body": json.dumps({"a": {"b": 1}})}]}
+    path = ("Records", 0, "body", doors.INSIDE, "a", "b")
+
+    assert path in list(doors.paths(body))
+    changed = doors.replaced(body, path, lambda part: part + 1)
+
+    assert json.loads(changed["Records"][0]["body"]) == {"a": {"b": 2}}
+
+
+def test_a_finding_is_kept_and_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse_lists(value: Any) -> None:
+        assert not isinstance(value, list)
+
+    monkeypatch.setitem(DOORS, "event", Door(doors.values, refuse_lists))
+
+    assert fuzz.main(["--seconds", "0", "--seed", "1", "--failures", str(tmp_path)]) == 1
+    finding = json.loads((tmp_path / "event-1.json").read_text())
+    assert finding["input"] == []
+    assert "FAILED" in capsys.readouterr().out

@@ -1,0 +1,204 @@
+"""What holds for every plan that a hook's metadata may carry, and not only for the ones somebody thought of."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asg_lifecycle.composition.lifecycle import compose
+from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
+from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep, timeout_result
+from asg_lifecycle.settings import Settings
+from asg_lifecycle.steps.catalog import KINDS
+from asg_lifecycle.steps.planning import MOST_DRAINS, PLAN_FIELDS, STEP_FIELDS, build, find_problems, plan_for
+
+if TYPE_CHECKING:
+    from asg_lifecycle.steps.services import Services
+
+# The machine that runs this may be busy: time says nothing about the code.
+unhurried = settings(deadline=None)
+
+any_text = st.text(st.characters(exclude_categories=()), max_size=20)
+texts = st.text(max_size=20)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | any_text
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3), max_leaves=8
+)
+
+OPTION_NAMES = sorted({field.name for step in KINDS.values() for field in msgspec.structs.fields(step.options)})
+
+near_options = st.dictionaries(st.sampled_from(OPTION_NAMES) | any_text, values, max_size=4)
+near_steps = st.fixed_dictionaries(
+    {}, optional={"kind": st.sampled_from(sorted(KINDS)) | values, "options": near_options | values, "more": values}
+)
+near_plans = st.fixed_dictionaries(
+    {},
+    optional={
+        "steps": st.lists(near_steps | values, max_size=4) | values,
+        "on_failure": st.sampled_from(OnFailure) | values,
+        "on_timeout": st.sampled_from(OnTimeout) | values,
+        "drains_per_group": st.integers(-1, MOST_DRAINS + 1) | values,
+        "more": values,
+    },
+)
+
+good_options = {
+    "deregister-targets": st.fixed_dictionaries(
+        {},
+        optional={
+            "arns": st.lists(texts, max_size=3),
+            "names": st.lists(texts, max_size=3),
+            "tags": st.dictionaries(texts, texts, max_size=3),
+            "of_group": st.booleans(),
+        },
+    ),
+    "run-command": st.fixed_dictionaries(
+        {"document": st.text(min_size=1, max_size=20)},
+        optional={
+            "version": st.none() | texts,
+            "parameters": st.dictionaries(texts, st.lists(texts, max_size=3), max_size=3),
+        },
+    ),
+}
+good_steps = st.sampled_from(sorted(good_options)).flatmap(
+    lambda kind: st.builds(PlannedStep, kind=st.just(kind), options=good_options[kind])
+)
+good_plans = st.builds(
+    Plan,
+    steps=st.lists(good_steps, max_size=4).map(tuple),
+    on_failure=st.sampled_from(OnFailure),
+    on_timeout=st.sampled_from(OnTimeout),
+    drains_per_group=st.none() | st.integers(1, MOST_DRAINS),
+)
+
+
+@cache
+def services() -> Services:
+    """Return what steps are made with. No client is made before a step works."""
+    return compose(Settings(table="table", hook_name_prefix="", record_retention=1.0)).services
+
+
+def decide(metadata: str) -> PlanDecision:
+    return plan_for(
+        LifecycleAction(
+            token=None,
+            group="web",
+            hook="asg-lifecycle-drain",
+            instance="i-1234567890abcdef0",
+            transition=Transition.TERMINATING,
+            time=0.0,
+            metadata=metadata,
+        )
+    )
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(msgspec.json.encode(plan))
+    return plain
+
+
+def test_every_kind_of_step_is_drawn() -> None:
+    assert set(good_options) == set(KINDS)
+
+
+@unhurried
+@given(values | near_plans)
+def test_any_plan_has_problems_or_can_be_built(plan: object) -> None:
+    decision = decide(json.dumps({"plan": plan}))
+
+    if plan is None:
+        assert decision.source == "built-in"
+    elif decision.plan is None:
+        assert decision.problems
+        assert all(decision.problems)
+    else:
+        assert not decision.problems
+        for step in decision.plan.steps:
+            assert build(step, services()).kind == step.kind
+
+
+@unhurried
+@given(values | near_plans)
+def test_any_decision_can_be_checkpointed_and_recorded(plan: object) -> None:
+    decision = decide(json.dumps({"plan": plan}))
+
+    assert msgspec.json.decode(msgspec.json.encode(decision), type=PlanDecision) == decision
+
+
+@unhurried
+@given(good_plans)
+def test_a_plan_without_problems_comes_back_as_it_was(plan: Plan) -> None:
+    plain = as_json(plan)
+
+    assert find_problems(plain) == ()
+    assert decide(json.dumps({"plan": plain})).plan == plan
+    assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan
+    assert [build(step, services()).kind for step in plan.steps] == [step.kind for step in plan.steps]
+
+
+wrong_names = texts.filter(lambda name: name not in {*PLAN_FIELDS, *STEP_FIELDS, *OPTION_NAMES, *KINDS})
+
+
+@unhurried
+@given(good_plans, wrong_names, values)
+def test_an_unknown_field_of_the_plan_is_told_with_the_valid_ones(plan: Plan, name: str, value: Any) -> None:
+    (problem,) = find_problems({**as_json(plan), name: value})
+
+    assert repr(name) in problem
+    assert all(valid in problem for valid in PLAN_FIELDS)
+
+
+@unhurried
+@given(good_plans, st.sampled_from(["on_failure", "on_timeout"]), values)
+def test_a_wrong_choice_is_told_with_the_valid_ones(plan: Plan, name: str, value: Any) -> None:
+    valid = [choice.value for choice in {"on_failure": OnFailure, "on_timeout": OnTimeout}[name]]
+    problems = find_problems({**as_json(plan), name: value})
+
+    assert bool(problems) == (value not in valid)
+    assert all(name in problem and all(choice in problem for choice in valid) for problem in problems)
+
+
+@unhurried
+@given(good_plans.filter(lambda plan: plan.steps), st.data())
+def test_a_wrong_step_is_told_with_its_number_and_the_valid_names(plan: Plan, data: st.DataObject) -> None:
+    plain = as_json(plan)
+    index = data.draw(st.integers(0, len(plan.steps) - 1))
+    name = data.draw(wrong_names)
+    where = data.draw(st.sampled_from(["kind", "field", "option"]))
+    step = plain["steps"][index]
+    if where == "kind":
+        valid = set(KINDS)
+        step["kind"] = name
+    elif where == "field":
+        valid = set(STEP_FIELDS)
+        step[name] = 1
+    else:
+        valid = {field.name for field in msgspec.structs.fields(KINDS[step["kind"]].options)}
+        step["options"] = {**step.get("options", {}), name: 1}
+
+    (problem,) = find_problems(plain)
+
+    assert problem.startswith(f"step {index + 1}: ")
+    assert repr(name) in problem
+    assert all(each in problem for each in valid)
+
+
+@unhurried
+@given(any_text | values.map(json.dumps) | near_plans.map(lambda plan: json.dumps({"plan": plan})[:-1]))
+def test_any_metadata_is_answered(metadata: str) -> None:
+    decision = decide(metadata)
+
+    assert (decision.plan is None) == bool(decision.problems)
+
+
+@unhurried
+@given(st.none() | good_plans)
+def test_the_deadline_continues_only_where_a_plan_says_so(plan: Plan | None) -> None:
+    continues = plan is not None and plan.on_timeout is OnTimeout.CONTINUE
+
+    assert timeout_result(plan) is (ActionResult.CONTINUE if continues else ActionResult.ABANDON)
