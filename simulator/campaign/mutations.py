@@ -100,12 +100,6 @@ MUTATIONS = (
         new="    if waits and now < since:",
     ),
     Mutation(
-        name="the end of an action is believed after hours",
-        file="model/timing.py",
-        old="NOT_YET_WINDOW = 60.0",
-        new="NOT_YET_WINDOW = 7200.0",
-    ),
-    Mutation(
         name="the hooks of others are answered",
         file="model/hooks.py",
         old="    if not hook_name.startswith(prefix):",
