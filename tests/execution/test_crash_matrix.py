@@ -6,12 +6,10 @@ many instances side by side: each meets one mishap at one place of its own, and 
 
 from __future__ import annotations
 
-import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,17 +19,14 @@ from asg_lifecycle.model.records import action_of
 from asg_lifecycle.model.starts import Start, StartReason, payload
 from simulator.commands import Behaviour
 from simulator.deployment import Deployment, Parameters
-from simulator.durable_executions.checkpoints import CallCrash, CrashPoint
-from simulator.durable_executions.service import NAMES
-from simulator.faults import CallFate
 from simulator.log import LogKind
-from simulator.recording.plays import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, PlayStage
+from simulator.mishaps import AT_CALLS, AT_CHECKPOINTS, Mishap, Place, UnluckyDeployment
+from simulator.recording.stage import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, PlayStage
 from simulator.timeline import VIRTUAL_START
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from asg_lifecycle.execution.application import Application
     from asg_lifecycle.model.messages import Message
     from asg_lifecycle.model.records import Record
     from simulator.durable_executions.execution import SimulatedExecution
@@ -50,101 +45,6 @@ FAILING = Behaviour(duration=2, exit_code=1)
 
 MIDWAY = 7.0
 """Seconds from the start: the targets are draining."""
-
-
-class Mishap(StrEnum):
-    DIES_BEFORE_CALL = "dies before call"
-    DIES_AFTER_CALL = "dies after call"
-    DIES_BEFORE_CHECKPOINT = "dies before checkpoint"
-    DIES_AFTER_CHECKPOINT = "dies after checkpoint"
-    DIES_WITH_ITS_ANSWER = "dies with its answer"
-    RESPONSE_LOST = "loses the response of call"
-    RUNS_TWICE = "runs again with a checkpoint token that is used up"
-
-
-AT_CALLS = (Mishap.DIES_BEFORE_CALL, Mishap.DIES_AFTER_CALL)
-AT_CHECKPOINTS = (Mishap.DIES_BEFORE_CHECKPOINT, Mishap.DIES_AFTER_CHECKPOINT)
-
-
-@dataclass(frozen=True)
-class Place:
-    """What goes wrong at which call or checkpoint (from 1) of which invocation (from 1) of an execution."""
-
-    mishap: Mishap
-    invocation: int
-    number: int = 0
-
-    def __str__(self) -> str:
-        return f"invocation {self.invocation} {self.mishap} {self.number or ''}".strip()
-
-
-class UnluckyDeployment(Deployment):
-    """Lets one execution of each instance meet a mishap.
-
-    Args:
-        stage: as for `Deployment`.
-        places: where, by the number of the execution in the order of starts, from 1.
-    """
-
-    def __init__(self, *stage: Any, places: Mapping[int, Place]) -> None:
-        self._running: SimulatedExecution | None = None
-        super().__init__(*stage)
-        self._losses: set[tuple[str, int, int]] = set()
-        self._twice: set[tuple[str, int]] = set()
-        for number, place in places.items():
-            self._prepare(str(uuid.uuid5(NAMES, f"lifecycle-action {number}")), place)
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        self._region.fate = self._fate
-        return self
-
-    def _prepare(self, name: str, place: Place) -> None:
-        mishap, invocation, number = place.mishap, place.invocation, place.number
-        if mishap in AT_CALLS:
-            after = mishap is Mishap.DIES_AFTER_CALL
-            self.service.call_crashes.append(CallCrash(invocation=invocation, call=number, after=after, execution=name))
-        elif mishap is Mishap.RESPONSE_LOST:
-            self._losses.add((name, invocation, number))
-        elif mishap is Mishap.RUNS_TWICE:
-            self._twice.add((name, invocation))
-        else:
-            after = mishap is Mishap.DIES_AFTER_CHECKPOINT
-            checkpoint = None if mishap is Mishap.DIES_WITH_ITS_ANSWER else number
-            self.service.crash_points.append(
-                CrashPoint(invocation=invocation, checkpoint=checkpoint, after=after, execution=name)
-            )
-
-    def _fate(self) -> CallFate:
-        fate = self.service.call_fate()
-        if fate is not CallFate.SERVED or self._running is None:
-            return fate
-        invocation = self._running.runs[-1]
-        lost = (self._running.name, invocation.number, invocation.calls) in self._losses
-        return CallFate.SERVED_AND_LOST if lost else fate
-
-    def _handler(self, application: Application) -> Callable[..., Any]:
-        handler = super()._handler(application)
-
-        def handle(event: Any, context: Any) -> Any:
-            self._running = self.service.get(event.durable_execution_arn)
-            try:
-                answer = handler(event, context)
-                if (self._running.name, self._running.runs[-1].number) in self._twice:
-                    # What this one answers goes nowhere: Lambda has gone on without it.
-                    refused_at_its_checkpoint(handler, event, context)
-                return answer
-            finally:
-                self._running = None
-
-        return handle
-
-
-def refused_at_its_checkpoint(handler: Callable[..., Any], event: Any, context: Any) -> None:
-    try:
-        handler(event, context)
-    except Exception as error:  # noqa: BLE001 - of whatever type the SDK makes it
-        assert "Invalid checkpoint token" in str(error)  # noqa: PT017 - one that had nothing to record is not refused
 
 
 Stage = PlayStage[UnluckyDeployment]

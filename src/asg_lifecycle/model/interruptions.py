@@ -60,15 +60,16 @@ def interruption(event: object) -> Interruption | Ignore | Broken:  # noqa: PLR0
         return Ignore(f"detail-type {shown(detail_type)} is no interruption")
     detail = fields.inner("detail")
     time = _time(fields)
-    instance = ""
+    reason = REASONS.get(detail_type, StartReason.REBALANCE)
+    instance = action = ""
     if detail is not None:
         instance = detail.text("instance-id", "'i-' and 8 or 17 hexadecimal digits", _INSTANCE_ID.fullmatch)
+    if detail is not None and reason is StartReason.SPOT_INTERRUPTION:
+        action = detail.text("instance-action", "'terminate', 'stop' or 'hibernate'")
     if detail is None or time is None or fields.problems:
         return Broken("; ".join(map(str, fields.problems)), fields.problems[0].field or None)
-    reason = REASONS[detail_type]
     if reason is StartReason.REBALANCE:
         return Interruption(reason=reason, instance=instance, time=time, until=None)
-    action = detail.optional_text("instance-action")
     if action != "terminate":
         return Ignore(f"instance {instance} is interrupted with {shown(action)}, which does not terminate it")
     return Interruption(reason=reason, instance=instance, time=time, until=time + NOTICE)
