@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.deployment import TABLE, Deployment
 from simulator.recording.history import History, RecordedExecution, State, Tree, moments
-from simulator.recording.plays import PLAYS, PlayStage
+from simulator.recording.plays import PLAYS
+from simulator.recording.stage import PlayStage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -117,7 +117,9 @@ def _decide_start(event: dict[str, object], prefix: str) -> Decision:
     try:
         start = starts.parse(event)
     except msgspec.ValidationError as error:
-        return Broken(f"a start that cannot be understood: {error}", None)
+        # It may repeat half a surrogate pair of the event, which no log line can hold.
+        reason = str(error).encode(errors="backslashreplace").decode()
+        return Broken(f"a start that cannot be understood: {reason}", None)
     foreign = refuse(start.action.hook, prefix)
     return Ignore(foreign) if foreign is not None else Handle(start.action, start)
 
