@@ -19,8 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint types contracts unit format build validate local-invoke deploy bench-coldstart bench-storm \
-  campaign mutations fuzz requirements clean
+.PHONY: help test demo lint types contracts unit format build validate local-invoke deploy bench-coldstart bench-storm campaign mutations fuzz requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
