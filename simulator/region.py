@@ -300,6 +300,9 @@ class SimulatedRegion:
         with ExitStack() as undo:
             undo.enter_context(region_environment(self.name, self.account))
             undo.enter_context(mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": True}}))
+            # Reading the models of the services takes most of the time of a short run: once is enough.
+            undo.callback(setattr, boto3, "DEFAULT_SESSION", None)
+            boto3.DEFAULT_SESSION = _session(self.name)
             undo.enter_context(intercepted(self._pass))
             undo.callback(self.events.close)
             self._undo = undo.pop_all()
