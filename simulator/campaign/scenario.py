@@ -76,8 +76,8 @@ class Death:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mishap:
-    """Something that happens to the first instance, its hook or its execution, `at` seconds from the start."""
+class Incident:
+    """Something that happens to the first instance, hook or execution there is from `at` seconds after the start on."""
 
     kind: str
     at: float
@@ -127,7 +127,7 @@ class Scenario:
         drains_per_group: limit of the deployment, None for none.
         troubles: calls that go wrong.
         deaths: invocations that die.
-        mishaps: what else happens.
+        incidents: what else happens.
         words: what an operator says.
         protected: nothing was drawn that may let an action run into its timeout.
     """
@@ -154,7 +154,7 @@ class Scenario:
     drains_per_group: int | None
     troubles: tuple[Trouble, ...]
     deaths: tuple[Death, ...]
-    mishaps: tuple[Mishap, ...]
+    incidents: tuple[Incident, ...]
     words: tuple[Word, ...]
     protected: bool
 
@@ -219,7 +219,7 @@ class _Draw:
             drains_per_group=random.choice((None, None, None, 1, 2)),
             troubles=self._troubles(heartbeat, protected=protected),
             deaths=self._deaths(),
-            mishaps=self._mishaps(saved=saved, protected=protected),
+            incidents=self._incidents(saved=saved, protected=protected),
             words=self._words(endless=endless),
             protected=protected,
         )
@@ -317,14 +317,15 @@ class _Draw:
             for _ in range(self._random.choice((0, 0, 0, 1, 2)))
         )
 
-    def _mishaps(self, *, saved: bool, protected: bool) -> tuple[Mishap, ...]:
-        if not self._chance(0.25):
+    def _incidents(self, *, saved: bool, protected: bool) -> tuple[Incident, ...]:
+        if not self._chance(0.5 if saved else 0.25):
             return ()
         kinds = ["hook deleted", "instance gone", "redeployed"]
         # A dead execution is taken over by the next sweep.
         if saved or not protected:
-            kinds += ["execution stopped"] * 3
-        return (Mishap(kind=self._random.choice(kinds), at=self._random.uniform(1, 400)),)
+            kinds += ["execution stopped"] * 6
+        at = self._random.choice((self._random.uniform(1, 20), self._random.uniform(1, 400)))
+        return (Incident(kind=self._random.choice(kinds), at=at),)
 
     def _words(self, *, endless: bool) -> tuple[Word, ...]:
         if not self._chance(0.25):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.model.messages import Message
     from asg_lifecycle.model.records import Record
-    from simulator.campaign.scenario import Mishap, Scenario, Trouble, Word
+    from simulator.campaign.scenario import Incident, Scenario, Trouble, Word
     from simulator.commands import Invocation
     from simulator.durable_executions.execution import SimulatedExecution
     from simulator.log import LogEntry
@@ -67,6 +67,9 @@ MOST_INSTANCES = 2000
 
 AFTERMATH = 700.0
 """Seconds that are played after everything has ended: beats after the end would show."""
+
+PATIENCE = 600.0
+"""Seconds for which an incident waits for somebody whom it can happen to."""
 
 MARGIN = 4000.0
 """Seconds after the last possible end of an action by which every execution must have ended."""
@@ -267,8 +270,8 @@ class _Stage:
                 service.crash_points.append(
                     CrashPoint(invocation=death.invocation, checkpoint=death.number, after=death.after)
                 )
-        for mishap in scenario.mishaps:
-            self._at(mishap.at, self._mishap(mishap))
+        for incident in scenario.incidents:
+            self._at(incident.at, self._incident(incident))
         for word in scenario.words:
             self._at(word.at, self._word(word))
 
@@ -287,32 +290,50 @@ class _Stage:
 
         return begin
 
-    def _mishap(self, mishap: Mishap) -> Callable[[], None]:
-        def happen() -> None:
-            counted = self._region.faults.met
-            instance = next(iter(self._instances()), None)
-            if mishap.kind == "redeployed":
-                self._deployment.redeploy()
-            elif mishap.kind == "hook deleted":
-                with self._region.unobserved(), contextlib.suppress(ClientError):
-                    self._region.client("autoscaling").delete_lifecycle_hook(
-                        AutoScalingGroupName=GROUP, LifecycleHookName=OUR_HOOK
-                    )
-            elif instance is None:
-                return
-            elif mishap.kind == "instance gone":
-                self._played.gone_at.setdefault(instance, self._timeline.now())
-                with self._region.unobserved():
-                    self._region.client("ec2").terminate_instances(InstanceIds=[instance])
-            else:
-                running = [each for each in self._deployment.executions if not each.is_complete]
-                if not running:
-                    return
-                self._played.stopped.add(running[0].arn)
-                self._deployment.service.stop(running[0].arn)
-            counted[mishap.kind] += 1
+    def _incident(self, incident: Incident) -> Callable[[], None]:
+        happen = {
+            "redeployed": self._redeploy,
+            "hook deleted": self._delete_hook,
+            "instance gone": self._terminate_underneath,
+            "execution stopped": self._stop_execution,
+        }[incident.kind]
+        until = self._timeline.now() + incident.at + PATIENCE
 
-        return happen
+        def attempt() -> None:
+            if happen():
+                self._region.faults.met[incident.kind] += 1
+            elif self._timeline.now() < until:
+                self._at(1.0, attempt)
+
+        return attempt
+
+    def _redeploy(self) -> bool:
+        self._deployment.redeploy()
+        return True
+
+    def _delete_hook(self) -> bool:
+        with self._region.unobserved(), contextlib.suppress(ClientError):
+            self._region.client("autoscaling").delete_lifecycle_hook(
+                AutoScalingGroupName=GROUP, LifecycleHookName=OUR_HOOK
+            )
+        return True
+
+    def _terminate_underneath(self) -> bool:
+        instance = next(iter(self._instances()), None)
+        if instance is None:
+            return False
+        self._played.gone_at.setdefault(instance, self._timeline.now())
+        with self._region.unobserved():
+            self._region.client("ec2").terminate_instances(InstanceIds=[instance])
+        return True
+
+    def _stop_execution(self) -> bool:
+        running = [each for each in self._deployment.executions if not each.is_complete]
+        if not running:
+            return False
+        self._played.stopped.add(running[0].arn)
+        self._deployment.service.stop(running[0].arn)
+        return True
 
     def _word(self, word: Word) -> Callable[[], None]:
         messages: dict[str, Message | bytes] = {
@@ -432,7 +453,7 @@ class _Stage:
             [
                 2100.0 if scenario.move == "pool" else 0.0,
                 *(trouble.at for trouble in scenario.troubles),
-                *(mishap.at for mishap in scenario.mishaps),
+                *(incident.at for incident in scenario.incidents),
                 *(word.at for word in scenario.words),
                 *(delay for delays in scenario.deliveries for delay in delays),
                 scenario.instances * scenario.apart,

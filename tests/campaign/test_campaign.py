@@ -52,7 +52,7 @@ def test_everything_is_drawn() -> None:
     drawn = [draw(SEED, run) for run in range(2000)]
     assert {scenario.move for scenario in drawn} == {"terminate", "launch", "pool-return", "pool", "root-volume"}
     assert {trouble.kind for scenario in drawn for trouble in scenario.troubles} == {*FAULTS, "denied"}
-    assert {mishap.kind for scenario in drawn for mishap in scenario.mishaps} == {
+    assert {incident.kind for scenario in drawn for incident in scenario.incidents} == {
         "hook deleted",
         "instance gone",
         "redeployed",
@@ -67,7 +67,7 @@ def plain_run() -> Iterator[Played]:
     """Yield runs in which one command and one drain went well, undisturbed."""
     for run in range(10_000):
         scenario = draw(SEED, run)
-        quiet = not (scenario.troubles or scenario.deaths or scenario.mishaps or scenario.words)
+        quiet = not (scenario.troubles or scenario.deaths or scenario.incidents or scenario.words)
         plain = scenario.move == "terminate" and scenario.instances == 1 and scenario.exit_code == 0
         if quiet and plain and scenario.protected and set(scenario.kinds) == {"run-command", "deregister-targets"}:
             yield play(scenario)

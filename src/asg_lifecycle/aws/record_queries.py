@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.aws.records import decode
+from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 from asg_lifecycle.model.records import CURRENT
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ BATCH = 100
 
 MOST_REPEATS = 10
 """How often what DynamoDB left unread is asked for again."""
+
+UNREAD = Failure(
+    consequence=Consequence.PASSING,
+    action="dynamodb:BatchGetItem",
+    code="UnprocessedKeys",
+    message=f"records were still unread after {MOST_REPEATS} requests",
+)
 
 
 class RecordQueries:
@@ -76,4 +84,7 @@ class RecordQueries:
                 if not left:
                     break
                 wanted = list(left["Keys"])  # type: ignore[arg-type]
+            else:
+                # A record that was not read must not be taken for one that does not exist.
+                raise CallFailed(UNREAD)
         return found

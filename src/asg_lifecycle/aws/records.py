@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.records import CURRENT, Record
+from asg_lifecycle.model.timing import SETTLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     from asg_lifecycle.aws.clients import Clients
-
-SETTLED = 120.0
-"""Seconds after the end of an action during which what still seems to wait is taken to be that action."""
 
 ITS_OWN = "attribute_not_exists(#wait) OR #execution = :execution"
 

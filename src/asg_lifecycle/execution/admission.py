@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -18,6 +19,8 @@ from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.planning import plan_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from asg_lifecycle.execution.application import Assignment
     from asg_lifecycle.execution.ownership import Prior
     from asg_lifecycle.model.actions import LifecycleAction
@@ -108,7 +111,9 @@ def admit(assignment: Assignment, callback: str, prior: Prior, state: Admission)
     proved = state.pulse.last_at is not None or state.pulse.denied
     if not proved or not state.timeouts_read:
         return _again(assignment, state)
-    return _admitted(assignment, callback, prior, state, now)
+    timers = {"heartbeat_timeout": state.timeouts.heartbeat, "global_timeout": state.timeouts.overall}
+    opening = Opening(callback=callback, how="admitted", particulars={"early": None, "until": None, **timers})
+    return begin(assignment, prior, state, opening)
 
 
 def _started(action: LifecycleAction, timeouts: HookTimeouts, now: float) -> float:
@@ -135,26 +140,46 @@ def _again(assignment: Assignment, state: Admission) -> Admission:
     return msgspec.structs.replace(state, tries=tries, delay=delay)
 
 
-def _admitted(assignment: Assignment, callback: str, prior: Prior, state: Admission, now: float) -> Admission:
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What the record says when the work begins.
+
+    Attributes:
+        callback: id of the durable callback that is the action's inbox.
+        how: a sentence, for when nothing holds the work.
+        particulars: more attributes.
+    """
+
+    callback: str
+    how: str
+    particulars: Mapping[str, object]
+
+
+def begin(assignment: Assignment, prior: Prior, state: Admission, opening: Opening) -> Admission:
+    """Choose the plan, describe the instance and open the record for the work.
+
+    Args:
+        assignment: the action and who works on it.
+        prior: what is known of an action that somebody worked on before.
+        state: what is known of it now; returned with a verdict, or with a delay when the record could not be written.
+        opening: what the record says.
+    """
     application = assignment.application
     decision = prior.decision or plan_for(assignment.action)
     facts = describe_instance(assignment)
     problem = prior.held or "; ".join(decision.problems) or None
     changes = {
         "status": Status.HELD if problem else Status.WORKING,
-        "callback": callback,
-        "early": None,
-        "until": None,
+        "callback": opening.callback,
         "decision": msgspec.json.encode(decision).decode(),
-        "heartbeat_timeout": state.timeouts.heartbeat,
-        "global_timeout": state.timeouts.overall,
         "deadline": state.deadline,
         "plan_source": decision.source,
         "plan_why": decision.why,
         "plan": [step.kind for step in decision.plan.steps] if decision.plan is not None else [],
-        "detail": f"held: {problem}" if problem else "admitted",
-        "detail_at": now,
-        "problem": problem or state.timeouts.assumed or facts.problem,
+        "detail": f"held: {problem}" if problem else opening.how,
+        "detail_at": application.clock(),
+        "problem": problem or (state.timeouts.assumed if state.timeouts_read else None) or facts.problem,
+        **opening.particulars,
     }
     try:
         record = application.records.update(assignment.wait, assignment.execution, changes)
@@ -169,7 +194,7 @@ def _admitted(assignment: Assignment, callback: str, prior: Prior, state: Admiss
         application.observer.count(Metric.HELD)
         application.observer.error(f"held, the plan cannot be used: {problem}")
     else:
-        application.observer.info(f"admitted with the plan from {decision.source}: {decision.why}")
+        application.observer.info(f"{opening.how}, with the plan from {decision.source}: {decision.why}")
     return msgspec.structs.replace(
         state,
         verdict="admitted",

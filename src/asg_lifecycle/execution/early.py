@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING
 import msgspec
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig
 
-from asg_lifecycle.execution.admission import Admission, describe_instance
+from asg_lifecycle.execution.admission import Admission, Opening, begin
 from asg_lifecycle.execution.decision import Ending, Finishes, Round, next_round, said_so_far
 from asg_lifecycle.execution.heartbeat import Pulse
 from asg_lifecycle.execution.keep_alive import KeepAlive
-from asg_lifecycle.execution.position import position_of
 from asg_lifecycle.execution.serialization import StructSerDes
 from asg_lifecycle.execution.waiting import decide_by_delay
 from asg_lifecycle.execution.work import WorkEnd
-from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Finish, Join, describe
-from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
-from asg_lifecycle.steps.planning import plan_for
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
@@ -29,8 +25,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.application import Assignment
     from asg_lifecycle.execution.ownership import Prior
     from asg_lifecycle.execution.turnstile import Turnstile
-
-RETRY_SECONDS = 3.0
 
 EVENT_MAY_FOLLOW = 900.0
 """Seconds after the end of the instance during which the hook's event may still come: Auto Scaling notices the end
@@ -46,44 +40,11 @@ def prepare(assignment: Assignment, callback: str, prior: Prior, state: Admissio
         prior: what is known of it.
         state: what the earlier tries found.
     """
-    application = assignment.application
-    now = application.clock()
-    decision = prior.decision or plan_for(assignment.action)
-    facts = describe_instance(assignment)
-    problem = prior.held or "; ".join(decision.problems) or None
     last = prior.until if prior.until is not None else assignment.action.time + GLOBAL_TIMEOUT_CAP
-    changes = {
-        "status": Status.HELD if problem else Status.WORKING,
-        "callback": callback,
-        "deadline": last,
-        "plan_source": decision.source,
-        "plan_why": decision.why,
-        "plan": [step.kind for step in decision.plan.steps] if decision.plan is not None else [],
-        "decision": msgspec.json.encode(decision).decode(),
-        "identity": assignment.action.reference,
-        "detail": f"held: {problem}" if problem else f"begun early: {prior.early}",
-        "detail_at": now,
-        "problem": problem or facts.problem,
-    }
-    try:
-        record = application.records.update(assignment.wait, assignment.execution, changes)
-    except CallFailed as failed:
-        application.observer.warning(f"the record could not be written, trying again: {failed}")
-        return msgspec.structs.replace(state, delay=RETRY_SECONDS)
-    if record is None:
-        return msgspec.structs.replace(state, verdict="over", delay=None)
-    application.observer.info(f"begun early, {prior.early}, with the plan from {decision.source}: {decision.why}")
-    return msgspec.structs.replace(
-        state,
-        verdict="admitted",
-        facts=facts,
-        decision=decision,
-        held=problem,
-        position=position_of(record),
-        deadline=last,
-        bound=last + EVENT_MAY_FOLLOW,
-        delay=None,
-    )
+    state = msgspec.structs.replace(state, deadline=last, bound=last + EVENT_MAY_FOLLOW)
+    identity = {"identity": assignment.action.reference}
+    opening = Opening(callback=callback, how=f"begun early: {prior.early}", particulars=identity)
+    return begin(assignment, prior, state, opening)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,7 @@ is reported, not only the first.
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -40,8 +38,6 @@ LONGEST_NAME = 255
 
 _TRANSITIONS = {transition.value: transition for transition in Transition}
 _PLACES = {place.value: place for place in Place}
-_Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
-_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 _EVENT_FIELDS = frozenset({"detail-type", "detail", "source"})
 _NOTIFICATION_FIELDS = frozenset({"Event", "LifecycleActionToken", "LifecycleHookName", "LifecycleTransition"})
 
@@ -153,7 +149,7 @@ def _decide_event(event: Fields, prefix: str) -> Decision:
     if detail is None:
         return _broken(event.problems)
     frame = _Frame(
-        time=_read_time(event, "time"),
+        time=event.moment("time"),
         account=event.optional_text("account"),
         region=event.optional_text("region"),
         detail_type=detail_type,
@@ -167,7 +163,7 @@ def _decide_notification(notification: Fields, prefix: str) -> Decision:
         return Ignore(f"{TEST_NOTIFICATION}: Auto Scaling tries the hook's notification target, no instance waits")
     if kind is not None and "LifecycleTransition" not in notification.values:
         return Ignore(f"notification {shown(kind)} is no lifecycle action")
-    frame = _Frame(time=_read_time(notification, "Time"), account=notification.optional_text("AccountId"))
+    frame = _Frame(time=notification.moment("Time"), account=notification.optional_text("AccountId"))
     return _decide_action(notification, frame, prefix)
 
 
@@ -187,7 +183,7 @@ def _decide_action(detail: Fields, frame: _Frame, prefix: str) -> Decision:
     if foreign is not None:
         return Ignore(foreign)
     group = _read_name(detail, "AutoScalingGroupName")
-    instance = detail.text("EC2InstanceId", "'i-' and 8 or 17 hexadecimal digits", _INSTANCE_ID.fullmatch)
+    instance = detail.instance_id("EC2InstanceId")
     token = _read_token(detail)
     transition = _read_transition(detail, frame.detail_type)
     origin = detail.optional_text("Origin")
@@ -236,18 +232,6 @@ def _read_transition(detail: Fields, detail_type: str) -> Transition | None:
         expected = f"{announced.value!r}, because detail-type is {detail_type!r}"
         detail.problem(name, expected, repr(transition.value))
     return transition
-
-
-def _read_time(fields: Fields, name: str) -> float | None:
-    expected = "a time with its zone, such as '2021-01-13T00:12:37Z'"
-    text = fields.text(name, expected)
-    if not text:
-        return None
-    try:
-        return msgspec.convert(text, _Moment).timestamp()
-    except msgspec.ValidationError:
-        fields.problem(name, expected, shown(text))
-        return None
 
 
 def _broken(problems: list[Problem], **known: str) -> Broken:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 if TYPE_CHECKING:
@@ -18,6 +21,10 @@ NAMES_SHOWN = 5
 
 LARGEST_SHOWN = 10**SHOWN
 """From here on a number is only called large: Python refuses to print the largest ones."""
+
+
+_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+_Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Problem(Struct, frozen=True):
@@ -83,6 +90,22 @@ class Fields:
             return value
         self.problem(name, "text or nothing", shown(value))
         return None
+
+    def instance_id(self, name: str) -> str:
+        """Return a required EC2 instance id (R29), empty when it is missing or none."""
+        return self.text(name, "'i-' and 8 or 17 hexadecimal digits", _INSTANCE_ID.fullmatch)
+
+    def moment(self, name: str) -> float | None:
+        """Return a required time, milliseconds or none (R30), as seconds since the epoch; None when it is no time."""
+        expected = "a time with its zone, such as '2021-01-13T00:12:37Z'"
+        text = self.text(name, expected)
+        if not text:
+            return None
+        try:
+            return msgspec.convert(text, _Moment).timestamp()
+        except msgspec.ValidationError:
+            self.problem(name, expected, shown(text))
+            return None
 
     def inner(self, name: str) -> Fields | None:
         """Return the fields of a required object inside this one, None when it is missing or no object."""

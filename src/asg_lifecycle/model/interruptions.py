@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
-from typing import Annotated, TypeAlias
-
-import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.model.events import Broken, Ignore
@@ -26,9 +21,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-no
 
 NOTICE = 120.0
 """Seconds between the warning and the end of the instance (R27)."""
-
-_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
-_Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Interruption(Struct, frozen=True, kw_only=True):
@@ -59,11 +51,11 @@ def interruption(event: object) -> Interruption | Ignore | Broken:  # noqa: PLR0
     if detail_type and detail_type not in REASONS:
         return Ignore(f"detail-type {shown(detail_type)} is no interruption")
     detail = fields.inner("detail")
-    time = _time(fields)
+    time = fields.moment("time")
     reason = REASONS.get(detail_type, StartReason.REBALANCE)
     instance = action = ""
     if detail is not None:
-        instance = detail.text("instance-id", "'i-' and 8 or 17 hexadecimal digits", _INSTANCE_ID.fullmatch)
+        instance = detail.instance_id("instance-id")
     if detail is not None and reason is StartReason.SPOT_INTERRUPTION:
         action = detail.text("instance-action", "'terminate', 'stop' or 'hibernate'")
     if detail is None or time is None or fields.problems:
@@ -73,15 +65,3 @@ def interruption(event: object) -> Interruption | Ignore | Broken:  # noqa: PLR0
     if action != "terminate":
         return Ignore(f"instance {instance} is interrupted with {shown(action)}, which does not terminate it")
     return Interruption(reason=reason, instance=instance, time=time, until=time + NOTICE)
-
-
-def _time(fields: Fields) -> float | None:
-    expected = "a time with its zone, such as '2021-01-13T00:12:37Z'"
-    text = fields.text("time", expected)
-    if not text:
-        return None
-    try:
-        return msgspec.convert(text, _Moment).timestamp()
-    except msgspec.ValidationError:
-        fields.problem("time", expected, shown(text))
-        return None

@@ -8,12 +8,10 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import REPLACE_ROOT_VOLUME, LifecycleAction, Place, Transition
 from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.timing import SETTLED
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.records import Record
-
-SETTLED = 120.0
-"""Seconds after the end of an action during which its instance may still be seen waiting."""
 
 CAUSES = {
     "Pending:Wait": frozenset({Transition.LAUNCHING}),

@@ -23,6 +23,9 @@ NOT_YET_WINDOW = 60.0
 
 NOT_YET_RETRY = 5.0
 
+SETTLED = 120.0
+"""Seconds after the end of an action during which its instance may still be seen waiting."""
+
 
 class HookTimeouts(Struct, frozen=True, kw_only=True):
     """The two timers of a lifecycle hook, in seconds.
