@@ -141,6 +141,7 @@ class SimulatedRegion:
         self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
         self.drain_attached: DrainAttached = drained_at_once
         self.autoscaling = AutoScalingService(self)
+        self._clients: dict[str, Any] = {}
         self._stage = threading.local()
         self._services: list[SimulatedService] = [self.autoscaling]
         self._entered = False
@@ -163,9 +164,11 @@ class SimulatedRegion:
         setattr(owner, name, value)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
-        """Return a boto3 client of the region."""
+        """Return the region's boto3 client of `service`, made when it is first asked for."""
         with self.lock:
-            return _session(self.name).client(service)
+            if service not in self._clients:
+                self._clients[service] = _session(self.name).client(service)
+            return self._clients[service]
 
     def subscribe(self, callback: Callable[[Event], None]) -> None:
         """Call `callback` with every event delivered from now on."""

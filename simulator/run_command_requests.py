@@ -16,6 +16,7 @@ from moto.ec2.models import ec2_backends
 from moto.ssm.exceptions import SSMException, ValidationException
 
 from simulator.commands import Command
+from simulator.instances import instances_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -203,9 +204,9 @@ def _instances(run_command: RunCommand, request: Request, response: SimpleSystem
     if not instances and not request.get("Targets"):
         raise ValidationException("Either InstanceIds or Targets must be given")
     ec2 = ec2_backends[response.current_account][response.region]
-    usable = set()
+    usable, known_instances = set(), instances_by_id(ec2)
     for instance in run_command.ping_statuses:
-        known = ec2.get_instance_by_id(instance)
+        known = known_instances.get(instance)
         if known is None or known.state not in {"shutting-down", "terminated"}:
             usable.add(instance)
     if unusable := [instance for instance in instances if instance not in usable]:

@@ -17,10 +17,13 @@ from moto.elbv2.exceptions import InvalidTargetError, TargetGroupNotFoundError, 
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 
 from simulator.clockwork import Clockwork
+from simulator.instances import instances_by_id
 from simulator.log import LogKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from moto.ec2.models.instances import Instance
 
     from simulator.region import SimulatedRegion
     from simulator.timeline import Timer
@@ -191,19 +194,22 @@ class TargetGroups:
         keys: list[tuple[str, Any]] = [_key(group, target) for target in targets] if targets else list(known)
         if any(not _fits(group, target) for target, _ in keys):
             raise InvalidTargetError
+        instances = instances_by_id(backend.ec2_backend)
         return [
-            FakeHealthStatus(target, port, group.health_check_port, *self._state(backend, known.get((target, port))))
+            FakeHealthStatus(target, port, group.health_check_port, *self._state(instances, known.get((target, port))))
             for target, port in keys
         ]
 
-    def _state(self, backend: ELBv2Backend, registration: Registration | None) -> tuple[str, str | None, str | None]:
+    def _state(
+        self, instances: Mapping[str, Instance], registration: Registration | None
+    ) -> tuple[str, str | None, str | None]:
         if registration is None:
             return NOT_REGISTERED
         if registration.drained_at is not None:
             return DRAINING
         if self.need_listener and not registration.group.load_balancer_arns:
             return NOT_IN_USE
-        instance = backend.ec2_backend.get_instance_by_id(registration.target)
+        instance = instances.get(registration.target)
         return STOPPED if instance is not None and instance.state == "stopped" else HEALTHY
 
     def _instances_terminated(self, instance_ids: list[str]) -> None:
@@ -290,7 +296,7 @@ def _check_registrable(backend: ELBv2Backend, group: FakeTargetGroup, target: st
         raise InvalidTargetError
     if group.target_type != "instance":
         return
-    instance = backend.ec2_backend.get_instance_by_id(target)
+    instance = instances_by_id(backend.ec2_backend).get(target)
     if instance is None:
         raise InvalidTargetError
     if instance.state != "running":

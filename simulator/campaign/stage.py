@@ -142,6 +142,8 @@ class _Stage:
         self._played = Played(scenario=scenario, started_at=0.0)
         self._arns: dict[str, str] = {}
         self._closed = False
+        self._open_records: tuple[int, bool] | None = None
+        """Whether a record is open, after so many writes."""
 
     def _chance(self) -> float:
         # Of the moment alone: branches ask for it from threads, in no order.
@@ -480,4 +482,12 @@ class _Stage:
         if any(action.hook.name != FOREIGN_HOOK for action in self._region.autoscaling.actions.active):
             return True
         # What a stopped execution left is for the sweep to find.
-        return self._scenario.sweep and any(record.in_flight is not None for record in self._deployment.records())
+        return self._scenario.sweep and self._has_open_records()
+
+    def _has_open_records(self) -> bool:
+        calls = self._region.calls
+        written = sum(calls["dynamodb", operation] for operation in ("PutItem", "UpdateItem"))
+        if self._open_records is None or self._open_records[0] != written:
+            left = any(record.in_flight is not None for record in self._deployment.records())
+            self._open_records = written, left
+        return self._open_records[1]
