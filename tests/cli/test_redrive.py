@@ -9,6 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from asg_lifecycle.cli.application import application
+from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.starts import Start, StartReason, payload
 from simulator.deployment import TABLE, Deployment
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
@@ -158,6 +160,37 @@ def test_what_asks_for_nothing_is_kept_unless_it_is_to_be_discarded(office: Offi
     assert len(listed()) == 1
     assert run("start", "--all", "--discard").exit_code == 0
     assert listed() == []
+
+
+def start_of(office: Office, instance: str) -> str:
+    action = LifecycleAction(
+        token=None,
+        group="web",
+        hook=HOOK,
+        instance=instance,
+        transition=Transition.TERMINATING,
+        time=office.timeline.now(),
+    )
+    return json.dumps(payload(Start(reason=StartReason.SWEEP, action=action)))
+
+
+def test_a_start_is_believed_from_the_functions_own_queue(office: Office) -> None:
+    office.region.events.deliveries = lambda _: ()
+    office.put("function", start_of(office, office.waiting()))
+    assert run("start", "--all").exit_code == 0
+    office.timeline.run_for(60)
+    assert office.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+@pytest.mark.parametrize("queue", ["rule", "notification-dead"])
+def test_a_start_is_not_believed_from_a_queue_that_others_may_write_to(office: Office, queue: str) -> None:
+    office.region.events.deliveries = lambda _: ()
+    office.put(queue, start_of(office, office.waiting()))
+    (letter,) = listed()
+    assert letter["contents"][0]["standing"] == "broken"
+    assert "believed only in the dead-letter queue of the stack's own function" in letter["contents"][0]["reason"]
+    assert run("start", "--all").exit_code == 1
+    assert office.deployment.executions == []
 
 
 def test_a_letter_whose_start_fails_is_kept(office: Office) -> None:

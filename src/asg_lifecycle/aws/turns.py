@@ -59,10 +59,12 @@ class Turns:
         if holder not in queue.values():
             self._enqueue(group, holder, until)
             slots, queue = self._read(group, now)
-        ahead = list(queue.values()).index(holder) if holder in queue.values() else len(queue)
+        # Who died between taking a slot and leaving the queue stands in both.
+        waiting = [other for other in queue.values() if other not in slots.values()]
+        ahead = waiting.index(holder) if holder in waiting else len(waiting)
         free = [name for name in (f"{SLOT}{number:04}" for number in range(1, limit + 1)) if name not in slots]
         if len(slots) < limit and ahead < len(free) and self._take(group, free[ahead], holder, until, now):
-            self._delete(group, (entry for entry, waiting in queue.items() if waiting == holder), holder)
+            self._delete(group, (entry for entry, other in queue.items() if other == holder), holder)
             return Turn(granted=True)
         return Turn(granted=False, taken=len(slots), ahead=ahead)
 

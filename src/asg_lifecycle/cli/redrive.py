@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 NOT_ALL_DONE = 1
 WRONG_USAGE = 2
 
-QUEUE_OUTPUTS = ("RuleDeadLetterQueueUrl", "FunctionDeadLetterQueueUrl", "NotificationDeadLetterQueueUrl")
+FUNCTION_QUEUE = "FunctionDeadLetterQueueUrl"
+QUEUE_OUTPUTS = ("RuleDeadLetterQueueUrl", FUNCTION_QUEUE, "NotificationDeadLetterQueueUrl")
 """Outputs of the stack that lead to its dead-letter queues; the last is there only with notifications."""
 
 redrive = typer.Typer(
@@ -71,7 +71,7 @@ def list_letters(  # noqa: PLR0913 - one parameter for each option
     _give_back(office, opened)
     if as_json:
         for each in opened:
-            typer.echo(json.dumps(_summary(each)))
+            typer.echo(json.dumps(_summary(each, office.clock())))
         return
     if not opened:
         typer.echo("there are no dead letters")
@@ -79,7 +79,7 @@ def list_letters(  # noqa: PLR0913 - one parameter for each option
     shown = Table("message", "age", "group", "hook", "instance", "error", "stands")
     for each in opened:
         for content in each.contents:
-            shown.add_row(*_row(each.letter, content))
+            shown.add_row(*_row(each.letter, content, office.clock()))
     Console(width=None if Console().is_terminal else 240).print(shown)
 
 
@@ -99,7 +99,7 @@ def show(  # noqa: PLR0913 - one parameter for each option
     _give_back(office, opened)
     for each in opened:
         if each.letter.id == message:
-            whole = _summary(each) | {"body": each.letter.body, "attributes": each.letter.attributes}
+            whole = _summary(each, office.clock()) | {"body": each.letter.body, "attributes": each.letter.attributes}
             typer.echo(json.dumps(whole, indent=2))
             return
     _fail(f"there is no dead letter {message}, or somebody else holds it: list them again in a minute", NOT_ALL_DONE)
@@ -184,7 +184,10 @@ def _office(
     function, table = function or outputs.get("FunctionAlias", ""), table or outputs.get("Table", "")
     if not (known and function and table):
         _fail(f"stack {stack} is no stack of asg-lifecycle: its outputs name no queue, function or table", WRONG_USAGE)
-    return compose_dead_letter_office(function=function, table=table, hook_name_prefix=prefix), known
+    office = compose_dead_letter_office(
+        function=function, table=table, hook_name_prefix=prefix, function_queue=outputs.get(FUNCTION_QUEUE)
+    )
+    return office, known
 
 
 def _open(office: DeadLetterOffice, queues: list[str]) -> list[Opened]:
@@ -202,12 +205,12 @@ def _give_back(office: DeadLetterOffice, opened: list[Opened]) -> None:
         typer.echo(f"dead letters stay hidden for a minute: {failed}", err=True)
 
 
-def _summary(opened: Opened) -> dict[str, Any]:
+def _summary(opened: Opened, now: float) -> dict[str, Any]:
     letter = opened.letter
     return {
         "message": letter.id,
         "queue": letter.queue,
-        "age_seconds": round(time.time() - letter.sent_at),
+        "age_seconds": round(now - letter.sent_at),
         "error": _error(letter),
         "contents": [
             {
@@ -223,10 +226,10 @@ def _summary(opened: Opened) -> dict[str, Any]:
     }
 
 
-def _row(letter: Letter, content: Content) -> tuple[str, ...]:
+def _row(letter: Letter, content: Content, now: float) -> tuple[str, ...]:
     action = content.action
     about = (action.group, action.hook, action.instance) if action is not None else ("", "", "")
-    age = f"{(time.time() - letter.sent_at) / 60:.0f} min"
+    age = f"{(now - letter.sent_at) / 60:.0f} min"
     return (letter.id, age, *about, _error(letter), f"{content.standing}: {content.reason}")
 
 

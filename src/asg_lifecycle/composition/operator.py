@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.executions import Executions
@@ -12,28 +14,42 @@ from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.intake.redrive import Redrive
 from asg_lifecycle.intake.starter import Starter
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetterOffice:
-    """The dead-letter queues and what looks into them."""
+    """The dead-letter queues, what looks into them, and the time in seconds since the epoch."""
 
     queues: Queues
     redrive: Redrive
+    clock: Callable[[], float]
 
 
-def compose_dead_letter_office(*, function: str, table: str, hook_name_prefix: str) -> DeadLetterOffice:
+def compose_dead_letter_office(
+    *, function: str, table: str, hook_name_prefix: str, function_queue: str | None
+) -> DeadLetterOffice:
     """Return the parts. Nothing is called yet.
 
     Args:
         function: qualified ARN of the durable function.
         table: name of the table of records.
         hook_name_prefix: hooks whose name begins so are ours.
+        function_queue: URL of that function's dead-letter queue, None where it is not known.
     """
     clients = Clients()
     executions = Executions(clients, function)
     return DeadLetterOffice(
         queues=Queues(clients),
-        redrive=Redrive(Records(clients, table), executions, Starter(executions), hook_name_prefix),
+        redrive=Redrive(
+            Records(clients, table),
+            executions,
+            Starter(executions),
+            hook_name_prefix=hook_name_prefix,
+            function_queue=function_queue,
+        ),
+        clock=time.time,
     )
 
 

@@ -11,13 +11,15 @@ from asg_lifecycle.model.actions import LifecycleAction
 from asg_lifecycle.model.envelopes import Message, messages_in_text
 from asg_lifecycle.model.events import Broken, Handle, Ignore, decide
 from asg_lifecycle.model.records import Record, action_of, wait_key
-from asg_lifecycle.model.starts import Start, StartReason, event_name
+from asg_lifecycle.model.starts import SOURCE, Start, StartReason, event_name
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.queues import Letter
     from asg_lifecycle.aws.records import Records
     from asg_lifecycle.intake.starter import Starter
+
+NOT_BELIEVED = "it is a start, which is believed only in the dead-letter queue of the stack's own function"
 
 Standing = Literal["none", "alive", "dead", "ended", "ignored", "broken"]
 
@@ -49,13 +51,32 @@ class Redriven(Struct, frozen=True, kw_only=True):
 
 
 class Redrive:
-    """Looks at dead letters and starts their actions again."""
+    """Looks at dead letters and starts their actions again.
 
-    def __init__(self, records: Records, executions: Executions, starter: Starter, hook_name_prefix: str) -> None:
+    Args:
+        records: the records.
+        executions: the executions.
+        starter: starts them.
+        hook_name_prefix: hooks whose name begins so are ours.
+        function_queue: URL of the durable function's own dead-letter queue, None where it is not known. Only there a
+            start of another door is believed: into the others more may write than may invoke the function, and a start
+            chooses the group, the instance and the plan.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        executions: Executions,
+        starter: Starter,
+        *,
+        hook_name_prefix: str,
+        function_queue: str | None,
+    ) -> None:
         self._records = records
         self._executions = executions
         self._starter = starter
         self._prefix = hook_name_prefix
+        self._function_queue = function_queue
 
     def look(self, letter: Letter) -> tuple[Content, ...]:
         """Return what a dead letter holds, at least one content.
@@ -64,7 +85,7 @@ class Redrive:
             CallFailed: the record or its owner could not be read.
         """
         return tuple(
-            self._look(message.content)
+            self._look(message.content, with_starts=letter.queue == self._function_queue)
             if isinstance(message, Message)
             else Content(standing="broken", reason=str(message))
             for message in messages_in_text(letter.body)
@@ -89,8 +110,10 @@ class Redrive:
         self._executions.start(content.event, name=event_name("redrive", content.action, letter.id))
         return Redriven(started=True, reason="started again with its event")
 
-    def _look(self, event: object) -> Content:
-        match decide(event, hook_name_prefix=self._prefix, with_starts=True):
+    def _look(self, event: object, *, with_starts: bool) -> Content:
+        if not with_starts and isinstance(event, dict) and event.get("source") == SOURCE:
+            return Content(standing="broken", reason=NOT_BELIEVED)
+        match decide(event, hook_name_prefix=self._prefix, with_starts=with_starts):
             case Ignore(reason):
                 return Content(standing="ignored", reason=reason)
             case Broken(reason):
