@@ -104,6 +104,7 @@ class Deployment:
         self.intake = compose_intake(
             IntakeSettings(table=TABLE, function=self.service.alias_arn, hook_name_prefix=self.parameters.prefix),
             clock=timeline.now,
+            chance=chance,
         )
         self.rule_fails = False
         self.queues: dict[str, str] = {}

@@ -421,7 +421,7 @@ class _Stage:
 
     def _settle_new(self) -> None:
         for instance in self._instances():
-            if instance not in self._played.registered:
+            if instance not in self._played.registered and instance not in self._played.gone_at:
                 self._settle(instance)
 
     def _watch_foreign(self, after: float) -> None:

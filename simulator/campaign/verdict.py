@@ -28,7 +28,10 @@ class Verdict:
 
 
 def judge(seed: int, run: int) -> Verdict:
-    """Play and judge one run."""
-    played = play(draw(seed, run))
+    """Play and judge one run. A stage that breaks is a finding, too, and does not end the campaign."""
+    try:
+        played = play(draw(seed, run))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported with the run that shows it
+        return Verdict(run=run, found=[f"(stage) {type(error).__name__}: {error}"], faults={})
     ends = Counter(f"{wait.result} {wait.by}".strip() or "still waits" for wait in waits(played))
     return Verdict(run=run, found=violations(played), faults=played.faults, ends=ends)

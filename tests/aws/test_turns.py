@@ -131,6 +131,15 @@ def test_who_died_between_taking_a_place_and_leaving_the_queue_holds_up_nobody(p
     assert places.look("c", limit=2)
 
 
+def test_a_limit_that_was_lowered_counts_who_holds_a_place_beyond_it(places: Places) -> None:
+    assert places.look("a", limit=2)
+    assert places.look("b", limit=2)
+    places.leave("a")
+    assert not places.look("c", limit=1)
+    places.leave("b")
+    assert places.look("c", limit=1)
+
+
 def test_leaving_twice_and_leaving_without_a_place_change_nothing(places: Places) -> None:
     assert places.look("a")
     places.leave("b")

@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.commands import Behaviour
-from simulator.durable_executions.checkpoints import CrashPoint
-from simulator.log import LogKind
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage
@@ -29,26 +27,6 @@ def drained(stage: Stage) -> str:
     stage.run_command.behave(Behaviour(duration=15))
     stage.terminate(instance)
     return instance
-
-
-# Claim to first look; a heartbeat-less look; the command is sent; the command has ended and the action is completed.
-CRASHES = [(1, checkpoint) for checkpoint in range(1, 8)] + [(2, 1)]
-CRASHES += [(5, checkpoint) for checkpoint in range(1, 4)] + [(9, checkpoint) for checkpoint in range(1, 6)]
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize(("invocation", "checkpoint"), CRASHES)
-def test_the_lambda_may_die_at_any_checkpoint(stage: Stage, invocation: int, checkpoint: int, *, after: bool) -> None:
-    stage.deployment.service.crash_points.append(CrashPoint(invocation=invocation, checkpoint=checkpoint, after=after))
-    instance = drained(stage)
-    execution = stage.finish()
-
-    assert execution.result["outcome"] == "completed"
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert len(stage.run_command.runs(instance)) == 1
-    drained_at = next(entry.time for entry in stage.log(LogKind.SERVICE) if entry.detail.startswith("elbv2 drained"))
-    assert drained_at <= stage.log(LogKind.COMPLETED)[0].time
-    assert [step.outcome for step in stage.record().steps] == ["done", "done"]
 
 
 @pytest.mark.parametrize(

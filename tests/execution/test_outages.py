@@ -78,13 +78,20 @@ def test_a_dependency_that_is_down_is_said_once(stage: Stage, caplog: pytest.Log
 
 
 def test_a_second_outage_after_a_quiet_time_is_said_again(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    stage.region.faults.deny("ssm", "SendCommand")
-    instances = draining(stage, 12, on_failure="continue", apart=0)
-    del instances
-    stage.run(300)
-    stage.region.faults.allow("ssm", "SendCommand")
-    stage.finish()
-    assert len(notices(caplog)) == 1
+    plan: Any = {"steps": [COMMAND], "on_failure": "continue"}
+    instances = stage.group(12, plan=plan)
+    for instance in instances:
+        stage.run_command.manage(instance)
+    for first, said in ((0, 1), (6, 2)):
+        stage.region.faults.deny("ssm", "SendCommand")
+        for instance in instances[first : first + 6]:
+            stage.terminate(instance)
+        stage.run(300)
+        assert len(notices(caplog)) == said
+        stage.region.faults.allow("ssm", "SendCommand")
+        stage.finish()
+        stage.run(1300)
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"] * 12
 
 
 def test_when_outages_cannot_be_counted_the_instances_are_kept(stage: Stage) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -186,6 +188,57 @@ def test_a_group_that_cannot_be_read_does_not_stop_the_rest(town: Town) -> None:
     answer = town.deployment.sweep()
     assert answer["problems"] == []
     assert len(answer["started"]) == 1
+
+
+class HurriedClock:
+    """A time that each look at it brings on."""
+
+    def __init__(self, now: float, step: float) -> None:
+        self.now = now
+        self.step = step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+def test_what_one_sweep_has_no_time_for_the_next_ones_find(town: Town) -> None:
+    instances = [town.group(f"group-{number}", duration=5)[0] for number in range(6)]
+    town.lose_events()
+    for instance in instances:
+        town.region.terminate(instance)
+    town.run(10)
+    whole = town.deployment.intake
+    answers = []
+    for number in range(6):
+        clock, chance = HurriedClock(town.timeline.now(), 40), partial(float, number / 6)
+        town.deployment.intake = dataclasses.replace(whole, clock=clock, chance=chance)
+        answers.append(town.deployment.sweep())
+        town.run(60)
+
+    first, *_, last = answers
+    assert not first["finished"]
+    assert "time of this sweep is over" in first["problems"][-1]
+    assert 0 < len(first["started"]) < 6
+    assert last["finished"]
+    assert town.completions() == ["CONTINUE CompleteLifecycleAction"] * 6
+
+
+def test_owners_there_is_no_time_to_ask_after_keep_their_actions(town: Town) -> None:
+    instances = town.group(capacity=5, duration=4000)
+    for instance in instances:
+        town.region.terminate(instance)
+    town.run(30)
+    town.deployment.service.stop(town.record(instances[0]).execution)
+    whole = town.deployment.intake
+    clock = HurriedClock(town.timeline.now(), 70)
+    town.deployment.intake = dataclasses.replace(whole, clock=clock, chance=lambda: 0.99)
+    answer = town.deployment.sweep()
+
+    assert "no time to ask after 4 of 5 owners" in answer["problems"][0]
+    assert len(answer["started"]) <= 1
+    town.deployment.intake = whole
+    assert len(town.deployment.sweep()["started"]) + len(answer["started"]) == 1
 
 
 def test_an_owner_that_cannot_be_asked_after_keeps_its_action(town: Town) -> None:

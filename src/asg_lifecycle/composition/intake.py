@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ class Intake:
         executions: the durable executions.
         observer: logs and metrics.
         clock: seconds since the epoch.
+        chance: a random number from 0 to 1.
     """
 
     settings: IntakeSettings
@@ -43,6 +45,7 @@ class Intake:
     executions: Executions
     observer: Observer
     clock: Callable[[], float]
+    chance: Callable[[], float]
 
     def sweep(self) -> Sweep:
         """Return a sweep that begins now."""
@@ -54,6 +57,7 @@ class Intake:
             starter=Starter(self.executions),
             observer=self.observer,
             clock=self.clock,
+            chance=self.chance,
             hook_name_prefix=self.settings.hook_name_prefix,
         )
 
@@ -68,12 +72,15 @@ class Intake:
         )
 
 
-def compose_intake(settings: IntakeSettings, *, clock: Callable[[], float] = time.time) -> Intake:
+def compose_intake(
+    settings: IntakeSettings, *, clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random
+) -> Intake:
     """Return the parts for `settings`. No client is made and nothing is called yet.
 
     Args:
         settings: what the deployment decides.
         clock: seconds since the epoch.
+        chance: a random number from 0 to 1.
     """
     clients = Clients()
     return Intake(
@@ -82,4 +89,5 @@ def compose_intake(settings: IntakeSettings, *, clock: Callable[[], float] = tim
         executions=Executions(clients, settings.function),
         observer=Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)),
         clock=clock,
+        chance=chance,
     )

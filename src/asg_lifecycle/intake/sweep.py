@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ from asg_lifecycle.model.sweeping import causes, found_action, judge
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.groups import Group, Groups, Hook, Member
@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.observer import Observer
 
+ItemT = TypeVar("ItemT")
+
 BUDGET = 240.0
 """Seconds after which a sweep leaves the rest to the next one: its function has five minutes."""
+
+OWNERS_BUDGET = 0.5
+"""Share of that time after which owners are no longer asked after, so that lost events are looked for, too."""
 
 GENERATION = 900.0
 """Seconds after which a start that came to nothing may be repeated."""
@@ -51,6 +56,8 @@ class Sweep:
         starter: starts them.
         observer: logs and metrics.
         clock: seconds since the epoch.
+        chance: a random number from 0 to 1: where a sweep begins, so that what one has no time for is not what the
+            next one has no time for.
         hook_name_prefix: hooks whose name begins so are ours.
     """
 
@@ -64,6 +71,7 @@ class Sweep:
         starter: Starter,
         observer: Observer,
         clock: Callable[[], float],
+        chance: Callable[[], float],
         hook_name_prefix: str,
     ) -> None:
         self._groups = groups
@@ -73,6 +81,7 @@ class Sweep:
         self._starter = starter
         self._observer = observer
         self._clock = clock
+        self._chance = chance
         self._prefix = hook_name_prefix
         self._began = clock()
         self._waiting = 0
@@ -86,18 +95,22 @@ class Sweep:
         Raises:
             CallFailed: the records or the groups could not be listed at all.
         """
-        owned = {record.wait: self._owned(record) for record in self._records.in_flight()}
+        owned = self._ask_after_owners()
         for each in owned.values():
             if not each.alive:
                 self._take_over(each.record)
         self._tell(owned)
-        finished = True
+        groups = []
         for group in self._groups.all():
-            if self._clock() - self._began > BUDGET:
-                finished = False
-                self._problem("the time of one sweep is over, the next one goes on")
-                break
             self._seen += 1
+            if group.has_pool or any(member.waits for member in group.members):
+                groups.append(group)
+        finished = True
+        for group in self._from_anywhere(groups):
+            if self._spent() > BUDGET:
+                finished = False
+                self._problem("the time of this sweep is over, the next ones look at the rest")
+                break
             self._look_at(group, owned)
         return {
             "groups": self._seen,
@@ -107,6 +120,28 @@ class Sweep:
             "problems": self._problems,
             "finished": finished,
         }
+
+    def _spent(self) -> float:
+        return self._clock() - self._began
+
+    def _from_anywhere(self, items: Iterable[ItemT]) -> list[ItemT]:
+        """Return the items in their order, from one of them on and around."""
+        listed = list(items)
+        first = min(int(self._chance() * len(listed)), len(listed) - 1)
+        return listed[first:] + listed[:first]
+
+    def _ask_after_owners(self) -> dict[str, Owned]:
+        owned: dict[str, Owned] = {}
+        unasked = 0
+        for record in self._from_anywhere(self._records.in_flight()):
+            if self._spent() > BUDGET * OWNERS_BUDGET:
+                unasked += 1
+                owned[record.wait] = Owned(record, alive=True)
+            else:
+                owned[record.wait] = self._owned(record)
+        if unasked:
+            self._problem(f"there was no time to ask after {unasked} of {len(owned)} owners, the next sweeps do it")
+        return owned
 
     def _owned(self, record: Record) -> Owned:
         try:
