@@ -28,8 +28,7 @@ from asg_lifecycle.model.starts import Start, StartReason
 from asg_lifecycle.steps.planning import plan_for
 from handlers import notification
 from simulator.deployment import PREFIX, Deployment
-from simulator.region import SimulatedRegion
-from simulator.timeline import VirtualTimeline
+from simulator.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -243,11 +242,8 @@ class NotificationQueue:
 @contextmanager
 def notification_queue() -> Iterator[NotificationQueue]:
     """Deploy the application in a simulated region and yield its queue."""
-    timeline = VirtualTimeline()
-    region = SimulatedRegion(timeline)
-    deployment = Deployment(region, timeline)
-    with region, deployment:
-        yield NotificationQueue(deployment)
+    with Stage(Deployment) as stage:
+        yield NotificationQueue(stage.deployment)
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,12 @@ from typing import TYPE_CHECKING
 from simulator.deployment import Deployment
 from simulator.log import LogKind
 from simulator.rate_limits import RateLimit
-from simulator.region import SimulatedRegion
-from simulator.target_groups import TargetGroups
-from simulator.timeline import VirtualTimeline
+from simulator.stage import Stage
 
 if TYPE_CHECKING:
     from simulator.durable_executions.execution import SimulatedExecution
     from simulator.log import LogEntry
+    from simulator.region import SimulatedRegion
 
 GROUP = "web"
 HOOK = "asg-lifecycle-terminate"
@@ -108,13 +107,10 @@ def let_loose(storm: Storm) -> Result:
 
 
 def _play(storm: Storm) -> Result:
-    timeline = VirtualTimeline()
-    region = SimulatedRegion(timeline, seed=storm.seed)
-    region.add(TargetGroups())
     chance = Random(storm.seed).random  # noqa: S311 - jitter, no secret
-    deployment = Deployment(region, timeline, chance=chance)
-    with region, deployment:
-        instances = _prepare(region, storm)
+    with Stage(partial(Deployment, chance=chance), seed=storm.seed) as stage:
+        timeline, region, deployment = stage.timeline, stage.region, stage.deployment
+        instances = _prepare(stage, storm)
         region.limits.set(
             RateLimit(service="autoscaling", steady=storm.steady, burst=storm.burst),
             RateLimit(service="elbv2", steady=storm.steady, burst=storm.burst, prefix="Describe"),
@@ -130,7 +126,8 @@ def _play(storm: Storm) -> Result:
         return _result(storm, region, deployment.executions, began)
 
 
-def _prepare(region: SimulatedRegion, storm: Storm) -> list[str]:
+def _prepare(stage: Stage[Deployment], storm: Storm) -> list[str]:
+    region = stage.region
     instances = region.create_group(GROUP, capacity=storm.instances)
     plan = {"steps": [{"kind": "deregister-targets", "options": {"names": [POOL]}}]}
     region.put_hook(
@@ -140,14 +137,7 @@ def _prepare(region: SimulatedRegion, storm: Storm) -> list[str]:
         HeartbeatTimeout=storm.heartbeat_timeout,
         NotificationMetadata=json.dumps({"plan": plan}),
     )
-    with region.unobserved():
-        elbv2 = region.client("elbv2")
-        vpc = region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
-        group = elbv2.create_target_group(Name=POOL, Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]
-        delay = {"Key": "deregistration_delay.timeout_seconds", "Value": str(storm.deregistration_delay)}
-        elbv2.modify_target_group_attributes(TargetGroupArn=group["TargetGroupArn"], Attributes=[delay])
-        targets = [{"Id": instance, "Port": 80} for instance in instances]
-        elbv2.register_targets(TargetGroupArn=group["TargetGroupArn"], Targets=targets)
+    stage.target_group(POOL, *instances, delay=storm.deregistration_delay)
     return instances
 
 

@@ -12,7 +12,7 @@ from moto.ec2.models import instances as moto_instances
 from moto.ec2.utils import random_instance_id
 
 from simulator.table import create_table
-from simulator.target_groups import DELAY
+from simulator.target_groups import make_target_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +55,7 @@ class Settings:
 def build(region: SimulatedRegion, run_command: RunCommand, settings: Settings) -> None:
     """Make the table, and the group `web`: two managed instances in a target group, a terminate and a launch hook."""
     create_table(region, settings.table)
-    target_group = _target_group(region, settings)
+    target_group = make_target_group(region, TARGET_GROUP, delay=settings.deregistration_delay)
     with instance_ids(INSTANCES):
         region.create_group(
             GROUP,
@@ -93,15 +93,3 @@ def instance_ids(ids: Sequence[str]) -> Iterator[None]:
     left = list(ids)
     with patch.object(moto_instances, "random_instance_id", lambda: left.pop(0) if left else random_instance_id()):
         yield
-
-
-def _target_group(region: SimulatedRegion, settings: Settings) -> str:
-    with region.unobserved():
-        elbv2 = region.client("elbv2")
-        vpc = region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
-        created = elbv2.create_target_group(Name=TARGET_GROUP, Protocol="HTTP", Port=80, VpcId=vpc)
-        arn = str(created["TargetGroups"][0]["TargetGroupArn"])
-        elbv2.modify_target_group_attributes(
-            TargetGroupArn=arn, Attributes=[{"Key": DELAY, "Value": str(settings.deregistration_delay)}]
-        )
-    return arn

@@ -301,3 +301,20 @@ def _check_registrable(backend: ELBv2Backend, group: FakeTargetGroup, target: st
         raise InvalidTargetError
     if instance.state != "running":
         raise TargetNotRunning(instance_id=target)
+
+
+def make_target_group(region: SimulatedRegion, name: str, *, delay: int) -> str:
+    """Make an empty target group for port 80, and return its ARN.
+
+    Args:
+        region: the region.
+        name: its name.
+        delay: deregistration delay, seconds.
+    """
+    with region.unobserved():
+        elbv2 = region.client("elbv2")
+        vpc = region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+        created = elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)
+        arn = str(created["TargetGroups"][0]["TargetGroupArn"])
+        elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": DELAY, "Value": str(delay)}])
+    return arn

@@ -8,6 +8,7 @@ import io
 import json
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,8 @@ from simulator.deployment import Deployment, Parameters
 from simulator.durable_executions.checkpoints import CallCrash, CrashPoint
 from simulator.faults import Fault, FaultKind
 from simulator.log import LogKind
-from simulator.region import SimulatedRegion
-from simulator.run_command import RunCommand
 from simulator.scenarios import instance_ids
-from simulator.target_groups import TargetGroups
-from simulator.timeline import VirtualTimeline
+from simulator.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,18 +125,16 @@ def play(scenario: Scenario) -> Played:
 
 class _Stage:
     def __init__(self, scenario: Scenario) -> None:
-        self._scenario = scenario
-        self._timeline = VirtualTimeline()
-        self._region = SimulatedRegion(self._timeline, seed=scenario.seed)
-        self._region.autoscaling.timings.not_yet = scenario.not_yet
-        self._target_groups = TargetGroups()
-        self._run_command = RunCommand()
-        self._region.add(self._target_groups)
-        self._region.add(self._run_command)
         parameters = Parameters(
             sweep_every=SWEEP_EVERY if scenario.sweep else None, drains_per_group=scenario.drains_per_group
         )
-        self._deployment = Deployment(self._region, self._timeline, parameters, chance=self._chance)
+        self._scenario = scenario
+        self._stage = Stage(partial(Deployment, parameters=parameters, chance=self._chance), seed=scenario.seed)
+        self._timeline, self._region = self._stage.timeline, self._stage.region
+        self._deployment = self._stage.deployment
+        self._region.autoscaling.timings.not_yet = scenario.not_yet
+        self._target_groups = self._stage.target_groups
+        self._run_command = self._stage.run_command
         self._played = Played(scenario=scenario, started_at=0.0)
         self._arns: dict[str, str] = {}
         self._closed = False
@@ -155,7 +151,7 @@ class _Stage:
         # moto draws ids from a source that what it loads once in a process draws from, too.
         drawn = Random(scenario.seed)  # noqa: S311 - reproducible, no secrets
         ids = [f"i-{drawn.getrandbits(68):017x}" for _ in range(MOST_INSTANCES)]
-        with region, self._deployment, instance_ids(ids):
+        with self._stage, instance_ids(ids):
             self._build()
             self._played.started_at = timeline.now()
             self._arrange()
@@ -170,7 +166,6 @@ class _Stage:
             deaths = sum(run.crashed for each in self._deployment.executions for run in each.runs)
             for kind, count in (("Lambda died", deaths), ("refused too early", self._too_early())):
                 self._played.faults |= {kind: count} if count else {}
-            del scenario
         return self._played
 
     def _too_early(self) -> int:
@@ -181,8 +176,8 @@ class _Stage:
     def _build(self) -> None:
         scenario, region = self._scenario, self._region
         for pool in scenario.pools:
-            self._arns[pool.name] = self._target_group(pool.name, pool.delay)
-        self._arns[BYSTANDER_POOL] = self._target_group(BYSTANDER_POOL, 60)
+            self._arns[pool.name] = self._stage.target_group(pool.name, delay=pool.delay)
+        self._arns[BYSTANDER_POOL] = self._stage.target_group(BYSTANDER_POOL, delay=60)
         bystanders = region.create_group(BYSTANDER_GROUP, capacity=1)
         terminating = TRANSITIONS[scenario.move] == "TERMINATING"
         ready = scenario.instances if terminating else 0
@@ -202,7 +197,8 @@ class _Stage:
             self._settle(instance)
         for instance in bystanders:
             self._run_command.manage(instance)
-            self._register(instance, tuple(self._arns))
+            for arn in self._arns.values():
+                self._stage.register(arn, instance)
         behaviour = Behaviour(duration=scenario.duration, exit_code=scenario.exit_code, never_ends=scenario.never_ends)
         self._run_command.behave(behaviour)
 
@@ -219,27 +215,11 @@ class _Stage:
         if scenario.foreign is not None:
             self._region.put_hook(GROUP, FOREIGN_HOOK, verb, HeartbeatTimeout=7200)
 
-    def _target_group(self, name: str, delay: int) -> str:
-        with self._region.unobserved():
-            elbv2 = self._region.client("elbv2")
-            vpc = self._region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
-            created = elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)
-            arn = str(created["TargetGroups"][0]["TargetGroupArn"])
-            attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": str(delay)}]
-            elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=attributes)
-        return arn
-
-    def _register(self, instance: str, pools: tuple[str, ...]) -> None:
-        with self._region.unobserved():
-            for pool in pools:
-                self._region.client("elbv2").register_targets(
-                    TargetGroupArn=self._arns[pool], Targets=[{"Id": instance, "Port": 80}]
-                )
-
     def _settle(self, instance: str) -> None:
         """Put an instance into all target groups, and under Systems Manager."""
         pools = tuple(pool.name for pool in self._scenario.pools)
-        self._register(instance, pools)
+        for pool in pools:
+            self._stage.register(self._arns[pool], instance)
         self._played.registered[instance] = pools
         self._played.settled_at[instance] = self._timeline.now()
         ending = next((pool.connections for pool in self._scenario.pools if pool.connections is not None), None)

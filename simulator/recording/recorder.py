@@ -31,7 +31,7 @@ def record(play: str) -> History:
     """
     acted = PLAYS[play]
     stage = PlayStage(RecordingDeployment)
-    with stage.region, stage.deployment:
+    with stage:
         acted(stage)
         recording = stage.deployment
         executions = tuple(recording.recorded(execution) for execution in recording.executions)

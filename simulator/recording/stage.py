@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.starts import Start, StartReason, payload
 from simulator.commands import Behaviour
-from simulator.deployment import Deployment
-from simulator.region import SimulatedRegion
-from simulator.run_command import RunCommand
-from simulator.target_groups import TargetGroups
-from simulator.timeline import VirtualTimeline
+from simulator.stage import DeploymentT, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asg_lifecycle.model.messages import Message
     from asg_lifecycle.model.records import Record
+    from simulator.region import SimulatedRegion
+    from simulator.timeline import VirtualTimeline
 
 GROUP = "web"
 HOOK = "asg-lifecycle-terminate"
@@ -29,41 +27,25 @@ COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", 
 DEREGISTER = {"kind": "deregister-targets", "options": {"names": ["blue"]}}
 TWO_STEPS = {"steps": [DEREGISTER, COMMAND]}
 
-D = TypeVar("D", bound=Deployment)
 
-
-class PlayStage(Generic[D]):
-    """The application deployed beside one group `web`, in virtual time. Enter its region and its deployment.
+class PlayStage(Stage[DeploymentT]):
+    """The application deployed beside one group `web`.
 
     Args:
         deploy: makes the deployment.
         delay: deregistration delay of the target group, seconds.
     """
 
-    def __init__(self, deploy: Callable[[SimulatedRegion, VirtualTimeline], D], *, delay: int = 20) -> None:
+    def __init__(self, deploy: Callable[[SimulatedRegion, VirtualTimeline], DeploymentT], *, delay: int = 20) -> None:
+        super().__init__(deploy)
         self._delay = delay
-        self.timeline = VirtualTimeline()
-        self.region = SimulatedRegion(self.timeline)
-        self.target_groups = TargetGroups()
-        self.run_command = RunCommand()
-        self.region.add(self.target_groups)
-        self.region.add(self.run_command)
-        self.deployment = deploy(self.region, self.timeline)
 
     def group(self, plan: Any, *, capacity: int = 1, heartbeat: int = 300, hook: str = HOOK) -> list[str]:  # noqa: ANN401 - also a broken plan
         """Make the group with `plan` on its terminate hook, each instance under Run Command and in `blue`."""
         instances = self.region.create_group(GROUP, capacity=capacity)
         metadata = json.dumps({"plan": plan})
         self.region.put_hook(GROUP, hook, "TERMINATING", HeartbeatTimeout=heartbeat, NotificationMetadata=metadata)
-        with self.region.unobserved():
-            elbv2 = self.region.client("elbv2")
-            vpc = self.region.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-            arn = elbv2.create_target_group(Name="blue", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0][
-                "TargetGroupArn"
-            ]
-            delay = {"Key": "deregistration_delay.timeout_seconds", "Value": str(self._delay)}
-            elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[delay])
-            elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": instance} for instance in instances])
+        self.target_group("blue", *instances, delay=self._delay)
         for instance in instances:
             self.run_command.manage(instance)
         return instances
@@ -74,10 +56,6 @@ class PlayStage(Generic[D]):
         self.run_command.behave(command or Behaviour(duration=15))
         self.region.terminate(instance)
         return instance
-
-    def run(self, seconds: float) -> None:
-        """Let time pass."""
-        self.timeline.run_for(seconds)
 
     def finish(self) -> None:
         """Let time pass until every execution has ended.

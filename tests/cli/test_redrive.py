@@ -12,9 +12,7 @@ from asg_lifecycle.cli.application import application
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.starts import Start, StartReason, payload
 from simulator.deployment import TABLE, Deployment
-from simulator.log import LogKind
-from simulator.region import SimulatedRegion
-from simulator.timeline import VirtualTimeline
+from simulator.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +22,11 @@ if TYPE_CHECKING:
 HOOK = "asg-lifecycle-terminate"
 
 
-class Office:
+class Office(Stage[Deployment]):
     """The application with its dead-letter queues, and a stack that says where they are."""
 
     def __init__(self) -> None:
-        self.timeline = VirtualTimeline()
-        self.region = SimulatedRegion(self.timeline)
-        self.deployment = Deployment(self.region, self.timeline)
+        super().__init__(Deployment)
 
     def open(self) -> None:
         self.deployment.open_queues()
@@ -68,14 +64,10 @@ class Office:
         with self.region.unobserved():
             self.region.client("sqs").send_message(QueueUrl=self.deployment.queues[queue], MessageBody=body)
 
-    def completions(self) -> list[str]:
-        return [entry.detail for entry in self.region.log.of(LogKind.COMPLETED)]
-
 
 @pytest.fixture
 def office() -> Iterator[Office]:
-    made = Office()
-    with made.region, made.deployment:
+    with Office() as made:
         made.open()
         yield made
 

@@ -7,10 +7,7 @@ import pytest
 
 from simulator.deployment import Deployment
 from simulator.log import LogKind
-from simulator.region import SimulatedRegion
-from simulator.run_command import RunCommand
-from simulator.target_groups import TargetGroups
-from simulator.timeline import VirtualTimeline
+from simulator.stage import Stage as SimulatedStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,17 +21,11 @@ TERMINATE_HOOK = "asg-lifecycle-terminate"
 LAUNCH_HOOK = "asg-lifecycle-launch"
 
 
-class Stage:
-    """The application deployed beside a group `web`, in virtual time."""
+class Stage(SimulatedStage[Deployment]):
+    """The application deployed beside a group `web`."""
 
     def __init__(self) -> None:
-        self.timeline = VirtualTimeline()
-        self.region = SimulatedRegion(self.timeline)
-        self.target_groups = TargetGroups()
-        self.run_command = RunCommand()
-        self.region.add(self.target_groups)
-        self.region.add(self.run_command)
-        self.deployment = Deployment(self.region, self.timeline)
+        super().__init__(Deployment)
         self.started = self.timeline.now()
 
     @property
@@ -54,28 +45,8 @@ class Stage:
         self.region.put_hook(GROUP, TERMINATE_HOOK, "TERMINATING", HeartbeatTimeout=heartbeat, **hook)
         return instances
 
-    def target_group(self, name: str, *instances: str, delay: int = 300, ports: tuple[int, ...] = (80,)) -> str:
-        """Make a target group that is not attached to the group, with the instances registered on each port."""
-        with self.region.unobserved():
-            elbv2 = self.region.client("elbv2")
-            vpc = self.region.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
-            arn: str = elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0][
-                "TargetGroupArn"
-            ]
-            elbv2.modify_target_group_attributes(
-                TargetGroupArn=arn,
-                Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": str(delay)}],
-            )
-            for instance in instances:
-                targets = [{"Id": instance, "Port": port} for port in ports]
-                elbv2.register_targets(TargetGroupArn=arn, Targets=targets)
-        return arn
-
     def terminate(self, instance: str) -> None:
         self.region.terminate(instance)
-
-    def run(self, seconds: float) -> None:
-        self.timeline.run_for(seconds)
 
     def finish(self, within: float = 172_800) -> SimulatedExecution:
         """Let time pass until the last execution has ended."""
@@ -98,9 +69,6 @@ class Stage:
     def log(self, *kinds: LogKind) -> list[LogEntry]:
         return self.region.log.of(*kinds)
 
-    def completions(self) -> list[str]:
-        return [entry.detail for entry in self.log(LogKind.COMPLETED)]
-
     def beats(self) -> list[float]:
         return [entry.time - self.started for entry in self.log(LogKind.HEARTBEAT)]
 
@@ -110,6 +78,5 @@ class Stage:
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    made = Stage()
-    with made.region, made.deployment:
+    with Stage() as made:
         yield made

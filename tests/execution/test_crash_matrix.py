@@ -79,7 +79,7 @@ class Play:
         first = 1 + (self.subject - 1) * count
         unlucky = {number: place for number, place in enumerate(places, start=first) if place is not None}
         stage: Stage = PlayStage(partial(UnluckyDeployment, places=unlucky), delay=DELAY)
-        with stage.region, stage.deployment:
+        with stage:
             instances = stage.group(self.plan, capacity=count)
             stage.run_command.behave(self.command)
             self.act(stage, instances)
@@ -275,7 +275,7 @@ def suffered(play: Play, todo: list[Place]) -> list[SimulatedExecution]:
 def test_an_execution_that_times_out_is_taken_over_by_the_sweep() -> None:
     parameters = Parameters(execution_timeout=60, sweep_every=120)
     stage = PlayStage(partial(Deployment, parameters=parameters))
-    with stage.region, stage.deployment:
+    with stage:
         (instance,) = stage.group(TWO_STEPS)
         stage.run_command.behave(Behaviour(duration=400))
         stage.region.terminate(instance)
@@ -293,7 +293,7 @@ def test_an_execution_that_times_out_is_taken_over_by_the_sweep() -> None:
 
 def test_a_running_execution_stays_on_its_version_and_who_takes_over_runs_on_the_new_one() -> None:
     stage = PlayStage(partial(Deployment, parameters=Parameters(sweep_every=120)))
-    with stage.region, stage.deployment:
+    with stage:
         instances = stage.group(TWO_STEPS, capacity=2)
         stage.run_command.behave(Behaviour(duration=200))
         for instance in instances:

@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from simulator.commands import Behaviour
 from simulator.deployment import Deployment, Parameters
-from simulator.log import LogKind
-from simulator.region import SimulatedRegion
-from simulator.run_command import RunCommand
-from simulator.target_groups import TargetGroups
-from simulator.timeline import VirtualTimeline
+from simulator.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,17 +20,11 @@ COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", 
 PLAN = {"steps": [COMMAND]}
 
 
-class Town:
-    """The application with all its doors, in virtual time."""
+class Town(Stage[Deployment]):
+    """The application with all its doors."""
 
     def __init__(self, parameters: Parameters) -> None:
-        self.timeline = VirtualTimeline()
-        self.region = SimulatedRegion(self.timeline)
-        self.target_groups = TargetGroups()
-        self.run_command = RunCommand()
-        self.region.add(self.target_groups)
-        self.region.add(self.run_command)
-        self.deployment = Deployment(self.region, self.timeline, parameters)
+        super().__init__(partial(Deployment, parameters=parameters))
 
     def group(self, name: str = "web", *, capacity: int = 1, duration: float = 60, **hook: Any) -> list[str]:
         """Make a group with a terminate hook of ours that runs a command; return its instances, in service."""
@@ -47,16 +39,10 @@ class Town:
     def lose_events(self) -> None:
         self.region.events.deliveries = lambda _: ()
 
-    def run(self, seconds: float) -> None:
-        self.timeline.run_for(seconds)
-
     def record(self, instance: str, hook: str = "asg-lifecycle-terminate", group: str = "web") -> Record:
         record = self.deployment.record(group, hook, instance)
         assert record is not None
         return record
-
-    def completions(self) -> list[str]:
-        return [entry.detail for entry in self.region.log.of(LogKind.COMPLETED)]
 
     def outcomes(self) -> list[str]:
         return [each.result["outcome"] for each in self.deployment.executions if each.is_complete and each.result]
@@ -64,18 +50,8 @@ class Town:
 
 @pytest.fixture
 def town_of() -> Iterator[Callable[..., Town]]:
-    entered: list[Town] = []
-
-    def make(**parameters: Any) -> Town:
-        town = Town(Parameters(**parameters))
-        town.region.__enter__()
-        entered.append(town)
-        town.deployment.__enter__()
-        return town
-
-    yield make
-    for town in entered:
-        town.region.close()
+    with ExitStack() as entered:
+        yield lambda **parameters: entered.enter_context(Town(Parameters(**parameters)))
 
 
 @pytest.fixture

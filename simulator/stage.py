@@ -1,0 +1,91 @@
+"""The stage that everything is played on: a region with what the steps need, and the application deployed in it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from simulator.deployment import Deployment
+from simulator.log import LogKind
+from simulator.region import SimulatedRegion
+from simulator.run_command import RunCommand
+from simulator.target_groups import TargetGroups, make_target_group
+from simulator.timeline import VirtualTimeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+DeploymentT = TypeVar("DeploymentT", bound=Deployment)
+
+
+class Stage(Generic[DeploymentT]):
+    """A region and the application, in virtual time. Enter it as a context manager, once.
+
+    Args:
+        deploy: makes the deployment; it is entered with the region.
+        seed: what everything random in the region is drawn from.
+
+    Attributes:
+        timeline: the time everything lives by.
+        region: the region.
+        target_groups: its target groups.
+        run_command: its Run Command.
+        deployment: the application.
+    """
+
+    def __init__(self, deploy: Callable[[SimulatedRegion, VirtualTimeline], DeploymentT], *, seed: int = 0) -> None:
+        self.timeline = VirtualTimeline()
+        self.region = SimulatedRegion(self.timeline, seed=seed)
+        self.target_groups = TargetGroups()
+        self.run_command = RunCommand()
+        self.region.add(self.target_groups)
+        self.region.add(self.run_command)
+        self.deployment = deploy(self.region, self.timeline)
+        self._entered = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Point boto3 at the region, and deploy."""
+        with ExitStack() as entering:
+            entering.enter_context(self.region)
+            entering.enter_context(self.deployment)
+            self._entered = entering.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Undo it."""
+        self._entered.__exit__(error_type, error, traceback)
+
+    def target_group(self, name: str, *instances: str, delay: int = 300, ports: tuple[int, ...] = (80,)) -> str:
+        """Make a target group that is attached to no group, and return its ARN.
+
+        Args:
+            name: its name.
+            instances: what is registered.
+            delay: deregistration delay, seconds.
+            ports: on which each instance is registered.
+        """
+        arn = make_target_group(self.region, name, delay=delay)
+        self.register(arn, *instances, ports=ports)
+        return arn
+
+    def register(self, arn: str, *instances: str, ports: tuple[int, ...] = (80,)) -> None:
+        """Register instances with a target group, on each port."""
+        targets = [{"Id": instance, "Port": port} for instance in instances for port in ports]
+        if not targets:
+            return
+        with self.region.unobserved():
+            self.region.client("elbv2").register_targets(TargetGroupArn=arn, Targets=targets)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        self.timeline.run_for(seconds)
+
+    def completions(self) -> list[str]:
+        """Return how the actions ended: the result, and who ended them."""
+        return [entry.detail for entry in self.region.log.of(LogKind.COMPLETED)]
