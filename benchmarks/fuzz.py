@@ -10,7 +10,6 @@ import contextlib
 import io
 import itertools
 import json
-import logging
 import random
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from benchmarks.doors import BODIES, DOORS, Door, notification_queue
+from simulator.silence import without_logging
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     first = random.SystemRandom().randrange(LARGEST_SEED) if parsed.seed is None else parsed.seed
     sys.stdout.write(f"seed {first}\n")
-    logging.disable()
-    with notification_queue() as queue:
+    with without_logging(), notification_queue() as queue:
         fuzzed = {name: Fuzzed(door) for name, door in (DOORS | {"notification": Door(BODIES, queue.check)}).items()}
         sound = _run(fuzzed, parsed.seconds, first, parsed.failures)
     return 0 if sound else 1

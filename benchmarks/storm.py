@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import io
 import json
-import logging
 import sys
 import time
 from collections import Counter
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING
 from simulator.deployment import Deployment
 from simulator.log import LogKind
 from simulator.rate_limits import RateLimit
+from simulator.silence import without_logging
 from simulator.stage import Stage
 
 if TYPE_CHECKING:
@@ -98,12 +98,8 @@ class Result:
 
 def let_loose(storm: Storm) -> Result:
     """Play the storm and return what came of it."""
-    logging.disable(logging.CRITICAL)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            return _play(storm)
-    finally:
-        logging.disable(logging.NOTSET)
+    with without_logging(), contextlib.redirect_stdout(io.StringIO()):
+        return _play(storm)
 
 
 def _play(storm: Storm) -> Result:

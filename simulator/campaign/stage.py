@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import io
 import json
-import logging
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -24,6 +23,7 @@ from simulator.durable_executions.checkpoints import CallCrash, CrashPoint
 from simulator.faults import Fault, FaultKind
 from simulator.log import LogKind
 from simulator.scenarios import instance_ids
+from simulator.silence import without_logging
 from simulator.stage import Stage
 
 if TYPE_CHECKING:
@@ -113,12 +113,8 @@ class Played:
 def play(scenario: Scenario) -> Played:
     """Play `scenario` and return what happened."""
     output = io.StringIO()
-    logging.disable(logging.CRITICAL)
-    try:
-        with contextlib.redirect_stdout(output):
-            played = _Stage(scenario).play()
-    finally:
-        logging.disable(logging.NOTSET)
+    with without_logging(), contextlib.redirect_stdout(output):
+        played = _Stage(scenario).play()
     played.sampled = output.getvalue()
     return played
 
@@ -401,7 +397,9 @@ class _Stage:
 
     def _settle_new(self) -> None:
         for instance in self._instances():
-            if instance not in self._played.registered and instance not in self._played.gone_at:
+            # Without its hook an instance is stopped at once, and cannot be registered.
+            is_running = self._region.instance_state(instance) != "Warmed:Stopped"
+            if instance not in self._played.registered and instance not in self._played.gone_at and is_running:
                 self._settle(instance)
 
     def _watch_foreign(self, after: float) -> None:

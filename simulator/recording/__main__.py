@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import logging
 import os
 import sys
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from simulator.recording.history import written
 from simulator.recording.plays import PLAYS
 from simulator.recording.recorder import record
+from simulator.silence import without_logging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,8 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _text(play: str) -> str:
     # The application's log is not what is recorded.
-    logging.disable()
-    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with without_logging(), Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
         return written(record(play))
 
 
