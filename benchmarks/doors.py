@@ -25,7 +25,7 @@ from asg_lifecycle.model.events import Broken, Decision, Handle, Ignore, decide,
 from asg_lifecycle.model.hooks import refuse
 from asg_lifecycle.model.interruptions import Interruption, interruption
 from asg_lifecycle.model.starts import Start, StartReason
-from asg_lifecycle.steps.planning import plan_for
+from asg_lifecycle.steps.planning import plan_offline
 from handlers import notification
 from simulator.deployment import PREFIX, Deployment
 from simulator.stage import Stage
@@ -178,7 +178,7 @@ def check_message(payload: bytes) -> None:
 
 def check_plan(metadata: str) -> None:
     """Hold what a hook's metadata comes to against what has to hold."""
-    decision = plan_for(msgspec.structs.replace(ACTION, metadata=metadata))
+    decision = plan_offline(msgspec.structs.replace(ACTION, metadata=metadata))
     assert (decision.plan is None) == bool(decision.problems)
     # It is written to a checkpoint and to the record.
     assert msgspec.json.decode(msgspec.json.encode(decision), type=type(decision)) == decision

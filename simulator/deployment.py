@@ -36,6 +36,7 @@ RETRIES = (60.0, 120.0)
 TABLE = "asg-lifecycle"
 DETAIL_TYPES = frozenset({"EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"})
 PREFIX = "asg-lifecycle"
+PLAN_PATH = "/asg-lifecycle/plans"
 WARNING = "EC2 Spot Instance Interruption Warning"
 RECOMMENDATION = "EC2 Instance Rebalance Recommendation"
 EARLY_DRAIN: dict[str, frozenset[str]] = {
@@ -117,6 +118,7 @@ class Deployment:
             hook_name_prefix=self.parameters.prefix,
             record_retention=86_400.0,
             drains_per_group=self.parameters.drains_per_group,
+            plan_path=PLAN_PATH,
         )
         return compose(settings, clock=self._timeline.now, chance=self._chance)
 
@@ -222,6 +224,14 @@ class Deployment:
             items = self._region.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
         # Turns and outages share the table.
         return [decode(item) for item in items if "status" in item]
+
+    def put_plan(self, name: str, plan: object) -> None:
+        """Keep a plan in the plan store, as an operator would; text is kept as it is."""
+        text = plan if isinstance(plan, str) else json.dumps(plan)
+        with self._region.unobserved():
+            self._region.client("ssm").put_parameter(
+                Name=f"{PLAN_PATH}/{name}", Value=text, Type="String", Overwrite=True
+            )
 
     def say(self, record: Record, message: Message | bytes) -> None:
         """Send `message` to the inbox that `record` names, as an operator would."""

@@ -12,7 +12,7 @@ import pytest
 
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.messages import Finish, Nudge, Skip, Unknown, decode
-from asg_lifecycle.steps.planning import plan_for
+from asg_lifecycle.steps.planning import plan_offline
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -72,7 +72,7 @@ def test_the_plan_shown_can_be_used() -> None:
         time=0,
         metadata=shown[1],
     )
-    assert plan_for(action).problems == ()
+    assert plan_offline(action).problems == ()
     assert len(shown[1]) < 4000
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import Place, Transition
 from asg_lifecycle.model.events import Broken, Decision, Handle, Ignore, decisions
-from asg_lifecycle.steps.planning import plan_for
+from asg_lifecycle.steps.planning import plan_offline
 
 EVENTS = Path(__file__).parents[1] / "events"
 
@@ -86,7 +86,7 @@ EXPECTED: dict[str, tuple[Handled | Ignored | Wrong, ...]] = {
 def summary(decision: Decision, expected: Handled | Ignored | Wrong) -> Handled | Ignored | Wrong:
     match decision:
         case Handle(action=action):
-            plan = plan_for(action).plan
+            plan = plan_offline(action).plan
             assert plan is not None
             assert action.group == "web"
             return Handled(

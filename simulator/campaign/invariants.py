@@ -140,10 +140,13 @@ def _is_drained(played: Played, wait: Wait, name: str) -> bool:
 
 def _runs(played: Played, wait: Wait) -> list[Invocation]:
     ended_at = wait.ended_at if wait.ended_at is not None else float("inf")
+    # An instance may wait again a second later: what is sent then belongs to that wait.
+    following = [each.began_at for each in waits(played) if each.instance == wait.instance and each.began_at > ended_at]
+    until = min([ended_at + SLACK, *following])
     return [
         run
         for run in played.commands
-        if run.instance == wait.instance and wait.began_at <= run.command.requested_at <= ended_at + SLACK
+        if run.instance == wait.instance and wait.began_at <= run.command.requested_at <= until
     ]
 
 

@@ -53,21 +53,21 @@ MUTATIONS = (
     ),
     Mutation(
         name="a step that waits is taken for done",
-        file="execution/looking.py",
+        file="execution/single.py",
         old="        if state.taken or not isinstance(state.progress, Waiting):",
         new="        if state.taken or isinstance(state.progress, Waiting | Done | Failed):",
     ),
     Mutation(
         name="a step that failed is taken for done",
         file="execution/work.py",
-        old="            if isinstance(look.progress, Failed):",
-        new="            if isinstance(look.progress, Failed) and not look.begun:",
+        old="        if not isinstance(look.progress, Failed):",
+        new="        if not isinstance(look.progress, Failed) or look.begun:",
     ),
     Mutation(
         name="a failure never holds",
         file="execution/work.py",
-        old="                if self.plan.on_failure is OnFailure.HOLD:",
-        new='                if self.plan.on_failure == "never":',
+        old="            if ended.severity is OnFailure.HOLD:",
+        new='            if ended.severity == "never":',
     ),
     Mutation(
         name="the deadline always continues",

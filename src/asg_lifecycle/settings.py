@@ -24,16 +24,20 @@ class Settings(Struct, frozen=True, kw_only=True):
         record_retention: seconds a record is kept after its action ended.
         drains_per_group: how many instances of one group do drain work at once where the plan does not say; None for
             as many as there are.
+        plan_path: where named plans are in Parameter Store, without a slash at its end; empty for nowhere.
     """
 
     table: str
     hook_name_prefix: str
     record_retention: float
     drains_per_group: int | None = None
+    plan_path: str = ""
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Return the settings that `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS` and `DRAINS_PER_GROUP` give.
+    """Return the settings that the environment gives.
+
+    `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP` and `PLAN_PATH`.
 
     Raises:
         KeyError: `TABLE_NAME` is not set.
@@ -45,6 +49,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         record_retention=float(environment.get("RECORD_RETENTION_DAYS", "30")) * SECONDS_PER_DAY,
         # CloudFormation passes a number; 0 stands for no limit.
         drains_per_group=int(environment.get("DRAINS_PER_GROUP", "0")) or None,
+        plan_path=environment.get("PLAN_PATH", "").rstrip("/"),
     )
 
 

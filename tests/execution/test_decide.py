@@ -13,6 +13,7 @@ from asg_lifecycle.execution.keep_alive import KeepAlive
 from asg_lifecycle.execution.work import WorkEnd
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, Unknown, describe
+from asg_lifecycle.model.plans import OnTimeout, Plan, Result
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 CONTINUE, ABANDON = ActionResult.CONTINUE, ActionResult.ABANDON
 
 
-def ended(how: Literal["done", "abandon", "held", "taken"]) -> WorkEnd:
+def ended(how: Literal["done", "abandon", "held", "late", "taken"]) -> WorkEnd:
     return WorkEnd(how=how, reason=f"work {how}", index=1, outcomes=())
 
 
@@ -42,6 +43,7 @@ WORKS = {
     "done": ended("done"),
     "abandon": ended("abandon"),
     "held": ended("held"),
+    "late": ended("late"),
     "taken": ended("taken"),
 }
 
@@ -51,55 +53,75 @@ TOLD = {
     "finish CONTINUE": Ending(how="complete", result=CONTINUE, reason="finish CONTINUE, said ann"),
     "finish ABANDON": Ending(how="complete", result=ABANDON, reason="finish ABANDON, said ann"),
 }
-DONE = Ending(how="complete", result=CONTINUE, reason="the work is done: work done")
 ABANDONED = Ending(how="complete", result=ABANDON, reason="work abandon")
+PLANS = {
+    f"on timeout {on_timeout}, result {result}": Plan(on_timeout=on_timeout, result=result)
+    for on_timeout in OnTimeout
+    for result in Result
+}
 
 
-def timed_out(result: ActionResult) -> Ending:
-    return Ending(
-        how="complete", result=result, reason=f"the deadline came before the work was done, the plan says {result}"
-    )
+def done(result: ActionResult = CONTINUE) -> Ending:
+    return Ending(how="complete", result=result, reason="the work is done: work done")
 
 
-def expected(alive: str, message: str, work: str, on_timeout: ActionResult) -> Ending | None:
+def timed_out(on_timeout: OnTimeout = OnTimeout.ABANDON) -> Ending:
+    result = CONTINUE if on_timeout is OnTimeout.CONTINUE else ABANDON
+    said = "nothing can be held any longer" if on_timeout is OnTimeout.HOLD else f"the plan says {result}"
+    return Ending(how="complete", result=result, reason=f"the deadline came before the work was done, {said}")
+
+
+def late(on_timeout: OnTimeout) -> Ending:
+    result = CONTINUE if on_timeout is OnTimeout.CONTINUE else ABANDON
+    return Ending(how="complete", result=result, reason=f"work late, the plan says {result}")
+
+
+def expected(alive: str, message: str, work: str, plan: Plan) -> Ending | None:
     """Return the ending as the table of precedences has it, the first line that applies."""
     table = [
         (work == "taken", TAKEN),
         (alive == "over", OVER),
         (message in TOLD, TOLD.get(message)),
-        (work == "done", DONE),
+        (work == "done", done(ABANDON if plan.result is Result.ABANDON else CONTINUE)),
         (work == "abandon", ABANDONED),
-        (alive == "deadline", timed_out(on_timeout)),
+        (work == "late" and plan.on_timeout is not OnTimeout.HOLD, late(plan.on_timeout)),
+        (alive == "deadline", timed_out(plan.on_timeout)),
     ]
     return next((ending for applies, ending in table if applies), None)
 
 
-@pytest.mark.parametrize("on_timeout", ActionResult)
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 @pytest.mark.parametrize(("alive", "message", "work"), [*product(KEEP_ALIVES, MESSAGES, WORKS)])
-def test_every_combination(alive: str, message: str, work: str, on_timeout: ActionResult) -> None:
+def test_every_combination(alive: str, message: str, work: str, plan: Plan) -> None:
     finishes = Finishes(keep_alive=KEEP_ALIVES[alive], message=MESSAGES[message], work=WORKS[work])
-    assert decide(finishes, on_timeout) == expected(alive, message, work, on_timeout)
+    assert decide(finishes, plan) == expected(alive, message, work, plan)
+
+
+@pytest.mark.parametrize("work", ["held", "late"])
+def test_work_that_is_late_is_held_where_the_plan_holds(work: str) -> None:
+    following = next_round(Round(), Finishes(work=WORKS[work]), "")
+    assert (following.held, following.newly_held) == (f"work {work}", True)
 
 
 @pytest.mark.parametrize(
     ("finishes", "ending"),
     [
         pytest.param(Finishes(), None, id="nothing has happened"),
-        pytest.param(Finishes(work=WORKS["done"]), DONE, id="the work is done"),
+        pytest.param(Finishes(work=WORKS["done"]), done(), id="the work is done"),
         pytest.param(Finishes(work=WORKS["abandon"]), ABANDONED, id="a step failed and the plan abandons"),
         pytest.param(Finishes(work=WORKS["held"]), None, id="a step failed and the plan holds"),
-        pytest.param(Finishes(keep_alive=KEEP_ALIVES["deadline"]), timed_out(ABANDON), id="the deadline"),
+        pytest.param(Finishes(keep_alive=KEEP_ALIVES["deadline"]), timed_out(), id="the deadline"),
         pytest.param(
-            Finishes(keep_alive=KEEP_ALIVES["deadline"], work=WORKS["done"]), DONE, id="done at the deadline is done"
+            Finishes(keep_alive=KEEP_ALIVES["deadline"], work=WORKS["done"]), done(), id="done at the deadline is done"
         ),
         pytest.param(
             Finishes(keep_alive=KEEP_ALIVES["deadline"], work=WORKS["held"]),
-            timed_out(ABANDON),
+            timed_out(),
             id="held at the deadline: the plan decides",
         ),
         pytest.param(
             Finishes(keep_alive=KEEP_ALIVES["deadline"], message=MESSAGES["nudge"]),
-            timed_out(ABANDON),
+            timed_out(),
             id="a nudge at the deadline gives no more time",
         ),
         pytest.param(
@@ -122,16 +144,16 @@ def test_every_combination(alive: str, message: str, work: str, on_timeout: Acti
     ],
 )
 def test_the_cases_that_matter(finishes: Finishes, ending: Ending | None) -> None:
-    assert decide(finishes, ABANDON) == ending
+    assert decide(finishes, Plan()) == ending
 
 
 def test_a_branch_that_still_waits_is_none_of_these() -> None:
     beating = KeepAlive(pulse=Pulse(next_at=5.0), delay=5.0)
-    assert decide(Finishes(keep_alive=beating), ABANDON) is None
+    assert decide(Finishes(keep_alive=beating), Plan()) is None
 
 
 GOING_ON = [
-    (message, work) for message, work in product(MESSAGES, WORKS) if expected("beating", message, work, ABANDON) is None
+    (message, work) for message, work in product(MESSAGES, WORKS) if expected("beating", message, work, Plan()) is None
 ]
 PROBLEMS = "there is no plan named 'web'"
 

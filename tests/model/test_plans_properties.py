@@ -12,10 +12,20 @@ from hypothesis import strategies as st
 
 from asg_lifecycle.composition.lifecycle import compose
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
-from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep, timeout_result
+from asg_lifecycle.model.plans import (
+    OnFailure,
+    OnTimeout,
+    Plan,
+    PlanDecision,
+    PlannedStep,
+    Result,
+    WhenSurviving,
+    timeout_result,
+)
 from asg_lifecycle.settings import Settings
 from asg_lifecycle.steps.catalog import KINDS
-from asg_lifecycle.steps.planning import MOST_DRAINS, PLAN_FIELDS, STEP_FIELDS, build, find_problems, plan_for
+from asg_lifecycle.steps.plan_language import MOST_DRAINS, PLAN_FIELDS, STEP_FIELDS, PlanProblem, build, find_problems
+from asg_lifecycle.steps.planning import plan_offline
 
 if TYPE_CHECKING:
     from asg_lifecycle.steps.services import Services
@@ -30,6 +40,9 @@ values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3), max_leaves=8
 )
 
+durations = st.tuples(st.integers(1, 999_999), st.sampled_from("dhms")).map(lambda parts: f"{parts[0]}{parts[1]}")
+timeouts = st.none() | durations
+
 OPTION_NAMES = sorted({field.name for step in KINDS.values() for field in msgspec.structs.fields(step.options)})
 
 near_options = st.dictionaries(st.sampled_from(OPTION_NAMES) | any_text, values, max_size=4)
@@ -43,6 +56,9 @@ near_plans = st.fixed_dictionaries(
         "on_failure": st.sampled_from(OnFailure) | values,
         "on_timeout": st.sampled_from(OnTimeout) | values,
         "drains_per_group": st.integers(-1, MOST_DRAINS + 1) | values,
+        "timeout": durations | values,
+        "result": st.sampled_from(Result) | values,
+        "dry_run": values,
         "more": values,
     },
 )
@@ -65,14 +81,32 @@ good_options = {
         },
     ),
 }
-good_steps = st.sampled_from(sorted(good_options)).flatmap(
-    lambda kind: st.builds(PlannedStep, kind=st.just(kind), options=good_options[kind])
+single_steps = st.sampled_from(sorted(good_options)).flatmap(
+    lambda kind: st.builds(
+        PlannedStep,
+        kind=st.just(kind),
+        options=good_options[kind],
+        timeout=timeouts,
+        on_failure=st.none() | st.sampled_from(OnFailure),
+        when_instance_survives=st.none() | st.sampled_from(WhenSurviving),
+    )
 )
+groups = st.builds(
+    PlannedStep,
+    parallel=st.lists(single_steps, min_size=1, max_size=3).map(tuple),
+    timeout=timeouts,
+    on_failure=st.none() | st.sampled_from(OnFailure),
+)
+good_steps = single_steps | groups
 good_plans = st.builds(
     Plan,
     steps=st.lists(good_steps, max_size=4).map(tuple),
     on_failure=st.sampled_from(OnFailure),
     on_timeout=st.sampled_from(OnTimeout),
+    timeout=timeouts,
+    result=st.sampled_from(Result),
+    dry_run=st.booleans(),
+    description=texts,
     drains_per_group=st.none() | st.integers(1, MOST_DRAINS),
 )
 
@@ -84,7 +118,7 @@ def services() -> Services:
 
 
 def decide(metadata: str) -> PlanDecision:
-    return plan_for(
+    return plan_offline(
         LifecycleAction(
             token=None,
             group="web",
@@ -113,12 +147,14 @@ def test_any_plan_has_problems_or_can_be_built(plan: object) -> None:
 
     if plan is None:
         assert decision.source == "built-in"
+    elif isinstance(plan, str):
+        assert decision.name == plan
     elif decision.plan is None:
         assert decision.problems
         assert all(decision.problems)
     else:
         assert not decision.problems
-        for step in decision.plan.steps:
+        for step in decision.plan.leaves():
             assert build(step, services()).kind == step.kind
 
 
@@ -138,7 +174,7 @@ def test_a_plan_without_problems_comes_back_as_it_was(plan: Plan) -> None:
     assert find_problems(plain) == ()
     assert decide(json.dumps({"plan": plain})).plan == plan
     assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan
-    assert [build(step, services()).kind for step in plan.steps] == [step.kind for step in plan.steps]
+    assert [build(step, services()).kind for step in plan.leaves()] == [step.kind for step in plan.leaves()]
 
 
 wrong_names = texts.filter(lambda name: name not in {*PLAN_FIELDS, *STEP_FIELDS, *OPTION_NAMES, *KINDS})
@@ -149,43 +185,75 @@ wrong_names = texts.filter(lambda name: name not in {*PLAN_FIELDS, *STEP_FIELDS,
 def test_an_unknown_field_of_the_plan_is_told_with_the_valid_ones(plan: Plan, name: str, value: Any) -> None:
     (problem,) = find_problems({**as_json(plan), name: value})
 
-    assert repr(name) in problem
-    assert all(valid in problem for valid in PLAN_FIELDS)
+    assert problem.path == (name,)
+    assert repr(name) in str(problem)
+    assert all(valid in str(problem) for valid in PLAN_FIELDS)
 
 
 @unhurried
 @given(good_plans, st.sampled_from(["on_failure", "on_timeout"]), values)
 def test_a_wrong_choice_is_told_with_the_valid_ones(plan: Plan, name: str, value: Any) -> None:
     valid = [choice.value for choice in {"on_failure": OnFailure, "on_timeout": OnTimeout}[name]]
-    problems = find_problems({**as_json(plan), name: value})
+    problems = [str(problem) for problem in find_problems({**as_json(plan), name: value})]
 
     assert bool(problems) == (value not in valid)
     assert all(name in problem and all(choice in problem for choice in valid) for problem in problems)
 
 
+def at(plain: Any, path: tuple[str | int, ...]) -> Any:
+    for part in path:
+        plain = plain[part]
+    return plain
+
+
+def step_paths(plan: Plan) -> list[tuple[str | int, ...]]:
+    return [
+        path
+        for index, step in enumerate(plan.steps)
+        for path in (
+            [("steps", index, "parallel", member) for member in range(len(step.parallel))]
+            if step.parallel
+            else [("steps", index)]
+        )
+    ]
+
+
 @unhurried
 @given(good_plans.filter(lambda plan: plan.steps), st.data())
-def test_a_wrong_step_is_told_with_its_number_and_the_valid_names(plan: Plan, data: st.DataObject) -> None:
+def test_a_wrong_step_is_told_with_its_place_and_the_valid_names(plan: Plan, data: st.DataObject) -> None:
     plain = as_json(plan)
-    index = data.draw(st.integers(0, len(plan.steps) - 1))
+    path = data.draw(st.sampled_from(step_paths(plan)))
     name = data.draw(wrong_names)
     where = data.draw(st.sampled_from(["kind", "field", "option"]))
-    step = plain["steps"][index]
+    step = at(plain, path)
     if where == "kind":
-        valid = set(KINDS)
+        valid, expected = set(KINDS), (*path, "kind")
         step["kind"] = name
     elif where == "field":
-        valid = set(STEP_FIELDS)
+        valid, expected = set(STEP_FIELDS), (*path, name)
         step[name] = 1
     else:
-        valid = {field.name for field in msgspec.structs.fields(KINDS[step["kind"]].options)}
+        valid, expected = (
+            {field.name for field in msgspec.structs.fields(KINDS[step["kind"]].options)},
+            (*path, "options", name),
+        )
         step["options"] = {**step.get("options", {}), name: 1}
 
     (problem,) = find_problems(plain)
 
-    assert problem.startswith(f"step {index + 1}: ")
-    assert repr(name) in problem
-    assert all(each in problem for each in valid)
+    assert problem.path == expected
+    assert str(problem).startswith(f"step {int(path[1]) + 1}: ")
+    assert repr(name) in str(problem)
+    assert all(each in str(problem) for each in valid)
+
+
+@unhurried
+@given(near_plans)
+def test_every_problem_stands_where_it_says(plan: dict[str, Any]) -> None:
+    for problem in find_problems(plan):
+        assert isinstance(problem, PlanProblem)
+        # What is missing has no place of its own: its parent has.
+        assert at(plan, problem.path[:-1]) is not None or len(problem.path) == 1
 
 
 @unhurried
@@ -193,7 +261,7 @@ def test_a_wrong_step_is_told_with_its_number_and_the_valid_names(plan: Plan, da
 def test_any_metadata_is_answered(metadata: str) -> None:
     decision = decide(metadata)
 
-    assert (decision.plan is None) == bool(decision.problems)
+    assert (decision.plan is None) == (bool(decision.problems) or decision.name is not None)
 
 
 @unhurried

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from werkzeug.test import Client
 
 from asg_lifecycle.model.events import Handle, decide
-from asg_lifecycle.steps.planning import plan_for
+from asg_lifecycle.steps.planning import plan_offline
 from simulator import scenarios
 from simulator.control import ControlApplication
 from simulator.region import SimulatedRegion
@@ -285,7 +285,7 @@ def test_the_hook_makes_its_instance_drain_whoever_deregisters_it(*, attached: b
         (event,) = region.events.emitted
         handle = decide(event, hook_name_prefix="asg-lifecycle")
         assert isinstance(handle, Handle)
-        decision = plan_for(handle.action)
+        decision = plan_offline(handle.action)
         registered = [entry.port for entry in target_groups.registrations(INSTANCE)]
     (step,) = decision.plan.steps if decision.plan is not None else ()
     assert decision.problems == ()

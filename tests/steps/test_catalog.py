@@ -12,13 +12,11 @@ import msgspec
 import pytest
 
 from asg_lifecycle.aws.clients import Clients
-from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.composition.lifecycle import compose_services
 from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.steps.catalog import CATALOG, KINDS
-from asg_lifecycle.steps.planning import build, find_problems
-from asg_lifecycle.steps.services import Services
+from asg_lifecycle.steps.plan_language import build, find_problems
 
 if TYPE_CHECKING:
     from asg_lifecycle.steps.protocol import Step
@@ -107,11 +105,7 @@ def test_the_flags_are_said_one_way_or_the_other(step: type[Step]) -> None:
 @every_kind
 def test_the_examples_build(step: type[Step]) -> None:
     clients = Clients()
-    services = Services(
-        lifecycle_actions=LifecycleActions(clients, time.time),
-        target_groups=TargetGroups(clients, time.time),
-        commands=Commands(clients),
-    )
+    services = compose_services(clients, LifecycleActions(clients, time.time), time.time)
     for options in EXAMPLES[step.kind]:
         plan = {"steps": [{"kind": step.kind, "options": json.loads(json.dumps(options))}]}
         assert find_problems(plan) == ()

@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.aws.clients import Clients
-from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.instances import InstanceFacts
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.composition.lifecycle import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.model.progress import Done, Progress, Waiting
-from asg_lifecycle.steps.planning import build
+from asg_lifecycle.steps.plan_language import build
 from asg_lifecycle.steps.protocol import Step, Target
-from asg_lifecycle.steps.services import Services
 from simulator.region import SimulatedRegion
 from simulator.target_groups import TargetGroups as SimulatedTargetGroups
 from simulator.timeline import VirtualTimeline
@@ -35,11 +33,7 @@ class Bench:
         self.target_groups = target_groups
         (self.instance,) = region.create_group("web", capacity=1)
         clients = Clients()
-        self.services = Services(
-            lifecycle_actions=LifecycleActions(clients, time.time),
-            target_groups=TargetGroups(clients, time.time),
-            commands=Commands(clients),
-        )
+        self.services = compose_services(clients, LifecycleActions(clients, time.time), time.time)
         self._vpc = region.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
 
     def target_group(self, name: str, *targets: dict[str, Any], delay: int = 300, **fields: Any) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -10,33 +10,32 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asg_lifecycle.aws.clients import Clients
-from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.composition.lifecycle import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
 from asg_lifecycle.steps.catalog import KINDS
-from asg_lifecycle.steps.planning import BUILT_IN, build, find_problems, plan_for
-from asg_lifecycle.steps.services import Services
+from asg_lifecycle.steps.plan_language import PLAN_FIELDS, STEP_FIELDS, build, find_problems
+from asg_lifecycle.steps.planning import BUILT_IN, plan_offline
+
+if TYPE_CHECKING:
+    from asg_lifecycle.steps.services import Services
 
 unhurried = settings(deadline=None)
 
-PLAN_NAMES = "drains_per_group, on_failure, on_timeout, steps"
+PLAN_NAMES = ", ".join(sorted(PLAN_FIELDS))
+STEP_NAMES = ", ".join(sorted(STEP_FIELDS))
 KIND_NAMES = ", ".join(sorted(KINDS))
 
 
 def services() -> Services:
     """Return what steps are made with. No client is made before a step works."""
     clients = Clients()
-    return Services(
-        lifecycle_actions=LifecycleActions(clients, time.time),
-        target_groups=TargetGroups(clients, time.time),
-        commands=Commands(clients),
-    )
+    return compose_services(clients, LifecycleActions(clients, time.time), time.time)
 
 
 def decide(metadata: str | None, transition: Transition = Transition.TERMINATING) -> PlanDecision:
-    return plan_for(
+    return plan_offline(
         LifecycleAction(
             token="87654321-4321-4321-4321-210987654321",  # noqa: S106 - names an action, opens nothing
             group="web",
@@ -191,27 +190,30 @@ def test_every_problem_is_reported_at_once() -> None:
             "on_failure": "retry",
             "on_timeout": 5,
             "timeout": 60,
+            "tiemout": "5m",
         }
     )
     assert problems == (
-        f"unknown field 'timeout' in the plan; valid: {PLAN_NAMES}",
+        f"unknown field 'tiemout' in the plan; valid: {PLAN_NAMES}",
         "on_failure is 'retry'; valid: abandon, continue, hold",
-        "on_timeout is 5; valid: abandon, continue",
+        "on_timeout is 5; valid: abandon, continue, hold",
+        "timeout is 60; expected a duration such as '90s', '15m', '1h30m' or '2d'",
         f"step 1: unknown kind 'drain'; valid: {KIND_NAMES}",
-        "step 2: unknown field 'name'; valid: kind, options",
+        f"step 2: unknown field 'name'; valid: {STEP_NAMES}",
         "step 2: deregister-targets: unknown option 'arn'; valid: arns, names, of_group, tags",
         "step 2: deregister-targets: option 'names': Expected `array`, got `str`",
         "step 2: deregister-targets: option 'of_group': Expected `bool`, got `str`",
         "step 3: run-command: option 'document' is missing",
         "step 3: run-command: option 'parameters': Expected `array`, got `str` - at `$[...]`",
-        "step 4: is a string; expected an object with kind, options",
+        f"step 4: is a string; expected an object with {STEP_NAMES}",
     )
 
 
 @pytest.mark.parametrize("name", ["web", "", "deregister-targets", "\ud800", "a" * 3_000])
-def test_a_named_plan_is_held_with_the_reason(name: str) -> None:
-    (problem,) = problems_of(name)
-    assert problem == f"there is no plan named {name!r}: give the plan itself as an object with {PLAN_NAMES}"
+def test_offline_a_named_plan_is_only_named(name: str) -> None:
+    decision = decide(json.dumps({"plan": name}))
+    assert (decision.source, decision.plan, decision.name, decision.problems) == ("hook metadata", None, name, ())
+    assert "the plan store was not asked" in decision.why
 
 
 @pytest.mark.parametrize(
@@ -223,8 +225,8 @@ def test_a_named_plan_is_held_with_the_reason(name: str) -> None:
         ({"steps": "deregister-targets"}, "steps is a string; expected a list"),
         ({"steps": 1.5}, "steps is a number; expected a list"),
         ({"steps": False}, "steps is a boolean; expected a list"),
-        ({"steps": [None]}, "step 1: is null; expected an object with kind, options"),
-        ({"steps": [[]]}, "step 1: is a list; expected an object with kind, options"),
+        ({"steps": [None]}, f"step 1: is null; expected an object with {STEP_NAMES}"),
+        ({"steps": [[]]}, f"step 1: is a list; expected an object with {STEP_NAMES}"),
         ({"steps": [{}]}, f"step 1: unknown kind None; valid: {KIND_NAMES}"),
         ({"steps": [{"kind": ""}]}, f"step 1: unknown kind ''; valid: {KIND_NAMES}"),
         ({"steps": [{"kind": ["run-command"]}]}, f"step 1: unknown kind ['run-command']; valid: {KIND_NAMES}"),
@@ -240,8 +242,39 @@ def test_a_named_plan_is_held_with_the_reason(name: str) -> None:
         ({"on_failure": None}, "on_failure is None; valid: abandon, continue, hold"),
         ({"on_failure": "HOLD"}, "on_failure is 'HOLD'; valid: abandon, continue, hold"),
         ({"on_failure": ["hold"]}, "on_failure is ['hold']; valid: abandon, continue, hold"),
-        ({"on_timeout": "hold"}, "on_timeout is 'hold'; valid: abandon, continue"),
-        ({"on_timeout": {}}, "on_timeout is {}; valid: abandon, continue"),
+        ({"on_timeout": "wait"}, "on_timeout is 'wait'; valid: abandon, continue, hold"),
+        ({"on_timeout": {}}, "on_timeout is {}; valid: abandon, continue, hold"),
+        ({"result": "hold"}, "result is 'hold'; valid: abandon, continue"),
+        ({"dry_run": 1}, "dry_run is 1; expected true or false"),
+        ({"description": 1}, "description is a number; expected a string"),
+        ({"timeout": "0s"}, "timeout is '0s'; expected a duration such as '90s', '15m', '1h30m' or '2d'"),
+        ({"timeout": "1 h"}, "timeout is '1 h'; expected a duration such as '90s', '15m', '1h30m' or '2d'"),
+        (
+            {"steps": [{"kind": "deregister-targets", "timeout": 5}]},
+            "step 1: timeout is 5; expected a duration such as '90s', '15m', '1h30m' or '2d'",
+        ),
+        (
+            {"steps": [{"kind": "deregister-targets", "on_failure": "stop"}]},
+            "step 1: on_failure is 'stop'; valid: abandon, continue, hold",
+        ),
+        (
+            {"steps": [{"kind": "deregister-targets", "when_instance_survives": True}]},
+            "step 1: when_instance_survives is True; valid: run, skip",
+        ),
+        ({"steps": [{"parallel": []}]}, "step 1: parallel is empty; expected a list of steps"),
+        ({"steps": [{"parallel": {}}]}, "step 1: parallel is an object; expected a list of steps"),
+        (
+            {"steps": [{"parallel": [{"kind": "deregister-targets"}], "kind": "run-command"}]},
+            "step 1: unknown field 'kind'; valid for steps side by side: on_failure, parallel, timeout",
+        ),
+        (
+            {"steps": [{"parallel": [{"parallel": [{"kind": "deregister-targets"}]}]}]},
+            "step 1: parallel step 1: steps side by side cannot be nested",
+        ),
+        (
+            {"steps": [{"parallel": [{"kind": "deregister-targets"}, {"kind": "drain"}]}]},
+            f"step 1: parallel step 2: unknown kind 'drain'; valid: {KIND_NAMES}",
+        ),
     ],
 )
 def test_a_wrong_plan(plan: object, problem: str) -> None:
@@ -284,7 +317,7 @@ def test_a_wrong_option(kind: str, options: dict[str, Any], problem: str) -> Non
 def test_the_largest_number_metadata_can_hold() -> None:
     # 4000 characters of metadata (R29) hold less than the 4300 digits Python refuses to read.
     (problem,) = problems_of({"on_timeout": 10**3_900})
-    assert problem.endswith("valid: abandon, continue")
+    assert problem.endswith("valid: abandon, continue, hold")
 
 
 # Anything at all
@@ -346,7 +379,7 @@ good_steps = st.one_of(
 @example({"steps": [{"kind": "deregister-targets", "options": {"names": ["\ud800"]}}]})
 def test_whatever_stands_as_plan_gives_a_decision_that_holds_or_can_be_carried_out(plan: object) -> None:
     decision = decide(json.dumps({"plan": plan}))
-    assert (decision.plan is None) is bool(decision.problems)
+    assert (decision.plan is None) is (bool(decision.problems) or decision.name is not None)
     for problem in decision.problems:
         assert "\n" not in problem
     for step in decision.plan.steps if decision.plan is not None else ():
@@ -373,7 +406,7 @@ def test_no_metadata_raises(metadata: str) -> None:
 
 @pytest.mark.parametrize("limit", [0, -1, 1001, 1.5, "3", True, []])
 def test_a_limit_on_drains_that_is_none_is_said(limit: object) -> None:
-    (problem,) = find_problems({"steps": [], "drains_per_group": limit})
+    (problem,) = map(str, find_problems({"steps": [], "drains_per_group": limit}))
     assert problem == f"drains_per_group is {limit!r}; expected a whole number from 1 to 1000, or nothing"
 
 

@@ -66,11 +66,16 @@ DOORS = {
 SWITCHED = {"Notification": "TakesNotifications", "Interruption": "DrainsEarly"}
 """The condition of everything whose logical id begins so."""
 
+PLANS = {
+    f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/plans{below}"
+    for below in ("", "/*")
+}
 RESOURCES: dict[str, set[str]] = {
     "autoscaling:CompleteLifecycleAction": GROUPS,
     "autoscaling:DescribeAutoScalingInstances": EVERYTHING,
     "autoscaling:DescribeLifecycleHooks": EVERYTHING,
     "autoscaling:DescribeLoadBalancerTargetGroups": EVERYTHING,
+    "autoscaling:DescribeTags": EVERYTHING,
     "autoscaling:RecordLifecycleActionHeartbeat": GROUPS,
     "dynamodb:DeleteItem": TABLE,
     "dynamodb:GetItem": TABLE,
@@ -88,6 +93,8 @@ RESOURCES: dict[str, set[str]] = {
     "ssm:CancelCommand": EVERYTHING,
     "ssm:DescribeInstanceInformation": EVERYTHING,
     "ssm:GetCommandInvocation": EVERYTHING,
+    "ssm:GetParameters": PLANS,
+    "ssm:GetParametersByPath": PLANS,
     "ssm:ListCommands": EVERYTHING,
     "ssm:SendCommand": COMMAND_TARGETS,
     "tag:GetResources": EVERYTHING,

@@ -120,7 +120,10 @@ def test_the_defaults_are_settings_that_the_code_reads(expanded: Expanded) -> No
     _, function = expanded.only("AWS::Lambda::Function")
     variables = expanded.resolve(function["Environment"]["Variables"])
     assert from_environment({name: str(value) for name, value in variables.items()}) == Settings(
-        table="RecordsTable", hook_name_prefix=DEFAULT_HOOK_NAME_PREFIX, record_retention=30 * 86_400.0
+        table="RecordsTable",
+        hook_name_prefix=DEFAULT_HOOK_NAME_PREFIX,
+        record_retention=30 * 86_400.0,
+        plan_path=str({"Fn::Sub": "/${AWS::StackName}/plans"}),
     )
 
 
@@ -135,6 +138,8 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
     resources = expanded.template["Resources"]
     outputs = {name: output["Value"] for name, output in expanded.template["Outputs"].items()}
     assert all(output["Description"] for output in expanded.template["Outputs"].values())
+    # The path is made by what is put there, not by the stack; the function and its role name the same one.
+    assert outputs.pop("PlanPath") == {"Fn::Sub": "/${AWS::StackName}/plans"}
     kinds = {name: resources[value.get("Ref") or value["Fn::GetAtt"][0]]["Type"] for name, value in outputs.items()}
     assert kinds == {
         "FunctionAlias": "AWS::Lambda::Alias",

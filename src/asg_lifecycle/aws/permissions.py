@@ -6,6 +6,7 @@ CORE_PERMISSIONS = (
     "autoscaling:CompleteLifecycleAction",
     "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:DescribeTags",
     "autoscaling:RecordLifecycleActionHeartbeat",
     "dynamodb:DeleteItem",
     "dynamodb:GetItem",
@@ -15,6 +16,8 @@ CORE_PERMISSIONS = (
     "ec2:DescribeInstances",
     "lambda:GetDurableExecution",
     "lambda:SendDurableExecutionCallbackSuccess",
+    "ssm:GetParameters",
+    "ssm:GetParametersByPath",
 )
 """IAM actions that carrying out an action uses outside steps; each step declares its own."""
 
@@ -49,5 +52,8 @@ OPERATOR_PERMISSIONS = (
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
     "sqs:ReceiveMessage",
+    "ssm:GetParameters",
+    "ssm:GetParametersByPath",
+    "ssm:PutParameter",
 )
-"""What `asg-lifecycle redrive` uses, with the operator's own credentials."""
+"""What the command line uses, with the operator's own credentials."""

@@ -15,7 +15,7 @@ from msgspec import Struct
 from asg_lifecycle.model.events import Broken, Handle, Ignore, decisions_in_text
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
-from asg_lifecycle.steps.planning import plan_for
+from asg_lifecycle.steps.planning import plan_offline
 
 BAD_INPUT = 2
 """Exit code for a payload that cannot be read, is no JSON, or is broken."""
@@ -134,7 +134,7 @@ def _explain_action(decision: Handle) -> dict[str, Any]:
         "origin": action.origin and action.origin.value,
         "destination": action.destination and action.destination.value,
         "survives": action.survives,
-        "plan": msgspec.to_builtins(plan_for(action)),
+        "plan": msgspec.to_builtins(plan_offline(action)),
     }
 
 

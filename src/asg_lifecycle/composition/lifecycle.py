@@ -14,12 +14,14 @@ from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.outages import Outages
+from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.aws.records import Records
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.turns import Turns
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
 from asg_lifecycle.execution.application import Application
 from asg_lifecycle.observer import Observer
+from asg_lifecycle.steps.planning import Planning
 from asg_lifecycle.steps.services import Services
 
 if TYPE_CHECKING:
@@ -51,12 +53,24 @@ def compose(
         executions=Executions(clients, function=""),
         turns=Turns(clients, settings.table),
         outages=Outages(clients, settings.table),
-        services=Services(
-            lifecycle_actions=lifecycle_actions,
-            target_groups=TargetGroups(clients, clock),
-            commands=Commands(clients),
-        ),
+        planning=Planning(PlanStore(clients, settings.plan_path, clock)),
+        services=compose_services(clients, lifecycle_actions, clock),
         observer=Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)),
         clock=clock,
         chance=chance,
+    )
+
+
+def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, clock: Callable[[], float]) -> Services:
+    """Return what steps are made with. No client is made and nothing is called yet.
+
+    Args:
+        clients: the AWS clients.
+        lifecycle_actions: the Auto Scaling calls.
+        clock: seconds since the epoch.
+    """
+    return Services(
+        lifecycle_actions=lifecycle_actions,
+        target_groups=TargetGroups(clients, clock),
+        commands=Commands(clients),
     )

@@ -16,7 +16,6 @@ from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import HookTimeouts, assume_timeouts, bound, deadline, retry_delay
 from asg_lifecycle.observer import Metric
-from asg_lifecycle.steps.planning import plan_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,8 +100,7 @@ def admit(assignment: Assignment, callback: str, prior: Prior, state: Admission)
         bound=bound(started, known),
     )
     if now >= state.deadline:
-        decision = prior.decision or plan_for(assignment.action)
-        return msgspec.structs.replace(state, verdict="late", delay=None, decision=decision)
+        return _late(assignment, prior, state)
     if now >= state.pulse.next_at:
         state = msgspec.structs.replace(state, pulse=beat(assignment, known, state.pulse, now))
     if state.pulse.over is not None:
@@ -114,6 +112,13 @@ def admit(assignment: Assignment, callback: str, prior: Prior, state: Admission)
     timers = {"heartbeat_timeout": state.timeouts.heartbeat, "global_timeout": state.timeouts.overall}
     opening = Opening(callback=callback, how="admitted", particulars={"early": None, "until": None, **timers})
     return begin(assignment, prior, state, opening)
+
+
+def _late(assignment: Assignment, prior: Prior, state: Admission) -> Admission:
+    decision = _decide(assignment, prior)
+    if decision is None:
+        return _again(assignment, state)
+    return msgspec.structs.replace(state, verdict="late", delay=None, decision=decision)
 
 
 def _started(action: LifecycleAction, timeouts: HookTimeouts, now: float) -> float:
@@ -165,7 +170,9 @@ def begin(assignment: Assignment, prior: Prior, state: Admission, opening: Openi
         opening: what the record says.
     """
     application = assignment.application
-    decision = prior.decision or plan_for(assignment.action)
+    decision = _decide(assignment, prior)
+    if decision is None:
+        return _again(assignment, state)
     facts = describe_instance(assignment)
     problem = prior.held or "; ".join(decision.problems) or None
     changes = {
@@ -175,7 +182,7 @@ def begin(assignment: Assignment, prior: Prior, state: Admission, opening: Openi
         "deadline": state.deadline,
         "plan_source": decision.source,
         "plan_why": decision.why,
-        "plan": [step.kind for step in decision.plan.steps] if decision.plan is not None else [],
+        "plan": [step.kind for step in decision.plan.leaves()] if decision.plan is not None else [],
         "detail": f"held: {problem}" if problem else opening.how,
         "detail_at": application.clock(),
         "problem": problem or (state.timeouts.assumed if state.timeouts_read else None) or facts.problem,
@@ -204,6 +211,17 @@ def begin(assignment: Assignment, prior: Prior, state: Admission, opening: Openi
         position=position_of(record),
         delay=None,
     )
+
+
+def _decide(assignment: Assignment, prior: Prior) -> PlanDecision | None:
+    """Return the plan decision, None when the plans cannot be read just now."""
+    if prior.decision is not None:
+        return prior.decision
+    try:
+        return assignment.application.planning.plan_for(assignment.action)
+    except CallFailed as failed:
+        assignment.application.observer.warning(f"the plans could not be read, trying again: {failed}")
+        return None
 
 
 def _read_timeouts(assignment: Assignment) -> HookTimeouts | None:

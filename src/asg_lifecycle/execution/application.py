@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.observer import Observer
     from asg_lifecycle.settings import Settings
+    from asg_lifecycle.steps.planning import Planning
     from asg_lifecycle.steps.services import Services
 
 
@@ -34,6 +35,7 @@ class Application:
         executions: the durable executions, this one's siblings.
         turns: the places of groups that drain only so many instances at once.
         outages: the errors that stop many drains.
+        planning: chooses plans.
         services: what steps are made with.
         observer: logs and metrics.
         clock: seconds since the epoch; read inside durable steps and checks only.
@@ -47,6 +49,7 @@ class Application:
     executions: Executions
     turns: Turns
     outages: Outages
+    planning: Planning
     services: Services
     observer: Observer
     clock: Callable[[], float]

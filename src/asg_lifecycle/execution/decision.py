@@ -11,6 +11,7 @@ from asg_lifecycle.execution.keep_alive import KeepAlive
 from asg_lifecycle.execution.work import WorkEnd
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe
+from asg_lifecycle.model.plans import Plan, holds_when_late, success_result, timeout_result
 from asg_lifecycle.model.records import StepOutcome
 
 MESSAGES_KEPT = 20
@@ -47,7 +48,7 @@ class Finishes(Struct, frozen=True, kw_only=True):
     work: WorkEnd | None = None
 
 
-def decide(finishes: Finishes, on_timeout: ActionResult) -> Ending | None:  # noqa: PLR0911 - one line a case
+def decide(finishes: Finishes, plan: Plan | None) -> Ending | None:  # noqa: PLR0911 - one line a case
     """Return how the action ends after a round, None when another round begins.
 
     When several branches finish together the one that leaves the least to decide wins: an action that is over
@@ -55,8 +56,9 @@ def decide(finishes: Finishes, on_timeout: ActionResult) -> Ending | None:  # no
 
     Args:
         finishes: what the branches came to.
-        on_timeout: the plan's result when the deadline comes first.
+        plan: what the results are by; None for one that cannot be used.
     """
+    on_timeout = timeout_result(plan)
     match finishes:
         case Finishes(work=WorkEnd(how="taken")):
             return Ending(how="taken", reason="another execution has taken this action over")
@@ -66,11 +68,14 @@ def decide(finishes: Finishes, on_timeout: ActionResult) -> Ending | None:  # no
             return Ending(how="complete", result=result, reason=describe(message))
         case Finishes(work=WorkEnd(how="done", reason=why, outcomes=steps)):
             why = f"the work is done: {why}"
-            return Ending(how="complete", result=ActionResult.CONTINUE, reason=why, steps=steps)
+            return Ending(how="complete", result=success_result(plan), reason=why, steps=steps)
         case Finishes(work=WorkEnd(how="abandon", reason=why, outcomes=steps)):
             return Ending(how="complete", result=ActionResult.ABANDON, reason=why, steps=steps)
+        case Finishes(work=WorkEnd(how="late", reason=why, outcomes=steps)) if not holds_when_late(plan):
+            return Ending(how="complete", result=on_timeout, reason=f"{why}, the plan says {on_timeout}", steps=steps)
         case Finishes(keep_alive=KeepAlive(deadline_reached=True)):
-            why = f"the deadline came before the work was done, the plan says {on_timeout}"
+            said = "nothing can be held any longer" if holds_when_late(plan) else f"the plan says {on_timeout}"
+            why = f"the deadline came before the work was done, {said}"
             return Ending(how="complete", result=on_timeout, reason=why)
         case _:
             return None
@@ -112,7 +117,7 @@ def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
     if isinstance(message, Skip | Nudge):
         # What was said stands above a failure that came in the same moment: it is the answer to it.
         held = problems or None
-    elif work is not None and work.how == "held":
+    elif work is not None and work.how in {"held", "late"}:
         held, newly_held = work.reason, True
     return Round(
         number=current.number + 1,

@@ -188,7 +188,7 @@ class _Answering:
         return keep_alive(context, self.assignment, self.admission, turnstile, current.number, is_first=is_first)
 
     def judge(self, current: Round, finishes: Finishes) -> Ending | Round:
-        ending = decide(finishes, timeout_result(self.decision.plan))
+        ending = decide(finishes, self.decision.plan)
         if ending is None:
             return next_round(current, finishes, "; ".join(self.decision.problems))
         return msgspec.structs.replace(ending, messages=said_so_far(current, finishes))

@@ -1,16 +1,17 @@
-"""One look at one step: ask it, judge what went wrong, and tell the record."""
+"""One look at one step: ask it, and judge what went wrong and whether its time is over."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.execution.trouble import Trouble, judge
+from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
-from asg_lifecycle.model.records import Status, StepOutcome
 from asg_lifecycle.model.timing import look_gap, retry_delay
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.protocol import Target
@@ -37,6 +38,9 @@ class Look(Struct, frozen=True, kw_only=True):
         trouble: the dependency that stops it at present, None when none does.
         recorded: the sentence and the memory that the record holds, None when it holds neither.
         taken: another execution owns the action.
+        out_of_time: the plan's time is over.
+        held_up: seconds for which a dependency has kept it waiting: they count against no timeout.
+        held_up_since: since when one does now, None when none does.
         delay: seconds until the next look, None when the step is finished.
     """
 
@@ -46,83 +50,64 @@ class Look(Struct, frozen=True, kw_only=True):
     trouble: Trouble | None = None
     recorded: Waiting | None = None
     taken: bool = False
+    out_of_time: bool = False
+    held_up: float = 0.0
+    held_up_since: float | None = None
     delay: float | None = 0.0
 
+    @property
+    def finished(self) -> bool:
+        """Whether the step has ended, well or not."""
+        return self.progress is not None and not isinstance(self.progress, Waiting)
 
-class StepUnderWay:
-    """One step of one action's plan, looked at until it is finished.
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One step of one action's plan, and what the plan says of it.
+
+    Attributes:
+        step: the step.
+        position: how many steps with a kind come before it in the plan.
+        on_failure: what happens when it fails.
+        timeout: seconds it may take, None for as long as it likes.
+        dry_run: it may change nothing.
+    """
+
+    step: Step
+    position: int
+    on_failure: OnFailure
+    timeout: float | None = None
+    dry_run: bool = False
+
+
+class Inquiry:
+    """Asks one step how it is doing. Never raises for what AWS answers, nor for a fault of the step's.
 
     Args:
         assignment: the action and who works on it.
         facts: what EC2 knew of the instance.
-        step: the step.
-        index: its position in the plan, from 0.
-        outcomes: how the steps before it ended.
-        on_failure: what the plan says for when it fails.
+        task: the step.
     """
 
-    def __init__(  # noqa: PLR0913 - what a step is looked at with
-        self,
-        assignment: Assignment,
-        facts: InstanceFacts,
-        step: Step,
-        *,
-        index: int,
-        outcomes: tuple[StepOutcome, ...],
-        on_failure: OnFailure,
-    ) -> None:
+    def __init__(self, assignment: Assignment, facts: InstanceFacts, task: Task) -> None:
         self._assignment = assignment
         self._application = assignment.application
         self._facts = facts
-        self._step = step
-        self._index = index
-        self._outcomes = outcomes
-        self._on_failure = on_failure
+        self.task = task
 
-    def look(self, state: Look) -> Look:
-        """Look once. Never raises for what AWS answers, nor for a fault of the step's."""
-        now = self._application.clock()
-        state = msgspec.structs.replace(state, began_at=state.began_at if state.began_at is not None else now)
-        begun_before = None
-        if not state.begun and self._step.begins_once:
-            try:
-                noted = self._note_beginning(now)
-            except CallFailed as failed:
-                # Without the note a second beginning could not be told from the first: do not begin.
-                self._warn(failed)
-                return msgspec.structs.replace(state, delay=self._gap(state, now))
-            if noted is None:
-                return msgspec.structs.replace(state, taken=True, delay=None)
-            begun_before = noted.at
-        state = self._ask(state, begun_before, now)
-        state = self._record(state, now)
-        if state.taken or not isinstance(state.progress, Waiting):
-            return msgspec.structs.replace(state, delay=None)
-        return msgspec.structs.replace(state, delay=self._gap(state, now))
+    def ask(self, state: Look, begun_before: float | None, now: float) -> Look:
+        """Return the step after one look, without a delay.
 
-    def _gap(self, state: Look, now: float) -> float:
-        chance = self._application.chance()
-        asked = state.progress.again_after if isinstance(state.progress, Waiting) else None
-        if asked is None and state.trouble is not None:
-            return retry_delay(state.trouble.tries, chance, LONGEST_RETRY)
-        gap = asked if asked is not None else look_gap(now - (state.began_at if state.began_at is not None else now))
-        # Instances that were drained together would all be looked at together, again and again (R15).
-        return gap * (1 + JITTER * chance)
-
-    def _ask(self, state: Look, begun_before: float | None, now: float) -> Look:
-        observer, step = self._application.observer, self._step
+        Args:
+            state: the step before it; `began_at` is set.
+            begun_before: when an earlier beginning of it may have had its effect, None when there was none.
+            now: seconds since the epoch.
+        """
+        target = self._target(state, now, begun_before)
         last = state.progress if state.begun and isinstance(state.progress, Waiting) else None
-        target = target_of(
-            self._assignment,
-            self._facts,
-            self._index,
-            began_at=state.began_at or now,
-            now=now,
-            begun_before=begun_before,
-        )
         begun, trouble = state.begun, None
         try:
-            progress = step.check(target, last) if last is not None else step.begin(target)
+            progress = self._progress(target, last)
             begun = True
         except CallFailed as failed:
             progress, trouble = judge(
@@ -130,21 +115,82 @@ class StepUnderWay:
                 failed.failure,
                 last=last,
                 before=state.trouble,
-                on_failure=self._on_failure,
+                on_failure=self.task.on_failure,
                 now=now,
             )
         except Exception as error:  # noqa: BLE001 - a fault of ours must hold the instance, not end the execution
-            observer.count(Metric.INTERNAL_ERROR)
-            observer.error(f"internal error, the instance is kept: {error!r}", step=step.kind, with_traceback=True)
+            self._application.observer.count(Metric.INTERNAL_ERROR)
+            told = f"internal error, the instance is kept: {error!r}"
+            self._application.observer.error(told, step=self.task.step.kind, with_traceback=True)
             detail = f"kept: internal error, see the log: {error!r}"
             progress = Waiting(detail, state=last.state if last is not None else {}, blocked=True)
+        held_up = state.held_up + (now - state.held_up_since if state.held_up_since is not None else 0.0)
+        progress = self._in_time(progress, target, held_up)
         if isinstance(progress, Failed):
-            if step.needs_instance_alive and self._gone_by_now():
-                progress = Done(f"given up, the instance is gone: {progress.reason}")
-            else:
-                observer.count(Metric.STEP_FAILED)
-                observer.error(f"step failed: {progress.reason}", step=step.kind)
-        return msgspec.structs.replace(state, begun=begun, progress=progress, trouble=trouble)
+            progress = self._failed(progress)
+        return msgspec.structs.replace(
+            state,
+            begun=begun,
+            progress=progress,
+            trouble=trouble,
+            held_up=held_up,
+            held_up_since=now if isinstance(progress, Waiting) and progress.blocked else None,
+        )
+
+    def gap(self, state: Look, now: float) -> float:
+        """Return the seconds until the next look."""
+        chance = self._application.chance()
+        began_at = state.began_at if state.began_at is not None else now
+        asked = state.progress.again_after if isinstance(state.progress, Waiting) else None
+        if asked is None and state.trouble is not None:
+            gap = retry_delay(state.trouble.tries, chance, LONGEST_RETRY)
+        else:
+            # Instances that were drained together would all be looked at together, again and again (R15).
+            gap = (asked if asked is not None else look_gap(now - began_at)) * (1 + JITTER * chance)
+        left = began_at + state.held_up + self.task.timeout - now if self.task.timeout is not None else gap
+        return min(gap, left) if left > 0 else gap
+
+    def cancel(self, state: Look, now: float) -> str | None:
+        """Stop what the step has under way.
+
+        Returns:
+            What was stopped, None when nothing was.
+
+        Raises:
+            CallFailed: it could not be stopped.
+        """
+        if state.began_at is None or state.finished or self.task.dry_run:
+            return None
+        last = state.progress if isinstance(state.progress, Waiting) else None
+        return self.task.step.cancel(self._target(state, now, None), last)
+
+    def _progress(self, target: Target, last: Waiting | None) -> Progress:
+        step = self.task.step
+        if self.task.dry_run:
+            return Done(f"dry run: {step.preview(target)}")
+        return step.check(target, last) if last is not None else step.begin(target)
+
+    def _in_time(self, progress: Progress, target: Target, held_up: float) -> Progress:
+        limit = self.task.timeout
+        # What a dependency holds up is not late by itself: an outage must not release the fleet.
+        if limit is None or not isinstance(progress, Waiting) or progress.blocked:
+            return progress
+        if target.now < target.began_at + held_up + limit:
+            return progress
+        try:
+            stopped = self.task.step.cancel(target, progress)
+        except CallFailed as failed:
+            stopped = f"it could not be stopped: {failed}"
+            self._application.observer.error(stopped, step=self.task.step.kind)
+        return Failed(f"not done within {readable(limit)}: {progress.detail}" + (f"; {stopped}" if stopped else ""))
+
+    def _failed(self, progress: Failed) -> Progress:
+        observer, step = self._application.observer, self.task.step
+        if step.needs_instance_alive and self._gone_by_now():
+            return Done(f"given up, the instance is gone: {progress.reason}")
+        observer.count(Metric.STEP_FAILED)
+        observer.error(f"step failed: {progress.reason}", step=step.kind)
+        return progress
 
     def _gone_by_now(self) -> bool:
         try:
@@ -153,88 +199,36 @@ class StepUnderWay:
             self._application.observer.warning(f"the instance could not be described: {failed}")
             return False
 
-    def _record(self, state: Look, now: float) -> Look:
-        progress, index, outcomes = state.progress, self._index, self._outcomes
-        if progress is None or _same(progress, state.recorded):
-            return state
-        changes: dict[str, object] = {"status": Status.WORKING, "detail_at": now}
-        match progress:
-            case Done(detail):
-                ended = StepOutcome(kind=self._step.kind, outcome="done", detail=detail)
-                changes |= {"step": index + 1, "steps": (*outcomes, ended)}
-                changes |= {"step_begun_at": None, "step_state": None, "problem": None}
-            case Waiting(detail):
-                changes |= {"step": index, "steps": outcomes, "step_begun_at": state.began_at}
-                changes |= {"step_state": progress.state if state.begun else None}
-                changes |= {"problem": detail if progress.blocked else None}
-            case Failed(reason):
-                changes |= {"step": index, "steps": outcomes, "step_begun_at": state.began_at}
-                changes |= {"step_state": None, "problem": reason}
-        sentence = progress.reason if isinstance(progress, Failed) else progress.detail
-        changes["detail"] = f"{self._step.kind}: {sentence}"
-        self._application.observer.info(sentence, step=self._step.kind)
-        try:
-            record = self._application.records.update(self._assignment.wait, self._assignment.execution, changes)
-        except CallFailed as failed:
-            # The work goes on without; the next look writes it.
-            self._warn(failed)
-            return msgspec.structs.replace(state, recorded=None)
-        recorded = progress if isinstance(progress, Waiting) else None
-        return msgspec.structs.replace(state, taken=record is None, recorded=recorded)
-
-    def _note_beginning(self, now: float) -> _Beginning | None:
-        before = self._application.records.update(
-            self._assignment.wait,
-            self._assignment.execution,
-            {
-                "status": Status.WORKING,
-                "step": self._index,
-                "step_begun_at": now,
-                "step_state": None,
-                "steps": self._outcomes,
-                "detail": f"{self._step.kind}: beginning",
-                "detail_at": now,
-                "problem": None,
-            },
-            before=True,
+    def _target(self, state: Look, now: float, begun_before: float | None) -> Target:
+        return Target(
+            action=self._assignment.action,
+            facts=self._facts,
+            position=self.task.position,
+            began_at=state.began_at if state.began_at is not None else now,
+            now=now,
+            begun_before=begun_before,
         )
-        if before is None:
-            return None
-        if before.step > self._index:
-            # The record is past this step, but its last look was not kept: the Lambda died between the two.
-            return _Beginning(at=now)
-        return _Beginning(at=before.step_begun_at if before.step == self._index else None)
-
-    def _warn(self, failed: CallFailed) -> None:
-        self._application.observer.warning(f"the record could not be written: {failed}", step=self._step.kind)
 
 
-class _Beginning(Struct, frozen=True):
-    at: float | None
+def sentence_of(progress: Progress) -> str:
+    """Return a progress as a sentence."""
+    return progress.reason if isinstance(progress, Failed) else progress.detail
 
 
-def target_of(  # noqa: PLR0913 - the fields of a target
-    assignment: Assignment,
-    facts: InstanceFacts,
-    index: int,
-    *,
-    began_at: float,
-    now: float,
-    begun_before: float | None = None,
-) -> Target:
-    """Return what the step at `index` is told of its instance at `now`."""
-    return Target(
-        action=assignment.action,
-        facts=facts,
-        position=index,
-        began_at=began_at,
-        now=now,
-        begun_before=begun_before,
-    )
-
-
-def _same(progress: Progress, recorded: Waiting | None) -> bool:
+def is_same(progress: Progress, recorded: Waiting | None) -> bool:
+    """Return whether the record holds this progress already."""
     if recorded is None or not isinstance(progress, Waiting) or progress.detail != recorded.detail:
         return False
     # As JSON: what was read back from a checkpoint has lists where a step may have put tuples.
     return msgspec.json.encode(progress.state) == msgspec.json.encode(recorded.state)
+
+
+def work_began(before: float | None, state: Look) -> float | None:
+    """Return when the work began, moved on by the time for which a dependency held this step up.
+
+    Args:
+        before: when it began, with the steps before this one; None when it begins with this one.
+        state: this step.
+    """
+    began = before if before is not None else state.began_at
+    return began + state.held_up if began is not None else None

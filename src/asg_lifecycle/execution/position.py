@@ -21,6 +21,7 @@ class Position(Struct, frozen=True, kw_only=True):
         outcomes: how the steps before it ended.
         last: what the present step last answered, None when it has not begun or nothing is known of it.
         began_at: when the present step began, seconds since the epoch; None likewise.
+        work_began_at: when the first step began, seconds since the epoch; None likewise.
         taken: another execution owns the action.
     """
 
@@ -28,6 +29,7 @@ class Position(Struct, frozen=True, kw_only=True):
     outcomes: tuple[StepOutcome, ...] = ()
     last: Waiting | None = None
     began_at: float | None = None
+    work_began_at: float | None = None
     taken: bool = False
 
 
@@ -37,4 +39,10 @@ def position_of(record: Record) -> Position:
     if record.step_state is not None:
         # `detail` is the step's sentence behind its kind.
         last = Waiting((record.detail or "").partition(": ")[2], state=record.step_state)
-    return Position(index=record.step, outcomes=record.steps, last=last, began_at=record.step_begun_at)
+    return Position(
+        index=record.step,
+        outcomes=record.steps,
+        last=last,
+        began_at=record.step_begun_at,
+        work_began_at=record.work_begun_at,
+    )

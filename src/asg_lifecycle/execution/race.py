@@ -23,9 +23,9 @@ from asg_lifecycle.execution.turn import TurnTaking
 from asg_lifecycle.execution.turnstile import Turnstile
 from asg_lifecycle.execution.work import Work, WorkEnd
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.messages import Message, Skip, Unknown, decode, describe
+from asg_lifecycle.model.messages import Message, Nudge, Skip, Unknown, decode, describe
 from asg_lifecycle.model.plans import Plan
-from asg_lifecycle.model.records import Record, Status, StepOutcome
+from asg_lifecycle.model.records import Record, Status
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
@@ -183,8 +183,12 @@ class Race:
             observer.info(f"message: {describe(current.message)}")
         if isinstance(current.message, Skip) and work is not None:
             position = self._skipped(work, position, current.message)
+        if isinstance(current.message, Skip | Nudge):
+            # Who was out of time and is told to go on has all of it again.
+            position = msgspec.structs.replace(position, work_began_at=None)
         changes: dict[str, object] = {
             "callback": callback,
+            "work_begun_at": position.work_began_at,
             "step": position.index,
             "steps": position.outcomes,
             "step_begun_at": position.began_at,
@@ -215,8 +219,8 @@ class Race:
             stopped = f"what it began could not be stopped: {failed}"
             self._application.observer.error(stopped)
         detail = describe(message) + (f"; {stopped}" if stopped else "")
-        outcome = StepOutcome(kind=work.plan.steps[position.index].kind, outcome="skipped", detail=detail)
-        return Position(index=position.index + 1, outcomes=(*position.outcomes, outcome))
+        outcomes = (*position.outcomes, *work.skipped(position, detail))
+        return Position(index=position.index + 1, outcomes=outcomes, work_began_at=position.work_began_at)
 
     def _update(self, changes: dict[str, object]) -> Record | None:
         return self._application.records.update(self._assignment.wait, self._assignment.execution, changes)

@@ -90,7 +90,8 @@ class Record(Struct, frozen=True, kw_only=True):
         plan_why: why it was chosen, a sentence.
         plan: the kinds of its steps, in order.
         steps: how the steps that ended ended.
-        step: position of the present step, from 0.
+        work_begun_at: when the first step began; the plan's `timeout` counts from here.
+        step: position of the present entry of the plan, from 0.
         step_begun_at: when the present step may first have had an effect.
         step_state: what the present step remembers.
         detail: the present progress as a sentence: the answer to "why is it still there?".
@@ -133,6 +134,7 @@ class Record(Struct, frozen=True, kw_only=True):
     plan_why: str | None = None
     plan: tuple[str, ...] = ()
     steps: tuple[StepOutcome, ...] = ()
+    work_begun_at: float | None = None
     step: int = 0
     step_begun_at: float | None = None
     step_state: StepState | None = None

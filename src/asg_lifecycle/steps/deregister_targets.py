@@ -93,6 +93,17 @@ class DeregisterTargets:
             services.lifecycle_actions,
         )
 
+    def preview(self, target: Target) -> str:
+        """Say which registrations would be taken out."""
+        arns, missing = self._resolve(target.action.group)
+        ids = (target.action.instance, *target.facts.addresses)
+        found = [(arn, self._target_groups.registrations(arn, ids)) for arn in arns]
+        listed = [f"{name_of(arn)} ({len(registered)})" for arn, registered in found if registered]
+        note = f"; there is no target group named {', '.join(missing)}" if missing else ""
+        if not listed:
+            return f"is not registered in any of {len(arns)} target groups{note}"
+        return f"would deregister from {', '.join(listed)}{note}"
+
     def begin(self, target: Target) -> Progress:
         """Deregister the instance from every port of every target group where it is registered."""
         arns, missing = self._resolve(target.action.group)
@@ -177,5 +188,10 @@ def _gap(group: Draining, now: float) -> float:
 
 
 def _names(draining: list[Draining]) -> str:
+    return ", ".join(name_of(group.arn) for group in draining)
+
+
+def name_of(arn: str) -> str:
+    """Return the name in the ARN of a target group."""
     # arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID
-    return ", ".join(group.arn.split("/")[1] if group.arn.count("/") > 1 else group.arn for group in draining)
+    return arn.split("/")[1] if arn.count("/") > 1 else arn

@@ -1,22 +1,18 @@
-"""Which plan an action follows: parse what the hook says, or fall back to the built-in plan."""
+"""Which plan an action follows: what the hook says, what the group says, or what is built in."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from asg_lifecycle.model.actions import Transition
-from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
-from asg_lifecycle.steps.catalog import KINDS
+from asg_lifecycle.model.failures import CallFailed, Consequence
+from asg_lifecycle.model.plans import Plan, PlanDecision, PlannedStep
+from asg_lifecycle.steps.plan_language import PLAN_FIELDS, find_problems, kind_of, listed, parse
 
 if TYPE_CHECKING:
-    from msgspec import Struct
-
+    from asg_lifecycle.aws.plan_store import PlanStore
     from asg_lifecycle.model.actions import LifecycleAction
-    from asg_lifecycle.steps.protocol import Step
-    from asg_lifecycle.steps.services import Services
 
 BUILT_IN = {
     Transition.TERMINATING: Plan(steps=(PlannedStep(kind="deregister-targets"),)),
@@ -25,116 +21,117 @@ BUILT_IN = {
 """What is done for a hook that says nothing: verify on the way out, let in on the way in."""
 
 PLAN_KEY = "plan"
-PLAN_FIELDS = {"steps": None, "on_failure": OnFailure, "on_timeout": OnTimeout, "drains_per_group": None}
-MOST_DRAINS = 1000
-"""The largest limit on drains of one group at once; without a limit there is no counting."""
-
-STEP_FIELDS = frozenset({"kind", "options"})
+DEFAULT_PLAN = "default"
+"""The name of the plan for every group that has none of its own."""
 
 
-def plan_for(action: LifecycleAction) -> PlanDecision:
-    """Return the plan of `action`: inline in the hook's `NotificationMetadata`, else the built-in one.
+class Planning:
+    """Chooses plans: the hook's metadata, the group's tag, the group's name, `default`; the first that there is.
 
-    Metadata that is no JSON object, or one without `plan`, belongs to somebody else and is left alone. Whatever stands
-    under `plan` was meant for us: when it cannot be used its problems are told, and no other plan takes its place.
+    Args:
+        store: the named plans.
     """
-    inline = _inline(action.metadata)
-    if inline is None:
-        plan = BUILT_IN[action.transition]
-        return PlanDecision(source="built-in", why=f"hook {action.hook} names no plan of its own", plan=plan)
+
+    def __init__(self, store: PlanStore) -> None:
+        self._store = store
+
+    def plan_for(self, action: LifecycleAction) -> PlanDecision:
+        """Return the plan of `action`, and why it is that one.
+
+        Metadata that is no JSON object, or one without `plan`, belongs to somebody else and is left alone. Whatever
+        was meant for us and cannot be used is a problem, and no other plan takes its place.
+
+        Raises:
+            CallFailed: the plans could not be read, and may be at the next try.
+        """
+        chosen = from_metadata(action)
+        if isinstance(chosen, PlanDecision):
+            return chosen
+        try:
+            if chosen is None:
+                return self._of_group(action)
+            why = f"the NotificationMetadata of hook {action.hook} names it"
+            return self._named(chosen, source="hook metadata", why=why)
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.PASSING:
+                raise
+            why = f"which plan group {action.group} has could not be read"
+            return PlanDecision(source="plan store", why=why, problems=(f"{why}: {failed}",))
+
+    def _named(self, name: str, *, source: str, why: str) -> PlanDecision:
+        text = self._store.texts(name).get(name)
+        if text is not None:
+            return decided(text, source=source, why=why, name=name)
+        known = listed(plan.name for plan in self._store.plans()) or "none"
+        where = f"below {self._store.path}" if self._store.path else "because there is no plan store"
+        problem = f"there is no plan named {name!r} {where}; there are: {known}"
+        return PlanDecision(source=source, why=why, problems=(problem,), name=name)
+
+    def _of_group(self, action: LifecycleAction) -> PlanDecision:
+        group = action.group
+        tagged = self._store.tag_of(group)
+        if tagged is not None:
+            return self._named(tagged, source="group tag", why=f"a tag of group {group} names it")
+        texts = self._store.texts(group, DEFAULT_PLAN)
+        if group in texts:
+            return decided(texts[group], source="group name", why=f"it has the name of group {group}", name=group)
+        if DEFAULT_PLAN in texts:
+            why = f"hook {action.hook} and group {group} name no plan of their own"
+            return decided(texts[DEFAULT_PLAN], source="default", why=why, name=DEFAULT_PLAN)
+        return built_in(action)
+
+
+def built_in(action: LifecycleAction) -> PlanDecision:
+    """Return the decision where nobody names a plan."""
+    why = f"hook {action.hook} and group {action.group} name no plan, and there is no plan named {DEFAULT_PLAN}"
+    return PlanDecision(source="built-in", why=why, plan=BUILT_IN[action.transition])
+
+
+def plan_offline(action: LifecycleAction) -> PlanDecision:
+    """Return as much of the decision as can be told without the plan store."""
+    chosen = from_metadata(action)
+    if isinstance(chosen, PlanDecision):
+        return chosen
+    if chosen is not None:
+        why = f"the NotificationMetadata of hook {action.hook} names it; the plan store was not asked"
+        return PlanDecision(source="hook metadata", why=why, name=chosen)
+    return built_in(action)
+
+
+def decided(text: str, *, source: str, why: str, name: str | None = None) -> PlanDecision:
+    """Return the decision for a plan given as the text of a JSON document."""
+    try:
+        plan = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return PlanDecision(source=source, why=why, name=name, problems=(f"the plan is not JSON: {error}",))
+    return _decided(plan, source=source, why=why, name=name)
+
+
+def from_metadata(action: LifecycleAction) -> PlanDecision | str | None:
+    """Return what the hook's `NotificationMetadata` says: an inline plan, the name of one, or None for nothing.
+
+    Needs nothing of AWS.
+    """
     why = f"the NotificationMetadata of hook {action.hook} carries it"
-    if isinstance(inline, str):
-        return PlanDecision(source="hook metadata", why=why, problems=(inline,))
-    problems = find_problems(inline)
-    if problems:
-        return PlanDecision(source="hook metadata", why=why, problems=problems)
-    return PlanDecision(source="hook metadata", why=why, plan=msgspec.convert(inline, Plan))
-
-
-def find_problems(plan: dict[str, Any]) -> tuple[str, ...]:
-    """Return everything that is wrong with a plan given as JSON, each with what would be right."""
-    problems = [
-        f"unknown field {name!r} in the plan; valid: {_listed(PLAN_FIELDS)}" for name in plan if name not in PLAN_FIELDS
-    ]
-    for name, values in PLAN_FIELDS.items():
-        if values is not None and name in plan and plan[name] not in tuple(values):
-            problems.append(f"{name} is {plan[name]!r}; valid: {_listed(values)}")
-    at_once = plan.get("drains_per_group")
-    if at_once is not None and (type(at_once) is not int or not 1 <= at_once <= MOST_DRAINS):
-        problems.append(f"drains_per_group is {at_once!r}; expected a whole number from 1 to {MOST_DRAINS}, or nothing")
-    steps = plan.get("steps", [])
-    if not isinstance(steps, list):
-        return (*problems, f"steps is {_kind_of(steps)}; expected a list")
-    for number, step in enumerate(steps, start=1):
-        problems += [f"step {number}: {problem}" for problem in _step_problems(step)]
-    return tuple(problems)
-
-
-def build(planned: PlannedStep, services: Services) -> Step:
-    """Return the step that a plan without problems names.
-
-    Raises:
-        KeyError: there is no such kind.
-        msgspec.ValidationError: its options are wrong.
-    """
-    step = KINDS[planned.kind]
-    return step.create(msgspec.convert(planned.options, step.options), services)
-
-
-def _step_problems(step: object) -> list[str]:
-    if not isinstance(step, dict):
-        return [f"is {_kind_of(step)}; expected an object with {_listed(STEP_FIELDS)}"]
-    problems = [f"unknown field {name!r}; valid: {_listed(STEP_FIELDS)}" for name in step if name not in STEP_FIELDS]
-    kind = step.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
-        return [*problems, f"unknown kind {kind!r}; valid: {_listed(KINDS)}"]
-    options = step.get("options", {})
-    if not isinstance(options, dict):
-        return [*problems, f"{kind}: options is {_kind_of(options)}; expected an object"]
-    return problems + [f"{kind}: {problem}" for problem in _option_problems(options, KINDS[kind].options)]
-
-
-def _option_problems(options: dict[str, Any], struct: type[Struct]) -> list[str]:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
-    problems = [f"unknown option {name!r}; valid: {_listed(fields)}" for name in options if name not in fields]
-    problems += [
-        f"option {name!r} is missing" for name, field in fields.items() if field.required and name not in options
-    ]
-    for name, field in fields.items():
-        if name in options:
-            try:
-                # Written as the checkpoint will be: JSON can escape half a surrogate pair, which nothing can carry.
-                msgspec.json.encode(msgspec.convert(options[name], field.type))
-            except msgspec.ValidationError as error:
-                problems.append(f"option {name!r}: {error}")
-            except UnicodeEncodeError:
-                problems.append(f"option {name!r}: broken Unicode, half a surrogate pair")
-    return problems
-
-
-def _inline(metadata: str | None) -> dict[str, Any] | str | None:
-    """Return the plan in the metadata, what is wrong when it meant to hold one, or None when it is somebody else's."""
-    if metadata is None:
+    if action.metadata is None:
         return None
     try:
-        parsed = json.loads(metadata)
+        parsed = json.loads(action.metadata)
     except (ValueError, RecursionError) as error:
-        meant = metadata.lstrip().startswith("{") and f'"{PLAN_KEY}"' in metadata
-        return f"the NotificationMetadata seems to hold a plan but is not JSON: {error}" if meant else None
+        meant = action.metadata.lstrip().startswith("{") and f'"{PLAN_KEY}"' in action.metadata
+        problem = f"the NotificationMetadata seems to hold a plan but is not JSON: {error}"
+        return PlanDecision(source="hook metadata", why=why, problems=(problem,)) if meant else None
     plan = parsed.get(PLAN_KEY) if isinstance(parsed, dict) else None
-    if isinstance(plan, str):
-        return f"there is no plan named {plan!r}: give the plan itself as an object with {_listed(PLAN_FIELDS)}"
-    if plan is None or isinstance(plan, dict):
+    if plan is None or isinstance(plan, str):
         return plan
-    return f"the plan is {_kind_of(plan)}; expected an object with {_listed(PLAN_FIELDS)}"
+    return _decided(plan, source="hook metadata", why=why)
 
 
-def _listed(names: object) -> str:
-    return ", ".join(sorted(str(name) for name in names))  # type: ignore[attr-defined]
-
-
-def _kind_of(value: object) -> str:
-    if value is None:
-        return "null"
-    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-    return kinds.get(type(value), "a number")
+def _decided(plan: Any, *, source: str, why: str, name: str | None = None) -> PlanDecision:  # noqa: ANN401 - any JSON
+    if not isinstance(plan, dict):
+        problem = f"the plan is {kind_of(plan)}; expected an object with {listed(PLAN_FIELDS)}"
+        return PlanDecision(source=source, why=why, name=name, problems=(problem,))
+    problems = tuple(map(str, find_problems(plan)))
+    if problems:
+        return PlanDecision(source=source, why=why, name=name, problems=problems)
+    return PlanDecision(source=source, why=why, name=name, plan=parse(plan))

@@ -67,6 +67,10 @@ class Step(Protocol):
         """Return the step for `options`, an instance of `cls.options`."""
         ...
 
+    def preview(self, target: Target) -> str:
+        """Return what `begin` would do, a sentence. Only reads; may raise `CallFailed`."""
+        ...
+
     def begin(self, target: Target) -> Progress:
         """Start the work, or find it started."""
         ...

@@ -69,6 +69,13 @@ class RunCommand:
         """Return the step for `options`."""
         return cls(msgspec.convert(options, RunCommandOptions, from_attributes=True), services.commands)
 
+    def preview(self, target: Target) -> str:
+        """Say which command would be sent, and whether the agent is there to take it."""
+        instance = target.action.instance
+        ping = self._commands.ping_status(instance)
+        agent = f"whose agent is {ping}" if ping is not None else "which is not managed by Systems Manager"
+        return f"would send {self._chosen.document} to instance {instance}, {agent}"
+
     def begin(self, target: Target) -> Progress:
         """Send the command, or find the one that was sent."""
         return self._send_once(target, target.begun_before)

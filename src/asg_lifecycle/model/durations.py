@@ -1,0 +1,42 @@
+"""Durations as people write them: `90s`, `15m`, `1h30m`, `2d`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+PATTERN = r"^([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
+EXPECTED = "a duration such as '90s', '15m', '1h30m' or '2d'"
+
+Duration: TypeAlias = Annotated[
+    str,
+    Meta(pattern=PATTERN, min_length=2, description="Days, hours, minutes and seconds: `90s`, `15m`, `1h30m`, `2d`."),
+]
+"""A duration in a plan. `seconds` reads it."""
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_PARTS = re.compile(r"([0-9]+)([dhms])")
+
+
+def seconds(duration: Duration) -> float:
+    """Return a duration in seconds.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if len(duration) < 2 or re.fullmatch(PATTERN, duration) is None:  # noqa: PLR2004 - a digit and a unit
+        raise ValueError(f"{duration!r} is not {EXPECTED}")
+    return float(sum(int(count) * _UNITS[unit] for count, unit in _PARTS.findall(duration)))
+
+
+def readable(length: float) -> str:
+    """Return a number of seconds as a duration, rounded to whole seconds: `0s`, `1h30m`."""
+    left = round(length)
+    parts = []
+    for unit, size in _UNITS.items():
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
