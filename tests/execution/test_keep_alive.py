@@ -147,6 +147,29 @@ def test_without_permission_to_read_the_hook_the_shortest_timeout_is_assumed(sta
     assert stage.finish().result["outcome"] == "completed"
 
 
+def test_a_completion_none_of_whose_answers_comes_is_told_by_the_instance(stage: Stage) -> None:
+    stage.region.faults.lose_response("autoscaling", "CompleteLifecycleAction", times=1000)
+    (instance,) = stage.group(plan={"steps": []})
+    stage.terminate(instance)
+    stage.finish()
+
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert stage.record().status == "completed"
+    assert "the answer was lost" in (stage.record().reason or "")
+    assert stage.calls("autoscaling")["CompleteLifecycleAction"] == 2
+
+
+def test_an_instance_that_a_sibling_holds_tells_nothing_of_a_completion(stage: Stage) -> None:
+    stage.region.faults.lose_response("autoscaling", "CompleteLifecycleAction", times=5)
+    (instance,) = stage.group(plan={"steps": []})
+    stage.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
+    stage.terminate(instance)
+    stage.finish()
+
+    assert stage.record().status == "completed"
+    assert stage.calls("autoscaling")["CompleteLifecycleAction"] == 6
+
+
 def test_a_completion_whose_answer_was_lost_is_not_taken_for_somebody_elses(stage: Stage) -> None:
     stage.region.faults.lose_response("autoscaling", "CompleteLifecycleAction")
     draining(stage, delay=60)

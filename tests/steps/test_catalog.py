@@ -13,7 +13,7 @@ import pytest
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-from asg_lifecycle.composition.lifecycle import compose_services
+from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.steps.catalog import CATALOG, KINDS
 from asg_lifecycle.steps.plan_language import build, find_problems

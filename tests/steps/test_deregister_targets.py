@@ -8,7 +8,7 @@ import pytest
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.instances import InstanceFacts
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-from asg_lifecycle.composition.lifecycle import compose_services
+from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.model.progress import Done, Progress, Waiting

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-from asg_lifecycle.composition.lifecycle import compose_services
+from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
 from asg_lifecycle.steps.catalog import KINDS

@@ -45,8 +45,12 @@ INTERRUPTION_PERMISSIONS = (
 """What the interruption door uses."""
 
 OPERATOR_PERMISSIONS = (
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:DescribeTags",
     "cloudformation:DescribeStacks",
     "dynamodb:GetItem",
+    "ec2:DescribeInstances",
     "lambda:GetDurableExecution",
     "lambda:InvokeFunction",
     "sqs:ChangeMessageVisibility",
@@ -56,4 +60,4 @@ OPERATOR_PERMISSIONS = (
     "ssm:GetParametersByPath",
     "ssm:PutParameter",
 )
-"""What the command line uses, with the operator's own credentials."""
+"""What the command line uses, with the operator's own credentials; `plan explain` also what the steps read."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from asg_lifecycle.cli.explain import explain
+from asg_lifecycle.cli.plan import plan
 from asg_lifecycle.cli.redrive import redrive
 
 DISTRIBUTION = "asg-lifecycle"
@@ -22,6 +23,7 @@ application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 application.command()(explain)
+application.add_typer(plan, name="plan")
 application.add_typer(redrive, name="redrive")
 
 

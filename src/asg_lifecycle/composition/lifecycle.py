@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger, Metrics
 
 from asg_lifecycle.aws.clients import Clients
-from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.outages import Outages
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.aws.records import Records
-from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.turns import Turns
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
+from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.execution.application import Application
 from asg_lifecycle.observer import Observer
 from asg_lifecycle.steps.planning import Planning
-from asg_lifecycle.steps.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,19 +56,4 @@ def compose(
         observer=Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)),
         clock=clock,
         chance=chance,
-    )
-
-
-def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, clock: Callable[[], float]) -> Services:
-    """Return what steps are made with. No client is made and nothing is called yet.
-
-    Args:
-        clients: the AWS clients.
-        lifecycle_actions: the Auto Scaling calls.
-        clock: seconds since the epoch.
-    """
-    return Services(
-        lifecycle_actions=lifecycle_actions,
-        target_groups=TargetGroups(clients, clock),
-        commands=Commands(clients),
     )

@@ -143,17 +143,30 @@ class Finisher:
         except CallFailed as failed:
             if failed.failure.consequence in {Consequence.REFUSED, Consequence.MISSING}:
                 return self._not_active(state, now, str(failed))
+            if state.sent and self._has_gone_on():
+                return self._completed(state, result, LOST_ANSWER)
             return self._failed(state, now, failed)
 
     def _sent(self, state: Completion, now: float, result: ActionResult) -> Completion:
         answer = self._application.lifecycle_actions.complete(self._assignment.action, result)
         if answer is Answer.NOT_ACTIVE and not state.sent:
             return self._not_active(state, now, "there was no such action to complete")
+        return self._completed(state, result, LOST_ANSWER if answer is Answer.NOT_ACTIVE else None)
+
+    def _completed(self, state: Completion, result: ActionResult, doubt: str | None) -> Completion:
         self._application.observer.count(Metric.COMPLETED)
         self._application.observer.info(f"completed with {result}: {self._ending.reason}")
-        doubt = LOST_ANSWER if answer is Answer.NOT_ACTIVE else None
         reason = "; ".join(part for part in (state.reason, doubt) if part) or None
         return msgspec.structs.replace(state, status=Status.COMPLETED, reason=reason, tries=0, delay=0.0)
+
+    def _has_gone_on(self) -> bool:
+        """Return whether the instance no longer waits. While answers are lost this is all that tells of our own."""
+        try:
+            state = self._application.lifecycle_actions.instance_state(self._assignment.action.instance)
+        except CallFailed as failed:
+            self._application.observer.warning(f"the instance's state could not be read: {failed}")
+            return False
+        return state is None or not state.endswith(":Wait")
 
     def _not_active(self, state: Completion, now: float, why: str) -> Completion:
         try:

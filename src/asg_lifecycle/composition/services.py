@@ -1,0 +1,30 @@
+"""Puts together what steps are made with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asg_lifecycle.aws.commands import Commands
+from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.steps.services import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asg_lifecycle.aws.clients import Clients
+    from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+
+
+def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, clock: Callable[[], float]) -> Services:
+    """Return what steps are made with. No client is made and nothing is called yet.
+
+    Args:
+        clients: the AWS clients.
+        lifecycle_actions: the Auto Scaling calls.
+        clock: seconds since the epoch.
+    """
+    return Services(
+        lifecycle_actions=lifecycle_actions,
+        target_groups=TargetGroups(clients, clock),
+        commands=Commands(clients),
+    )

@@ -1,0 +1,291 @@
+"""Plans checked, kept, shown and tried, against the simulated region."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from asg_lifecycle.cli.application import application
+from asg_lifecycle.cli.plan_files import LARGEST_PLAN, read_plan
+from asg_lifecycle.steps.plan_language import PLAN_FIELDS, find_problems
+from simulator.deployment import PLAN_PATH, Deployment
+from simulator.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from typer.testing import Result
+
+HOOK = "asg-lifecycle-terminate"
+
+WEB = """\
+# Take it out, then let it finish.
+description: a web server
+steps:
+  - parallel:
+      - kind: deregister-targets
+        options: {names: [blue]}
+      - kind: run-command
+        timeout: 90s
+        options:
+          document: AWS-RunShellScript
+          parameters: {commands: [systemctl stop web]}
+  - kind: deregister-targets
+timeout: 2h
+on_failure: continue
+"""
+
+BROKEN = """\
+stepz: []
+steps:
+  - kind: drain
+  - kind: deregister-targets
+    options:
+      name: [blue]
+      of_group: "yes"
+  - parallel:
+      - kind: run-command
+        timeout: 5 minutes
+on_failure: retry
+"""
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage[Deployment]]:
+    with Stage(Deployment) as made:
+        yield made
+
+
+def run(*arguments: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(application, ["plan", *arguments], input=text)
+
+
+def at_path(*arguments: str, text: str | None = None) -> Result:
+    return run(*arguments, "--path", PLAN_PATH, text=text)
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+# Checking
+
+
+def test_a_good_plan_can_be_used_as_yaml_and_as_json(tmp_path: Path) -> None:
+    good = write(tmp_path, "web.yaml", WEB)
+    same = write(tmp_path, "web.json", json.dumps(read_plan(WEB).plan, indent=2))
+    result = run("check", good, same)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [f"{good}: can be used, 2 steps", f"{same}: can be used, 2 steps"]
+
+
+def test_everything_that_is_wrong_is_said_at_once_with_its_line_and_the_valid_names(tmp_path: Path) -> None:
+    bad, good = write(tmp_path, "bad.yaml", BROKEN), write(tmp_path, "good.yaml", WEB)
+    result = run("check", bad, good)
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert [line.removeprefix(bad).split(":")[1] for line in lines] == ["1", "3", "6", "7", "9", "10", "11"]
+    assert f"{bad}:1: unknown field 'stepz' in the plan; valid: {', '.join(sorted(PLAN_FIELDS))}" in lines
+    assert f"{bad}:6: step 2: deregister-targets: unknown option 'name'; valid: arns, names, of_group, tags" in lines
+    assert f"{bad}:11: on_failure is 'retry'; valid: abandon, continue, hold" in lines
+    assert f"{good}: can be used, 2 steps" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("steps: [", 1, "is neither YAML nor JSON"),
+        ("steps:\n  - kind: run-command\n bad", 3, "is neither YAML nor JSON"),
+        ('{"steps": [}', 1, "is neither YAML nor JSON"),
+        ("", 1, "is empty; expected a plan"),
+        ("- kind: deregister-targets", 1, "is a list; expected a plan"),
+        ("steps: []\nsteps: []", 2, "'steps' is given twice"),
+        ("steps: []\n1: 2", 1, "1 cannot be a name; put it in quotes"),
+        ("steps: []\ndescription: !!binary aGk=", 2, "cannot be said in JSON"),
+        ("steps: !!python/object:os.system []", 1, "is neither YAML nor JSON"),
+        (f"description: {'x' * LARGEST_PLAN}", 1, f"a parameter holds {LARGEST_PLAN}"),
+    ],
+)
+def test_what_is_no_plan_is_said(text: str, line: int, words: str) -> None:
+    result = run("check", "-", text=text)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"standard input:{line}: ")
+    assert words in result.stderr
+
+
+def test_a_date_is_text() -> None:
+    found = read_plan("steps: [{kind: run-command, options: {document: d, version: 2026-01-01}}]")
+    assert found.plan is not None
+    assert found.plan["steps"][0]["options"]["version"] == "2026-01-01"
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    result = run("check", str(tmp_path / "none.yaml"))
+    assert result.exit_code == 2
+    assert "No such file" in result.stderr
+
+
+yaml_texts = st.text(alphabet="steps: []{}-\n\"'&*!|>%@k0#d,?", max_size=60)
+
+
+@settings(deadline=None)
+@given(yaml_texts | st.text(max_size=60) | st.text(max_size=20).map(lambda text: f"steps:\n  - kind: {text}"))
+def test_whatever_stands_in_a_file_is_answered(text: str) -> None:
+    found = read_plan(text)
+    assert (found.plan is None) == bool(found.problems)
+    if found.plan is not None:
+        assert find_problems(json.loads(found.text)) == ()
+    assert all(line >= 1 and sentence for line, sentence in found.problems)
+
+
+# Keeping
+
+
+def test_a_plan_is_kept_listed_shown_and_used(stage: Stage[Deployment], tmp_path: Path) -> None:
+    assert "there are no plans below" in at_path("list").stdout
+    file = write(tmp_path, "web.yaml", WEB)
+    assert "web is kept below /asg-lifecycle/plans, version 1" in at_path("put", "web", file).stdout
+    assert "version 2" in at_path("put", "web", file).stdout
+    (listed,) = [json.loads(line) for line in at_path("list", "--json").stdout.splitlines()]
+    assert (listed["name"], listed["version"]) == ("web", 2)
+    assert "web  version 2" in at_path("list").stdout
+    assert read_plan(at_path("show", "web").stdout).plan == read_plan(WEB).plan
+    assert json.loads(at_path("show", "web", "--json").stdout) == read_plan(WEB).plan
+
+    (instance,) = stage.region.create_group("web")
+    stage.region.put_hook("web", HOOK, "TERMINATING")
+    stage.target_group("blue", instance, delay=5)
+    stage.run_command.manage(instance)
+    stage.region.terminate(instance)
+    stage.run(300)
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert stage.deployment.records()[0].plan_source == "group name"
+
+
+def test_a_bad_plan_is_not_kept(stage: Stage[Deployment], tmp_path: Path) -> None:
+    result = at_path("put", "web", write(tmp_path, "bad.yaml", BROKEN))
+    assert result.exit_code == 1
+    assert "unknown kind 'drain'" in result.stderr
+    assert stage.region.calls == {}
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "größe", "x" * 129, "a b"])
+def test_a_name_that_no_plan_can_have(stage: Stage[Deployment], tmp_path: Path, name: str) -> None:
+    result = at_path("put", name, write(tmp_path, "web.yaml", WEB))
+    assert result.exit_code == 2
+    assert "cannot name a plan" in result.stderr
+    assert stage.region.calls == {}
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [("GetParametersByPath", ("list",)), ("GetParameters", ("show", "web")), ("PutParameter", ("put", "web", "-"))],
+)
+def test_a_call_that_fails_is_told(stage: Stage[Deployment], operation: str, arguments: tuple[str, ...]) -> None:
+    stage.region.faults.deny("ssm", operation)
+    result = at_path(*arguments, text=WEB)
+    assert result.exit_code == 1
+    assert f"permission ssm:{operation} is missing" in result.stderr
+
+
+def test_a_plan_there_is_not(stage: Stage[Deployment]) -> None:
+    del stage
+    result = at_path("show", "web")
+    assert (result.exit_code, "there is no plan named" in result.stderr) == (1, True)
+
+
+def test_the_stack_says_where_plans_are(stage: Stage[Deployment]) -> None:
+    template = {
+        "Resources": {"Any": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": {"PlanPath": {"Value": PLAN_PATH}},
+    }
+    with stage.region.unobserved():
+        client = stage.region.client("cloudformation")
+        client.create_stack(StackName="mine", TemplateBody=json.dumps(template))
+        client.create_stack(StackName="other", TemplateBody=json.dumps({"Resources": template["Resources"]}))
+    stage.deployment.put_plan("web", {"steps": []})
+    assert "web  version 1" in run("list", "--stack", "mine").stdout
+    other = run("list", "--stack", "other")
+    assert (other.exit_code, "has no output PlanPath" in other.stderr) == (2, True)
+    nobody = run("list", "--stack", "nobody")
+    assert (nobody.exit_code, "could not be read" in nobody.stderr) == (2, True)
+
+
+# Trying
+
+
+def trials(*arguments: str) -> list[dict[str, Any]]:
+    result = at_path("explain", "--group", "web", "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_what_each_hook_would_do_is_told_and_nothing_is_done(stage: Stage[Deployment]) -> None:
+    stage.deployment.put_plan("web", read_plan(WEB).plan)
+    (instance,) = stage.region.create_group("web")
+    stage.region.put_hook("web", HOOK, "TERMINATING")
+    stage.region.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", NotificationMetadata='{"plan": {"steps": []}}')
+    stage.region.put_hook("web", "somebody-elses", "TERMINATING")
+    stage.target_group("blue", instance)
+    stage.run_command.manage(instance)
+    launch, terminate = sorted(trials(), key=lambda trial: str(trial["hook"]))
+
+    assert (launch["source"], launch["steps"]) == ("hook metadata", [])
+    assert (terminate["name"], terminate["source"], terminate["instance"]) == ("web", "group name", instance)
+    assert terminate["steps"] == [
+        {"step": "1.1", "kind": "deregister-targets", "would": "would deregister from blue (1)"},
+        {
+            "step": "1.2",
+            "kind": "run-command",
+            "would": f"would send AWS-RunShellScript to instance {instance}, whose agent is Online",
+        },
+        {"step": "2", "kind": "deregister-targets", "would": "is not registered in any of 0 target groups"},
+    ]
+    told = at_path("explain", "--group", "web", "--hook", HOOK).stdout
+    assert "hook asg-lifecycle-terminate (terminating): plan web from group name: it has the name of group web" in told
+    assert "1.1. deregister-targets: would deregister from blue (1)" in told
+    reads = {"Describe", "Get", "List"}
+    assert all(any(operation.startswith(read) for read in reads) for _, operation in stage.region.calls)
+
+
+def test_a_plan_that_cannot_be_used_is_told(stage: Stage[Deployment]) -> None:
+    stage.region.create_group("web")
+    stage.region.put_hook("web", HOOK, "TERMINATING", NotificationMetadata='{"plan": "wbe"}')
+    result = at_path("explain", "--group", "web")
+    assert result.exit_code == 1
+    assert "its actions would be held: there is no plan named 'wbe'" in result.stdout
+
+
+def test_a_group_without_instances_and_a_step_that_cannot_look(stage: Stage[Deployment]) -> None:
+    stage.region.create_group("web", capacity=0)
+    stage.region.put_hook("web", HOOK, "TERMINATING")
+    assert trials()[0]["steps"] == [{"step": "1", "kind": "deregister-targets", "would": "not tried"}]
+    stage.region.create_group("other")
+    stage.region.put_hook("other", HOOK, "TERMINATING")
+    stage.region.faults.deny("autoscaling", "DescribeLoadBalancerTargetGroups")
+    told = at_path("explain", "--group", "other").stdout
+    assert "could not be told: permission autoscaling:DescribeLoadBalancerTargetGroups is missing" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--group", "nobody"), "there is no Auto Scaling group"),
+        (("--group", "web"), "has no hook whose name begins with"),
+        (("--group", "web", "--hook", "asg-lifecycle-x"), "has no hook"),
+    ],
+)
+def test_what_there_is_nothing_to_explain_of(stage: Stage[Deployment], arguments: tuple[str, ...], words: str) -> None:
+    stage.region.create_group("web")
+    stage.region.put_hook("web", "somebody-elses", "TERMINATING")
+    result = at_path("explain", *arguments)
+    assert result.exit_code == 1
+    assert words in result.stderr
