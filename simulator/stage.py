@@ -9,6 +9,7 @@ from simulator.deployment import Deployment
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
 from simulator.run_command import RunCommand
+from simulator.status_checks import StatusChecks
 from simulator.target_groups import TargetGroups, make_target_group
 from simulator.timeline import VirtualTimeline
 
@@ -31,6 +32,7 @@ class Stage(Generic[DeploymentT]):
         region: the region.
         target_groups: its target groups.
         run_command: its Run Command.
+        status_checks: its status checks.
         deployment: the application.
     """
 
@@ -39,8 +41,9 @@ class Stage(Generic[DeploymentT]):
         self.region = SimulatedRegion(self.timeline, seed=seed)
         self.target_groups = TargetGroups()
         self.run_command = RunCommand()
-        self.region.add(self.target_groups)
-        self.region.add(self.run_command)
+        self.status_checks = StatusChecks()
+        for service in (self.target_groups, self.run_command, self.status_checks):
+            self.region.add(service)
         self.deployment = deploy(self.region, self.timeline)
         self._entered = ExitStack()
 

@@ -36,6 +36,7 @@ NOT_IN_USE = ("unused", "Target.NotInUse", "Target group is not configured to re
 STOPPED = ("unused", "Target.InvalidState", "Target is in the stopped state")
 DRAINING = ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
 HEALTHY = ("healthy", None, None)
+INITIAL = ("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
 
 
 @dataclass(eq=False)
@@ -46,12 +47,14 @@ class Registration:
         group: the target group.
         target: instance id, IP address or load balancer ARN.
         port: None where the group has none (Lambda functions).
+        registered_at: when it was, seconds since the epoch.
         drained_at: when a deregistered target will be gone, seconds since the epoch; None while it is registered.
     """
 
     group: FakeTargetGroup
     target: str
     port: int | None
+    registered_at: float = 0.0
     drained_at: float | None = None
     timer: Timer | None = field(default=None, repr=False)
     waiting: list[Callable[[], None]] = field(default_factory=list, repr=False)
@@ -70,6 +73,7 @@ class TargetGroups:
     Attributes:
         need_listener: when True, targets of a group that no load balancer uses are `unused`, as on AWS. When False,
             the default, every group counts as used, so a test needs no load balancer and no listener.
+        healthy_after: seconds from the registration of a target until it is healthy; `initial` before.
         refuse_unregistered: when True, `DeregisterTargets` answers `InvalidTarget` for a target that is not
             registered. When False, the default, it succeeds, as the API reference promises.
     """
@@ -77,6 +81,7 @@ class TargetGroups:
     def __init__(self, *, need_listener: bool = False, refuse_unregistered: bool = False) -> None:
         self.need_listener = need_listener
         self.refuse_unregistered = refuse_unregistered
+        self.healthy_after = 0.0
         self._region: SimulatedRegion | None = None
         self._clockwork: Clockwork | None = None
         self._registrations: dict[str, dict[tuple[str, int | None], Registration]] = {}
@@ -171,7 +176,8 @@ class TargetGroups:
                 continue
             if registration is not None:
                 self._end(registration)
-            self._registrations[arn][key] = Registration(group, *key)
+            _, clockwork = self._entered()
+            self._registrations[arn][key] = Registration(group, *key, registered_at=clockwork.now())
             self._log("registered", self._registrations[arn][key])
 
     def _deregister(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]]) -> None:
@@ -210,7 +216,10 @@ class TargetGroups:
         if self.need_listener and not registration.group.load_balancer_arns:
             return NOT_IN_USE
         instance = instances.get(registration.target)
-        return STOPPED if instance is not None and instance.state == "stopped" else HEALTHY
+        if instance is not None and instance.state == "stopped":
+            return STOPPED
+        _, clockwork = self._entered()
+        return HEALTHY if clockwork.now() >= registration.registered_at + self.healthy_after else INITIAL
 
     def _instances_terminated(self, instance_ids: list[str]) -> None:
         for instance_id in instance_ids:

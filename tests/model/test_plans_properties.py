@@ -73,6 +73,17 @@ good_options = {
             "of_group": st.booleans(),
         },
     ),
+    "register-targets": st.fixed_dictionaries(
+        {"names": st.lists(texts, min_size=1, max_size=3)},
+        optional={
+            "arns": st.lists(texts, max_size=3),
+            "port": st.none() | st.integers(1, 65_535),
+            "until_healthy": st.booleans(),
+        },
+    ),
+    "wait": st.fixed_dictionaries({"duration": durations}),
+    "wait-for-managed": st.just({}),
+    "wait-for-status-checks": st.just({}),
     "run-command": st.fixed_dictionaries(
         {"document": st.text(min_size=1, max_size=20)},
         optional={

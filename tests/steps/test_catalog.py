@@ -28,6 +28,17 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"names": ["web"], "tags": {"drain": "yes"}},
         {"arns": ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/73e2d6bc24d8a067"]},
     ],
+    "register-targets": [
+        {"names": ["web"]},
+        {
+            "arns": ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/73e2d6bc24d8a067"],
+            "port": 8080,
+            "until_healthy": False,
+        },
+    ],
+    "wait": [{"duration": "90s"}],
+    "wait-for-managed": [{}],
+    "wait-for-status-checks": [{}],
     "run-command": [
         {"document": "AWS-RunShellScript", "parameters": {"commands": ["systemctl stop web"]}},
         {"document": "drain", "version": "3"},
@@ -81,7 +92,7 @@ def test_each_option_is_documented_and_no_other(step: type[Step]) -> None:
 
 @every_kind
 def test_the_permissions_are_iam_actions_in_order(step: type[Step]) -> None:
-    assert step.permissions
+    assert bool(step.permissions) == (step.feature is not None)
     assert list(step.permissions) == sorted(set(step.permissions))
     for permission in step.permissions:
         assert re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]+", permission)

@@ -63,7 +63,11 @@ DOORS = {
 }
 """What each of the other functions may do: its code's calls, Lambda's own reading of a queue, and its dead letters."""
 
-SWITCHED = {"Notification": "TakesNotifications", "Interruption": "DrainsEarly"}
+SWITCHED = {
+    "Notification": "TakesNotifications",
+    "Interruption": "DrainsEarly",
+    **{f"{step.feature}Policy": f"Grants{step.feature}" for step in CATALOG if step.feature is not None},
+}
 """The condition of everything whose logical id begins so."""
 
 PLANS = {
@@ -82,11 +86,13 @@ RESOURCES: dict[str, set[str]] = {
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": TABLE,
     "dynamodb:UpdateItem": TABLE,
+    "ec2:DescribeInstanceStatus": EVERYTHING,
     "ec2:DescribeInstances": EVERYTHING,
     "elasticloadbalancing:DeregisterTargets": TARGET_GROUPS,
     "elasticloadbalancing:DescribeTargetGroupAttributes": EVERYTHING,
     "elasticloadbalancing:DescribeTargetGroups": EVERYTHING,
     "elasticloadbalancing:DescribeTargetHealth": EVERYTHING,
+    "elasticloadbalancing:RegisterTargets": TARGET_GROUPS,
     "lambda:GetDurableExecution": {"${LifecycleActionFunction.Arn}:*"},
     "lambda:SendDurableExecutionCallbackSuccess": {"${LifecycleActionFunction.Arn}:*"},
     "sqs:SendMessage": {"FunctionDeadLetterQueue.Arn"},
@@ -313,6 +319,31 @@ def what_is_switched_off_is_absent(expanded: Expanded) -> Iterator[str]:
             yield f"{name} is there on {condition}, expected {expected}"
 
 
+def steps_are_granted_by_their_feature(expanded: Expanded) -> Iterator[str]:
+    """The policy of a family of steps allows what they declare, and nothing else, and hangs on its parameter."""
+    features: dict[str, set[str]] = {}
+    for step in CATALOG:
+        if step.feature is None:
+            if step.permissions:
+                yield f"{step.kind} needs {step.permissions} and names no feature"
+        else:
+            features.setdefault(step.feature, set()).update(step.permissions)
+    policies = expanded.of("AWS::IAM::Policy")
+    for feature, wanted in features.items():
+        policy = policies.get(f"{feature}Policy", {"PolicyDocument": {"Statement": []}})
+        allowed = {it for statement in policy["PolicyDocument"]["Statement"] for it in _listed(statement["Action"])}
+        if allowed != wanted:
+            yield f"{feature}: missing {sorted(wanted - allowed)}, spare {sorted(allowed - wanted)}"
+        parameter = expanded.template["Parameters"].get(feature, {})
+        if parameter.get("AllowedValues") != ["off", "on"]:
+            yield f"there is no parameter {feature} to switch on and off"
+        if expanded.template["Conditions"].get(f"Grants{feature}") != {"Fn::Equals": [{"Ref": feature}, "on"]}:
+            yield f"{feature} is not granted by its parameter"
+        kinds = [step.kind for step in CATALOG if step.feature == feature]
+        if missing := [kind for kind in kinds if kind not in parameter.get("Description", "")]:
+            yield f"the description of {feature} does not name {', '.join(missing)}"
+
+
 def role_is_scoped(expanded: Expanded) -> Iterator[str]:
     """Each action is allowed on the resources of this account and Region that it is for."""
     for statement in _statements(expanded):
@@ -334,6 +365,7 @@ CHECKS: tuple[Callable[[Expanded], Iterator[str]], ...] = (
     table_is_safe,
     logs_expire,
     role_allows_what_the_code_declares,
+    steps_are_granted_by_their_feature,
     role_is_scoped,
     roles_of_the_doors_allow_what_their_code_declares,
     every_door_starts_the_alias,

@@ -23,6 +23,9 @@ RULE_QUEUE_POLICY = "Resources.RuleDeadLetterQueuePolicy.Properties.PolicyDocume
 TABLE = "Resources.RecordsTable"
 DESCRIBING = f"{STATEMENTS}.DescribeWhatHasNoResourceLevelPermissions.Action"
 
+TARGET_GROUP_STEPS = "Resources.TargetGroupStepsPolicy"
+COMMAND_STEPS = "Resources.CommandStepsPolicy"
+
 NOTHING = object()
 """In place of a value: the key is taken away."""
 
@@ -69,11 +72,24 @@ MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
     (f"{DESCRIBING}.0", "autoscaling:Describe*", checks.role_allows_what_the_code_declares),
     (f"{STATEMENTS}.KeepRecords.Action.2", "dynamodb:Scan", checks.role_allows_what_the_code_declares),
     (f"{FUNCTION}.Policies.1", "AdministratorAccess", checks.role_allows_what_the_code_declares),
+    (f"{TARGET_GROUP_STEPS}.Condition", NOTHING, checks.what_is_switched_off_is_absent),
+    (
+        f"{COMMAND_STEPS}.Properties.PolicyDocument.Statement.LookAtCommands.Action.0",
+        "ssm:GetDocument",
+        checks.steps_are_granted_by_their_feature,
+    ),
+    ("Parameters.CommandSteps.AllowedValues", ["yes"], checks.steps_are_granted_by_their_feature),
+    ("Parameters.TargetGroupSteps.Description", "Steps.", checks.steps_are_granted_by_their_feature),
+    ("Conditions.GrantsStatusCheckSteps", {"Fn::Equals": ["on", "on"]}, checks.steps_are_granted_by_their_feature),
     (f"{STATEMENTS}.KeepRecords.Resource", "*", checks.role_is_scoped),
     (f"{STATEMENTS}.KeepRecords.Condition", {"Null": {"aws:SourceVpc": "true"}}, checks.role_is_scoped),
     (f"{STATEMENTS}.AnswerLifecycleActions.Resource", "*", checks.role_is_scoped),
-    (f"{STATEMENTS}.DeregisterTargets.Effect", "Deny", checks.role_is_scoped),
-    (f"{STATEMENTS}.SendCommandsToInstances.Resource.0", NOTHING, checks.role_is_scoped),
+    (f"{TARGET_GROUP_STEPS}.Properties.PolicyDocument.Statement.ChangeTargets.Effect", "Deny", checks.role_is_scoped),
+    (
+        f"{COMMAND_STEPS}.Properties.PolicyDocument.Statement.SendCommandsToInstances.Resource.0",
+        NOTHING,
+        checks.role_is_scoped,
+    ),
     ("Resources.OwnExecutionsPolicy.Properties.PolicyDocument.Statement.0.Resource", "*", checks.role_is_scoped),
     (f"{SWEEP}.Policies.0.Statement.0.Resource", "*", checks.roles_of_the_doors_allow_what_their_code_declares),
     (f"{SWEEP}.Policies.0.Statement.0.Action", "s3:*", checks.roles_of_the_doors_allow_what_their_code_declares),

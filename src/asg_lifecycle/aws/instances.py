@@ -34,6 +34,20 @@ class InstanceFacts(Struct, frozen=True, kw_only=True):
         return self.state in GONE_STATES
 
 
+class StatusChecks(Struct, frozen=True, kw_only=True):
+    """EC2's status checks of an instance: `ok`, `impaired`, `initializing`, `insufficient-data` or `not-applicable`.
+
+    Attributes:
+        system: of what the instance runs on.
+        instance: of the instance itself.
+        state: of the instance, `running`.
+    """
+
+    system: str
+    instance: str
+    state: str
+
+
 class Instances:
     """The instances of this account and Region."""
 
@@ -63,3 +77,26 @@ class Instances:
             if "PrivateIpAddress" in address
         )
         return InstanceFacts(state=found[0]["State"]["Name"], addresses=tuple(addresses))
+
+    def status_checks(self, instance: str) -> StatusChecks | None:
+        """Return the status checks of `instance`, None while there are none.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        try:
+            with calling("ec2:DescribeInstanceStatus"):
+                found = self._clients.ec2.describe_instance_status(InstanceIds=[instance], IncludeAllInstances=True)[
+                    "InstanceStatuses"
+                ]
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.MISSING:
+                return None
+            raise
+        if not found:
+            return None
+        return StatusChecks(
+            system=found[0].get("SystemStatus", {}).get("Status", "insufficient-data"),
+            instance=found[0].get("InstanceStatus", {}).get("Status", "insufficient-data"),
+            state=found[0].get("InstanceState", {}).get("Name", "unknown"),
+        )

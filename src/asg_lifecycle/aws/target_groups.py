@@ -36,6 +36,18 @@ class RegisteredTarget(Struct, frozen=True):
         return self.health in DRAINING_STATES
 
 
+class TargetGroupSettings(Struct, frozen=True, kw_only=True):
+    """What a target group takes.
+
+    Attributes:
+        port: on which targets serve that name none; None where it has none.
+        by_address: whether targets are addresses, not instances.
+    """
+
+    port: int | None
+    by_address: bool
+
+
 class TargetGroups:
     """The target groups of this account and Region. A group that does not exist has no targets."""
 
@@ -43,6 +55,7 @@ class TargetGroups:
         self._clients = clients
         self._arns: Kept[str] = Kept(clock, NAME_KEPT)
         self._delays: Kept[float] = Kept(clock, DELAY_KEPT)
+        self._settings: Kept[TargetGroupSettings] = Kept(clock, DELAY_KEPT)
 
     def named(self, name: str) -> str | None:
         """Return the ARN of the target group `name`, None when there is none.
@@ -95,6 +108,33 @@ class TargetGroups:
             CallFailed: no answer, throttled, denied.
         """
         return self._describe(arn, targets)
+
+    def settings(self, arn: str) -> TargetGroupSettings | None:
+        """Return what the target group takes, None when there is no such group.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        return self._settings.get(arn, lambda: self._read_settings(arn))
+
+    def _read_settings(self, arn: str) -> TargetGroupSettings | None:
+        try:
+            with calling("elasticloadbalancing:DescribeTargetGroups"):
+                (found,) = self._clients.elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.MISSING:
+                return None
+            raise
+        return TargetGroupSettings(port=found.get("Port"), by_address=found.get("TargetType") == "ip")
+
+    def register(self, arn: str, target: RegisteredTarget) -> None:
+        """Register `target` with the target group. Repeating it changes nothing.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, refused, no such group.
+        """
+        with calling("elasticloadbalancing:RegisterTargets"):
+            self._clients.elbv2.register_targets(TargetGroupArn=arn, Targets=[_description(target)])
 
     def deregister(self, arn: str, targets: Sequence[RegisteredTarget]) -> None:
         """Deregister `targets` from the target group. Repeating it changes nothing.
@@ -156,3 +196,9 @@ def _registered(entry: TargetHealthDescriptionTypeDef) -> RegisteredTarget:
     port = target.get("Port")
     health = entry.get("TargetHealth", {}).get("State", "unknown")
     return RegisteredTarget(target["Id"], None if port is None else int(port), health)
+
+
+def name_of(arn: str) -> str:
+    """Return the name in the ARN of a target group."""
+    # arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID
+    return arn.split("/")[1] if arn.count("/") > 1 else arn

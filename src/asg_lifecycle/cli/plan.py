@@ -64,6 +64,27 @@ def schema() -> None:
     typer.echo(json.dumps(plan_schema(), indent=2))
 
 
+@plan.command()
+def steps(
+    kind: Annotated[str, typer.Argument(metavar="[KIND]", help="The kind to explain; else all, a line each.")] = "",
+    *,
+    write: Annotated[str, typer.Option(metavar="FOLDER", help="Write a page for each kind into this folder.")] = "",
+) -> None:
+    """Say which kinds of steps there are, and what each takes. Asks nothing of AWS."""
+    from pathlib import Path as FilePath  # noqa: PLC0415 - `Path` is an option here
+
+    from asg_lifecycle.cli.step_reference import overview, page  # noqa: PLC0415 - only this command pays for it
+    from asg_lifecycle.steps.catalog import KINDS  # noqa: PLC0415 - likewise
+
+    if kind and kind not in KINDS:
+        _fail(f"there is no kind {shown(kind)}; there are: {', '.join(sorted(KINDS))}", WRONG_USAGE)
+    if write:
+        for step in KINDS.values():
+            (FilePath(write) / f"{step.kind}.md").write_text(page(step), encoding="utf-8")
+        return
+    typer.echo(page(KINDS[kind]) if kind else overview(), nl=False)
+
+
 @plan.command("list")
 def list_plans(*, stack: Stack = "asg-lifecycle", path: Path = "", as_json: AsJson = False) -> None:
     """List the plans there are."""

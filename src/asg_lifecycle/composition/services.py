@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.commands import Commands
+from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.steps.services import Services
 
@@ -25,6 +26,7 @@ def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, cloc
     """
     return Services(
         lifecycle_actions=lifecycle_actions,
+        instances=Instances(clients),
         target_groups=TargetGroups(clients, clock),
         commands=Commands(clients),
     )

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
+from asg_lifecycle.steps.register_targets import RegisterTargets
 from asg_lifecycle.steps.run_command import RunCommand
+from asg_lifecycle.steps.wait import Wait
+from asg_lifecycle.steps.wait_for_managed import WaitForManaged
+from asg_lifecycle.steps.wait_for_status_checks import WaitForStatusChecks
 
 if TYPE_CHECKING:
     from asg_lifecycle.steps.protocol import Step
 
-CATALOG: tuple[type[Step], ...] = (DeregisterTargets, RunCommand)
+CATALOG: tuple[type[Step], ...] = (
+    DeregisterTargets,
+    RegisterTargets,
+    RunCommand,
+    Wait,
+    WaitForManaged,
+    WaitForStatusChecks,
+)
 
 KINDS: dict[str, type[Step]] = {step.kind: step for step in CATALOG}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.aws.target_groups import RegisteredTarget
+from asg_lifecycle.aws.target_groups import RegisteredTarget, name_of
 from asg_lifecycle.model.progress import Done, Progress, Waiting
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class DeregisterTargets:
 
     kind: ClassVar[str] = "deregister-targets"
     options: ClassVar[type[Struct]] = DeregisterTargetsOptions
+    example: ClassVar[dict[str, Any]] = {"names": ["web"]}
     permissions: ClassVar[tuple[str, ...]] = (
         "autoscaling:DescribeLoadBalancerTargetGroups",
         "elasticloadbalancing:DeregisterTargets",
@@ -73,6 +74,7 @@ class DeregisterTargets:
         "elasticloadbalancing:DescribeTargetHealth",
         "tag:GetResources",
     )
+    feature: ClassVar[str | None] = "TargetGroupSteps"
     forgets_instance: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = False
     begins_once: ClassVar[bool] = False
@@ -189,9 +191,3 @@ def _gap(group: Draining, now: float) -> float:
 
 def _names(draining: list[Draining]) -> str:
     return ", ".join(name_of(group.arn) for group in draining)
-
-
-def name_of(arn: str) -> str:
-    """Return the name in the ARN of a target group."""
-    # arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID
-    return arn.split("/")[1] if arn.count("/") > 1 else arn

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -10,6 +11,9 @@ from msgspec import Struct
 from asg_lifecycle.model.plans import Plan, PlannedStep
 from asg_lifecycle.steps.catalog import CATALOG
 from asg_lifecycle.steps.plan_language import GROUP_FIELDS, MOST_DRAINS
+
+if TYPE_CHECKING:
+    from asg_lifecycle.steps.protocol import Step
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TEMPLATE = "#/$defs/{name}"
@@ -27,7 +31,7 @@ def plan_schema() -> dict[str, Any]:
         name = step.options.__name__
         properties = {"kind": {"const": step.kind}, "options": {"$ref": TEMPLATE.format(name=name)}, **common}
         required = ["kind", "options"] if definitions[name]["required"] else ["kind"]
-        definitions[step.kind] = _object(properties, required, summary(step.__doc__ or ""))
+        definitions[step.kind] = _object(properties, required, purpose(step))
     definitions["step"] = {"anyOf": [{"$ref": TEMPLATE.format(name=step.kind)} for step in CATALOG]}
     members = {"type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1}
     group = {name: planned[name] for name in planned if name in GROUP_FIELDS} | {
@@ -40,6 +44,11 @@ def plan_schema() -> dict[str, Any]:
     for name in ("OnFailure", "OnTimeout", "Result", "WhenSurviving"):
         definitions[name].pop("title")
     return {"$schema": DIALECT, "title": "asg-lifecycle plan", **plan, "$defs": dict(sorted(definitions.items()))}
+
+
+def purpose(step: type[Step]) -> str:
+    """Return what a kind of step is for, one sentence: what its module says of itself."""
+    return summary(sys.modules[step.__module__].__doc__ or "")
 
 
 def summary(docstring: str) -> str:

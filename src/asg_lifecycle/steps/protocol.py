@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from msgspec import Struct
 
@@ -50,8 +50,14 @@ class Step(Protocol):
     options: ClassVar[type[Struct]]
     """The options it takes: a frozen struct that forbids unknown fields."""
 
+    example: ClassVar[dict[str, Any]]
+    """Options as a plan gives them, for the reference."""
+
     permissions: ClassVar[tuple[str, ...]]
     """The IAM actions it needs."""
+
+    feature: ClassVar[str | None]
+    """The parameter of the template that grants these, None when it needs none."""
 
     forgets_instance: ClassVar[bool]
     """It removes what an instance that survives will need again: skipped when the instance survives (R22, R23)."""

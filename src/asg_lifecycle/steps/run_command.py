@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -49,6 +49,10 @@ class RunCommand:
 
     kind: ClassVar[str] = "run-command"
     options: ClassVar[type[Struct]] = RunCommandOptions
+    example: ClassVar[dict[str, Any]] = {
+        "document": "AWS-RunShellScript",
+        "parameters": {"commands": ["systemctl stop web"]},
+    }
     permissions: ClassVar[tuple[str, ...]] = (
         "ssm:CancelCommand",
         "ssm:DescribeInstanceInformation",
@@ -56,6 +60,7 @@ class RunCommand:
         "ssm:ListCommands",
         "ssm:SendCommand",
     )
+    feature: ClassVar[str | None] = "CommandSteps"
     forgets_instance: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
     begins_once: ClassVar[bool] = True

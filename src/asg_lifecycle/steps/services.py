@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.commands import Commands
+    from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.target_groups import TargetGroups
 
@@ -16,5 +17,6 @@ class Services:
     """The AWS services of this account and Region."""
 
     lifecycle_actions: LifecycleActions
+    instances: Instances
     target_groups: TargetGroups
     commands: Commands

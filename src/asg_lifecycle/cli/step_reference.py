@@ -1,0 +1,107 @@
+"""The reference of the steps, written from their code."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from asg_lifecycle.steps.catalog import CATALOG
+from asg_lifecycle.steps.plan_schema import attributes, plan_schema, purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asg_lifecycle.steps.protocol import Step
+
+
+def overview() -> str:
+    """Return each kind with one sentence, a line each."""
+    width = max(len(step.kind) for step in CATALOG)
+    return "".join(f"{step.kind:{width}}  {purpose(step)}\n" for step in CATALOG)
+
+
+def page(step: type[Step]) -> str:
+    """Return the reference page of one kind, as Markdown."""
+    return "\n".join(_page(step)) + "\n"
+
+
+def _page(step: type[Step]) -> Iterator[str]:
+    yield f"# {step.kind}"
+    yield ""
+    yield "<!-- Written by `asg-lifecycle plan steps`. -->"
+    yield ""
+    yield purpose(step)
+    yield ""
+    # The class says `KIND: what it is`, then more.
+    text = inspect.cleandoc(step.__doc__ or "").partition(": ")[2]
+    yield text[:1].upper() + text[1:]
+    yield ""
+    yield "## Options"
+    yield ""
+    yield from _options(step)
+    yield ""
+    yield "## Example"
+    yield ""
+    planned = {"kind": step.kind} | ({"options": step.example} if step.example else {})
+    example = yaml.safe_dump({"steps": [planned]}, sort_keys=False, default_flow_style=None)
+    yield from (f"    {line}" for line in example.splitlines())
+    yield ""
+    yield "## Good to know"
+    yield ""
+    yield from _notes(step)
+
+
+def _options(step: type[Step]) -> Iterator[str]:
+    said = attributes(step.options.__doc__ or "")
+    schema = plan_schema()["$defs"][step.options.__name__]
+    if not said:
+        yield "None."
+        return
+    yield "| option | takes | default | |"
+    yield "|---|---|---|---|"
+    for name, field in schema["properties"].items():
+        default = "required" if name in schema["required"] else f"`{_plain(field.get('default'))}`"
+        yield f"| `{name}` | {_takes(field)} | {default} | {said[name]} |"
+
+
+def _notes(step: type[Step]) -> Iterator[str]:
+    if step.feature is None:
+        yield "- It needs no permission."
+    else:
+        granted = ", ".join(f"`{permission}`" for permission in step.permissions)
+        yield f"- It needs {granted}: parameter `{step.feature}` of the stack."
+    if step.needs_instance_alive:
+        yield "- It is skipped when EC2 has terminated the instance already."
+    if step.forgets_instance:
+        yield "- It is skipped when the instance survives, unless the plan says `when_instance_survives: run`."
+    if step.begins_once:
+        yield "- It is never begun twice for one action."
+
+
+def _takes(field: dict[str, Any]) -> str:  # noqa: PLR0911 - one line a type
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "anyOf" in field:
+        return " or ".join(_takes(each) for each in field["anyOf"])
+    match field.get("type"):
+        case "array":
+            return f"list of {_takes(field['items'])}"
+        case "object":
+            inner = field.get("additionalProperties")
+            return f"names with {_takes(inner)}" if isinstance(inner, dict) and inner else "object"
+        case "null":
+            return "nothing"
+        case "string" if "pattern" in field:
+            return "duration"
+        case "integer" if "minimum" in field:
+            return f"number from {field['minimum']} to {field['maximum']}"
+        case str(kind):
+            return kind
+        case _:
+            return "anything"
+
+
+def _plain(value: object) -> str:
+    return yaml.safe_dump(value, default_flow_style=True).partition("\n")[0]
