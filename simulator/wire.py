@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 
 AWS_DOMAINS = (".amazonaws.com", ".api.aws")
 
-SERVICES_BY_SIGNING_NAME = {"elasticloadbalancing": "elbv2", "tagging": "resourcegroupstaggingapi"}
+SERVICES_BY_SIGNING_NAME = {
+    "elasticloadbalancing": "elbv2",
+    "monitoring": "cloudwatch",
+    "tagging": "resourcegroupstaggingapi",
+}
 CLASSIC_LOAD_BALANCING_VERSION = "2012-06-01"
 
 SERVER_ERROR = 500

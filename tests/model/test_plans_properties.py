@@ -73,6 +73,36 @@ good_options = {
             "of_group": st.booleans(),
         },
     ),
+    "publish-event": st.fixed_dictionaries(
+        {},
+        optional={
+            "detail_type": st.text(min_size=1, max_size=128),
+            "detail": st.dictionaries(texts, texts, max_size=3),
+            "bus": st.text(min_size=1, max_size=20),
+            "topic": st.none() | texts.map(lambda text: f"arn:aws:sns:{text}"),
+        },
+    ),
+    "wait-for-metric": st.fixed_dictionaries(
+        {
+            "metrics": st.dictionaries(
+                st.from_regex("[a-z][A-Za-z0-9]{0,8}", fullmatch=True),
+                st.fixed_dictionaries(
+                    {"namespace": st.text(min_size=1, max_size=20), "name": st.text(min_size=1, max_size=20)},
+                    optional={"dimensions": st.dictionaries(texts, texts, max_size=2), "statistic": texts},
+                ),
+                min_size=1,
+                max_size=3,
+            ),
+            "expression": texts,
+            "comparison": st.sampled_from(["<", "<=", "==", ">=", ">"]),
+            "threshold": st.floats(allow_nan=False, allow_infinity=False),
+        },
+        optional={
+            "periods": st.integers(1, 60),
+            "period": st.integers(1, 600).map(lambda count: f"{count}m"),
+            "without_values": st.sampled_from(["waiting", "met"]),
+        },
+    ),
     "register-targets": st.fixed_dictionaries(
         {"names": st.lists(texts, min_size=1, max_size=3)},
         optional={

@@ -21,12 +21,37 @@ from asg_lifecycle.steps.plan_language import build, find_problems
 if TYPE_CHECKING:
     from asg_lifecycle.steps.protocol import Step
 
+BUSY = {"namespace": "Workers", "name": "Busy", "dimensions": {"InstanceId": "{instance}"}}
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "deregister-targets": [
         {},
         {"of_group": True},
         {"names": ["web"], "tags": {"drain": "yes"}},
         {"arns": ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/73e2d6bc24d8a067"]},
+    ],
+    "publish-event": [
+        {},
+        {"detail_type": "Drained", "detail": {"team": "blue", "numbers": [1, 2.5, None]}, "bus": "mine"},
+        {"topic": "arn:aws:sns:eu-central-1:123456789012:drained"},
+    ],
+    "wait-for-metric": [
+        {
+            "metrics": {"busy": BUSY},
+            "comparison": "<=",
+            "threshold": 0,
+        },
+        {
+            "metrics": {
+                "a": BUSY,
+                "b": {"namespace": "Workers", "name": "All", "statistic": "p99"},
+            },
+            "expression": "a / b",
+            "comparison": "<",
+            "threshold": 0.5,
+            "periods": 3,
+            "period": "5m",
+            "without_values": "met",
+        },
     ],
     "register-targets": [
         {"names": ["web"]},

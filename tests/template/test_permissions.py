@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PREFIXES = {"tagging": "tag"}
+PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag"}
 """IAM's name of a service, where it is not the one that requests are signed with."""
 MODULES = sorted((ROOT / "src" / "asg_lifecycle").rglob("*.py"))
 

@@ -12,11 +12,14 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
@@ -64,6 +67,12 @@ class Clients:
         return client
 
     @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        """The CloudWatch client."""
+        client: CloudWatchClient = self._make("cloudwatch", ONCE)
+        return client
+
+    @cached_property
     def dynamodb(self) -> DynamoDBClient:
         """The DynamoDB client."""
         client: DynamoDBClient = self._make("dynamodb", REPEATABLE)
@@ -82,6 +91,12 @@ class Clients:
         return client
 
     @cached_property
+    def events(self) -> EventBridgeClient:
+        """The EventBridge client."""
+        client: EventBridgeClient = self._make("events", ONCE)
+        return client
+
+    @cached_property
     def functions(self) -> LambdaClient:
         """The Lambda client."""
         client: LambdaClient = self._make("lambda", REPEATABLE)
@@ -91,6 +106,12 @@ class Clients:
     def tagging(self) -> ResourceGroupsTaggingAPIClient:
         """The Resource Groups Tagging client."""
         client: ResourceGroupsTaggingAPIClient = self._make("resourcegroupstaggingapi", ONCE)
+        return client
+
+    @cached_property
+    def sns(self) -> SNSClient:
+        """The SNS client."""
+        client: SNSClient = self._make("sns", ONCE)
         return client
 
     @cached_property

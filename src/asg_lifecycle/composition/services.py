@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.instances import Instances
+from asg_lifecycle.aws.metrics import Metrics
+from asg_lifecycle.aws.publishing import Publishing
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.steps.services import Services
 
@@ -29,4 +31,6 @@ def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, cloc
         instances=Instances(clients),
         target_groups=TargetGroups(clients, clock),
         commands=Commands(clients),
+        metrics=Metrics(clients),
+        publishing=Publishing(clients),
     )

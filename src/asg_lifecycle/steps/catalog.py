@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
+from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
 from asg_lifecycle.steps.run_command import RunCommand
 from asg_lifecycle.steps.wait import Wait
 from asg_lifecycle.steps.wait_for_managed import WaitForManaged
+from asg_lifecycle.steps.wait_for_metric import WaitForMetric
 from asg_lifecycle.steps.wait_for_status_checks import WaitForStatusChecks
 
 if TYPE_CHECKING:
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 
 CATALOG: tuple[type[Step], ...] = (
     DeregisterTargets,
+    PublishEvent,
     RegisterTargets,
     RunCommand,
     Wait,
     WaitForManaged,
+    WaitForMetric,
     WaitForStatusChecks,
 )
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.commands import Commands
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+    from asg_lifecycle.aws.metrics import Metrics
+    from asg_lifecycle.aws.publishing import Publishing
     from asg_lifecycle.aws.target_groups import TargetGroups
 
 
@@ -20,3 +22,5 @@ class Services:
     instances: Instances
     target_groups: TargetGroups
     commands: Commands
+    metrics: Metrics
+    publishing: Publishing

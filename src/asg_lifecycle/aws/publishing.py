@@ -1,0 +1,59 @@
+"""Events and messages for others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asg_lifecycle.aws.errors import PASSING_CODES, calling
+from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
+
+if TYPE_CHECKING:
+    from asg_lifecycle.aws.clients import Clients
+
+SUBJECT_LENGTH = 100
+
+
+class Publishing:
+    """EventBridge buses and SNS topics."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def put_event(self, *, bus: str, source: str, detail_type: str, detail: str) -> None:
+        """Put one event on a bus.
+
+        Args:
+            bus: name or ARN of the bus.
+            source: who says it.
+            detail_type: what kind of event it is.
+            detail: JSON.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, refused.
+        """
+        action = "events:PutEvents"
+        with calling("events:PutEvents"):
+            answer = self._clients.events.put_events(
+                Entries=[{"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": detail}]
+            )
+        for entry in answer["Entries"]:
+            if code := entry.get("ErrorCode"):
+                # The call succeeds, the entry in it does not.
+                passing = code in PASSING_CODES or code.startswith("Internal")
+                consequence = Consequence.PASSING if passing else Consequence.REFUSED
+                message = entry.get("ErrorMessage", "no message")
+                raise CallFailed(Failure(consequence=consequence, action=action, code=code, message=message))
+
+    def publish(self, *, topic: str, subject: str, message: str) -> None:
+        """Publish one message to a topic.
+
+        Args:
+            topic: ARN of the topic.
+            subject: for mail; cut to what SNS takes.
+            message: the message.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, refused, no such topic.
+        """
+        with calling("sns:Publish"):
+            self._clients.sns.publish(TopicArn=topic, Subject=subject[:SUBJECT_LENGTH], Message=message)
