@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from simulator.deployment import Deployment
+from simulator.ecs import Ecs
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
 from simulator.run_command import RunCommand
@@ -33,6 +34,7 @@ class Stage(Generic[DeploymentT]):
         target_groups: its target groups.
         run_command: its Run Command.
         status_checks: its status checks.
+        ecs: its clusters.
         deployment: the application.
     """
 
@@ -42,7 +44,8 @@ class Stage(Generic[DeploymentT]):
         self.target_groups = TargetGroups()
         self.run_command = RunCommand()
         self.status_checks = StatusChecks()
-        for service in (self.target_groups, self.run_command, self.status_checks):
+        self.ecs = Ecs()
+        for service in (self.target_groups, self.run_command, self.status_checks, self.ecs):
             self.region.add(service)
         self.deployment = deploy(self.region, self.timeline)
         self._entered = ExitStack()

@@ -10,6 +10,7 @@ import pytest
 
 from asg_lifecycle.model.messages import Nudge, Skip
 from simulator.commands import Behaviour
+from simulator.faults import Fault, FaultKind
 from simulator.log import LogKind
 
 if TYPE_CHECKING:
@@ -209,6 +210,20 @@ def test_a_step_held_up_by_a_dependency_is_not_late(stage: Stage) -> None:
     assert drained[0].time <= stage.log(LogKind.COMPLETED)[0].time
 
 
+def test_a_dependency_that_fails_in_the_last_moment_does_not_make_a_step_late(stage: Stage) -> None:
+    (instance,) = stage.group(plan={"steps": [{**DEREGISTER, "timeout": "5m"}], "on_failure": "continue"})
+    stage.target_group("blue", instance, delay=900)
+    stage.terminate(instance)
+    stage.run(270)
+    stage.region.faults.stand("elbv2", "DescribeTargetHealth", Fault(FaultKind.REQUEST_LOST))
+    stage.run(400)
+    assert stage.record().steps == ()
+    assert "kept: " in (stage.record().detail or "")
+    stage.region.faults.allow("elbv2", "DescribeTargetHealth")
+    stage.finish()
+    assert steps(stage) == [("deregister-targets", "failed")]
+
+
 @pytest.mark.parametrize(("on_timeout", "result"), [("continue", "CONTINUE"), ("abandon", "ABANDON")])
 def test_a_plan_that_takes_too_long_ends_as_it_says(stage: Stage, on_timeout: str, result: str) -> None:
     instance = drain(
@@ -324,10 +339,11 @@ def test_a_nudge_begins_again_only_what_failed(stage: Stage) -> None:
     assert stage.record().status == "held"
     assert "not managed by Systems Manager" in (stage.record().problem or "")
     stage.run_command.manage(instance)
+    asked = stage.calls("elbv2")
     stage.deployment.say(stage.record(), Nudge())
     stage.finish()
 
-    assert stage.calls("elbv2")["DeregisterTargets"] == 1
+    assert stage.calls("elbv2") == asked
     assert documents(stage) == ["good", "after"]
     assert [outcome for _, outcome in steps(stage)] == ["done"] * 3
 

@@ -73,6 +73,13 @@ good_options = {
             "of_group": st.booleans(),
         },
     ),
+    "drain-ecs": st.fixed_dictionaries(
+        {},
+        optional={
+            "cluster": st.none() | st.text(min_size=1, max_size=20),
+            "standalone": st.sampled_from(["wait", "stop"]),
+        },
+    ),
     "publish-event": st.fixed_dictionaries(
         {},
         optional={

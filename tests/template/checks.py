@@ -70,6 +70,7 @@ SWITCHED = {
 }
 """The condition of everything whose logical id begins so."""
 
+ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:"
 PLANS = {
     f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/plans{below}"
     for below in ("", "/*")
@@ -89,6 +90,13 @@ RESOURCES: dict[str, set[str]] = {
     "dynamodb:UpdateItem": TABLE,
     "ec2:DescribeInstanceStatus": EVERYTHING,
     "ec2:DescribeInstances": EVERYTHING,
+    "ecs:DescribeContainerInstances": {f"{ECS}container-instance/*"},
+    "ecs:DescribeTasks": {f"{ECS}task/*"},
+    "ecs:ListClusters": EVERYTHING,
+    "ecs:ListContainerInstances": {f"{ECS}cluster/*"},
+    "ecs:ListTasks": {f"{ECS}container-instance/*"},
+    "ecs:StopTask": {f"{ECS}task/*"},
+    "ecs:UpdateContainerInstancesState": {f"{ECS}container-instance/*"},
     "elasticloadbalancing:DeregisterTargets": TARGET_GROUPS,
     "elasticloadbalancing:DescribeTargetGroupAttributes": EVERYTHING,
     "elasticloadbalancing:DescribeTargetGroups": EVERYTHING,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecs import ECSClient
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
@@ -82,6 +83,12 @@ class Clients:
     def ec2(self) -> EC2Client:
         """The EC2 client."""
         client: EC2Client = self._make("ec2", ONCE)
+        return client
+
+    @cached_property
+    def ecs(self) -> ECSClient:
+        """The ECS client."""
+        client: ECSClient = self._make("ecs", ONCE)
         return client
 
     @cached_property

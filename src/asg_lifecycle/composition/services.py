@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.commands import Commands
+from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.metrics import Metrics
 from asg_lifecycle.aws.publishing import Publishing
@@ -31,6 +32,7 @@ def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, cloc
         instances=Instances(clients),
         target_groups=TargetGroups(clients, clock),
         commands=Commands(clients),
+        container_instances=ContainerInstances(clients, clock),
         metrics=Metrics(clients),
         publishing=Publishing(clients),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
+from asg_lifecycle.steps.drain_ecs import DrainEcs
 from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
 from asg_lifecycle.steps.run_command import RunCommand
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 CATALOG: tuple[type[Step], ...] = (
     DeregisterTargets,
+    DrainEcs,
     PublishEvent,
     RegisterTargets,
     RunCommand,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.commands import Commands
+    from asg_lifecycle.aws.container_instances import ContainerInstances
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.metrics import Metrics
@@ -22,5 +23,6 @@ class Services:
     instances: Instances
     target_groups: TargetGroups
     commands: Commands
+    container_instances: ContainerInstances
     metrics: Metrics
     publishing: Publishing

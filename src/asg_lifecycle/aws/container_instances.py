@@ -1,0 +1,173 @@
+"""The ECS container instances that EC2 instances are, and their tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from asg_lifecycle.aws.caching import Kept
+from asg_lifecycle.aws.errors import calling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mypy_boto3_ecs.literals import DesiredStatusType
+    from mypy_boto3_ecs.type_defs import TaskTypeDef
+
+    from asg_lifecycle.aws.clients import Clients
+
+CLUSTERS_KEPT = 60.0
+"""Seconds that the list of clusters, and which one a group is in, are kept."""
+
+BATCH = 100
+"""Tasks that one `DescribeTasks` takes."""
+
+SERVICE = "service:"
+"""What the group of a service's task begins with."""
+
+LISTED: tuple[DesiredStatusType, ...] = ("RUNNING", "STOPPED")
+"""A task that is on its way out is listed under STOPPED, long before it is."""
+
+
+class ContainerInstance(Struct, frozen=True, kw_only=True):
+    """One container instance.
+
+    Attributes:
+        arn: its ARN.
+        cluster: ARN or name of its cluster.
+        status: `ACTIVE`, `DRAINING`, `REGISTERING`, `REGISTRATION_FAILED`, `DEREGISTERING` or `INACTIVE`.
+    """
+
+    arn: str
+    cluster: str
+    status: str
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """One task.
+
+    Attributes:
+        arn: its ARN.
+        definition: family and revision, `web:17`.
+        status: `RUNNING`, `STOPPING`, `STOPPED`, …
+        service: the service it belongs to, None for one that stands alone.
+        stopping: whether it has been told to stop.
+    """
+
+    arn: str
+    definition: str
+    status: str
+    service: str | None
+    stopping: bool
+
+
+class ContainerInstances:
+    """The container instances of this account and Region."""
+
+    def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
+        self._clients = clients
+        self._clusters: Kept[tuple[str, ...]] = Kept(clock, CLUSTERS_KEPT)
+        self._of_group: dict[str, str] = {}
+
+    def find(self, instance: str, *, cluster: str | None, group: str) -> ContainerInstance | None:
+        """Return the container instance that an EC2 instance is, None when it is none.
+
+        Args:
+            instance: EC2 instance id.
+            cluster: name or ARN of its cluster; None to look in all of them, that of its group's last one first.
+            group: its Auto Scaling group.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, no such cluster.
+        """
+        if cluster is not None:
+            return self._find(instance, cluster)
+        # Only a guess of where to look first is kept: an instance must not count as unknown because another was.
+        guess = self._of_group.get(group)
+        clusters = self._clusters.get("all", self._all_clusters) or ()
+        for each in sorted(clusters, key=lambda name: name != guess):
+            found = self._find(instance, each)
+            if found is not None:
+                self._of_group[group] = each
+                return found
+        return None
+
+    def drain(self, container_instance: ContainerInstance) -> None:
+        """Set it to DRAINING: ECS stops its services' tasks and places none. Repeating it changes nothing.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, refused.
+        """
+        with calling("ecs:UpdateContainerInstancesState"):
+            self._clients.ecs.update_container_instances_state(
+                cluster=container_instance.cluster, containerInstances=[container_instance.arn], status="DRAINING"
+            )
+
+    def tasks(self, container_instance: ContainerInstance) -> tuple[Task, ...]:
+        """Return the tasks on it that have not stopped.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        arns: list[str] = []
+        for desired in LISTED:
+            with calling("ecs:ListTasks"):
+                for page in self._clients.ecs.get_paginator("list_tasks").paginate(
+                    cluster=container_instance.cluster, containerInstance=container_instance.arn, desiredStatus=desired
+                ):
+                    arns += page["taskArns"]
+        found = [task for batch in _batches(arns) for task in self._describe(container_instance.cluster, batch)]
+        return tuple(task for task in found if task.status != "STOPPED")
+
+    def stop(self, task: Task, *, cluster: str, reason: str) -> None:
+        """Tell a task to stop. Repeating it changes nothing.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        with calling("ecs:StopTask"):
+            self._clients.ecs.stop_task(cluster=cluster, task=task.arn, reason=reason)
+
+    def _find(self, instance: str, cluster: str) -> ContainerInstance | None:
+        with calling("ecs:ListContainerInstances"):
+            arns = self._clients.ecs.list_container_instances(cluster=cluster, filter=f"ec2InstanceId == {instance}")[
+                "containerInstanceArns"
+            ]
+        if not arns:
+            return None
+        with calling("ecs:DescribeContainerInstances"):
+            answer = self._clients.ecs.describe_container_instances(cluster=cluster, containerInstances=arns)
+        found = [entry for entry in answer["containerInstances"] if entry.get("ec2InstanceId") == instance]
+        if not found:
+            return None
+        # Registered twice, after its agent lost its data: the one that is not gone counts.
+        entry = min(found, key=lambda entry: entry.get("status") == "INACTIVE")
+        return ContainerInstance(
+            arn=entry["containerInstanceArn"], cluster=cluster, status=entry.get("status", "unknown")
+        )
+
+    def _all_clusters(self) -> tuple[str, ...]:
+        with calling("ecs:ListClusters"):
+            pages = list(self._clients.ecs.get_paginator("list_clusters").paginate())
+        return tuple(arn for page in pages for arn in page["clusterArns"])
+
+    def _describe(self, cluster: str, arns: list[str]) -> Iterator[Task]:
+        with calling("ecs:DescribeTasks"):
+            tasks = self._clients.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+        return map(_task, tasks)
+
+
+def _batches(arns: list[str]) -> Iterator[list[str]]:
+    return (arns[first : first + BATCH] for first in range(0, len(arns), BATCH))
+
+
+def _task(entry: TaskTypeDef) -> Task:
+    group = entry.get("group", "")
+    return Task(
+        arn=entry["taskArn"],
+        definition=entry.get("taskDefinitionArn", "").rpartition("/")[2],
+        status=entry.get("lastStatus", "unknown"),
+        service=group.removeprefix(SERVICE) if group.startswith(SERVICE) else None,
+        stopping=entry.get("desiredStatus") == "STOPPED",
+    )

@@ -1,0 +1,143 @@
+"""Drain the ECS container instance that the instance is, and wait until its tasks have stopped."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from asg_lifecycle.model.progress import Done, Progress, Waiting
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from asg_lifecycle.aws.container_instances import ContainerInstance, ContainerInstances, Task
+    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.services import Services
+
+NAMED = 5
+"""Tasks that are named while they are waited for."""
+
+EMPTY = frozenset({"DEREGISTERING", "INACTIVE", "REGISTRATION_FAILED"})
+"""States in which a container instance runs no tasks, and takes none."""
+
+
+class DrainEcsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where it is, and what becomes of tasks that no service looks after.
+
+    Attributes:
+        cluster: name or ARN of the cluster; without it every cluster of the Region is asked.
+        standalone: what is done with tasks that belong to no service: `wait` for their end, or `stop` them.
+    """
+
+    cluster: Annotated[str, Meta(min_length=1)] | None = None
+    standalone: Literal["wait", "stop"] = "wait"
+
+
+class DrainEcs:
+    """`drain-ecs`: DRAINING, then all tasks STOPPED; a task that is no longer RUNNING may still be at work.
+
+    ECS stops the tasks of services itself, and starts others elsewhere first where the deployment configuration of the
+    service wants it: a task that cannot be replaced keeps the instance, and the progress names it. The container
+    instance stays DRAINING, on an instance that comes back from a warm pool, too.
+    """
+
+    kind: ClassVar[str] = "drain-ecs"
+    options: ClassVar[type[Struct]] = DrainEcsOptions
+    example: ClassVar[dict[str, Any]] = {"cluster": "production", "standalone": "wait"}
+    permissions: ClassVar[tuple[str, ...]] = (
+        "ecs:DescribeContainerInstances",
+        "ecs:DescribeTasks",
+        "ecs:ListClusters",
+        "ecs:ListContainerInstances",
+        "ecs:ListTasks",
+        "ecs:StopTask",
+        "ecs:UpdateContainerInstancesState",
+    )
+    feature: ClassVar[str | None] = "EcsSteps"
+    forgets_instance: ClassVar[bool] = False
+    needs_instance_alive: ClassVar[bool] = True
+    begins_once: ClassVar[bool] = False
+
+    def __init__(self, chosen: DrainEcsOptions, container_instances: ContainerInstances) -> None:
+        self._chosen = chosen
+        self._container_instances = container_instances
+
+    @classmethod
+    def create(cls, options: Struct, services: Services) -> Self:
+        """Return the step for `options`."""
+        return cls(msgspec.convert(options, DrainEcsOptions, from_attributes=True), services.container_instances)
+
+    def preview(self, target: Target) -> str:
+        """Say what would be drained, and what runs there."""
+        found = self._find(target, self._chosen.cluster)
+        if found is None:
+            return f"instance {target.action.instance} is no container instance{self._of_cluster()}"
+        tasks = self._container_instances.tasks(found)
+        now = f"it is {found.status} and has {_count(tasks)}"
+        return f"would drain container instance {_short(found.arn)} of cluster {_short(found.cluster)}; {now}"
+
+    def begin(self, target: Target) -> Progress:
+        """Set the container instance to DRAINING."""
+        return self._look(target, self._chosen.cluster, most=0)
+
+    def check(self, target: Target, last: Waiting) -> Progress:
+        """Look which tasks are left. One that was set back to ACTIVE by somebody is drained again."""
+        return self._look(target, last.state["cluster"], most=int(last.state["most"]))
+
+    def cancel(self, target: Target, last: Waiting | None) -> str | None:
+        """Leave it DRAINING: nothing new is placed on an instance that is about to go."""
+        del target, last
+        return None
+
+    def _look(self, target: Target, cluster: str | None, most: int) -> Progress:
+        found = self._find(target, cluster)
+        if found is None:
+            gone = "has left its cluster" if most else f"is no container instance{self._of_cluster()}"
+            return Done(f"instance {target.action.instance} {gone}")
+        if found.status in EMPTY:
+            return Done(f"container instance {_short(found.arn)} is {found.status}: no task is left on it")
+        state = {"cluster": found.cluster, "most": most}
+        if found.status == "ACTIVE":
+            self._container_instances.drain(found)
+        elif found.status != "DRAINING":
+            why = f"container instance {_short(found.arn)} is {found.status} and can be drained when it is ACTIVE"
+            return Waiting(why, state=state)
+        tasks = self._container_instances.tasks(found)
+        alone = [task for task in tasks if task.service is None and not task.stopping]
+        if self._chosen.standalone == "stop":
+            for task in alone:
+                reason = f"instance {target.action.instance} is drained by asg-lifecycle"
+                self._container_instances.stop(task, cluster=found.cluster, reason=reason)
+        if not tasks:
+            return Done(f"container instance {_short(found.arn)} of cluster {_short(found.cluster)} is drained")
+        most = max(most, len(tasks))
+        kept = f"; {len(alone)} of no service, which end by themselves" if alone and self._waits else ""
+        left = f"waiting for {len(tasks)} of {most} tasks on cluster {_short(found.cluster)}: {_named(tasks)}{kept}"
+        return Waiting(left, state={"cluster": found.cluster, "most": most})
+
+    @property
+    def _waits(self) -> bool:
+        return self._chosen.standalone == "wait"
+
+    def _find(self, target: Target, cluster: str | None) -> ContainerInstance | None:
+        action = target.action
+        return self._container_instances.find(action.instance, cluster=cluster, group=action.group)
+
+    def _of_cluster(self) -> str:
+        return f" of cluster {self._chosen.cluster}" if self._chosen.cluster is not None else ""
+
+
+def _named(tasks: tuple[Task, ...]) -> str:
+    named = [f"{task.definition} {task.status}" for task in islice(sorted(tasks, key=lambda task: task.arn), NAMED)]
+    return ", ".join(named) + (", …" if len(tasks) > NAMED else "")
+
+
+def _count(tasks: tuple[Task, ...]) -> str:
+    return "no tasks" if not tasks else f"{len(tasks)} {'task' if len(tasks) == 1 else 'tasks'}: {_named(tasks)}"
+
+
+def _short(arn: str) -> str:
+    return arn.rpartition("/")[2]
