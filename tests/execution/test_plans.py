@@ -214,7 +214,7 @@ def test_a_dependency_that_fails_in_the_last_moment_does_not_make_a_step_late(st
     (instance,) = stage.group(plan={"steps": [{**DEREGISTER, "timeout": "5m"}], "on_failure": "continue"})
     stage.target_group("blue", instance, delay=900)
     stage.terminate(instance)
-    stage.run(270)
+    stage.run(298)
     stage.region.faults.stand("elbv2", "DescribeTargetHealth", Fault(FaultKind.REQUEST_LOST))
     stage.run(400)
     assert stage.record().steps == ()
