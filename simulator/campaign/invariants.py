@@ -98,6 +98,7 @@ def _has_failed(played: Played, wait: Wait) -> bool:
     failed = any(run.ended and run.status != "Success" for run in _runs(played, wait))
     # One that took the place of another is not under Systems Manager.
     failed = failed or not _is_settled(played, wait)
+    failed = failed or played.scenario.hurried
     return failed or any(trouble.kind == "denied" for trouble in played.scenario.troubles)
 
 
@@ -109,7 +110,7 @@ def _is_settled(played: Played, wait: Wait) -> bool:
 def _undone(played: Played, wait: Wait) -> Iterator[str]:
     if not played.scenario.usable:
         yield "anybody could read its plan"
-    for step in (played.scenario.plan or {}).get("steps", []) if played.scenario.usable else ():
+    for step in played.scenario.leaves if played.scenario.usable else ():
         if step["kind"] == "run-command":
             done = [run for run in _runs(played, wait) if run.status == "Success" and _before(run.ended_at, wait)]
             if not done:
@@ -253,9 +254,7 @@ def _compared(record: Record, wait: Wait, played: Played) -> Iterator[str]:
 
 def left_alone(played: Played) -> Iterator[str]:
     """(f) Nothing that is not ours was touched."""
-    named = {
-        name for step in (played.scenario.plan or {}).get("steps", []) for name in step["options"].get("names", ())
-    }
+    named = {name for step in played.scenario.leaves for name in step["options"].get("names", ())}
     # EC2 takes a terminated instance out of its target groups, and that is nothing of ours.
     ended = {entry.instance: entry.time for entry in played.log if entry.detail in {"Terminated", "Detached"}}
     for entry in played.log:

@@ -166,8 +166,18 @@ class Scenario:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of the plan's steps."""
-        steps = (self.plan or {}).get("steps", []) if self.usable else []
-        return tuple(step["kind"] for step in steps)
+        return tuple(step["kind"] for step in self.leaves) if self.usable else ()
+
+    @property
+    def leaves(self) -> tuple[dict[str, Any], ...]:
+        """The plan's steps, those side by side one after the other."""
+        entries = (self.plan or {}).get("steps", [])
+        return tuple(step for entry in entries for step in entry.get("parallel", [entry]))
+
+    @property
+    def hurried(self) -> bool:
+        """Whether a step has a timeout, which may fail it."""
+        return any("timeout" in step for step in self.leaves)
 
 
 def draw(seed: int, run: int) -> Scenario:
@@ -185,14 +195,16 @@ class _Draw:
         usable = self._chance(0.95)
         never_ends = self._chance(0.05)
         exit_code = random.choice((0, 0, 0, 0, 0, 0, 1))
+        hurried = usable and self._chance(0.08)
         # What only an operator or the deadline ends.
-        endless = not usable or never_ends or exit_code != 0
+        endless = not usable or never_ends or exit_code != 0 or hurried
         heartbeat = self._heartbeat(short=endless)
         sweep = self._chance(0.4)
         pools = tuple(self._pool(number) for number in range(random.randint(0, 3)))
         on_failure = self._of((None, 4), ("continue", 2), ("abandon", 1), ("hold", 1))
         on_timeout = self._of((None, 3), ("continue", 1), ("abandon", 1))
         plan = self._plan(pools, usable=usable, on_failure=on_failure, on_timeout=on_timeout)
+        self._shape(plan, hurried=hurried)
         saved = sweep and heartbeat >= 3 * SWEEP_EVERY
         protected = not self._chance(0.15)
         deliveries = self._deliveries(heartbeat, saved=saved, protected=protected)
@@ -255,6 +267,17 @@ class _Draw:
         return plan | {
             name: value for name, value in (("on_failure", on_failure), ("on_timeout", on_timeout)) if value is not None
         }
+
+    def _shape(self, plan: dict[str, Any] | None, *, hurried: bool) -> None:
+        """Give steps timeouts, and put them side by side."""
+        if plan is None:
+            return
+        steps = plan["steps"]
+        if hurried:
+            for step in steps:
+                step["timeout"] = self._random.choice(("5s", "30s", "2m", "10m"))
+        if len(steps) > 1 and self._chance(0.4):
+            plan["steps"] = [{"parallel": steps}]
 
     def _deliveries(self, heartbeat: int, *, saved: bool, protected: bool) -> tuple[tuple[float, ...], ...]:
         found: list[tuple[float, ...]] = []

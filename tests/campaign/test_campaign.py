@@ -60,6 +60,8 @@ def test_everything_is_drawn() -> None:
     }
     assert any(() in scenario.deliveries for scenario in drawn)
     assert any(scenario.foreign for scenario in drawn)
+    assert any(scenario.hurried for scenario in drawn)
+    assert any("parallel" in entry for scenario in drawn for entry in (scenario.plan or {}).get("steps", []))
     assert {death.at_call for scenario in drawn for death in scenario.deaths} == {True, False}
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simulator.commands import Behaviour
+from simulator.durable_executions.checkpoints import CallCrash
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage
@@ -74,3 +75,19 @@ def test_a_command_that_was_never_sent_is_sent_after_a_minute_of_looking(stage: 
 
     assert len(stage.run_command.runs(instance)) == 1
     assert stage.calls("ssm")["SendCommand"] == 2
+
+
+@pytest.mark.parametrize("invocation", range(2, 7))
+@pytest.mark.parametrize("call", range(1, 7))
+def test_a_completion_that_was_throttled_before_the_lambda_died_is_still_our_own(
+    stage: Stage, invocation: int, call: int
+) -> None:
+    crash = CallCrash(invocation=invocation, call=call, after=True)
+    stage.deployment.service.call_crashes.append(crash)
+    stage.region.faults.throttle("autoscaling", "CompleteLifecycleAction", times=3)
+    (instance,) = stage.group(plan={"steps": []})
+    stage.terminate(instance)
+    stage.finish()
+
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert stage.record().status == "completed"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
 from asg_lifecycle.model.messages import Finish, Nudge
 from asg_lifecycle.model.records import action_of
@@ -203,3 +205,25 @@ def test_early_work_whose_execution_died_is_taken_over_by_the_sweep(stage: Stage
     assert [execution.result["outcome"] for execution in stage.deployment.executions[1:]] == ["completed", "joined"]
     assert stage.calls("elbv2")["DeregisterTargets"] == 1
     assert len(stage.run_command.runs(instance)) == 1
+
+
+@pytest.mark.parametrize(
+    ("on_timeout", "status", "completions"),
+    [
+        ("continue", "completed", ["CONTINUE CompleteLifecycleAction"]),
+        ("abandon", "completed", ["ABANDON CompleteLifecycleAction"]),
+        ("hold", "held", []),
+    ],
+)
+def test_early_work_that_is_late_is_decided_when_the_instance_waits(
+    stage: Stage, on_timeout: str, status: str, completions: list[str]
+) -> None:
+    plan = {**PLAN, "timeout": "10m", "on_timeout": on_timeout}
+    instance = warned(stage, plan=plan, command=Behaviour(duration=5000))
+    stage.run(1000)
+    assert stage.record().detail == "the work was not done within 10m, waiting for the hook's event"
+    stage.terminate(instance)
+    stage.run(300)
+
+    assert stage.completions() == completions
+    assert stage.record().status == status

@@ -98,6 +98,8 @@ class EarlyChapter:
             why = "the time EC2 left the instance is over, waiting for the hook's event"
             return msgspec.structs.replace(following, idle=why, expired=True)
         if finishes.work is not None and finishes.work.how != "held":
-            # An abandoned plan has nothing to abandon yet: the work begins again where it failed when the event comes.
-            return msgspec.structs.replace(following, idle=f"{finishes.work.reason}, waiting for the hook's event")
+            # There is nothing to abandon or to complete yet: when the event comes, the work goes on where it failed, or
+            # is late at once, and the plan decides.
+            why = f"{finishes.work.reason}, waiting for the hook's event"
+            return msgspec.structs.replace(following, idle=why, held=current.held, newly_held=False)
         return msgspec.structs.replace(following, idle=current.idle if current.expired else None)

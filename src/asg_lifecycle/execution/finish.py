@@ -37,6 +37,7 @@ class Completion(Struct, frozen=True, kw_only=True):
 
     Attributes:
         noted: the record says which result is sent, or the table would not take that.
+        sends: how many tries to complete it are over; each notes itself in the record before it sends.
         stopping: the step whose work under way has still to be stopped, None when there is none.
         sent: an earlier `CompleteLifecycleAction` may have had its effect.
         status: how the action ended, None while that is open.
@@ -48,6 +49,7 @@ class Completion(Struct, frozen=True, kw_only=True):
     """
 
     noted: bool = False
+    sends: int = 0
     stopping: Position | None = None
     sent: bool = False
     status: Status | None = None
@@ -90,26 +92,29 @@ class Finisher:
         over = ending.how == "over"
         changes: dict[str, object] = {"detail": _sentence(ending), "detail_at": now, "reason": ending.reason}
         if ending.result is not None:
-            changes |= {"status": Status.COMPLETING, "result": ending.result}
+            changes |= {"status": Status.COMPLETING, "result": ending.result, "completion_try": state.sends}
         try:
             before = self._application.records.update(
                 self._assignment.wait, self._assignment.execution, changes, before=True, even_closed=True
             )
         except CallFailed as failed:
             self._application.observer.warning(f"the record could not be written: {failed}")
-            if state.tries + 1 < NOTE_TRIES:
+            if state.sends == 0 and state.tries + 1 < NOTE_TRIES:
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
             # The work is done and the instance waits: a table that is down does not keep it.
-            return msgspec.structs.replace(state, noted=True, tries=0, delay=0.0)
+            return msgspec.structs.replace(state, noted=True, tries=state.tries if state.sends else 0, delay=0.0)
         if before is None:
             self._application.observer.warning("another execution has taken this action over: nothing was completed")
             return msgspec.structs.replace(state, taken=True, delay=None)
+        # The note of a try is written once, unless the Lambda died after it: then the completion may have been sent,
+        # and the record may even have been closed.
+        if state.sends:
+            again = before.completion_try is not None and before.completion_try >= state.sends
+            return msgspec.structs.replace(state, noted=True, sent=state.sent or again, delay=0.0)
         return msgspec.structs.replace(
             state,
             noted=True,
             stopping=position_of(before),
-            # The note is written once, unless the Lambda died after it: then the completion may have been sent, and
-            # the record may even have been closed.
             sent=before.status in {Status.COMPLETING, Status.COMPLETED} and not over,
             tries=0,
             delay=0.0,
@@ -174,7 +179,8 @@ class Finisher:
         except CallFailed as failed:
             return self._failed(state, now, failed, repeated=state.sent)
         if pulse.over is None:
-            return msgspec.structs.replace(state, pulse=pulse, delay=max(1.0, pulse.next_at - now))
+            delay = max(1.0, pulse.next_at - now)
+            return msgspec.structs.replace(state, pulse=pulse, noted=False, sends=state.sends + 1, delay=delay)
         self._application.observer.count(Metric.OVER)
         self._application.observer.warning(f"{why}: {pulse.over}")
         return msgspec.structs.replace(state, pulse=pulse, status=Status.OVER, reason=pulse.over, tries=0, delay=0.0)
@@ -198,6 +204,8 @@ class Finisher:
             state,
             pulse=pulse,
             sent=state.sent or (repeated and failed.failure.effect_is_open),
+            noted=False,
+            sends=state.sends + 1,
             tries=tries,
             delay=max(1.0, min(delay, self._admission.bound - now)),
         )

@@ -99,6 +99,7 @@ class Record(Struct, frozen=True, kw_only=True):
         problem: what is wrong, when something is.
         messages: what operators and events said, oldest first, the last twenty.
         result: `CONTINUE` or `ABANDON`, once decided.
+        completion_try: which try to complete it is under way or was the last, from 0; absent before the first.
         reason: why that result, or how the action ended.
         ended_at: when the record was closed.
         expires_at: when DynamoDB may delete the item.
@@ -143,6 +144,7 @@ class Record(Struct, frozen=True, kw_only=True):
     problem: str | None = None
     messages: tuple[str, ...] = ()
     result: str | None = None
+    completion_try: int | None = None
     reason: str | None = None
     ended_at: float | None = None
 
