@@ -10,6 +10,7 @@ import pytest
 
 from asg_lifecycle.model.messages import Nudge, Skip
 from simulator.commands import Behaviour
+from simulator.durable_executions.checkpoints import CallCrash
 from simulator.faults import Fault, FaultKind
 from simulator.log import LogKind
 
@@ -405,3 +406,19 @@ def test_a_dry_run_says_what_it_would_do_changes_nothing_and_completes(stage: St
     ]
     changed = {"SendCommand", "CancelCommand", "DeregisterTargets"}
     assert not changed & {operation for _, operation in stage.region.calls}
+
+
+@pytest.mark.parametrize("invocation", range(2, 6))
+@pytest.mark.parametrize("call", range(1, 8))
+def test_a_command_side_by_side_is_sent_once_though_its_beginning_was_held_up_and_the_lambda_died(
+    stage: Stage, invocation: int, call: int
+) -> None:
+    crash = CallCrash(invocation=invocation, call=call, after=True)
+    stage.deployment.service.call_crashes.append(crash)
+    stage.region.faults.fail("ssm", "DescribeInstanceInformation", code="InternalServerError", status=500, times=3)
+    instance = drain(stage, {"steps": [{"parallel": [DEREGISTER, command("slow"), command("quick")]}]}, duration=5)
+    stage.finish()
+
+    assert sorted(documents(stage)) == ["quick", "slow"]
+    assert len(stage.run_command.runs(instance)) == 2
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]

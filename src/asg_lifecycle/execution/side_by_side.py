@@ -87,7 +87,7 @@ class SideBySide:
         now = self._application.clock()
         state = msgspec.structs.replace(state, began_at=state.began_at if state.began_at is not None else now)
         before: tuple[float | None, ...] = (None,) * len(self._inquiries)
-        if not state.noted:
+        if not state.noted or self._begins_once(state, now):
             try:
                 noted = self._note_beginning(state, now)
             except CallFailed as failed:
@@ -109,6 +109,13 @@ class SideBySide:
         state = msgspec.structs.replace(state, members=tuple(members), due=tuple(due), noted=True)
         state = self._record(state, now)
         return msgspec.structs.replace(state, **self._next(state, now))
+
+    def _begins_once(self, state: GroupLook, now: float) -> bool:
+        """Return whether a member is about to begin whose beginning cannot be repeated unseen."""
+        return any(
+            inquiry.task.step.begins_once and not member.begun and not member.finished and due <= now + SOON
+            for inquiry, member, due in zip(self._inquiries, state.members, state.due, strict=True)
+        )
 
     def _began(self, state: GroupLook) -> float | None:
         return work_began(self._work_began_at, state.longest_held_up)
