@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 CALLS: dict[str, Callable[[Any], object]] = {
     "autoscaling": lambda client: client.describe_auto_scaling_instances(),
     "cloudformation": lambda client: client.describe_stacks(),
+    "cloudwatch": lambda client: client.list_metrics(),
     "dynamodb": lambda client: client.list_tables(),
     "ec2": lambda client: client.describe_instances(),
+    "ecs": lambda client: client.list_clusters(),
+    "events": lambda client: client.list_event_buses(),
     "functions": lambda client: client.list_functions(),
     "elbv2": lambda client: client.describe_target_groups(),
     "tagging": lambda client: client.get_resources(),
+    "sns": lambda client: client.list_topics(),
     "sqs": lambda client: client.list_queues(),
     "ssm": lambda client: client.list_commands(),
 }
 """A call by the client's attribute."""
 
-SENT_ONCE = {"autoscaling", "ec2", "elbv2", "ssm", "tagging"}
+SENT_ONCE = {"autoscaling", "cloudwatch", "ec2", "ecs", "elbv2", "events", "sns", "ssm", "tagging"}
 """Whose calls are repeated by the durable engine alone."""
 
 
