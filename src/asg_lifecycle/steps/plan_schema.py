@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,7 @@ def plan_schema() -> dict[str, Any]:
     """Return the schema of a plan."""
     structs: list[type[Struct]] = [Plan, PlannedStep, *(step.options for step in CATALOG)]
     _, definitions = msgspec.json.schema_components(structs, ref_template=TEMPLATE)
-    for struct in structs:
-        definitions[struct.__name__] = _documented(definitions[struct.__name__], struct)
+    definitions = {name: _documented(schema) for name, schema in definitions.items()}
     plan, planned = definitions.pop("Plan"), definitions.pop("PlannedStep")["properties"]
     common = {name: planned[name] for name in planned if name not in {"kind", "options", "parallel"}}
     for step in CATALOG:
@@ -41,8 +41,6 @@ def plan_schema() -> dict[str, Any]:
     properties = plan["properties"]
     properties["steps"]["items"] = {"anyOf": [{"$ref": "#/$defs/step"}, {"$ref": "#/$defs/parallel"}]}
     properties["drains_per_group"]["anyOf"][0] |= {"minimum": 1, "maximum": MOST_DRAINS}
-    for name in ("OnFailure", "OnTimeout", "Result", "WhenSurviving"):
-        definitions[name].pop("title")
     return {"$schema": DIALECT, "title": "asg-lifecycle plan", **plan, "$defs": dict(sorted(definitions.items()))}
 
 
@@ -60,7 +58,8 @@ def attributes(docstring: str) -> dict[str, str]:
     """Return what a docstring says of each attribute."""
     found: dict[str, list[str]] = {}
     name = ""
-    for line in docstring.partition("Attributes:\n")[2].splitlines():
+    # Python 3.13 takes the indentation off docstrings, older ones do not.
+    for line in inspect.cleandoc(docstring).partition("Attributes:\n")[2].splitlines():
         head, separator, rest = line.strip().partition(": ")
         if separator and head.isidentifier() and _indent(line) <= FIELD_INDENT:
             name = head
@@ -70,7 +69,7 @@ def attributes(docstring: str) -> dict[str, str]:
     return {name: " ".join(words) for name, words in found.items()}
 
 
-FIELD_INDENT = 8
+FIELD_INDENT = 4
 """Columns before the name of an attribute in a docstring; what it goes on with stands deeper."""
 
 
@@ -78,13 +77,16 @@ def _indent(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _documented(schema: dict[str, Any], struct: type[Struct]) -> dict[str, Any]:
-    """Return the schema of a struct with what its docstring says."""
-    said = attributes(struct.__doc__ or "")
-    schema = {**schema, "description": summary(struct.__doc__ or "")}
-    schema.pop("title", None)
-    schema["properties"] = {name: {**field, "description": said[name]} for name, field in schema["properties"].items()}
-    return schema
+def _documented(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a type with what its docstring says of it and of each field."""
+    docstring = schema.get("description", "")
+    said = attributes(docstring)
+    documented = {**schema, "description": summary(docstring)}
+    documented.pop("title", None)
+    if "properties" in schema:
+        fields = schema["properties"]
+        documented["properties"] = {name: {**field, "description": said[name]} for name, field in fields.items()}
+    return documented
 
 
 def _object(properties: dict[str, Any], required: list[str], description: str) -> dict[str, Any]:
