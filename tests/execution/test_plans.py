@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.model.messages import Nudge, Skip
+from asg_lifecycle.model.records import action_of
+from asg_lifecycle.model.starts import Start, StartReason, payload
 from simulator.commands import Behaviour
 from simulator.durable_executions.checkpoints import CallCrash
 from simulator.faults import Fault, FaultKind
@@ -361,9 +363,6 @@ def test_a_skip_stops_what_runs_and_leaves_what_is_done(stage: Stage) -> None:
 
 
 def test_a_takeover_goes_on_with_what_is_left(stage: Stage) -> None:
-    from asg_lifecycle.model.records import action_of  # noqa: PLC0415 - this one
-    from asg_lifecycle.model.starts import Start, StartReason, payload  # noqa: PLC0415 - this one
-
     instance = drain(stage, side_by_side(command("slow"), command("quick")), duration=5)
     stage.run_command.behave(Behaviour(duration=1000), document="slow")
     stage.run(120)
@@ -422,3 +421,29 @@ def test_a_command_side_by_side_is_sent_once_though_its_beginning_was_held_up_an
     assert sorted(documents(stage)) == ["quick", "slow"]
     assert len(stage.run_command.runs(instance)) == 2
     assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_waiting_for_a_turn_does_not_count_against_the_plans_timeout(stage: Stage) -> None:
+    instances = stage.group(2, plan={"steps": [command()], "timeout": "10m", "drains_per_group": 1})
+    stage.run_command.behave(Behaviour(duration=400))
+    for instance in instances:
+        stage.run_command.manage(instance)
+        stage.terminate(instance)
+    stage.finish()
+
+    assert stage.elapsed > 800
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"] * 2
+
+
+def test_a_takeover_does_not_give_the_plan_its_time_again(stage: Stage) -> None:
+    drain(stage, {"steps": [command("first"), command("second")], "timeout": "15m"}, duration=math.inf)
+    stage.run_command.behave(Behaviour(duration=300), document="first")
+    stage.run(600)
+    dead = stage.record().execution
+    stage.deployment.service.stop(dead)
+    start = Start(reason=StartReason.TAKEOVER, action=action_of(stage.record()), takes_over=dead)
+    stage.deployment.start(payload(start))
+    stage.finish()
+
+    assert stage.completions() == ["ABANDON CompleteLifecycleAction"]
+    assert 900 <= stage.elapsed <= 930
