@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Progress
+from asg_lifecycle.steps.repeatable import RepeatableStep
 
 if TYPE_CHECKING:
     from typing import Self
@@ -37,7 +38,7 @@ class PublishEventOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     topic: Annotated[str, Meta(pattern="^arn:[a-z0-9-]+:sns:")] | None = None
 
 
-class PublishEvent:
+class PublishEvent(RepeatableStep):
     """`publish-event`: with `source` `asg-lifecycle` and the action in its detail.
 
     The detail has `id`, `group`, `hook`, `instance`, `transition`, `token`, and what the plan adds under `more`. It is
@@ -81,16 +82,6 @@ class PublishEvent:
             # Nobody was told: what does not exist here is not what has to be drained.
             return Failed(f"{self._where()} does not exist: {failed}")
         return Done(f"published {chosen.detail_type!r} to {self._where()}")
-
-    def check(self, target: Target, last: Waiting) -> Progress:
-        """Say it again: `begin` never waits, so it has not been said."""
-        del last
-        return self.begin(target)
-
-    def cancel(self, target: Target, last: Waiting | None) -> str | None:
-        """What was said is said."""
-        del target, last
-        return None
 
     def _where(self) -> str:
         return f"topic {self._chosen.topic}" if self._chosen.topic is not None else f"bus {self._chosen.bus}"

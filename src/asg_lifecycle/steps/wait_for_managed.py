@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec import Struct
 
 from asg_lifecycle.model.progress import Done, Progress, Waiting
+from asg_lifecycle.steps.repeatable import RepeatableStep
 
 if TYPE_CHECKING:
     from typing import Self
@@ -22,7 +23,7 @@ class WaitForManagedOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """There is nothing to choose."""
 
 
-class WaitForManaged:
+class WaitForManaged(RepeatableStep):
     """`wait-for-managed`: Systems Manager knows the instance and its agent is online, so commands can be sent."""
 
     kind: ClassVar[str] = "wait-for-managed"
@@ -55,13 +56,3 @@ class WaitForManaged:
             return Done("the Systems Manager agent is online")
         how = f"it is {ping}" if ping is not None else "Systems Manager does not know the instance yet"
         return Waiting(f"waiting for the Systems Manager agent of instance {target.action.instance}: {how}", LOOK_AGAIN)
-
-    def check(self, target: Target, last: Waiting) -> Progress:
-        """Look again."""
-        del last
-        return self.begin(target)
-
-    def cancel(self, target: Target, last: Waiting | None) -> str | None:
-        """There is nothing to stop."""
-        del target, last
-        return None

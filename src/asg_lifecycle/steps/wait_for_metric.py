@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.aws.metrics import Metric
 from asg_lifecycle.model.durations import Duration, readable, seconds
 from asg_lifecycle.model.progress import Done, Progress, Waiting
+from asg_lifecycle.steps.repeatable import RepeatableStep
 
 if TYPE_CHECKING:
     from typing import Self
@@ -83,7 +84,7 @@ class WaitForMetricOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError(f"period is {self.period!r}; expected a multiple of a minute")
 
 
-class WaitForMetric:
+class WaitForMetric(RepeatableStep):
     """`wait-for-metric`: connections that end, a queue that empties, workers that fall idle.
 
     Only periods that are over count, so it waits at least as long as `periods` take. CloudWatch is asked once a period.
@@ -130,16 +131,6 @@ class WaitForMetric:
         return Waiting(
             f"waiting for {self._condition()}: {met} of {len(values)} periods so far", again_after=float(self._period)
         )
-
-    def check(self, target: Target, last: Waiting) -> Progress:
-        """Look again."""
-        del last
-        return self.begin(target)
-
-    def cancel(self, target: Target, last: Waiting | None) -> str | None:
-        """There is nothing to stop."""
-        del target, last
-        return None
 
     def _values(self, target: Target) -> list[float | None]:
         """Return the value of each of the last periods that are over, newest first."""

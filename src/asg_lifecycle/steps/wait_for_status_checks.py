@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec import Struct
 
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.steps.repeatable import RepeatableStep
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,7 +28,7 @@ class WaitForStatusChecksOptions(Struct, frozen=True, kw_only=True, forbid_unkno
     """There is nothing to choose."""
 
 
-class WaitForStatusChecks:
+class WaitForStatusChecks(RepeatableStep):
     """`wait-for-status-checks`: both of EC2's checks, of the system and of the instance.
 
     A check that fails may pass again, so the step goes on waiting; give it a timeout.
@@ -73,13 +74,3 @@ class WaitForStatusChecks:
             if found != PASSED
         ]
         return Waiting(f"waiting for the status checks of instance {instance}: {', '.join(left)}", LOOK_AGAIN)
-
-    def check(self, target: Target, last: Waiting) -> Progress:
-        """Look again."""
-        del last
-        return self.begin(target)
-
-    def cancel(self, target: Target, last: Waiting | None) -> str | None:
-        """There is nothing to stop."""
-        del target, last
-        return None
