@@ -12,10 +12,11 @@ from asg_lifecycle.aws.records import decode
 from asg_lifecycle.composition.intake import compose_intake
 from asg_lifecycle.composition.lifecycle import compose
 from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.happenings import READERS
 from asg_lifecycle.model.messages import Message, encode
 from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.settings import IntakeSettings, Settings
-from handlers import interruption, lifecycle_action, notification, sweep
+from handlers import interruption, lifecycle_action, notification, signal_received, sweep
 from simulator.durable_executions.requests import DurableRequests
 from simulator.durable_executions.service import DurableService
 from simulator.queue_poller import QueuePoller
@@ -62,6 +63,7 @@ class Parameters:
         early_drain: `EarlyDrain`.
         drains_per_group: `DrainsPerGroup`; None for no limit.
         execution_timeout: of the durable function.
+        signals: `Signals`.
     """
 
     prefix: str = PREFIX
@@ -69,6 +71,7 @@ class Parameters:
     early_drain: str = "off"
     drains_per_group: int | None = None
     execution_timeout: float = 180_000.0
+    signals: bool = True
 
 
 class Deployment:
@@ -82,6 +85,7 @@ class Deployment:
             `notification` for the hooks.
         topic: ARN of the topic for the hooks.
         sweeps: what each sweep answered.
+        heard: what each event that may end a wait came to.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Deployment:
         self.queues: dict[str, str] = {}
         self.topic = ""
         self.sweeps: list[dict[str, Any]] = []
+        self.heard: list[dict[str, Any]] = []
 
     def _compose(self) -> Application:
         settings = Settings(
@@ -119,6 +124,7 @@ class Deployment:
             record_retention=86_400.0,
             drains_per_group=self.parameters.drains_per_group,
             plan_path=PLAN_PATH,
+            signals=self.parameters.signals,
         )
         return compose(settings, clock=self._timeline.now, chance=self._chance)
 
@@ -256,3 +262,6 @@ class Deployment:
         elif event["source"] == "aws.ec2" and event["detail-type"] in EARLY_DRAIN[self.parameters.early_drain]:
             plain = json.loads(msgspec.json.encode(event))
             self._invoke(lambda: interruption.handler_of(lambda: self.intake)(plain, None))
+        elif self.parameters.signals and (event["source"], event["detail-type"]) in READERS:
+            heard = json.loads(msgspec.json.encode(event))
+            self._invoke(lambda: self.heard.append(signal_received.handler_of(lambda: self.intake)(heard, None)))

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.models.instances import InstanceBackend
 from moto.ecs.exceptions import ClusterNotFoundException
 from moto.ecs.responses import EC2ContainerServiceResponse
+
+from simulator.clockwork import Clockwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +40,7 @@ class Task:
         ends_at: when it ends by itself.
         told_at: when it was told to stop, None when it was not.
         stopped_because: what `StopTask` said.
+        told_of: EventBridge was told that it has stopped.
     """
 
     arn: str
@@ -46,11 +50,16 @@ class Task:
     ends_at: float = math.inf
     told_at: float | None = None
     stopped_because: str = ""
+    told_of: bool = False
+
+    @property
+    def stopped_at(self) -> float:
+        """When it has stopped, infinite when that is not to be seen."""
+        return min(self.ends_at, self.told_at + self.takes if self.told_at is not None else math.inf)
 
     def status(self, now: float) -> str:
         """Return its `lastStatus`."""
-        stopped_at = min(self.ends_at, self.told_at + self.takes if self.told_at is not None else math.inf)
-        if now >= stopped_at:
+        if now >= self.stopped_at:
             return "STOPPED"
         if self.told_at is None:
             return "RUNNING"
@@ -65,12 +74,14 @@ class ContainerInstance:
         arn: its ARN.
         instance: the EC2 instance.
         status: `ACTIVE`, `DRAINING`, …
+        connected: whether its agent is connected.
         tasks: its tasks, those that stopped included.
     """
 
     arn: str
     instance: str
     status: str = "ACTIVE"
+    connected: bool = True
     tasks: list[Task] = field(default_factory=list)
 
 
@@ -79,11 +90,13 @@ class Ecs:
 
     def __init__(self) -> None:
         self._region: SimulatedRegion | None = None
+        self._clockwork: Clockwork | None = None
         self.clusters: dict[str, list[ContainerInstance]] = {}
 
     def install(self, region: SimulatedRegion) -> None:
         """Take ECS over from moto."""
         self._region = region
+        self._clockwork = Clockwork(region.timeline, region.lock)
         operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "list_clusters": self._list_clusters,
             "list_container_instances": self._list_container_instances,
@@ -107,8 +120,10 @@ class Ecs:
 
     def uninstall(self) -> None:
         """Forget everything."""
+        if self._clockwork is not None:
+            self._clockwork.stop()
         self.clusters.clear()
-        self._region = None
+        self._region = self._clockwork = None
 
     def register(self, instance: str, cluster: str = "default", *, status: str = "ACTIVE") -> ContainerInstance:
         """Register an EC2 instance with a cluster, which is made if there is none of that name."""
@@ -116,6 +131,7 @@ class Ecs:
         arn = f"{self._arn('container-instance')}/{cluster}/{len(members):032x}"
         made = ContainerInstance(arn=arn, instance=instance, status=status)
         members.append(made)
+        self._tell(made)
         return made
 
     def run(  # noqa: PLR0913 - what a task is
@@ -150,6 +166,8 @@ class Ecs:
             for number in range(count)
         ]
         on.tasks += made
+        if ends_after < math.inf:
+            self._tell_when_stopped(on, made)
         return made
 
     def leave(self, instance: str) -> None:
@@ -175,16 +193,7 @@ class Ecs:
         asked = request["containerInstances"]
         found = [known[arn] for arn in asked if arn in known]
         return {
-            "containerInstances": [
-                {
-                    "containerInstanceArn": member.arn,
-                    "ec2InstanceId": member.instance,
-                    "status": member.status,
-                    "agentConnected": True,
-                    "runningTasksCount": sum(task.status(self._now()) == "RUNNING" for task in member.tasks),
-                }
-                for member in found
-            ],
+            "containerInstances": [self._described(member) for member in found],
             "failures": [
                 {"arn": arn, "reason": "MISSING"} for arn in request["containerInstances"] if arn not in known
             ],
@@ -196,9 +205,12 @@ class Ecs:
             if member.arn not in request["containerInstances"] or member.status not in {"ACTIVE", "DRAINING"}:
                 continue
             member.status = request["status"]
-            for task in member.tasks:
-                if member.status == "DRAINING" and task.service is not None and task.told_at is None:
+            told = [task for task in member.tasks if task.service is not None and task.told_at is None]
+            if member.status == "DRAINING":
+                for task in told:
                     task.told_at = now
+                self._tell_when_stopped(member, told)
+            self._tell(member)
         return self._describe_container_instances(request)
 
     def _list_tasks(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -221,7 +233,41 @@ class Ecs:
         (task,) = [task for task in self._tasks(request) if task.arn == request["task"]]
         if task.told_at is None:
             task.told_at, task.stopped_because = self._now(), request.get("reason", "")
+            (member,) = [member for member in self._members(request) if task in member.tasks]
+            self._tell_when_stopped(member, [task])
+            self._tell(member)
         return {"task": self._plain(task)}
+
+    def _described(self, member: ContainerInstance) -> dict[str, Any]:
+        return {
+            "containerInstanceArn": member.arn,
+            "ec2InstanceId": member.instance,
+            "status": member.status,
+            "agentConnected": member.connected,
+            # Those that are wanted to run: one that was told to stop is no more counted, long before it has.
+            "runningTasksCount": sum(task.status(self._now()) == "RUNNING" for task in member.tasks),
+            "pendingTasksCount": 0,
+        }
+
+    def _tell(self, member: ContainerInstance) -> None:
+        cluster = f"{self._arn('cluster')}/{member.arn.split('/')[-2]}"
+        self._entered().emit(
+            "aws.ecs", "ECS Container Instance State Change", self._described(member) | {"clusterArn": cluster}
+        )
+
+    def _tell_when_stopped(self, member: ContainerInstance, tasks: list[Task]) -> None:
+        cluster = f"{self._arn('cluster')}/{member.arn.split('/')[-2]}"
+
+        def tell(task: Task) -> None:
+            if task.status(self._now()) == "STOPPED" and not task.told_of:
+                task.told_of = True
+                told = self._plain(task) | {"clusterArn": cluster, "containerInstanceArn": member.arn}
+                self._entered().emit("aws.ecs", "ECS Task State Change", told)
+
+        for task in tasks:
+            stopped_at = task.stopped_at
+            if self._clockwork is not None and stopped_at < math.inf:
+                self._clockwork.call_at(stopped_at, partial(tell, task), name="task stops")
 
     def _plain(self, task: Task) -> dict[str, Any]:
         now = self._now()

@@ -27,7 +27,7 @@ from simulator.rate_limits import RateLimits
 from simulator.wire import AnswerLostError, ApiCall, error_response, intercepted, service_and_operation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import TracebackType
 
     from moto.core.request import Request
@@ -271,20 +271,27 @@ class SimulatedRegion:
         with self.lock:
             self.autoscaling.rebalance(instance_id)
 
-    def _emit_ec2(self, detail_type: str, instance_id: str, detail: dict[str, object]) -> None:
+    def emit(
+        self, source: str, detail_type: str, detail: Mapping[str, object], *, resources: Sequence[str] = ()
+    ) -> None:
+        """Let something happen that EventBridge tells of."""
         self.events.emit(
             {
                 "version": "0",
                 "id": self.autoscaling.new_id(),
                 "detail-type": detail_type,
-                "source": "aws.ec2",
+                "source": source,
                 "account": self.account,
                 "time": datetime.fromtimestamp(self.timeline.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "region": self.name,
-                "resources": [f"arn:aws:ec2:{self.name}a:{self.account}:instance/{instance_id}"],
-                "detail": {"instance-id": instance_id, **detail},
+                "resources": list(resources),
+                "detail": dict(detail),
             }
         )
+
+    def _emit_ec2(self, detail_type: str, instance_id: str, detail: dict[str, object]) -> None:
+        arn = f"arn:aws:ec2:{self.name}a:{self.account}:instance/{instance_id}"
+        self.emit("aws.ec2", detail_type, {"instance-id": instance_id, **detail}, resources=[arn])
 
     def _reclaim(self, instance_id: str) -> None:
         if self._undo is not None:

@@ -205,8 +205,16 @@ class RunCommand:
 
     def _log(self, invocation: Invocation) -> None:
         region, _ = self._entered()
-        detail = f"ssm {invocation.status_details} {invocation.command.document} {invocation.command.id}"
+        command = invocation.command
+        detail = f"ssm {invocation.status_details} {command.document} {command.id}"
         region.log.write(LogKind.SERVICE, instance=invocation.instance, detail=detail)
+        told = {
+            "command-id": command.id,
+            "document-name": command.document,
+            "instance-id": invocation.instance,
+            "status": invocation.status,
+        }
+        region.emit("aws.ssm", "EC2 Command Invocation Status-change Notification", told)
 
     def _entered(self) -> tuple[SimulatedRegion, Clockwork]:
         if self._region is None or self._clockwork is None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 LOOPBACK = "127.0.0.1"
+HOOKS = "aws.autoscaling"
+"""Where the events come from that start executions."""
+
 REGION = "us-west-2"
 """That of the sample events."""
 
@@ -111,7 +114,7 @@ class SimulatorServer:
                     lambda_endpoint=settings.lambda_endpoint,
                 )
                 undo.callback(runner.close)
-                self.region.subscribe(runner.deliver)
+                self.region.subscribe(lambda event: runner.deliver(event) if event["source"] == HOOKS else None)
             self._fill()
             self._listen(undo)
             self._undo = undo.pop_all()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from simulator.deployment import Deployment
 from simulator.ecs import Ecs
+from simulator.event_bus import EventBus
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
 from simulator.run_command import RunCommand
@@ -45,7 +46,7 @@ class Stage(Generic[DeploymentT]):
         self.run_command = RunCommand()
         self.status_checks = StatusChecks()
         self.ecs = Ecs()
-        for service in (self.target_groups, self.run_command, self.status_checks, self.ecs):
+        for service in (self.target_groups, self.run_command, self.status_checks, self.ecs, EventBus()):
             self.region.add(service)
         self.deployment = deploy(self.region, self.timeline)
         self._entered = ExitStack()

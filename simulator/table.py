@@ -9,9 +9,22 @@ if TYPE_CHECKING:
 
 KEY_SCHEMA = ({"AttributeName": "wait", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"})
 
-ATTRIBUTES = {"wait": "S", "entry": "S", "token": "S", "in_flight": "S", "group": "S", "claimed_at": "N"}
+ATTRIBUTES = {
+    "wait": "S",
+    "entry": "S",
+    "token": "S",
+    "in_flight": "S",
+    "group": "S",
+    "claimed_at": "N",
+    "instance": "S",
+}
 
-INDEXES = {"by-token": ("token", None), "in-flight": ("in_flight", "claimed_at"), "by-group": ("group", "claimed_at")}
+INDEXES = {
+    "by-token": ("token", None),
+    "in-flight": ("in_flight", "claimed_at"),
+    "by-group": ("group", "claimed_at"),
+    "by-instance": ("instance", "in_flight"),
+}
 """Name of each index: its hash key and its range key."""
 
 

@@ -39,6 +39,13 @@ def nudged(stage: Play) -> None:
     stage.finish()
 
 
+def woken(stage: Play) -> None:
+    """The end of the command is heard of."""
+    stage.hear("aws.ssm")
+    stage.drain(TWO_STEPS, command=Behaviour(duration=60))
+    stage.finish()
+
+
 def skipped(stage: Play) -> None:
     """A command that does not end is skipped by an operator."""
     stage.drain(TWO_STEPS, command=Behaviour(never_ends=True))
@@ -192,6 +199,7 @@ PLAYS: dict[str, Callable[[Play], None]] = {
         nothing_to_drain,
         two_steps,
         nudged,
+        woken,
         skipped,
         finished_by_an_operator,
         bad_plan,

@@ -39,6 +39,12 @@ class PlayStage(Stage[DeploymentT]):
     def __init__(self, deploy: Callable[[SimulatedRegion, VirtualTimeline], DeploymentT], *, delay: int = 20) -> None:
         super().__init__(deploy)
         self._delay = delay
+        self.hear()
+
+    def hear(self, *sources: str) -> None:
+        """Let events of Auto Scaling be delivered, those of the other sources only where they are named."""
+        heard = {"aws.autoscaling", *sources}
+        self.region.events.deliveries = lambda event: (1.0,) if event["source"] in heard else ()
 
     def group(self, plan: Any, *, capacity: int = 1, heartbeat: int = 300, hook: str = HOOK) -> list[str]:  # noqa: ANN401 - also a broken plan
         """Make the group with `plan` on its terminate hook, each instance under Run Command and in `blue`."""

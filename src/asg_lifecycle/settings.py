@@ -25,6 +25,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         drains_per_group: how many instances of one group do drain work at once where the plan does not say; None for
             as many as there are.
         plan_path: where named plans are in Parameter Store, without a slash at its end; empty for nowhere.
+        signals: events tell when waits may be over.
     """
 
     table: str
@@ -32,12 +33,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     record_retention: float
     drains_per_group: int | None = None
     plan_path: str = ""
+    signals: bool = False
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Return the settings that the environment gives.
 
-    `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP` and `PLAN_PATH`.
+    `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `PLAN_PATH` and `SIGNALS`.
 
     Raises:
         KeyError: `TABLE_NAME` is not set.
@@ -50,6 +52,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         # CloudFormation passes a number; 0 stands for no limit.
         drains_per_group=int(environment.get("DRAINS_PER_GROUP", "0")) or None,
         plan_path=environment.get("PLAN_PATH", "").rstrip("/"),
+        signals=environment.get("SIGNALS") == "on",
     )
 
 

@@ -89,6 +89,9 @@ good_options = {
             "topic": st.none() | texts.map(lambda text: f"arn:aws:sns:{text}"),
         },
     ),
+    "wait-for-signal": st.fixed_dictionaries(
+        {}, optional={"name": st.from_regex("[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", fullmatch=True)}
+    ),
     "wait-for-metric": st.fixed_dictionaries(
         {
             "metrics": st.dictionaries(

@@ -8,11 +8,14 @@ from msgspec.structs import fields
 
 from asg_lifecycle.aws.permissions import (
     CORE_PERMISSIONS,
+    ECS_SIGNAL_PERMISSIONS,
     INTERRUPTION_PERMISSIONS,
     NOTIFICATION_PERMISSIONS,
+    SIGNAL_PERMISSIONS,
     SWEEP_PERMISSIONS,
 )
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
+from asg_lifecycle.model.happenings import READERS
 from asg_lifecycle.model.records import Record
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.catalog import CATALOG
@@ -60,12 +63,18 @@ DOORS = {
         "sqs:ReceiveMessage",
     },
     "InterruptionFunction": {*INTERRUPTION_PERMISSIONS},
+    "SignalFunction": {*SIGNAL_PERMISSIONS, *ECS_SIGNAL_PERMISSIONS},
 }
 """What each of the other functions may do: its code's calls, Lambda's own reading of a queue, and its dead letters."""
 
 SWITCHED = {
     "Notification": "TakesNotifications",
     "Interruption": "DrainsEarly",
+    "SignalFunctionEcsPolicy": "HearsOfEcs",
+    "TaskRule": "HearsOfEcs",
+    "ContainerInstanceRule": "HearsOfEcs",
+    "CommandRule": "HearsOfCommands",
+    "Signal": "HearsSignals",
     **{f"{step.feature}Policy": f"Grants{step.feature}" for step in CATALOG if step.feature is not None},
 }
 """The condition of everything whose logical id begins so."""
@@ -290,8 +299,31 @@ def every_door_starts_the_alias(expanded: Expanded) -> Iterator[str]:
             for statement in _statements(expanded, function)
             if "lambda:InvokeFunction" in _listed(statement["Action"])
         ]
-        if invoked != [alias]:
+        if invoked != ([alias] if function != "SignalFunction" else []):
             yield f"{function} may invoke {invoked}"
+
+
+def what_ends_waits_is_heard(expanded: Expanded) -> Iterator[str]:
+    """A rule for each kind of event that the signal door reads, and no other, which may invoke it."""
+    function = {"Fn::GetAtt": ["SignalFunction", "Arn"]}
+    rules = {
+        name: rule for name, rule in expanded.of("AWS::Events::Rule").items() if rule["Targets"][0]["Arn"] == function
+    }
+    heard = sorted(
+        (source, detail_type)
+        for rule in rules.values()
+        for source in rule["EventPattern"]["source"]
+        for detail_type in rule["EventPattern"]["detail-type"]
+    )
+    if heard != sorted(READERS):
+        yield f"the rules hear {heard}, the door reads {sorted(READERS)}"
+    allowed = [
+        permission["SourceArn"]["Fn::GetAtt"][0]
+        for permission in expanded.of("AWS::Lambda::Permission").values()
+        if permission["FunctionName"] == {"Ref": "SignalFunction"}
+    ]
+    if sorted(allowed) != sorted(rules):
+        yield f"the rules {sorted(rules)} need the function, {sorted(allowed)} may invoke it"
 
 
 def every_dead_letter_queue_has_an_alarm(expanded: Expanded) -> Iterator[str]:
@@ -380,6 +412,7 @@ CHECKS: tuple[Callable[[Expanded], Iterator[str]], ...] = (
     role_is_scoped,
     roles_of_the_doors_allow_what_their_code_declares,
     every_door_starts_the_alias,
+    what_ends_waits_is_heard,
     every_dead_letter_queue_has_an_alarm,
     alarms_watch_metrics_that_are_written,
     what_is_switched_off_is_absent,

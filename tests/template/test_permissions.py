@@ -11,9 +11,11 @@ import pytest
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.permissions import (
     CORE_PERMISSIONS,
+    ECS_SIGNAL_PERMISSIONS,
     INTERRUPTION_PERMISSIONS,
     NOTIFICATION_PERMISSIONS,
     OPERATOR_PERMISSIONS,
+    SIGNAL_PERMISSIONS,
     SWEEP_PERMISSIONS,
 )
 from asg_lifecycle.steps.catalog import CATALOG
@@ -112,6 +114,7 @@ def test_every_call_is_declared_and_nothing_else_is(monkeypatch: pytest.MonkeyPa
     # The API's name differs from IAM's for this one.
     made = {"lambda:InvokeFunction" if action == "lambda:Invoke" else action for action in made}
     doors = {*SWEEP_PERMISSIONS, *NOTIFICATION_PERMISSIONS, *INTERRUPTION_PERMISSIONS}
+    doors |= {*SIGNAL_PERMISSIONS, *ECS_SIGNAL_PERMISSIONS}
     assert made == declared_permissions() | doors | {*OPERATOR_PERMISSIONS}
 
 
@@ -133,7 +136,15 @@ def test_a_step_declares_each_permission_once(step: type) -> None:
 
 @pytest.mark.parametrize(
     "permissions",
-    [CORE_PERMISSIONS, SWEEP_PERMISSIONS, NOTIFICATION_PERMISSIONS, INTERRUPTION_PERMISSIONS, OPERATOR_PERMISSIONS],
+    [
+        CORE_PERMISSIONS,
+        SWEEP_PERMISSIONS,
+        NOTIFICATION_PERMISSIONS,
+        INTERRUPTION_PERMISSIONS,
+        SIGNAL_PERMISSIONS,
+        ECS_SIGNAL_PERMISSIONS,
+        OPERATOR_PERMISSIONS,
+    ],
 )
 def test_each_permission_is_declared_once(permissions: tuple[str, ...]) -> None:
     assert list(permissions) == sorted(set(permissions))

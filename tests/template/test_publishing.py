@@ -51,10 +51,10 @@ def test_a_version_is_published_when_a_parameter_changes_the_function_and_only_t
 @pytest.mark.parametrize(
     ("description", "expected"),
     [
-        (None, ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "DrainsPerGroup", "Architecture"]),
-        ("${HookNamePrefix} ${RecordRetentionDays} ${Architecture} ${DrainsPerGroup}", ["LogLevel"]),
+        (None, ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "DrainsPerGroup", "Signals", "Architecture"]),
+        ("${HookNamePrefix} ${RecordRetentionDays} ${Architecture} ${DrainsPerGroup} ${Signals}", ["LogLevel"]),
         (
-            "${HookNamePrefix}${RecordRetentionDays}${LogLevel}${Architecture}${DrainsPerGroup}${LogRetentionDays}",
+            "${HookNamePrefix}${RecordRetentionDays}${LogLevel}${Architecture}${DrainsPerGroup}${Signals}${LogRetentionDays}",
             ["LogRetentionDays"],
         ),
     ],

@@ -124,6 +124,7 @@ def test_the_defaults_are_settings_that_the_code_reads(expanded: Expanded) -> No
         hook_name_prefix=DEFAULT_HOOK_NAME_PREFIX,
         record_retention=30 * 86_400.0,
         plan_path=str({"Fn::Sub": "/${AWS::StackName}/plans"}),
+        signals=True,
     )
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.caching import Kept
 from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 CLUSTERS_KEPT = 60.0
 """Seconds that the list of clusters, and which one a group is in, are kept."""
+
+MOST_KEPT = 10_000
+"""Container instances whose EC2 instance is kept: it never changes."""
 
 BATCH = 100
 """Tasks that one `DescribeTasks` takes."""
@@ -69,6 +73,7 @@ class ContainerInstances:
         self._clients = clients
         self._clusters: Kept[tuple[str, ...]] = Kept(clock, CLUSTERS_KEPT)
         self._of_group: dict[str, str] = {}
+        self._instance_of: dict[str, str | None] = {}
 
     def find(self, instance: str, *, cluster: str | None, group: str) -> ContainerInstance | None:
         """Return the container instance that an EC2 instance is, None when it is none.
@@ -92,6 +97,25 @@ class ContainerInstances:
                 self._of_group[group] = each
                 return found
         return None
+
+    def instance_of(self, arn: str, *, cluster: str) -> str | None:
+        """Return the EC2 instance that a container instance is, None when it is none or is not known.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        if arn not in self._instance_of:
+            try:
+                with calling("ecs:DescribeContainerInstances"):
+                    answer = self._clients.ecs.describe_container_instances(cluster=cluster, containerInstances=[arn])
+            except CallFailed as failed:
+                if failed.failure.code != "ClusterNotFoundException":
+                    raise
+                return None
+            if len(self._instance_of) >= MOST_KEPT:
+                self._instance_of.clear()
+            self._instance_of[arn] = next((it.get("ec2InstanceId") for it in answer["containerInstances"]), None)
+        return self._instance_of[arn]
 
     def drain(self, container_instance: ContainerInstance) -> None:
         """Set it to DRAINING: ECS stops its services' tasks and places none. Repeating it changes nothing.

@@ -44,6 +44,17 @@ INTERRUPTION_PERMISSIONS = (
 )
 """What the interruption door uses."""
 
+SIGNAL_PERMISSIONS = (
+    "dynamodb:BatchGetItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "lambda:SendDurableExecutionCallbackSuccess",
+)
+"""What the signal door uses whatever the plans say."""
+
+ECS_SIGNAL_PERMISSIONS = ("ecs:DescribeContainerInstances", "ecs:DescribeTasks", "ecs:ListTasks")
+"""What it uses where it hears of ECS."""
+
 OPERATOR_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeLifecycleHooks",
@@ -51,6 +62,7 @@ OPERATOR_PERMISSIONS = (
     "cloudformation:DescribeStacks",
     "dynamodb:GetItem",
     "ec2:DescribeInstances",
+    "events:PutEvents",
     "lambda:GetDurableExecution",
     "lambda:InvokeFunction",
     "sqs:ChangeMessageVisibility",

@@ -63,6 +63,23 @@ class RecordQueries:
             )
         )
 
+    def of_instance(self, instance: str) -> tuple[Record, ...]:
+        """Return the records of the live actions of an instance, one for each hook it waits under.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        with calling("dynamodb:Query"):
+            answer = self._clients.dynamodb.query(
+                TableName=self._table,
+                IndexName="by-instance",
+                KeyConditionExpression="#instance = :instance AND #in_flight = :yes",
+                ExpressionAttributeNames={"#instance": "instance", "#in_flight": "in_flight"},
+                ExpressionAttributeValues={":instance": {"S": instance}, ":yes": {"S": "yes"}},
+            )
+        records = self.current(item["wait"]["S"] for item in answer["Items"])
+        return tuple(record for record in records.values() if record.in_flight is not None)
+
     def current(self, waits: Iterable[str]) -> dict[str, Record]:
         """Return the current records of `waits`, by wait; those without a record are left out.
 

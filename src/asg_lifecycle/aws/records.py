@@ -56,7 +56,7 @@ class Records:
         if record.token is None:
             condition = FOUND
             names = ["wait", "execution", "in_flight", "ended_at"]
-            values[":settled"] = _attribute(record.claimed_at - SETTLED)
+            values[":settled"] = encode_value(record.claimed_at - SETTLED)
         else:
             condition = ANNOUNCED
             names = ["wait", "execution", "token", "event_time", "early", "in_flight"]
@@ -122,11 +122,7 @@ class Records:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        with calling("dynamodb:GetItem"):
-            item = self._clients.dynamodb.get_item(
-                TableName=self._table, Key={"wait": {"S": wait}, "entry": {"S": CURRENT}}, ConsistentRead=True
-            ).get("Item")
-        return decode(item) if item else None
+        return read_current(self._clients, self._table, wait)
 
     def update(
         self,
@@ -153,7 +149,9 @@ class Records:
         Raises:
             CallFailed: no answer, throttled, denied. Repeat the change: it is idempotent.
         """
-        values = {name: _attribute(msgspec.to_builtins(value)) for name, value in changes.items() if value is not None}
+        values = {
+            name: encode_value(msgspec.to_builtins(value)) for name, value in changes.items() if value is not None
+        }
         removed = [name for name, value in changes.items() if value is None]
         parts = []
         if values:
@@ -184,9 +182,22 @@ class Records:
         return decode(answer["Attributes"])
 
 
+def read_current(clients: Clients, table: str, wait: str) -> Record | None:
+    """Return the current record of `wait`, None when there is none.
+
+    Raises:
+        CallFailed: no answer, throttled, denied.
+    """
+    with calling("dynamodb:GetItem"):
+        item = clients.dynamodb.get_item(
+            TableName=table, Key={"wait": {"S": wait}, "entry": {"S": CURRENT}}, ConsistentRead=True
+        ).get("Item")
+    return decode(item) if item else None
+
+
 def encode(record: Record) -> dict[str, AttributeValueTypeDef]:
     """Return the record as a DynamoDB item; fields that are None are left out."""
-    return {name: _attribute(value) for name, value in msgspec.to_builtins(record).items() if value is not None}
+    return {name: encode_value(value) for name, value in msgspec.to_builtins(record).items() if value is not None}
 
 
 def decode(item: Mapping[str, Any]) -> Record:
@@ -194,14 +205,20 @@ def decode(item: Mapping[str, Any]) -> Record:
     return msgspec.convert({name: _value(attribute) for name, attribute in item.items()}, Record, strict=False)
 
 
+def refused(failed: CallFailed) -> bool:
+    """Return whether a write was refused by its condition."""
+    return failed.failure.code == "ConditionalCheckFailedException"
+
+
 def _refused_by(failed: CallFailed) -> Mapping[str, Any] | None:
-    if failed.failure.code != "ConditionalCheckFailedException":
+    if not refused(failed):
         return None
     cause = failed.__cause__
     return dict(cause.response).get("Item", {}) if isinstance(cause, ClientError) else {}  # type: ignore[return-value]
 
 
-def _attribute(value: object) -> AttributeValueTypeDef:
+def encode_value(value: object) -> AttributeValueTypeDef:
+    """Return JSON values as DynamoDB holds them."""
     match value:
         case str():
             return {"S": value}
@@ -210,9 +227,9 @@ def _attribute(value: object) -> AttributeValueTypeDef:
         case int() | float():
             return {"N": repr(value)}
         case dict():
-            return {"M": {str(name): _attribute(inner) for name, inner in value.items()}}
+            return {"M": {str(name): encode_value(inner) for name, inner in value.items()}}
         case list() | tuple():
-            return {"L": [_attribute(inner) for inner in value]}
+            return {"L": [encode_value(inner) for inner in value]}
         case None:
             return {"NULL": True}
         case _:

@@ -10,6 +10,7 @@ import typer
 from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.plan import plan
 from asg_lifecycle.cli.redrive import redrive
+from asg_lifecycle.cli.signal_command import signal
 
 DISTRIBUTION = "asg-lifecycle"
 
@@ -23,6 +24,7 @@ application = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 application.command()(explain)
+application.command()(signal)
 application.add_typer(plan, name="plan")
 application.add_typer(redrive, name="redrive")
 

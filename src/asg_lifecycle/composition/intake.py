@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger, Metrics
 
 from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.groups import Groups
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.record_queries import RecordQueries
+from asg_lifecycle.aws.signals import Signals
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
 from asg_lifecycle.intake.interruption import InterruptionDoor
 from asg_lifecycle.intake.notification import NotificationDoor
+from asg_lifecycle.intake.signal_door import SignalDoor
 from asg_lifecycle.intake.starter import Starter
 from asg_lifecycle.intake.sweep import Sweep
 from asg_lifecycle.observer import Observer
@@ -35,6 +38,7 @@ class Intake:
         settings: what the deployment decides.
         clients: the AWS clients.
         executions: the durable executions.
+        container_instances: the ECS container instances.
         observer: logs and metrics.
         clock: seconds since the epoch.
         chance: a random number from 0 to 1.
@@ -43,6 +47,7 @@ class Intake:
     settings: IntakeSettings
     clients: Clients
     executions: Executions
+    container_instances: ContainerInstances
     observer: Observer
     clock: Callable[[], float]
     chance: Callable[[], float]
@@ -71,6 +76,17 @@ class Intake:
             Groups(self.clients), Starter(self.executions), self.observer, self.settings.hook_name_prefix
         )
 
+    def signal_door(self) -> SignalDoor:
+        """Return the door for what may end a step's wait."""
+        return SignalDoor(
+            records=RecordQueries(self.clients, self.settings.table),
+            signals=Signals(self.clients, self.settings.table),
+            executions=self.executions,
+            container_instances=self.container_instances,
+            observer=self.observer,
+            clock=self.clock,
+        )
+
 
 def compose_intake(
     settings: IntakeSettings, *, clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random
@@ -87,6 +103,7 @@ def compose_intake(
         settings=settings,
         clients=clients,
         executions=Executions(clients, settings.function),
+        container_instances=ContainerInstances(clients, clock),
         observer=Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)),
         clock=clock,
         chance=chance,

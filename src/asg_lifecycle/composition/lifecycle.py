@@ -15,6 +15,7 @@ from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.outages import Outages
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.aws.records import Records
+from asg_lifecycle.aws.signals import Signals
 from asg_lifecycle.aws.turns import Turns
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
 from asg_lifecycle.composition.services import compose_services
@@ -52,7 +53,9 @@ def compose(
         turns=Turns(clients, settings.table),
         outages=Outages(clients, settings.table),
         planning=Planning(PlanStore(clients, settings.plan_path, clock)),
-        services=compose_services(clients, lifecycle_actions, clock),
+        services=compose_services(
+            clients, lifecycle_actions, clock, signals=Signals(clients, settings.table) if settings.signals else None
+        ),
         observer=Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)),
         clock=clock,
         chance=chance,

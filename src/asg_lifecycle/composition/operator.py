@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.executions import Executions
+from asg_lifecycle.aws.publishing import Publishing
 from asg_lifecycle.aws.queues import Queues
 from asg_lifecycle.aws.records import Records
 from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.intake.redrive import Redrive
 from asg_lifecycle.intake.starter import Starter
+from asg_lifecycle.model.happenings import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, signal_detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +53,25 @@ def compose_dead_letter_office(
             function_queue=function_queue,
         ),
         clock=time.time,
+    )
+
+
+def send_signal(*, instance: str, name: str, succeeded: bool, message: str, hook: str | None) -> None:
+    """Put a signal on the default event bus.
+
+    Args:
+        instance: EC2 instance id.
+        name: what it is about.
+        succeeded: whether it went well.
+        message: a sentence for people, empty for none.
+        hook: the lifecycle hook it is meant for, None for every one that the instance waits under.
+
+    Raises:
+        CallFailed: no answer, throttled, denied.
+    """
+    detail = signal_detail(instance=instance, name=name, succeeded=succeeded, message=message, hook=hook)
+    Publishing(Clients()).put_event(
+        bus="default", source=SIGNAL_SOURCE, detail_type=SIGNAL_DETAIL_TYPE, detail=json.dumps(detail)
     )
 
 

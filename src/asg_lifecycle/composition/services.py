@@ -17,15 +17,19 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.clients import Clients
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+    from asg_lifecycle.aws.signals import Signals
 
 
-def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, clock: Callable[[], float]) -> Services:
+def compose_services(
+    clients: Clients, lifecycle_actions: LifecycleActions, clock: Callable[[], float], *, signals: Signals | None = None
+) -> Services:
     """Return what steps are made with. No client is made and nothing is called yet.
 
     Args:
         clients: the AWS clients.
         lifecycle_actions: the Auto Scaling calls.
         clock: seconds since the epoch.
+        signals: what is said to actions, None where nothing is heard.
     """
     return Services(
         lifecycle_actions=lifecycle_actions,
@@ -35,4 +39,5 @@ def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, cloc
         container_instances=ContainerInstances(clients, clock),
         metrics=Metrics(clients),
         publishing=Publishing(clients),
+        signals=signals,
     )

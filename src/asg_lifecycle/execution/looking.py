@@ -146,7 +146,8 @@ class Inquiry:
             gap = retry_delay(state.trouble.tries, chance, LONGEST_RETRY)
         else:
             # Instances that were drained together would all be looked at together, again and again (R15).
-            gap = (asked if asked is not None else look_gap(now - began_at)) * (1 + JITTER * chance)
+            heard = self._application.settings.signals and _woken_by(state.progress) is not None
+            gap = (asked if asked is not None else look_gap(now - began_at, heard=heard)) * (1 + JITTER * chance)
         left = began_at + state.held_up + self.task.timeout - now if self.task.timeout is not None else gap
         return min(gap, left) if left > 0 else gap
 
@@ -217,10 +218,21 @@ def sentence_of(progress: Progress) -> str:
 
 def is_same(progress: Progress, recorded: Waiting | None) -> bool:
     """Return whether the record holds this progress already."""
-    if recorded is None or not isinstance(progress, Waiting) or progress.detail != recorded.detail:
+    if recorded is None or not isinstance(progress, Waiting):
+        return False
+    if (progress.detail, progress.woken_by) != (recorded.detail, recorded.woken_by):
         return False
     # As JSON: what was read back from a checkpoint has lists where a step may have put tuples.
     return msgspec.json.encode(progress.state) == msgspec.json.encode(recorded.state)
+
+
+def woken_by(*looks: Look) -> tuple[str, ...]:
+    """Return what is heard of when the waits may be over."""
+    return tuple(name for look in looks if (name := _woken_by(look.progress)) is not None)
+
+
+def _woken_by(progress: Progress | None) -> str | None:
+    return progress.woken_by if isinstance(progress, Waiting) else None
 
 
 def work_began(before: float | None, state: Look) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.execution.looking import Inquiry, Look, sentence_of, work_began
+from asg_lifecycle.execution.looking import Inquiry, Look, sentence_of, woken_by, work_began
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Failed, Waiting
 from asg_lifecycle.model.records import Status, StepOutcome
@@ -143,6 +143,7 @@ class SideBySide:
         changes: dict[str, object] = {"status": Status.WORKING, "detail": self._sentence(state), "detail_at": now}
         changes["problem"] = "; ".join(problems) or None
         changes["work_begun_at"] = self._began(state)
+        changes["woken_by"] = woken_by(*state.members)
         if finished and not failed:
             ended = outcomes_of(self._inquiries, state.members)
             changes |= {"step": self._index + 1, "steps": (*self._outcomes, *ended)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.execution.looking import Inquiry, Look, is_same, sentence_of, work_began
+from asg_lifecycle.execution.looking import Inquiry, Look, is_same, sentence_of, woken_by, work_began
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Done, Failed, Waiting
 from asg_lifecycle.model.records import Status, StepOutcome
@@ -83,6 +83,7 @@ class SingleStep:
             "status": Status.WORKING,
             "detail_at": now,
             "work_begun_at": work_began(self._work_began_at, state),
+            "woken_by": woken_by(state),
         }
         match progress:
             case Done(detail):

@@ -93,7 +93,7 @@ class Fields:
 
     def instance_id(self, name: str) -> str:
         """Return a required EC2 instance id (R29), empty when it is missing or none."""
-        return self.text(name, "'i-' and 8 or 17 hexadecimal digits", _INSTANCE_ID.fullmatch)
+        return self.text(name, "'i-' and 8 or 17 hexadecimal digits", is_instance_id)
 
     def moment(self, name: str) -> float | None:
         """Return a required time, milliseconds or none (R30), as seconds since the epoch; None when it is no time."""
@@ -114,6 +114,11 @@ class Fields:
             return Fields(value, join(self.path, name), self.problems)
         self.problem(name, "an object", shown(value) if name in self.values else "nothing")
         return None
+
+
+def is_instance_id(value: str) -> bool:
+    """Whether a string has the form of an EC2 instance id (R29)."""
+    return _INSTANCE_ID.fullmatch(value) is not None
 
 
 def join(path: str, name: str) -> str:

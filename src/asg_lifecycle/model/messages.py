@@ -29,6 +29,12 @@ class Nudge(Struct, frozen=True, tag="nudge", tag_field="message"):
     by: str = "an event"
 
 
+class Wake(Struct, frozen=True, tag="wake", tag_field="message"):
+    """What the present step waits for may have come: look now, and change nothing else. `by` says what came."""
+
+    by: str
+
+
 class Join(Struct, frozen=True, tag="join", tag_field="message"):
     """The instance waits now: the work that began early goes on under this action. `by` says how that is known."""
 
@@ -42,7 +48,7 @@ class Unknown(Struct, frozen=True, tag="unknown", tag_field="message"):
     text: str
 
 
-Message: TypeAlias = Finish | Skip | Nudge | Join | Unknown
+Message: TypeAlias = Finish | Skip | Nudge | Wake | Join | Unknown
 
 TEXT_KEPT = 200
 
@@ -56,7 +62,7 @@ def decode(payload: str | bytes | None) -> Message:
     """Return what a callback result says; anything that is no message of ours is `Unknown`, never an error."""
     raw = payload.encode(errors="replace") if isinstance(payload, str) else payload or b""
     try:
-        message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge | Join)
+        message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge | Wake | Join)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Unknown(raw[:TEXT_KEPT].decode(errors="replace"))
     return message
@@ -71,6 +77,8 @@ def describe(message: Message) -> str:
             return f"skip the current step, said {_shortened(by)}"
         case Nudge(by):
             return f"look again now, said {_shortened(by)}"
+        case Wake(by):
+            return f"looked again: {_shortened(by)}"
         case Join(action, by):
             return f"the instance waits under {action.hook}, said {_shortened(by)}"
         case Unknown(text):

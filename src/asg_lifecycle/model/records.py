@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
 from asg_lifecycle.model.progress import StepState
+from asg_lifecycle.model.signals import Signal
 
 VERSION = 1
 LONGEST_LIFE = 4 * 86_400.0
@@ -94,6 +95,8 @@ class Record(Struct, frozen=True, kw_only=True):
         step: position of the present entry of the plan, from 0.
         step_begun_at: when the present step may first have had an effect.
         step_state: what the present step remembers.
+        woken_by: what is heard of when the present wait may be over.
+        signals: what was said to the action under names, oldest first.
         detail: the present progress as a sentence: the answer to "why is it still there?".
         detail_at: when that became the answer.
         problem: what is wrong, when something is.
@@ -139,6 +142,8 @@ class Record(Struct, frozen=True, kw_only=True):
     step: int = 0
     step_begun_at: float | None = None
     step_state: StepState | None = None
+    woken_by: tuple[str, ...] = ()
+    signals: tuple[Signal, ...] = ()
     detail: str | None = None
     detail_at: float | None = None
     problem: str | None = None

@@ -18,6 +18,9 @@ LOOK_FLOOR = 5.0
 LOOK_CEILING = 300.0
 LOOK_FRACTION = 0.1
 
+HEARD_LOOK_CEILING = 900.0
+"""The longest gap between two looks at a wait whose end is heard of."""
+
 NOT_YET_WINDOW = 60.0
 """How long "No active Lifecycle Action" is believed to mean "not yet" while the instance still waits (R13)."""
 
@@ -111,12 +114,16 @@ def retry_delay(failures: int, chance: float, longest: float) -> float:
     return max(1.0, min(longest, 2.0 ** min(failures, 20)) * (1 - 0.5 * chance))
 
 
-def look_gap(spent: float) -> float:
+def look_gap(spent: float, *, heard: bool = False) -> float:
     """Return the seconds until a step is looked at again: a tenth of the time it has taken, 5 s to 5 min.
 
-    So the looks, and their cost, grow with the logarithm of the wait.
+    So the looks, and their cost, grow with the logarithm of the wait. Where the end of the wait is heard of they only
+    have to find what was lost: as much time again as it has taken, 5 s to 15 min.
 
     Args:
         spent: seconds since the step began.
+        heard: whether an event tells when the wait is over.
     """
+    if heard:
+        return min(HEARD_LOOK_CEILING, max(LOOK_FLOOR, spent))
     return min(LOOK_CEILING, max(LOOK_FLOOR, spent * LOOK_FRACTION))

@@ -12,6 +12,7 @@ from asg_lifecycle.steps.run_command import RunCommand
 from asg_lifecycle.steps.wait import Wait
 from asg_lifecycle.steps.wait_for_managed import WaitForManaged
 from asg_lifecycle.steps.wait_for_metric import WaitForMetric
+from asg_lifecycle.steps.wait_for_signal import WaitForSignal
 from asg_lifecycle.steps.wait_for_status_checks import WaitForStatusChecks
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ CATALOG: tuple[type[Step], ...] = (
     Wait,
     WaitForManaged,
     WaitForMetric,
+    WaitForSignal,
     WaitForStatusChecks,
 )
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from asg_lifecycle.model.progress import Done, Progress, Waiting
+from asg_lifecycle.model.signals import DRAINED
 
 if TYPE_CHECKING:
     from typing import Self
@@ -116,7 +117,7 @@ class DrainEcs:
         most = max(most, len(tasks))
         kept = f"; {len(alone)} of no service, which end by themselves" if alone and self._waits else ""
         left = f"waiting for {len(tasks)} of {most} tasks on cluster {_short(found.cluster)}: {_named(tasks)}{kept}"
-        return Waiting(left, state={"cluster": found.cluster, "most": most})
+        return Waiting(left, state={"cluster": found.cluster, "most": most}, woken_by=DRAINED)
 
     @property
     def _waits(self) -> bool:

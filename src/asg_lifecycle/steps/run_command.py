@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.signals import command_ended
 
 if TYPE_CHECKING:
     from typing import Self
@@ -147,7 +148,11 @@ class RunCommand:
         return self._running(command)
 
     def _running(self, command: str) -> Waiting:
-        return Waiting(f"waiting for command {command} ({self._chosen.document})", state={"command": command})
+        return Waiting(
+            f"waiting for command {command} ({self._chosen.document})",
+            state={"command": command},
+            woken_by=command_ended(command),
+        )
 
     def _ended(self, command: str, invocation: Invocation) -> Progress:
         said = _tail(invocation.output)

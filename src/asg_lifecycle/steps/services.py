@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.metrics import Metrics
     from asg_lifecycle.aws.publishing import Publishing
+    from asg_lifecycle.aws.signals import Signals
     from asg_lifecycle.aws.target_groups import TargetGroups
 
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """The AWS services of this account and Region."""
+    """The AWS services of this account and Region; `signals` is None where none are heard."""
 
     lifecycle_actions: LifecycleActions
     instances: Instances
@@ -26,3 +27,4 @@ class Services:
     container_instances: ContainerInstances
     metrics: Metrics
     publishing: Publishing
+    signals: Signals | None

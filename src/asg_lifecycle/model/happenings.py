@@ -1,0 +1,180 @@
+"""The events that may end a step's wait: signals of ours, and what ECS and Systems Manager report."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
+
+from asg_lifecycle.model.events import Broken, Ignore
+from asg_lifecycle.model.fields import Fields, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SIGNAL_SOURCE = "asg-lifecycle.signal"
+SIGNAL_DETAIL_TYPE = "Lifecycle Signal"
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+NAME_EXPECTED = "a letter or digit, then up to 63 letters, digits, '.', '_', '/' or '-'"
+"""What a signal may be called."""
+
+RESULTS = ("success", "failure")
+LONGEST_MESSAGE = 500
+"""Characters of a signal's message that are kept."""
+
+ENDED = frozenset({"Success", "Cancelled", "TimedOut", "Failed"})
+"""Statuses in which a command runs on an instance no more."""
+
+
+class SignalSent(Struct, frozen=True, kw_only=True):
+    """Somebody says that something is done.
+
+    Attributes:
+        instance: EC2 instance id.
+        hook: the lifecycle hook it is meant for, None for every one that the instance waits under.
+        name: what it is about.
+        succeeded: whether it went well.
+        message: a sentence for people, empty for none.
+    """
+
+    instance: str
+    hook: str | None
+    name: str
+    succeeded: bool
+    message: str
+
+
+class TaskStopped(Struct, frozen=True, kw_only=True):
+    """A task on a container instance has stopped.
+
+    Attributes:
+        cluster: ARN of the cluster.
+        container_instance: ARN of the container instance.
+    """
+
+    cluster: str
+    container_instance: str
+
+
+class ContainerInstanceChanged(Struct, frozen=True, kw_only=True):
+    """A container instance is not as it was.
+
+    Attributes:
+        instance: EC2 instance id.
+        cluster: ARN of the cluster.
+        container_instance: its ARN.
+        status: `ACTIVE`, `DRAINING`, …
+        connected: whether its agent is connected.
+        is_idle: whether no task of it is running or pending.
+    """
+
+    instance: str
+    cluster: str
+    container_instance: str
+    status: str
+    connected: bool
+    is_idle: bool
+
+
+class CommandEnded(Struct, frozen=True, kw_only=True):
+    """A command of Run Command runs on an instance no more.
+
+    Attributes:
+        instance: EC2 instance id.
+        command: its id.
+        status: how it ended.
+    """
+
+    instance: str
+    command: str
+    status: str
+
+
+Happening: TypeAlias = SignalSent | TaskStopped | ContainerInstanceChanged | CommandEnded
+
+
+def happening(event: object) -> Happening | Ignore | Broken:
+    """Return what an event reports. Total: whatever JSON comes in, a decision comes out."""
+    if not isinstance(event, dict):
+        return Broken(f"expected an event, found {shown(event)}", None)
+    fields = Fields(event, "")
+    source = fields.text("source", "the name of an event's source")
+    detail_type = fields.text("detail-type", "the name of an event")
+    detail = fields.inner("detail")
+    if detail is None or fields.problems:
+        return _broken(fields)
+    read = READERS.get((source, detail_type))
+    if read is None:
+        return Ignore(f"{shown(detail_type)} of {shown(source)} ends no wait")
+    found = read(detail)
+    return found if not fields.problems else _broken(fields)
+
+
+def _signal(detail: Fields) -> SignalSent:
+    result = detail.text("result", " or ".join(map(repr, RESULTS)), RESULTS.__contains__)
+    return SignalSent(
+        instance=detail.instance_id("instance"),
+        hook=detail.optional_text("hook"),
+        name=detail.text("signal", NAME_EXPECTED, NAME.fullmatch),
+        succeeded=result == RESULTS[0],
+        message=(detail.optional_text("message") or "")[:LONGEST_MESSAGE],
+    )
+
+
+def _task(detail: Fields) -> TaskStopped | Ignore:
+    """Read https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html."""
+    if detail.values.get("lastStatus") != "STOPPED":
+        return Ignore("the task has not stopped")
+    if not detail.values.get("containerInstanceArn"):
+        return Ignore("the task ran on no container instance")
+    return TaskStopped(
+        cluster=detail.text("clusterArn", "the ARN of a cluster"),
+        container_instance=detail.text("containerInstanceArn", "the ARN of a container instance"),
+    )
+
+
+def _container_instance(detail: Fields) -> ContainerInstanceChanged | Ignore:
+    """Read https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_container_instance_events.html."""
+    if not detail.values.get("ec2InstanceId"):
+        return Ignore("the container instance is no EC2 instance")
+    return ContainerInstanceChanged(
+        instance=detail.instance_id("ec2InstanceId"),
+        cluster=detail.text("clusterArn", "the ARN of a cluster"),
+        container_instance=detail.text("containerInstanceArn", "the ARN of a container instance"),
+        status=detail.text("status", "the status of a container instance"),
+        connected=detail.values.get("agentConnected") is True,
+        is_idle=detail.values.get("runningTasksCount") == detail.values.get("pendingTasksCount") == 0,
+    )
+
+
+def _command(detail: Fields) -> CommandEnded | Ignore:
+    """Read https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-sns-eventbridge.html."""
+    status = detail.text("status", "the status of a command")
+    if status and status not in ENDED:
+        return Ignore(f"the command is {shown(status)}")
+    return CommandEnded(
+        instance=detail.text("instance-id", "the id of a managed instance"),
+        command=detail.text("command-id", "the id of a command"),
+        status=status,
+    )
+
+
+READERS: dict[tuple[str, str], Callable[[Fields], Happening | Ignore]] = {
+    (SIGNAL_SOURCE, SIGNAL_DETAIL_TYPE): _signal,
+    ("aws.ecs", "ECS Task State Change"): _task,
+    ("aws.ecs", "ECS Container Instance State Change"): _container_instance,
+    ("aws.ssm", "EC2 Command Invocation Status-change Notification"): _command,
+}
+"""What is read out of the events of each source and detail-type."""
+
+
+def signal_detail(*, instance: str, name: str, succeeded: bool, message: str, hook: str | None) -> dict[str, Any]:
+    """Return the detail of the event with which a signal is sent."""
+    detail = {"instance": instance, "signal": name, "result": RESULTS[0 if succeeded else 1]}
+    return detail | ({"message": message} if message else {}) | ({"hook": hook} if hook is not None else {})
+
+
+def _broken(fields: Fields) -> Broken:
+    return Broken("; ".join(map(str, fields.problems)), fields.problems[0].field or None)
