@@ -125,13 +125,15 @@ class Ecs:
         self.clusters.clear()
         self._region = self._clockwork = None
 
-    def register(self, instance: str, cluster: str = "default", *, status: str = "ACTIVE") -> ContainerInstance:
+    def register(
+        self, instance: str, cluster: str = "default", *, status: str = "ACTIVE", connected: bool = True
+    ) -> ContainerInstance:
         """Register an EC2 instance with a cluster, which is made if there is none of that name."""
         members = self.clusters.setdefault(cluster, [])
         arn = f"{self._arn('container-instance')}/{cluster}/{len(members):032x}"
-        made = ContainerInstance(arn=arn, instance=instance, status=status)
+        made = ContainerInstance(arn=arn, instance=instance, status=status, connected=connected)
         members.append(made)
-        self._tell(made)
+        self.tell(made)
         return made
 
     def run(  # noqa: PLR0913 - what a task is
@@ -210,7 +212,7 @@ class Ecs:
                 for task in told:
                     task.told_at = now
                 self._tell_when_stopped(member, told)
-            self._tell(member)
+            self.tell(member)
         return self._describe_container_instances(request)
 
     def _list_tasks(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -235,7 +237,7 @@ class Ecs:
             task.told_at, task.stopped_because = self._now(), request.get("reason", "")
             (member,) = [member for member in self._members(request) if task in member.tasks]
             self._tell_when_stopped(member, [task])
-            self._tell(member)
+            self.tell(member)
         return {"task": self._plain(task)}
 
     def _described(self, member: ContainerInstance) -> dict[str, Any]:
@@ -249,7 +251,8 @@ class Ecs:
             "pendingTasksCount": 0,
         }
 
-    def _tell(self, member: ContainerInstance) -> None:
+    def tell(self, member: ContainerInstance) -> None:
+        """Report a container instance to EventBridge as it is now."""
         cluster = f"{self._arn('cluster')}/{member.arn.split('/')[-2]}"
         self._entered().emit(
             "aws.ecs", "ECS Container Instance State Change", self._described(member) | {"clusterArn": cluster}

@@ -190,3 +190,51 @@ def test_a_dry_run_of_them_all(stage: Stage) -> None:
         f"dry run: would register with blue as {instance}:80; there is no target group gone",
     ]
     assert stage.target_groups.registrations(instance) == []
+
+
+def test_a_container_instance_is_waited_for_until_it_takes_tasks(stage: Stage) -> None:
+    instance = launch(stage, {"kind": "wait-for-ecs", "options": {"cluster": "prod"}})
+    stage.ecs.register("i-other", "prod")
+    stage.run(400)
+    assert stage.record().detail == f"wait-for-ecs: waiting for instance {instance} to register with cluster prod"
+    there = stage.ecs.register(instance, "prod", status="REGISTERING")
+    stage.run(2)
+    there.status = "ACTIVE"
+    stage.ecs.tell(there)
+    stage.run(2)
+
+    # Heard of, not looked for: the next look would have come after as much time again.
+    assert 400 <= in_service_at(stage) <= 405
+    assert details(stage)[0].endswith("of cluster prod is ACTIVE")
+
+
+def test_an_agent_that_is_not_connected_is_waited_for(stage: Stage) -> None:
+    instance = launch(stage, {"kind": "wait-for-ecs"})
+    there = stage.ecs.register(instance, "prod", connected=False)
+    stage.run(60)
+    assert "it is ACTIVE and its agent is not connected" in (stage.record().detail or "")
+    there.connected = True
+    stage.finish()
+    assert "UpdateContainerInstancesState" not in stage.calls("ecs")
+
+
+@pytest.mark.parametrize("activate", [True, False])
+def test_one_that_comes_back_draining_is_activated_where_the_plan_says_so(stage: Stage, *, activate: bool) -> None:
+    instance = launch(stage, {"kind": "wait-for-ecs", "options": {"activate": activate}, "timeout": "10m"})
+    there = stage.ecs.register(instance, "prod", status="DRAINING")
+    stage.run(700)
+    assert there.status == ("ACTIVE" if activate else "DRAINING")
+    assert stage.record().status is (Status.COMPLETED if activate else Status.HELD)
+
+
+def test_a_registration_that_failed_fails_the_step(stage: Stage) -> None:
+    instance = launch(stage, {"kind": "wait-for-ecs"})
+    stage.ecs.register(instance, "prod", status="REGISTRATION_FAILED")
+    stage.run(60)
+    assert "could not register with cluster" in (stage.record().problem or "")
+
+
+def test_a_dry_run_says_how_the_container_instance_is(stage: Stage) -> None:
+    launch(stage, {"kind": "wait-for-ecs"}, dry_run=True)
+    stage.finish()
+    assert "now it is not registered" in details(stage)[0]

@@ -89,6 +89,9 @@ good_options = {
             "topic": st.none() | texts.map(lambda text: f"arn:aws:sns:{text}"),
         },
     ),
+    "wait-for-ecs": st.fixed_dictionaries(
+        {}, optional={"cluster": st.none() | st.text(min_size=1, max_size=20), "activate": st.booleans()}
+    ),
     "wait-for-signal": st.fixed_dictionaries(
         {}, optional={"name": st.from_regex("[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", fullmatch=True)}
     ),

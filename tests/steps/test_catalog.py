@@ -54,6 +54,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "without_values": "met",
         },
     ],
+    "wait-for-ecs": [{}, {"cluster": "production", "activate": False}],
     "wait-for-signal": [{}, {"name": "drained"}],
     "register-targets": [
         {"names": ["web"]},

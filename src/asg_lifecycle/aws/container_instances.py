@@ -13,7 +13,7 @@ from asg_lifecycle.model.failures import CallFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mypy_boto3_ecs.literals import DesiredStatusType
+    from mypy_boto3_ecs.literals import ContainerInstanceStatusType, DesiredStatusType
     from mypy_boto3_ecs.type_defs import TaskTypeDef
 
     from asg_lifecycle.aws.clients import Clients
@@ -41,11 +41,23 @@ class ContainerInstance(Struct, frozen=True, kw_only=True):
         arn: its ARN.
         cluster: ARN or name of its cluster.
         status: `ACTIVE`, `DRAINING`, `REGISTERING`, `REGISTRATION_FAILED`, `DEREGISTERING` or `INACTIVE`.
+        connected: whether its agent is connected.
     """
 
     arn: str
     cluster: str
     status: str
+    connected: bool = False
+
+    @property
+    def name(self) -> str:
+        """What people call it: the end of its ARN."""
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def cluster_name(self) -> str:
+        """The name of its cluster."""
+        return self.cluster.rpartition("/")[2]
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -123,10 +135,15 @@ class ContainerInstances:
         Raises:
             CallFailed: no answer, throttled, denied, refused.
         """
-        with calling("ecs:UpdateContainerInstancesState"):
-            self._clients.ecs.update_container_instances_state(
-                cluster=container_instance.cluster, containerInstances=[container_instance.arn], status="DRAINING"
-            )
+        self._set(container_instance, "DRAINING")
+
+    def activate(self, container_instance: ContainerInstance) -> None:
+        """Set it to ACTIVE: ECS places tasks on it again. Repeating it changes nothing.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, refused.
+        """
+        self._set(container_instance, "ACTIVE")
 
     def tasks(self, container_instance: ContainerInstance) -> tuple[Task, ...]:
         """Return the tasks on it that have not stopped.
@@ -153,6 +170,12 @@ class ContainerInstances:
         with calling("ecs:StopTask"):
             self._clients.ecs.stop_task(cluster=cluster, task=task.arn, reason=reason)
 
+    def _set(self, container_instance: ContainerInstance, status: ContainerInstanceStatusType) -> None:
+        with calling("ecs:UpdateContainerInstancesState"):
+            self._clients.ecs.update_container_instances_state(
+                cluster=container_instance.cluster, containerInstances=[container_instance.arn], status=status
+            )
+
     def _find(self, instance: str, cluster: str) -> ContainerInstance | None:
         with calling("ecs:ListContainerInstances"):
             arns = self._clients.ecs.list_container_instances(cluster=cluster, filter=f"ec2InstanceId == {instance}")[
@@ -168,7 +191,10 @@ class ContainerInstances:
         # Registered twice, after its agent lost its data: the one that is not gone counts.
         entry = min(found, key=lambda entry: entry.get("status") == "INACTIVE")
         return ContainerInstance(
-            arn=entry["containerInstanceArn"], cluster=cluster, status=entry.get("status", "unknown")
+            arn=entry["containerInstanceArn"],
+            cluster=cluster,
+            status=entry.get("status", "unknown"),
+            connected=entry.get("agentConnected", False),
         )
 
     def _all_clusters(self) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ class SignalDoor:
         container_instance = ContainerInstance(arn=arn, cluster=cluster, status="DRAINING")
         if records and (left := self._container_instances.tasks(container_instance)):
             return {"outcome": "left", "reason": f"{len(left)} tasks are left"}
-        return self._wake(records, f"the last task on {arn.rpartition('/')[2]} has stopped")
+        return self._wake(records, f"the last task on container instance {container_instance.name} has stopped")
 
     def _waiting(self, instance: str, what: str) -> list[Record]:
         return [record for record in self._records.of_instance(instance) if what in record.woken_by]

@@ -10,6 +10,7 @@ from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
 from asg_lifecycle.steps.run_command import RunCommand
 from asg_lifecycle.steps.wait import Wait
+from asg_lifecycle.steps.wait_for_ecs import WaitForEcs
 from asg_lifecycle.steps.wait_for_managed import WaitForManaged
 from asg_lifecycle.steps.wait_for_metric import WaitForMetric
 from asg_lifecycle.steps.wait_for_signal import WaitForSignal
@@ -25,6 +26,7 @@ CATALOG: tuple[type[Step], ...] = (
     RegisterTargets,
     RunCommand,
     Wait,
+    WaitForEcs,
     WaitForManaged,
     WaitForMetric,
     WaitForSignal,

@@ -42,7 +42,7 @@ class DrainEcs:
 
     ECS stops the tasks of services itself, and starts others elsewhere first where the deployment configuration of the
     service wants it: a task that cannot be replaced keeps the instance, and the progress names it. The container
-    instance stays DRAINING, on an instance that comes back from a warm pool, too.
+    instance stays DRAINING; `wait-for-ecs` sets one that comes back from a warm pool to ACTIVE again.
     """
 
     kind: ClassVar[str] = "drain-ecs"
@@ -78,7 +78,7 @@ class DrainEcs:
             return f"instance {target.action.instance} is no container instance{self._of_cluster()}"
         tasks = self._container_instances.tasks(found)
         now = f"it is {found.status} and has {_count(tasks)}"
-        return f"would drain container instance {_short(found.arn)} of cluster {_short(found.cluster)}; {now}"
+        return f"would drain container instance {found.name} of cluster {found.cluster_name}; {now}"
 
     def begin(self, target: Target) -> Progress:
         """Set the container instance to DRAINING."""
@@ -99,12 +99,12 @@ class DrainEcs:
             gone = "has left its cluster" if most else f"is no container instance{self._of_cluster()}"
             return Done(f"instance {target.action.instance} {gone}")
         if found.status in EMPTY:
-            return Done(f"container instance {_short(found.arn)} is {found.status}: no task is left on it")
+            return Done(f"container instance {found.name} is {found.status}: no task is left on it")
         state = {"cluster": found.cluster, "most": most}
         if found.status == "ACTIVE":
             self._container_instances.drain(found)
         elif found.status != "DRAINING":
-            why = f"container instance {_short(found.arn)} is {found.status} and can be drained when it is ACTIVE"
+            why = f"container instance {found.name} is {found.status} and can be drained when it is ACTIVE"
             return Waiting(why, state=state)
         tasks = self._container_instances.tasks(found)
         alone = [task for task in tasks if task.service is None and not task.stopping]
@@ -113,10 +113,10 @@ class DrainEcs:
                 reason = f"instance {target.action.instance} is drained by asg-lifecycle"
                 self._container_instances.stop(task, cluster=found.cluster, reason=reason)
         if not tasks:
-            return Done(f"container instance {_short(found.arn)} of cluster {_short(found.cluster)} is drained")
+            return Done(f"container instance {found.name} of cluster {found.cluster_name} is drained")
         most = max(most, len(tasks))
         kept = f"; {len(alone)} of no service, which end by themselves" if alone and self._waits else ""
-        left = f"waiting for {len(tasks)} of {most} tasks on cluster {_short(found.cluster)}: {_named(tasks)}{kept}"
+        left = f"waiting for {len(tasks)} of {most} tasks on cluster {found.cluster_name}: {_named(tasks)}{kept}"
         return Waiting(left, state={"cluster": found.cluster, "most": most}, woken_by=DRAINED)
 
     @property
@@ -138,7 +138,3 @@ def _named(tasks: tuple[Task, ...]) -> str:
 
 def _count(tasks: tuple[Task, ...]) -> str:
     return "no tasks" if not tasks else f"{len(tasks)} {'task' if len(tasks) == 1 else 'tasks'}: {_named(tasks)}"
-
-
-def _short(arn: str) -> str:
-    return arn.rpartition("/")[2]
