@@ -1,0 +1,84 @@
+"""Signals of operators, against the simulated region."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from asg_lifecycle.cli.application import application
+from simulator.deployment import Deployment
+from simulator.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typer.testing import Result
+
+HOOK = "asg-lifecycle-terminate"
+PLAN = {"steps": [{"kind": "wait-for-signal", "options": {"name": "drained"}}]}
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage[Deployment]]:
+    with Stage(Deployment) as made:
+        yield made
+
+
+def waiting(stage: Stage[Deployment]) -> str:
+    (instance,) = stage.region.create_group("web")
+    metadata = json.dumps({"plan": PLAN})
+    stage.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900, NotificationMetadata=metadata)
+    stage.region.terminate(instance)
+    stage.run(60)
+    return instance
+
+
+def signal(*words: str) -> Result:
+    return CliRunner().invoke(application, ["signal", *words])
+
+
+def test_a_signal_ends_the_wait(stage: Stage[Deployment]) -> None:
+    instance = waiting(stage)
+    done = signal(instance, "--name", "drained", "--message", "by hand")
+    assert (done.exit_code, done.stdout) == (0, f"sent signal drained (success) of instance {instance}\n")
+    stage.run(2)
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_a_failure_holds(stage: Stage[Deployment]) -> None:
+    instance = waiting(stage)
+    assert signal(instance, "--name", "drained", "--result", "failure", "--hook", HOOK).exit_code == 0
+    stage.run(2)
+    record = stage.deployment.record("web", HOOK, instance)
+    assert record is not None
+    assert record.problem == "step 1 (wait-for-signal) failed: signal drained said failure"
+
+
+def test_another_hook_is_not_meant(stage: Stage[Deployment]) -> None:
+    instance = waiting(stage)
+    signal(instance, "--name", "drained", "--hook", "another")
+    stage.run(60)
+    assert stage.completions() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["web-1"], "'web-1' is no instance id: expected 'i-' and 8 or 17 hexadecimal digits"),
+        (["i-0123456789abcdef0", "--name", "two words"], "'two words' is no name of a signal: expected a letter"),
+    ],
+)
+def test_what_could_not_be_understood_is_not_sent(words: list[str], said: str) -> None:
+    done = signal(*words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_a_signal_that_could_not_be_sent_says_why(stage: Stage[Deployment]) -> None:
+    stage.region.faults.deny("events", "PutEvents")
+    done = signal("i-0123456789abcdef0")
+    assert done.exit_code == 1
+    assert "events:PutEvents" in done.stderr
