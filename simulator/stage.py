@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from simulator.deployment import Deployment
 from simulator.ecs import Ecs
 from simulator.event_bus import EventBus
+from simulator.functions import Functions
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
 from simulator.run_command import RunCommand
@@ -36,6 +37,7 @@ class Stage(Generic[DeploymentT]):
         run_command: its Run Command.
         status_checks: its status checks.
         ecs: its clusters.
+        functions: its Lambda functions, beside the application's.
         deployment: the application.
     """
 
@@ -46,7 +48,15 @@ class Stage(Generic[DeploymentT]):
         self.run_command = RunCommand()
         self.status_checks = StatusChecks()
         self.ecs = Ecs()
-        for service in (self.target_groups, self.run_command, self.status_checks, self.ecs, EventBus()):
+        self.functions = Functions()
+        for service in (
+            self.target_groups,
+            self.run_command,
+            self.status_checks,
+            self.ecs,
+            self.functions,
+            EventBus(),
+        ):
             self.region.add(service)
         self.deployment = deploy(self.region, self.timeline)
         self._entered = ExitStack()

@@ -92,6 +92,18 @@ good_options = {
     "wait-for-ecs": st.fixed_dictionaries(
         {}, optional={"cluster": st.none() | st.text(min_size=1, max_size=20), "activate": st.booleans()}
     ),
+    "invoke-function": st.fixed_dictionaries(
+        {"function": st.from_regex("[A-Za-z0-9_:$/-]{1,64}", fullmatch=True)},
+        optional={
+            "payload": st.dictionaries(texts, texts, max_size=3),
+            "wait_for": st.sampled_from(["answer", "nothing"]),
+            "timeout": durations,
+        },
+    )
+    | st.fixed_dictionaries(
+        {"function": st.just("archive"), "wait_for": st.just("callback")},
+        optional={"timeout": durations, "heartbeat_timeout": timeouts},
+    ),
     "wait-for-signal": st.fixed_dictionaries(
         {}, optional={"name": st.from_regex("[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", fullmatch=True)}
     ),
@@ -145,9 +157,10 @@ single_steps = st.sampled_from(sorted(good_options)).flatmap(
         when_instance_survives=st.none() | st.sampled_from(WhenSurviving),
     )
 )
+members = single_steps.filter(lambda step: step.options.get("wait_for") != "callback")
 groups = st.builds(
     PlannedStep,
-    parallel=st.lists(single_steps, min_size=1, max_size=3).map(tuple),
+    parallel=st.lists(members, min_size=1, max_size=3).map(tuple),
     timeout=timeouts,
     on_failure=st.none() | st.sampled_from(OnFailure),
 )

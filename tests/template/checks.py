@@ -113,6 +113,7 @@ RESOURCES: dict[str, set[str]] = {
     "elasticloadbalancing:RegisterTargets": TARGET_GROUPS,
     "events:PutEvents": {"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/*"},
     "lambda:GetDurableExecution": {"${LifecycleActionFunction.Arn}:*"},
+    "lambda:InvokeFunction": {"arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*"},
     "lambda:SendDurableExecutionCallbackSuccess": {"${LifecycleActionFunction.Arn}:*"},
     "sns:Publish": {"arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:*"},
     "sqs:SendMessage": {"FunctionDeadLetterQueue.Arn"},

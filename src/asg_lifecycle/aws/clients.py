@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
+ASKED_READ_SECONDS = 60
+"""A function that is asked has this long to answer; our own invocation has twice as long."""
+
 HEARTBEAT_READ_SECONDS = 4
 """A heartbeat that hangs has to leave time for two more within 15 s, half of the shortest timeout there is (R3)."""
 
@@ -42,6 +45,7 @@ REPEATABLE = _settings(2)
 """For calls that may be repeated unseen: one more try mends a connection that died while the Lambda was frozen."""
 
 ONCE = _settings(1)
+ASKED = _settings(1, ASKED_READ_SECONDS)
 HEARTBEAT = _settings(1, HEARTBEAT_READ_SECONDS)
 """For calls whose repetition has to be decided with the action in view: a command sent twice runs twice, a completion
 repeated after a lost answer reads like somebody else's (R12), and a thousand drains that are throttled together must
@@ -54,6 +58,12 @@ class Clients:
     def __init__(self) -> None:
         # Making clients from one session is not thread-safe, using them is.
         self._lock = threading.RLock()
+
+    @cached_property
+    def asked_functions(self) -> LambdaClient:
+        """The Lambda client for functions whose answer is waited for."""
+        client: LambdaClient = self._make("lambda", ASKED)
+        return client
 
     @cached_property
     def autoscaling(self) -> AutoScalingClient:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.container_instances import ContainerInstances
+from asg_lifecycle.aws.functions import Functions
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.metrics import Metrics
 from asg_lifecycle.aws.publishing import Publishing
@@ -40,4 +41,5 @@ def compose_services(
         metrics=Metrics(clients),
         publishing=Publishing(clients),
         signals=signals,
+        functions=Functions(clients),
     )

@@ -13,6 +13,7 @@ from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe
 from asg_lifecycle.model.plans import Plan, holds_when_late, success_result, timeout_result
 from asg_lifecycle.model.records import StepOutcome
+from asg_lifecycle.model.replies import Reply
 
 MESSAGES_KEPT = 20
 
@@ -46,6 +47,7 @@ class Finishes(Struct, frozen=True, kw_only=True):
     keep_alive: KeepAlive | None = None
     message: Message | None = None
     work: WorkEnd | None = None
+    reply: Reply | None = None
 
 
 def decide(finishes: Finishes, plan: Plan | None) -> Ending | None:  # noqa: PLR0911 - one line a case
@@ -92,6 +94,8 @@ class Round(Struct, frozen=True, kw_only=True):
         expired: the time that EC2 left the instance is over. Of early work only.
         message: what ended the round before, None when no message did.
         messages: all that was said so far, oldest first.
+        asks: the entry of the plan that needs a callback before it begins, None when none does.
+        reply: what came back through the present callback, None as long as nothing has.
     """
 
     number: int = 1
@@ -101,6 +105,8 @@ class Round(Struct, frozen=True, kw_only=True):
     expired: bool = False
     message: Message | None = None
     messages: tuple[str, ...] = ()
+    asks: int | None = None
+    reply: Reply | None = None
 
 
 def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
@@ -119,6 +125,7 @@ def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
         held = problems or None
     elif work is not None and work.how in {"held", "late"}:
         held, newly_held = work.reason, True
+    asks = work.index if work is not None and work.how == "asks" else None
     return Round(
         number=current.number + 1,
         held=held,
@@ -127,6 +134,8 @@ def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
         expired=current.expired,
         message=message,
         messages=said_so_far(current, finishes),
+        asks=asks,
+        reply=finishes.reply or (current.reply if asks is None else None),
     )
 
 

@@ -97,7 +97,7 @@ class EarlyChapter:
         if finishes.keep_alive is not None:
             why = "the time EC2 left the instance is over, waiting for the hook's event"
             return msgspec.structs.replace(following, idle=why, expired=True)
-        if finishes.work is not None and finishes.work.how != "held":
+        if finishes.work is not None and finishes.work.how not in {"held", "asks"}:
             # There is nothing to abandon or to complete yet: when the event comes, the work goes on where it failed, or
             # is late at once, and the plan decides.
             why = f"{finishes.work.reason}, waiting for the hook's event"

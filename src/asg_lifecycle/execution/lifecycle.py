@@ -15,6 +15,7 @@ from aws_durable_execution_sdk_python.waits import WaitForConditionConfig
 
 from asg_lifecycle.execution.admission import TAKEN_OVER, Admission, admit
 from asg_lifecycle.execution.application import Application, Assignment
+from asg_lifecycle.execution.callbacks import Callbacks
 from asg_lifecycle.execution.decision import Ending, Finishes, Round, decide, next_round, said_so_far
 from asg_lifecycle.execution.early import EarlyChapter, prepare
 from asg_lifecycle.execution.finish import Completion, Finisher
@@ -87,6 +88,7 @@ class _Lifecycle:
         application.observer.bind(action, execution)
         self._context = context
         self._start = start
+        self._callbacks = Callbacks()
         self._assignment = Assignment(application=application, action=action, execution=execution)
 
     def carry_out(self) -> Outcome:
@@ -116,7 +118,9 @@ class _Lifecycle:
             return {"outcome": "taken", "reason": TAKEN_OVER}
         early = EarlyChapter(self._assignment, preparation, "; ".join(decision.problems))
         first = Round(held=preparation.held, expired=prior.until is None, messages=prior.messages)
-        ending, number = Race(self._assignment, preparation, decision, early).run(self._context, callback, first)
+        ending, number = Race(self._assignment, preparation, decision, early, self._callbacks).run(
+            self._context, callback, first
+        )
         if ending.joined is None:
             return self._finish(preparation, ending)
         self._assume(ending.joined)
@@ -139,7 +143,7 @@ class _Lifecycle:
         else:
             answering = _Answering(self._assignment, admission, decision)
             first = Round(number=first_round, held=admission.held, messages=prior.messages)
-            race = Race(self._assignment, admission, decision, answering)
+            race = Race(self._assignment, admission, decision, answering, self._callbacks)
             ending, _ = race.run(self._context, callback, first)
         return self._finish(admission, ending)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.instances import InstanceFacts
     from asg_lifecycle.execution.application import Assignment
     from asg_lifecycle.model.plans import OnFailure
+    from asg_lifecycle.model.replies import Reply
     from asg_lifecycle.steps.protocol import Step
 
 LONGEST_RETRY = 60.0
@@ -71,6 +72,8 @@ class Task:
         on_failure: what happens when it fails.
         timeout: seconds it may take, None for as long as it likes.
         dry_run: it may change nothing.
+        callback: id of the callback that it hands out, None when it has none.
+        reply: what came back through it.
     """
 
     step: Step
@@ -78,6 +81,8 @@ class Task:
     on_failure: OnFailure
     timeout: float | None = None
     dry_run: bool = False
+    callback: str | None = None
+    reply: Reply | None = None
 
 
 class Inquiry:
@@ -208,6 +213,8 @@ class Inquiry:
             began_at=state.began_at if state.began_at is not None else now,
             now=now,
             begun_before=begun_before,
+            callback=self.task.callback,
+            reply=self.task.reply,
         )
 
 

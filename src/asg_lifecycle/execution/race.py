@@ -21,12 +21,14 @@ from asg_lifecycle.execution.retrying import while_the_race_lasts
 from asg_lifecycle.execution.serialization import StructSerDes
 from asg_lifecycle.execution.turn import TurnTaking
 from asg_lifecycle.execution.turnstile import Turnstile
-from asg_lifecycle.execution.work import Work, WorkEnd
+from asg_lifecycle.execution.work import Correspondence, Work, WorkEnd
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Message, Nudge, Skip, Unknown, decode, describe
 from asg_lifecycle.model.plans import Plan
 from asg_lifecycle.model.records import Record, Status
 from asg_lifecycle.observer import Metric
+from asg_lifecycle.steps.callback_step import CallbackStep
+from asg_lifecycle.steps.plan_language import build
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import CompletionDecision, CompletionStatus, DurableContext
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.execution.admission import Admission
     from asg_lifecycle.execution.application import Assignment
+    from asg_lifecycle.execution.callbacks import Callbacks
     from asg_lifecycle.execution.decision import Round
     from asg_lifecycle.execution.keep_alive import KeepAlive
     from asg_lifecycle.model.plans import PlanDecision
+    from asg_lifecycle.model.replies import CallbackTimes
 
 LAST_ROUND = 500
 """The round that hears no more messages. An execution may have 3000 operations and a round costs five: a sender that
@@ -66,14 +70,23 @@ class Race:
         admission: what is known of it.
         decision: the plan and why.
         chapter: how its rounds are watched and judged.
+        callbacks: what steps have handed out.
     """
 
-    def __init__(self, assignment: Assignment, admission: Admission, decision: PlanDecision, chapter: Chapter) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        admission: Admission,
+        decision: PlanDecision,
+        chapter: Chapter,
+        callbacks: Callbacks,
+    ) -> None:
         self._assignment = assignment
         self._application = assignment.application
         self._admission = admission
         self._plan = decision.plan
         self._chapter = chapter
+        self._callbacks = callbacks
 
     def run(self, context: DurableContext, callback: Callback[str], first: Round) -> tuple[Ending, int]:
         """Run rounds until one ends the race.
@@ -94,6 +107,8 @@ class Race:
                 return following, current.number
             current = following
             callback = context.create_callback(f"inbox-{current.number}")
+            if current.asks is not None and (times := self._times(current.asks)) is not None:
+                self._callbacks.open(context, current.asks, times, current.number)
 
     def _run_round(
         self, context: DurableContext, current: Round, callback: Callback[str], *, is_first: bool
@@ -116,7 +131,8 @@ class Race:
             return _plain(Finishes(message=_next_message(callback)))
 
         def work_branch(inner: DurableContext) -> dict[str, Any]:
-            work = Work(self._assignment, plan, self._admission.facts, working)
+            correspondence = self._correspondence(current)
+            work = Work(self._assignment, plan, self._admission.facts, working, correspondence)
             start = self._admission.position
             if not is_first:
                 start = self._open(inner, current, callback, work, working)
@@ -130,6 +146,7 @@ class Race:
         ]
         if is_at_work:
             branches.append(ParallelBranch(work_branch, "work"))
+        branches += self._reply_branch(current)
         batch = context.parallel(
             branches,
             name=f"race-{current.number}",
@@ -141,6 +158,23 @@ class Race:
         working.close()
         batch.throw_if_error()
         return _merged([item.result for item in batch.succeeded() if item.result is not None])
+
+    def _reply_branch(self, current: Round) -> list[ParallelBranch[dict[str, Any]]]:
+        def reply_branch(_: DurableContext) -> dict[str, Any]:
+            return _plain(Finishes(reply=self._callbacks.reply()))
+
+        awaited = self._callbacks.index is not None and current.reply is None
+        return [ParallelBranch(reply_branch, "reply")] if awaited else []
+
+    def _times(self, index: int) -> CallbackTimes | None:
+        step = build((self._plan or Plan()).steps[index], self._application.services)
+        return step.times if isinstance(step, CallbackStep) else None
+
+    def _correspondence(self, current: Round) -> Correspondence:
+        index = self._callbacks.index
+        if index is None:
+            return Correspondence()
+        return Correspondence(index=index, callback=self._callbacks.identity(index), reply=current.reply)
 
     def _wait_for_turn(
         self, context: DurableContext, plan: Plan, start: Position, turnstile: Turnstile, round_number: int

@@ -19,6 +19,8 @@ from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import OnFailure, PlannedStep, WhenSurviving
 from asg_lifecycle.model.progress import Failed
 from asg_lifecycle.model.records import StepOutcome
+from asg_lifecycle.model.replies import Reply
+from asg_lifecycle.steps.callback_step import CallbackStep
 from asg_lifecycle.steps.plan_language import build
 
 if TYPE_CHECKING:
@@ -44,13 +46,14 @@ class WorkEnd(Struct, frozen=True, kw_only=True):
 
     Attributes:
         how: `done`: every step is; `abandon`: a step failed and the plan abandons; `held`: a step failed and the
-            plan holds; `late`: the plan's time is over; `taken`: another execution owns the action.
+            plan holds; `late`: the plan's time is over; `taken`: another execution owns the action; `asks`: the step at
+            `index` needs a callback before it begins.
         reason: why, a sentence.
         index: the entry of the plan it ended at.
         outcomes: how the steps ended.
     """
 
-    how: Literal["done", "abandon", "held", "late", "taken"]
+    how: Literal["done", "abandon", "held", "late", "taken", "asks"]
     reason: str
     index: int
     outcomes: tuple[StepOutcome, ...]
@@ -81,26 +84,48 @@ class _Ended(Struct, frozen=True, kw_only=True):
         outcomes: of its steps.
         severity: what the plan says about its failure, None when it did not fail.
         reason: why it failed.
-        how: `taken` or `late` where it did not end.
+        how: `taken`, `late` or `asks` where it did not end.
         work_began_at: when the work began, as far as its timeout is concerned, seconds since the epoch.
     """
 
     outcomes: tuple[StepOutcome, ...] = ()
     severity: OnFailure | None = None
     reason: str = ""
-    how: Literal["taken", "late"] | None = None
+    how: Literal["taken", "late", "asks"] | None = None
     work_began_at: float | None = None
+
+
+class Correspondence(Struct, frozen=True, kw_only=True):
+    """The callback that a step has handed out.
+
+    Attributes:
+        index: the entry of the plan whose step has it, None when none has.
+        callback: its id.
+        reply: what came back, None as long as nothing has.
+    """
+
+    index: int | None = None
+    callback: str | None = None
+    reply: Reply | None = None
 
 
 class Work:
     """The plan of one action, carried out."""
 
-    def __init__(self, assignment: Assignment, plan: Plan, facts: InstanceFacts, turnstile: Turnstile) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        plan: Plan,
+        facts: InstanceFacts,
+        turnstile: Turnstile,
+        correspondence: Correspondence | None = None,
+    ) -> None:
         self._assignment = assignment
         self._application = assignment.application
         self.plan = plan
         self._facts = facts
         self._turnstile = turnstile
+        self._correspondence = correspondence or Correspondence()
         self._limit = seconds(plan.timeout) if plan.timeout is not None else None
 
     def run(self, context: DurableContext, start: Position, round_number: int) -> WorkEnd:
@@ -123,8 +148,8 @@ class Work:
             if ended.how == "late":
                 reason = f"the work was not done within {readable(self._limit or 0)}"
                 return WorkEnd(how="late", reason=reason, index=index, outcomes=outcomes)
-            if ended.how == "taken":
-                return WorkEnd(how="taken", reason="", index=index, outcomes=outcomes)
+            if ended.how is not None:
+                return WorkEnd(how=ended.how, reason="", index=index, outcomes=outcomes)
             if ended.severity is OnFailure.HOLD:
                 return WorkEnd(how="held", reason=ended.reason, index=index, outcomes=outcomes)
             outcomes += ended.outcomes
@@ -175,6 +200,8 @@ class Work:
         inquiry = self._inquiry(planned, entry.index, 0, None)
         if (reason := self._needless(inquiry.task.step, planned)) is not None:
             return _Ended(outcomes=(StepOutcome(kind=planned.kind, outcome="skipped", detail=reason),))
+        if self._needs_callback(inquiry.task.step, entry):
+            return _Ended(how="asks")
         first, begun = Look(), entry.begun
         if begun is not None and begun.last is not None:
             first = Look(began_at=begun.began_at, begun=True, progress=begun.last, recorded=begun.last)
@@ -200,6 +227,13 @@ class Work:
             return ended
         reason = f"step {entry.index + 1} ({planned.kind}) failed: {look.progress.reason}"
         return msgspec.structs.replace(ended, severity=inquiry.task.on_failure, reason=reason)
+
+    def _needs_callback(self, step: Step, entry: _Entry) -> bool:
+        """Return whether the step has to be given a callback: it has none yet, or begins again after an answer."""
+        if self.plan.dry_run or not isinstance(step, CallbackStep) or step.times is None:
+            return False
+        begins = entry.begun is None or entry.begun.last is None
+        return self._correspondence.index != entry.index or (begins and self._correspondence.reply is not None)
 
     def _run_group(self, context: DurableContext, entry: _Entry) -> _Ended:
         needless, inquiries = self._needless_members(entry.index), self._members(entry.index)
@@ -262,6 +296,8 @@ class Work:
             on_failure=on_failure,
             timeout=seconds(timeout) if timeout is not None else None,
             dry_run=self.plan.dry_run,
+            callback=self._correspondence.callback if self._correspondence.index == index else None,
+            reply=self._correspondence.reply if self._correspondence.index == index else None,
         )
         return Inquiry(self._assignment, self._facts, task)
 

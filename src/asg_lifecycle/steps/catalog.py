@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
 from asg_lifecycle.steps.drain_ecs import DrainEcs
+from asg_lifecycle.steps.invoke_function import InvokeFunction
 from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
 from asg_lifecycle.steps.run_command import RunCommand
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CATALOG: tuple[type[Step], ...] = (
     DeregisterTargets,
     DrainEcs,
+    InvokeFunction,
     PublishEvent,
     RegisterTargets,
     RunCommand,

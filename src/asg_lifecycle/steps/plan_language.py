@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.durations import EXPECTED, Duration, seconds
 from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlannedStep, Result, WhenSurviving
+from asg_lifecycle.steps.callback_step import CallbackStep
 from asg_lifecycle.steps.catalog import KINDS
 
 if TYPE_CHECKING:
@@ -116,8 +117,19 @@ def _entry_problems(entry: object, path: tuple[str | int, ...]) -> Iterator[Plan
         if isinstance(member, dict) and "parallel" in member:
             yield PlanProblem(inner, f"parallel step {index + 1}: steps side by side cannot be nested")
             continue
-        for problem in _step_problems(member, inner):
+        problems = list(_step_problems(member, inner))
+        if not problems and _waits_for_callback(member):
+            sentence = f"{member['kind']} waits for a callback, which steps side by side cannot have"
+            problems.append(PlanProblem((*inner, "options"), sentence))
+        for problem in problems:
             yield PlanProblem(problem.path, f"parallel step {index + 1}: {problem.sentence}")
+
+
+def _waits_for_callback(step: Mapping[str, Any]) -> bool:
+    kind = KINDS[step["kind"]]
+    if not issubclass(kind, CallbackStep):
+        return False
+    return kind.callback_times(msgspec.convert(step.get("options", {}), kind.options)) is not None
 
 
 def _step_problems(step: object, path: tuple[str | int, ...]) -> Iterator[PlanProblem]:

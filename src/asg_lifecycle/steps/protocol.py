@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.instances import InstanceFacts
 from asg_lifecycle.model.actions import LifecycleAction
+from asg_lifecycle.model.replies import Reply
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,6 +28,8 @@ class Target(Struct, frozen=True, kw_only=True):
         now: the time of this look.
         begun_before: when an earlier beginning of this step may have had its effect, None when there was none.
             Only a step with `begins_once` is told.
+        callback: id of the durable callback that the step hands out, None when it has none (see `CallbackStep`).
+        reply: what came back through it, None as long as nothing has.
     """
 
     action: LifecycleAction
@@ -35,6 +38,8 @@ class Target(Struct, frozen=True, kw_only=True):
     began_at: float
     now: float
     begun_before: float | None = None
+    callback: str | None = None
+    reply: Reply | None = None
 
 
 class Step(Protocol):

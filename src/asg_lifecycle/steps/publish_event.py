@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Progress
+from asg_lifecycle.steps.described import described
 from asg_lifecycle.steps.repeatable import RepeatableStep
 
 if TYPE_CHECKING:
@@ -87,15 +88,4 @@ class PublishEvent(RepeatableStep):
         return f"topic {self._chosen.topic}" if self._chosen.topic is not None else f"bus {self._chosen.bus}"
 
     def _detail(self, target: Target) -> str:
-        action = target.action
-        return json.dumps(
-            {
-                "id": f"{action.reference}-{target.position + 1}",
-                "group": action.group,
-                "hook": action.hook,
-                "instance": action.instance,
-                "transition": action.transition.value,
-                "token": action.token,
-                "more": self._chosen.detail,
-            }
-        )
+        return json.dumps(described(target, self._chosen.detail))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from asg_lifecycle.aws.commands import Commands
     from asg_lifecycle.aws.container_instances import ContainerInstances
+    from asg_lifecycle.aws.functions import Functions
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.metrics import Metrics
@@ -28,3 +29,4 @@ class Services:
     metrics: Metrics
     publishing: Publishing
     signals: Signals | None
+    functions: Functions
