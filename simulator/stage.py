@@ -9,6 +9,7 @@ from simulator.deployment import Deployment
 from simulator.ecs import Ecs
 from simulator.event_bus import EventBus
 from simulator.functions import Functions
+from simulator.kubernetes.service import Kubernetes
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
 from simulator.run_command import RunCommand
@@ -38,6 +39,7 @@ class Stage(Generic[DeploymentT]):
         status_checks: its status checks.
         ecs: its clusters.
         functions: its Lambda functions, beside the application's.
+        kubernetes: its Kubernetes clusters.
         deployment: the application.
     """
 
@@ -49,12 +51,14 @@ class Stage(Generic[DeploymentT]):
         self.status_checks = StatusChecks()
         self.ecs = Ecs()
         self.functions = Functions()
+        self.kubernetes = Kubernetes()
         for service in (
             self.target_groups,
             self.run_command,
             self.status_checks,
             self.ecs,
             self.functions,
+            self.kubernetes,
             EventBus(),
         ):
             self.region.add(service)

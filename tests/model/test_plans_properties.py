@@ -63,6 +63,7 @@ near_plans = st.fixed_dictionaries(
     },
 )
 
+clusters = st.none() | st.from_regex("[0-9A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
 good_options = {
     "deregister-targets": st.fixed_dictionaries(
         {},
@@ -103,6 +104,21 @@ good_options = {
     | st.fixed_dictionaries(
         {"function": st.just("archive"), "wait_for": st.just("callback")},
         optional={"timeout": durations, "heartbeat_timeout": timeouts},
+    ),
+    "drain-kubernetes": st.fixed_dictionaries(
+        {},
+        optional={
+            "cluster": clusters,
+            "grace": timeouts,
+            "force_after": timeouts,
+            "exclude_from_load_balancers": st.booleans(),
+            "out_of_service_taint": st.booleans(),
+            "delete_node": st.booleans(),
+        },
+    ),
+    "wait-for-kubernetes": st.fixed_dictionaries(
+        {},
+        optional={"cluster": clusters, "startup_taints": st.lists(texts, max_size=3), "uncordon": st.booleans()},
     ),
     "wait-for-signal": st.fixed_dictionaries(
         {}, optional={"name": st.from_regex("[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", fullmatch=True)}

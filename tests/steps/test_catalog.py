@@ -65,6 +65,12 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "heartbeat_timeout": "10m",
         },
     ],
+    "drain-kubernetes": [
+        {},
+        {"cluster": "production", "grace": "2m", "force_after": "6h", "delete_node": True},
+        {"endpoint": "https://k8s", "certificate_authority": "LS0t", "token_parameter": "/asg-lifecycle/kubernetes/a"},
+    ],
+    "wait-for-kubernetes": [{}, {"cluster": "production", "startup_taints": ["a/b"], "uncordon": False}],
     "wait-for-signal": [{}, {"name": "drained"}],
     "register-targets": [
         {"names": ["web"]},

@@ -106,6 +106,7 @@ RESOURCES: dict[str, set[str]] = {
     "ecs:ListTasks": {f"{ECS}container-instance/*"},
     "ecs:StopTask": {f"{ECS}task/*"},
     "ecs:UpdateContainerInstancesState": {f"{ECS}container-instance/*"},
+    "eks:DescribeCluster": {"arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:cluster/*"},
     "elasticloadbalancing:DeregisterTargets": TARGET_GROUPS,
     "elasticloadbalancing:DescribeTargetGroupAttributes": EVERYTHING,
     "elasticloadbalancing:DescribeTargetGroups": EVERYTHING,
@@ -120,6 +121,9 @@ RESOURCES: dict[str, set[str]] = {
     "ssm:CancelCommand": EVERYTHING,
     "ssm:DescribeInstanceInformation": EVERYTHING,
     "ssm:GetCommandInvocation": EVERYTHING,
+    "ssm:GetParameter": {
+        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}/kubernetes/*"
+    },
     "ssm:GetParameters": PLANS,
     "ssm:GetParametersByPath": PLANS,
     "ssm:ListCommands": EVERYTHING,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_eks import EKSClient
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
@@ -102,6 +104,12 @@ class Clients:
         return client
 
     @cached_property
+    def eks(self) -> EKSClient:
+        """The EKS client."""
+        client: EKSClient = self._make("eks", ONCE)
+        return client
+
+    @cached_property
     def elbv2(self) -> ElasticLoadBalancingv2Client:
         """The Elastic Load Balancing v2 client."""
         client: ElasticLoadBalancingv2Client = self._make("elbv2", ONCE)
@@ -142,6 +150,33 @@ class Clients:
         """The Systems Manager client."""
         client: SSMClient = self._make("ssm", ONCE)
         return client
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """The Security Token Service client, which signs and calls nothing."""
+        client: STSClient = self._make("sts", ONCE)
+        return client
+
+    def signed_identity(self, header: str, value: str, *, seconds: int) -> str:
+        """Return a signed URL of `GetCallerIdentity` whose signature holds a header. Nothing is called.
+
+        Args:
+            header: name of the header.
+            value: what it says.
+            seconds: how long the URL may be used.
+        """
+
+        def sign_it_too(request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's AWSRequest
+            request.headers.add_header(header, value)
+
+        event, client = "before-sign.sts.GetCallerIdentity", self.sts
+        # Two that sign at once would sign each other's header.
+        with self._lock:
+            client.meta.events.register(event, sign_it_too)
+            try:
+                return client.generate_presigned_url("get_caller_identity", ExpiresIn=seconds, HttpMethod="GET")
+            finally:
+                client.meta.events.unregister(event, sign_it_too)
 
     def _make(self, service: Any, config: Config) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
         with self._lock:

@@ -78,6 +78,22 @@ class Instances:
         )
         return InstanceFacts(state=found[0]["State"]["Name"], addresses=tuple(addresses))
 
+    def tags(self, instance: str) -> dict[str, str]:
+        """Return the tags of `instance`; none when EC2 has forgotten it.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        try:
+            with calling("ec2:DescribeInstances"):
+                reservations = self._clients.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.MISSING:
+                return {}
+            raise
+        found = [entry for reservation in reservations for entry in reservation.get("Instances", [])]
+        return {tag["Key"]: tag["Value"] for entry in found for tag in entry.get("Tags", [])}
+
     def status_checks(self, instance: str) -> StatusChecks | None:
         """Return the status checks of `instance`, None while there are none.
 

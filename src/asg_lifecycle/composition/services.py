@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.container_instances import ContainerInstances
+from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.functions import Functions
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.metrics import Metrics
 from asg_lifecycle.aws.publishing import Publishing
+from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.steps.services import Services
 
 if TYPE_CHECKING:
@@ -42,4 +45,5 @@ def compose_services(
         publishing=Publishing(clients),
         signals=signals,
         functions=Functions(clients),
+        clusters=Clusters(Eks(clients, clock), SecretParameters(clients), clock),
     )

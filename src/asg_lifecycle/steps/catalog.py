@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
 from asg_lifecycle.steps.drain_ecs import DrainEcs
+from asg_lifecycle.steps.drain_kubernetes import DrainKubernetes
 from asg_lifecycle.steps.invoke_function import InvokeFunction
 from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
 from asg_lifecycle.steps.run_command import RunCommand
 from asg_lifecycle.steps.wait import Wait
 from asg_lifecycle.steps.wait_for_ecs import WaitForEcs
+from asg_lifecycle.steps.wait_for_kubernetes import WaitForKubernetes
 from asg_lifecycle.steps.wait_for_managed import WaitForManaged
 from asg_lifecycle.steps.wait_for_metric import WaitForMetric
 from asg_lifecycle.steps.wait_for_signal import WaitForSignal
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
 CATALOG: tuple[type[Step], ...] = (
     DeregisterTargets,
     DrainEcs,
+    DrainKubernetes,
     InvokeFunction,
     PublishEvent,
     RegisterTargets,
     RunCommand,
     Wait,
     WaitForEcs,
+    WaitForKubernetes,
     WaitForManaged,
     WaitForMetric,
     WaitForSignal,

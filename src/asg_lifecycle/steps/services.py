@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.publishing import Publishing
     from asg_lifecycle.aws.signals import Signals
     from asg_lifecycle.aws.target_groups import TargetGroups
+    from asg_lifecycle.kubernetes.clusters import Clusters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +31,4 @@ class Services:
     publishing: Publishing
     signals: Signals | None
     functions: Functions
+    clusters: Clusters

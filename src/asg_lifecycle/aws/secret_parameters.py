@@ -1,0 +1,26 @@
+"""Secrets that plans name: SecureString parameters of Parameter Store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asg_lifecycle.aws.errors import calling
+
+if TYPE_CHECKING:
+    from asg_lifecycle.aws.clients import Clients
+
+
+class SecretParameters:
+    """The parameters. What is read is kept by nobody but the caller."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    def value(self, name: str) -> str:
+        """Return what a parameter holds, decrypted.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, no such parameter.
+        """
+        with calling("ssm:GetParameter"):
+            return self._clients.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]

@@ -1,0 +1,64 @@
+"""Nodes and pods as the steps see them: plain data, which costs no Kubernetes library."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+FINISHED = frozenset({"Succeeded", "Failed"})
+"""Phases of a pod that runs no more."""
+
+
+class Node(Struct, frozen=True, kw_only=True):
+    """One node.
+
+    Attributes:
+        name: its name.
+        instance: the EC2 instance that its `providerID` names, None when it names none.
+        cordoned: whether no pod is scheduled to it.
+        ready: whether its condition `Ready` is true.
+        standing: what that condition says, a sentence.
+        taints: the keys of its taints.
+        labels: its labels.
+        annotations: its annotations.
+    """
+
+    name: str
+    instance: str | None
+    cordoned: bool
+    ready: bool
+    standing: str
+    taints: tuple[str, ...]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+class Pod(Struct, frozen=True, kw_only=True):
+    """One pod.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        uid: what tells it from another one with its name.
+        phase: `Running`, `Pending`, `Succeeded`, …
+        terminating: whether it has been told to end.
+        of_daemon_set: whether a DaemonSet keeps it on its node.
+        is_mirror: whether it mirrors a pod of the kubelet's own.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    phase: str
+    terminating: bool
+    of_daemon_set: bool
+    is_mirror: bool
+
+    @property
+    def path(self) -> str:
+        """What people call it."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def has_to_leave(self) -> bool:
+        """Whether the node is not drained while it is there."""
+        return not (self.of_daemon_set or self.is_mirror or self.phase in FINISHED)
