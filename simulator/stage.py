@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from simulator.addresses import Addresses
+from simulator.cloud_map import CloudMap
 from simulator.deployment import Deployment
 from simulator.ecs import Ecs
 from simulator.log import LogKind
@@ -35,6 +37,8 @@ class Stage(Generic[DeploymentT]):
         run_command: its Run Command.
         status_checks: its status checks.
         ecs: its clusters.
+        addresses: by what its instances are reached.
+        cloud_map: its Cloud Map.
         deployment: the application.
     """
 
@@ -45,7 +49,16 @@ class Stage(Generic[DeploymentT]):
         self.run_command = RunCommand()
         self.status_checks = StatusChecks()
         self.ecs = Ecs()
-        for service in (self.target_groups, self.run_command, self.status_checks, self.ecs):
+        self.addresses = Addresses()
+        self.cloud_map = CloudMap()
+        for service in (
+            self.target_groups,
+            self.run_command,
+            self.status_checks,
+            self.ecs,
+            self.addresses,
+            self.cloud_map,
+        ):
             self.region.add(service)
         self.deployment = deploy(self.region, self.timeline)
         self._entered = ExitStack()

@@ -25,6 +25,8 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "events": lambda client: client.list_event_buses(),
     "functions": lambda client: client.list_functions(),
     "elbv2": lambda client: client.describe_target_groups(),
+    "route53": lambda client: client.list_hosted_zones(),
+    "servicediscovery": lambda client: client.list_services(),
     "tagging": lambda client: client.get_resources(),
     "sns": lambda client: client.list_topics(),
     "sqs": lambda client: client.list_queues(),
@@ -32,7 +34,19 @@ CALLS: dict[str, Callable[[Any], object]] = {
 }
 """A call by the client's attribute."""
 
-SENT_ONCE = {"autoscaling", "cloudwatch", "ec2", "ecs", "elbv2", "events", "sns", "ssm", "tagging"}
+SENT_ONCE = {
+    "autoscaling",
+    "cloudwatch",
+    "ec2",
+    "ecs",
+    "elbv2",
+    "events",
+    "route53",
+    "servicediscovery",
+    "sns",
+    "ssm",
+    "tagging",
+}
 """Whose calls are repeated by the durable engine alone."""
 
 
@@ -65,7 +79,7 @@ def test_a_client_is_made_once_with_its_timeouts(name: str) -> None:
     assert client is getattr(clients, name)
     read_timeout = 4 if name == "autoscaling" else 10  # a heartbeat that hangs leaves time for two more
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (3, read_timeout)
-    assert client.meta.region_name == "eu-central-1"
+    assert client.meta.region_name == ("aws-global" if name == "route53" else "eu-central-1")
 
 
 @pytest.mark.parametrize("name", CALLS)

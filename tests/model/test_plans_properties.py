@@ -64,6 +64,10 @@ near_plans = st.fixed_dictionaries(
 )
 
 good_options = {
+    "deregister-cloud-map": st.fixed_dictionaries(
+        {"namespaces": st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=3)},
+        optional={"services": st.lists(st.from_regex("srv-[a-z0-9]{1,20}", fullmatch=True), max_size=3)},
+    ),
     "deregister-targets": st.fixed_dictionaries(
         {},
         optional={

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 BUSY = {"namespace": "Workers", "name": "Busy", "dimensions": {"InstanceId": "{instance}"}}
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "deregister-cloud-map": [
+        {"services": ["srv-e4anhexample0004"]},
+        {
+            "services": ["arn:aws:servicediscovery:eu-central-1:123456789012:service/srv-e4anhexample0004"],
+            "namespaces": ["shop.internal", "ns-e4anhexample0004"],
+        },
+    ],
     "deregister-targets": [
         {},
         {"of_group": True},

@@ -71,6 +71,7 @@ SWITCHED = {
 """The condition of everything whose logical id begins so."""
 
 ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:"
+HEALTH_CHECKS = {"arn:${AWS::Partition}:route53:::healthcheck/*"}
 PLANS = {
     f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/plans{below}"
     for below in ("", "/*")
@@ -105,6 +106,14 @@ RESOURCES: dict[str, set[str]] = {
     "events:PutEvents": {"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/*"},
     "lambda:GetDurableExecution": {"${LifecycleActionFunction.Arn}:*"},
     "lambda:SendDurableExecutionCallbackSuccess": {"${LifecycleActionFunction.Arn}:*"},
+    "route53:DeleteHealthCheck": HEALTH_CHECKS,
+    "route53:GetHealthCheck": HEALTH_CHECKS,
+    "route53:UpdateHealthCheck": HEALTH_CHECKS,
+    "servicediscovery:DeregisterInstance": {f"arn:${{AWS::Partition}}:servicediscovery:{HERE}:service/*"},
+    "servicediscovery:GetOperation": EVERYTHING,
+    "servicediscovery:ListInstances": EVERYTHING,
+    "servicediscovery:ListNamespaces": EVERYTHING,
+    "servicediscovery:ListServices": EVERYTHING,
     "sns:Publish": {"arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:*"},
     "sqs:SendMessage": {"FunctionDeadLetterQueue.Arn"},
     "ssm:CancelCommand": EVERYTHING,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.aws.cloud_map import CloudMap
 from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.instances import Instances
@@ -35,4 +36,5 @@ def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, cloc
         container_instances=ContainerInstances(clients, clock),
         metrics=Metrics(clients),
         publishing=Publishing(clients),
+        cloud_map=CloudMap(clients, clock),
     )

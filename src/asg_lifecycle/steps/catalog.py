@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.steps.deregister_cloud_map import DeregisterCloudMap
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
 from asg_lifecycle.steps.drain_ecs import DrainEcs
 from asg_lifecycle.steps.publish_event import PublishEvent
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.protocol import Step
 
 CATALOG: tuple[type[Step], ...] = (
+    DeregisterCloudMap,
     DeregisterTargets,
     DrainEcs,
     PublishEvent,

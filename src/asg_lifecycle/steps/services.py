@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asg_lifecycle.aws.cloud_map import CloudMap
     from asg_lifecycle.aws.commands import Commands
     from asg_lifecycle.aws.container_instances import ContainerInstances
     from asg_lifecycle.aws.instances import Instances
@@ -26,3 +27,4 @@ class Services:
     container_instances: ContainerInstances
     metrics: Metrics
     publishing: Publishing
+    cloud_map: CloudMap
