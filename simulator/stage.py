@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 from simulator.addresses import Addresses
 from simulator.cloud_map import CloudMap
 from simulator.deployment import Deployment
+from simulator.dns import Dns
 from simulator.ecs import Ecs
 from simulator.log import LogKind
 from simulator.region import SimulatedRegion
@@ -39,6 +40,7 @@ class Stage(Generic[DeploymentT]):
         ecs: its clusters.
         addresses: by what its instances are reached.
         cloud_map: its Cloud Map.
+        dns: the Route 53 of its account.
         deployment: the application.
     """
 
@@ -51,6 +53,7 @@ class Stage(Generic[DeploymentT]):
         self.ecs = Ecs()
         self.addresses = Addresses()
         self.cloud_map = CloudMap()
+        self.dns = Dns()
         for service in (
             self.target_groups,
             self.run_command,
@@ -58,6 +61,7 @@ class Stage(Generic[DeploymentT]):
             self.ecs,
             self.addresses,
             self.cloud_map,
+            self.dns,
         ):
             self.region.add(service)
         self.deployment = deploy(self.region, self.timeline)

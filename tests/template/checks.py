@@ -72,6 +72,7 @@ SWITCHED = {
 
 ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:"
 HEALTH_CHECKS = {"arn:${AWS::Partition}:route53:::healthcheck/*"}
+HOSTED_ZONES = {"arn:${AWS::Partition}:route53:::hostedzone/*"}
 PLANS = {
     f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/plans{below}"
     for below in ("", "/*")
@@ -106,8 +107,11 @@ RESOURCES: dict[str, set[str]] = {
     "events:PutEvents": {"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/*"},
     "lambda:GetDurableExecution": {"${LifecycleActionFunction.Arn}:*"},
     "lambda:SendDurableExecutionCallbackSuccess": {"${LifecycleActionFunction.Arn}:*"},
+    "route53:ChangeResourceRecordSets": HOSTED_ZONES,
     "route53:DeleteHealthCheck": HEALTH_CHECKS,
+    "route53:GetChange": {"arn:${AWS::Partition}:route53:::change/*"},
     "route53:GetHealthCheck": HEALTH_CHECKS,
+    "route53:ListResourceRecordSets": HOSTED_ZONES,
     "route53:UpdateHealthCheck": HEALTH_CHECKS,
     "servicediscovery:DeregisterInstance": {f"arn:${{AWS::Partition}}:servicediscovery:{HERE}:service/*"},
     "servicediscovery:GetOperation": EVERYTHING,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from asg_lifecycle.aws.cloud_map import CloudMap
 from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.container_instances import ContainerInstances
+from asg_lifecycle.aws.dns_records import DnsRecords
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.metrics import Metrics
 from asg_lifecycle.aws.publishing import Publishing
@@ -37,4 +38,5 @@ def compose_services(clients: Clients, lifecycle_actions: LifecycleActions, cloc
         metrics=Metrics(clients),
         publishing=Publishing(clients),
         cloud_map=CloudMap(clients, clock),
+        dns_records=DnsRecords(clients),
     )

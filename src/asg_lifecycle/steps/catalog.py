@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.steps.add_dns_record import AddDnsRecord
 from asg_lifecycle.steps.deregister_cloud_map import DeregisterCloudMap
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
 from asg_lifecycle.steps.drain_ecs import DrainEcs
 from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
+from asg_lifecycle.steps.remove_dns_records import RemoveDnsRecords
 from asg_lifecycle.steps.run_command import RunCommand
 from asg_lifecycle.steps.wait import Wait
 from asg_lifecycle.steps.wait_for_managed import WaitForManaged
@@ -19,11 +21,13 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.protocol import Step
 
 CATALOG: tuple[type[Step], ...] = (
+    AddDnsRecord,
     DeregisterCloudMap,
     DeregisterTargets,
     DrainEcs,
     PublishEvent,
     RegisterTargets,
+    RemoveDnsRecords,
     RunCommand,
     Wait,
     WaitForManaged,

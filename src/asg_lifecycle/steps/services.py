@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.cloud_map import CloudMap
     from asg_lifecycle.aws.commands import Commands
     from asg_lifecycle.aws.container_instances import ContainerInstances
+    from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.metrics import Metrics
@@ -28,3 +29,4 @@ class Services:
     metrics: Metrics
     publishing: Publishing
     cloud_map: CloudMap
+    dns_records: DnsRecords
