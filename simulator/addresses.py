@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moto.ec2.models import ec2_backends
-from moto.ec2.models.instances import Instance, InstanceBackend
+from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState
 
 from simulator.instances import instances_by_id
 
@@ -70,6 +70,16 @@ class Addresses:
     def take_public(self, instance: str) -> None:
         """Leave an instance without a public address."""
         self._instance(instance).nics[0].public_ip = None
+
+    def hold_back(self, instance: str) -> None:
+        """Leave an instance `pending`, without a public address so far."""
+        self.take_public(instance)
+        self._instance(instance)._state = InstanceState("pending", 0)  # noqa: SLF001 - moto's only way there
+
+    def bring_up(self, instance: str, public: str) -> None:
+        """Let an instance that was held back run, with a public address."""
+        self._instance(instance).nics[0].public_ip = public
+        self._instance(instance)._state = InstanceState("running", 16)  # noqa: SLF001 - likewise
 
     def _instance(self, identity: str) -> Instance:
         if self._region is None:

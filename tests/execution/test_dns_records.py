@@ -299,7 +299,7 @@ class TestRemoval:
         assert zone.values("own.example.com", identifier=instance) is None
         assert zone.values(WEB) == [address]
         detail = record.steps[0].detail
-        assert "the instance is gone, so the TTL is not waited for" in detail
+        assert "the instance is gone, nothing is waited for" in detail
         assert "EC2 had forgotten its addresses before they were read" in detail
 
     def test_names_made_of_the_id_need_no_address(self, stage: Stage, zone: Zone) -> None:
@@ -407,6 +407,15 @@ class TestAddition:
         assert stage.record().status is Status.HELD
         assert f"instance {instance} has no {told} address for {WEB}" in (stage.record().problem or "")
 
+    def test_an_address_that_ec2_is_about_to_give_is_waited_for(self, stage: Stage, zone: Zone) -> None:
+        instance = self.launched(stage, zone, address="public")
+        stage.addresses.hold_back(instance)
+        stage.run(60)
+        assert "waiting for EC2 to give the instance a public IPv4 address" in (stage.record().detail or "")
+        stage.addresses.bring_up(instance, "203.0.113.9")
+        stage.finish()
+        assert zone.values(WEB) == ["203.0.113.9"]
+
     @pytest.mark.parametrize(
         ("there", "told"),
         [
@@ -487,6 +496,7 @@ class TestAddition:
         ("remove-dns-records", {"zones": []}, "length >= 1"),
         ("remove-dns-records", {"zones": ["example.com"]}, "hosted zone 'example.com' is no id"),
         ("remove-dns-records", {"zones": ["Z1"], "types": ["MX"]}, "MX"),
+        ("add-dns-record", {"zone": WEB, "name": WEB}, f"hosted zone '{WEB}' is no id"),
         ("add-dns-record", {"zone": "Z1", "name": WEB, "routing": "weighted"}, "weight goes with routing weighted"),
         ("add-dns-record", {"zone": "Z1", "name": WEB, "weight": 3}, "weight goes with routing weighted"),
         ("add-dns-record", {"zone": "Z1", "name": WEB, "ttl": "99999d"}, "expected no more than 2147483647 seconds"),

@@ -101,6 +101,14 @@ class Instances:
         found = self._describe(instance)
         return _addresses(found) if found is not None else InstanceAddresses(state="terminated")
 
+    def reached_by(self, instance: str, facts: InstanceFacts) -> tuple[str, ...]:
+        """Return all addresses and DNS names of `instance`: what EC2 tells now, and told when `facts` were read.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        return tuple(dict.fromkeys((*facts.addresses, *self.addresses(instance).all)))
+
     def _describe(self, instance: str) -> InstanceTypeDef | None:
         try:
             with calling("ec2:DescribeInstances"):

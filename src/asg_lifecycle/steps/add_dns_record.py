@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.model.durations import Duration, seconds
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.record_sets import INSTANCE, Obstacle, Wanted, addition
-from asg_lifecycle.steps.propagation import SOON, Pending, retry_gap, still_pending
+from asg_lifecycle.steps.dns_changes import LOOK_AGAIN, SOON, Pending, refuse_no_zone, retry_gap, still_pending
 
 if TYPE_CHECKING:
     from typing import Self
@@ -38,7 +38,7 @@ class AddDnsRecordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         weight: its weight, for `weighted`.
     """
 
-    zone: Annotated[str, Meta(pattern="^Z[A-Z0-9]{1,31}$")]
+    zone: str
     name: Annotated[str, Meta(min_length=1, max_length=1024)]
     type: Literal["A", "AAAA"] = "A"
     address: Literal["private", "public"] = "private"
@@ -50,8 +50,10 @@ class AddDnsRecordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Refuse what Route 53 would.
 
         Raises:
-            ValueError: a weight without weights or the other way round, or a TTL that is too long.
+            ValueError: a zone that is no id, a weight where it cannot be or none where it has to be, or a TTL that is
+                too long.
         """
+        refuse_no_zone((self.zone,))
         if (self.weight is None) == (self.routing == "weighted"):
             raise ValueError("weight goes with routing weighted, and routing weighted with a weight from 0 to 255")
         if seconds(self.ttl) > LONGEST_TTL:
@@ -150,7 +152,7 @@ class AddDnsRecord:
         if adding.pending is None:
             return self._add(target, adding)
         if still_pending(self._dns_records, (adding.pending,), target.now):
-            return _waiting(self._on_its_way(target, adding), adding)
+            return _waiting(self._on_its_way(target, adding), adding, LOOK_AGAIN)
         return Done(f"{self._record(target)} holds {adding.address}, and all servers of Route 53 know")
 
     def cancel(self, target: Target, last: Waiting | None) -> str | None:
@@ -165,7 +167,7 @@ class AddDnsRecord:
         if edit is None:
             # Added by a try whose answer was lost: when exactly is not known.
             adding = msgspec.structs.replace(adding, pending=Pending(change=None, at=target.now))
-            return _waiting(self._on_its_way(target, adding), adding)
+            return _waiting(self._on_its_way(target, adding), adding, LOOK_AGAIN)
         reason = f"instance {target.action.instance} comes; asg-lifecycle"
         submission = self._dns_records.submit(self._chosen.zone, (edit,), reason)
         if submission.change is None:
@@ -173,7 +175,7 @@ class AddDnsRecord:
             why = f"reading {self._record(target)} again, somebody else changed it: {submission.refused}"
             return _waiting(why, adding, retry_gap(adding.tries))
         adding = msgspec.structs.replace(adding, pending=Pending(change=submission.change, at=target.now))
-        return _waiting(self._on_its_way(target, adding), adding)
+        return _waiting(self._on_its_way(target, adding), adding, LOOK_AGAIN)
 
     def _edit(self, target: Target, address: str) -> Edit | str | None:
         """Return what adds the record, None when it is there, or what is in the way."""

@@ -72,8 +72,8 @@ class DeregisterCloudMap:
     """`deregister-cloud-map`: service instances whose id or attributes name the instance, or hold an address of it.
 
     One that names another EC2 instance is left alone, whatever its address. Cloud Map removes the DNS records and the
-    health check that it made; clients may know the address for the TTL of the records. An instance that registers
-    itself again while it is waited for is deregistered again.
+    health check that it made; it asks for the permissions of Route 53 in our name. Clients may know the address for
+    the TTL of the records. An instance that registers itself again while it is waited for is deregistered again.
     """
 
     kind: ClassVar[str] = "deregister-cloud-map"
@@ -111,7 +111,9 @@ class DeregisterCloudMap:
     def preview(self, target: Target) -> str:
         """Say which service instances would be deregistered."""
         services, missing = self._services()
-        found = list(self._find(services, missing, target, self._addresses(target)))
+        found = list(
+            self._find(services, missing, target, self._instances.reached_by(target.action.instance, target.facts))
+        )
         note = _note(missing)
         if not found:
             return f"is in none of {_counted(services, missing)}{note}"
@@ -121,7 +123,7 @@ class DeregisterCloudMap:
     def begin(self, target: Target) -> Progress:
         """Deregister the instance from all of the services."""
         services, missing = self._services()
-        addresses = self._addresses(target)
+        addresses = self._instances.reached_by(target.action.instance, target.facts)
         leaving = self._deregister(self._find(services, missing, target, addresses))
         note = _note(missing) + ("" if addresses else f"; {UNKNOWN}")
         if not leaving:
@@ -194,10 +196,6 @@ class DeregisterCloudMap:
             if under_way is not None:
                 leaving.append(Leaving(service=service, id=instance.id, operation=under_way.operation))
         return leaving
-
-    def _addresses(self, target: Target) -> tuple[str, ...]:
-        told = self._instances.addresses(target.action.instance).all
-        return tuple(dict.fromkeys((*target.facts.addresses, *told)))
 
 
 def _waiting(leaving: list[Leaving], services: tuple[Service, ...], addresses: tuple[str, ...], note: str) -> Waiting:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
@@ -13,24 +11,28 @@ from msgspec import Meta, Struct
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.progress import Done, Progress, Waiting
 from asg_lifecycle.model.record_sets import INSTANCE, Belongings, Edit, RecordType, first_batch, removal
-from asg_lifecycle.steps.propagation import SOON, Pending, retry_gap, still_pending
+from asg_lifecycle.steps.dns_changes import (
+    LOOK_AGAIN,
+    NAMED,
+    SOON,
+    Pending,
+    Removal,
+    longest_ttl,
+    names_of,
+    refuse_no_zone,
+    retry_gap,
+    still_pending,
+    told,
+    zones_named,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Self
 
     from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.steps.protocol import Target
     from asg_lifecycle.steps.services import Services
-
-ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
-
-NAMED = 5
-"""Record sets that are named in progress."""
-
-MOST_NAMES = 10
-"""Names that are read again one by one; the whole zone where there are more."""
 
 UNKNOWN = (
     "EC2 had forgotten its addresses before they were read: records that hold one and do not bear its id were not "
@@ -43,7 +45,8 @@ class RemoveDnsRecordsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_
 
     Attributes:
         zones: hosted zones by id (`Z…`). Only these are looked into.
-        names: only records of these names; `{instance}` stands for the instance's id. Without, the whole zone is read.
+        names: only records of these names, `*` only where the record has it; `{instance}` stands for the instance's id.
+            Without, the whole zone is read.
         types: `A`, `AAAA` and `CNAME`; a CNAME is the instance's when it leads to a DNS name that EC2 gave it.
         wait_for_ttl: wait for the TTL of the records, too: so long clients may keep the address.
     """
@@ -59,36 +62,9 @@ class RemoveDnsRecordsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_
         Raises:
             ValueError: a zone that is no id, or an empty name.
         """
-        if wrong := [zone for zone in self.zones if not ZONE.fullmatch(zone)]:
-            raise ValueError(f"hosted zone {wrong[0]!r} is no id; expected one such as 'Z1D633PJN98FT9'")
+        refuse_no_zone(self.zones)
         if "" in self.names:
             raise ValueError("a record has no name; give it, or no names to look at the whole zone")
-
-
-class Removal(Struct, frozen=True, kw_only=True):
-    """What is remembered between two looks. Times are seconds since the epoch.
-
-    Attributes:
-        addresses: of the instance, while EC2 told them.
-        left: zones that are still to be changed, and the names of the record sets; none for the whole zone.
-        sets: the first record sets that are changed, for people.
-        count: how many there are.
-        ttl: the longest of their TTLs, seconds.
-        note: what else there is to say.
-        pending: changes on their way.
-        tries: how often in a row somebody else was faster.
-        in_sync_at: since when all servers know, None while they do not.
-    """
-
-    addresses: tuple[str, ...]
-    left: dict[str, tuple[str, ...]]
-    sets: tuple[str, ...]
-    count: int
-    ttl: int
-    note: str
-    pending: tuple[Pending, ...] = ()
-    tries: int = 0
-    in_sync_at: float | None = None
 
 
 class RemoveDnsRecords:
@@ -131,91 +107,90 @@ class RemoveDnsRecords:
 
     def preview(self, target: Target) -> str:
         """Say which records would be changed."""
-        belongings = self._belongings(target, self._addresses(target))
+        belongings = self._belongings(target, self._instances.reached_by(target.action.instance, target.facts))
         found, missing = self._find(belongings)
         edits = [edit for edits in found.values() for edit in edits]
         if not edits:
-            return f"has no record in {_zones(self._chosen.zones)}{self._note(belongings, missing)}"
-        return f"would {', '.join(map(_told, edits))}{self._note(belongings, missing)}"
+            return f"has no record in {zones_named(self._chosen.zones)}{self._note(belongings, missing)}"
+        return f"would {', '.join(map(told, edits))}{self._note(belongings, missing)}"
 
     def begin(self, target: Target) -> Progress:
         """Look which records are the instance's. Nothing is changed before that is written down."""
-        belongings = self._belongings(target, self._addresses(target))
+        belongings = self._belongings(target, self._instances.reached_by(target.action.instance, target.facts))
         found, missing = self._find(belongings)
         note = self._note(belongings, missing)
         edits = [edit for edits in found.values() for edit in edits]
         if not edits:
-            return Done(f"instance {target.action.instance} has no record in {_zones(self._chosen.zones)}{note}")
-        removal = Removal(
+            return Done(f"instance {target.action.instance} has no record in {zones_named(self._chosen.zones)}{note}")
+        so_far = Removal(
             addresses=belongings.addresses,
-            left={zone: _names(edits) for zone, edits in found.items() if edits},
+            left={zone: names_of(edits) for zone, edits in found.items() if edits},
             sets=tuple(str(edit.before) for edit in edits[:NAMED]),
             count=len(edits),
-            ttl=_longest(edits),
+            ttl=longest_ttl(edits),
             note=note,
         )
-        return _waiting(f"found in {_listed(removal)}{note}", removal, SOON)
+        return _waiting(f"found in {so_far}{note}", so_far, SOON)
 
     def check(self, target: Target, last: Waiting) -> Progress:
         """Make the next change, or see how far those that were made have come."""
-        removal = msgspec.convert(last.state, Removal)
-        if removal.left:
-            return self._change(target, removal)
-        if removal.in_sync_at is None:
-            pending = still_pending(self._dns_records, removal.pending, target.now)
+        so_far = msgspec.convert(last.state, Removal)
+        if so_far.left:
+            return self._change(target, so_far)
+        if so_far.in_sync_at is None:
+            pending = still_pending(self._dns_records, so_far.pending, target.now)
             if pending:
-                why = "waiting until all servers of Route 53 know that it is no longer in"
-                return _waiting(f"{why} {_listed(removal)}", msgspec.structs.replace(removal, pending=pending))
-            removal = msgspec.structs.replace(removal, pending=(), in_sync_at=target.now)
-        return self._out_of_caches(target, removal, since=removal.in_sync_at or target.now)
+                why = f"taken out of {so_far}; waiting until all servers of Route 53 know"
+                return _waiting(why, msgspec.structs.replace(so_far, pending=pending), LOOK_AGAIN)
+            so_far = msgspec.structs.replace(so_far, pending=(), in_sync_at=target.now)
+        return self._out_of_caches(target, so_far, since=so_far.in_sync_at or target.now)
 
     def cancel(self, target: Target, last: Waiting | None) -> str | None:
         """Leave the records as they are by then: a change cannot be stopped."""
         del target, last
         return None
 
-    def _change(self, target: Target, removal_so_far: Removal) -> Progress:
+    def _change(self, target: Target, so_far: Removal) -> Progress:
         """Change one zone: one change a look, so that its answer is written down before the next one."""
-        zone, names = next(iter(removal_so_far.left.items()))
+        zone, names = next(iter(so_far.left.items()))
         record_sets = self._dns_records.record_sets(zone, names) or ()
-        edits = removal(record_sets, self._belongings(target, removal_so_far.addresses))
-        others = {each: names for each, names in removal_so_far.left.items() if each != zone}
+        edits = removal(record_sets, self._belongings(target, so_far.addresses))
+        others = {each: names for each, names in so_far.left.items() if each != zone}
         if not edits:
             # Done by a try whose answer was lost, or by somebody else: when exactly is not known.
             done = Pending(change=None, at=target.now)
-            return self._changed(removal_so_far, others, done)
+            return self._changed(target, so_far, others, done)
         batch = first_batch(edits)
         submission = self._dns_records.submit(zone, batch, f"instance {target.action.instance} leaves; asg-lifecycle")
-        removal_so_far = msgspec.structs.replace(removal_so_far, ttl=max(removal_so_far.ttl, _longest(batch)))
+        so_far = msgspec.structs.replace(so_far, ttl=max(so_far.ttl, longest_ttl(batch)))
         if submission.change is None:
-            tries = removal_so_far.tries + 1
+            tries = so_far.tries + 1
             return _waiting(
                 f"reading the records of zone {zone} again, somebody else changed them: {submission.refused}",
-                msgspec.structs.replace(removal_so_far, tries=tries),
+                msgspec.structs.replace(so_far, tries=tries),
                 retry_gap(tries),
             )
-        left = others if len(batch) == len(edits) else removal_so_far.left
-        return self._changed(removal_so_far, left, Pending(change=submission.change, at=target.now))
+        left = others if len(batch) == len(edits) else so_far.left
+        return self._changed(target, so_far, left, Pending(change=submission.change, at=target.now))
 
     @staticmethod
-    def _changed(removal_so_far: Removal, left: dict[str, tuple[str, ...]], pending: Pending) -> Waiting:
-        changed = msgspec.structs.replace(
-            removal_so_far, left=left, tries=0, pending=(*removal_so_far.pending, pending)
-        )
+    def _changed(target: Target, so_far: Removal, left: dict[str, tuple[str, ...]], pending: Pending) -> Progress:
+        changed = msgspec.structs.replace(so_far, left=left, tries=0, pending=(*so_far.pending, pending))
         if left:
-            return _waiting(f"taking it out of {_listed(changed)}; {_zones(left)} to go", changed, SOON)
-        return _waiting(f"taken out of {_listed(changed)}; waiting until all servers of Route 53 know", changed)
-
-    def _out_of_caches(self, target: Target, removal_so_far: Removal, *, since: float) -> Progress:
-        done = f"taken out of {_listed(removal_so_far)}"
-        left = since + removal_so_far.ttl - target.now
-        if not self._chosen.wait_for_ttl or left <= 0:
-            return Done(f"{done}{removal_so_far.note}")
+            return _waiting(f"taking it out of {changed}; {zones_named(left)} to go", changed, SOON)
         if target.facts.gone:
-            return Done(f"{done}; the instance is gone, so the TTL is not waited for{removal_so_far.note}")
+            return Done(f"taken out of {changed}; the instance is gone, nothing is waited for{changed.note}")
+        why = f"taken out of {changed}; waiting until all servers of Route 53 know"
+        return _waiting(why, changed, LOOK_AGAIN)
+
+    def _out_of_caches(self, target: Target, so_far: Removal, *, since: float) -> Progress:
+        done = f"taken out of {so_far}"
+        left = since + so_far.ttl - target.now
+        if not self._chosen.wait_for_ttl or left <= 0:
+            return Done(f"{done}{so_far.note}")
         until = datetime.fromtimestamp(target.now + left, UTC).strftime("%H:%M:%S UTC")
-        why = f"clients may keep the address for the TTL of {readable(removal_so_far.ttl)}: waiting until {until}"
-        return _waiting(f"{done}; {why}", removal_so_far, left)
+        why = f"clients may keep the address for the TTL of {readable(so_far.ttl)}: waiting until {until}"
+        return _waiting(f"{done}; {why}", so_far, left)
 
     def _find(self, belongings: Belongings) -> tuple[dict[str, tuple[Edit, ...]], list[str]]:
         """Return what is to be changed in each zone, and the zones there are not."""
@@ -237,40 +212,11 @@ class RemoveDnsRecords:
             types=self._chosen.types,
         )
 
-    def _addresses(self, target: Target) -> tuple[str, ...]:
-        told = self._instances.addresses(target.action.instance).all
-        return tuple(dict.fromkeys((*target.facts.addresses, *told)))
-
     def _note(self, belongings: Belongings, missing: list[str]) -> str:
         by_id_alone = self._chosen.names and all(INSTANCE in name for name in self._chosen.names)
         unknown = "" if belongings.addresses or by_id_alone else f"; {UNKNOWN}"
         return (f"; there is no hosted zone {', '.join(missing)}" if missing else "") + unknown
 
 
-def _waiting(detail: str, removal: Removal, again_after: float | None = None) -> Waiting:
-    return Waiting(detail, again_after=again_after, state=msgspec.to_builtins(removal))
-
-
-def _names(edits: tuple[Edit, ...]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(edit.before.name for edit in edits if edit.before is not None))
-    return names if len(names) <= MOST_NAMES else ()
-
-
-def _longest(edits: Iterable[Edit]) -> int:
-    return max((edit.before.ttl for edit in edits if edit.before is not None), default=0)
-
-
-def _told(edit: Edit) -> str:
-    if edit.before is None or edit.after is None:
-        return f"delete {edit.before}"
-    out = [value for value in edit.before.values if value not in edit.after.values]
-    return f"take {', '.join(out)} out of {edit.before}"
-
-
-def _listed(removal: Removal) -> str:
-    return ", ".join(islice(removal.sets, NAMED)) + (f" and {removal.count - NAMED} more" * (removal.count > NAMED))
-
-
-def _zones(zones: Iterable[str]) -> str:
-    listed = tuple(zones)
-    return f"hosted {'zone' if len(listed) == 1 else 'zones'} {', '.join(listed)}"
+def _waiting(detail: str, so_far: Removal, again_after: float | None = None) -> Waiting:
+    return Waiting(detail, again_after=again_after, state=msgspec.to_builtins(so_far))
