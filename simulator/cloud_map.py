@@ -67,6 +67,7 @@ class Service:
         takes: seconds that a deregistration takes.
         fails: why the next deregistrations fail, in order.
         busy_until: until when it takes no deregistration.
+        ghosts: what lists still show although it has gone.
         returning: how often an instance that is gone is registered again at once, by its own agent.
     """
 
@@ -78,6 +79,7 @@ class Service:
     takes: float = 20.0
     fails: list[str] = field(default_factory=list)
     busy_until: float = 0.0
+    ghosts: dict[str, dict[str, str]] = field(default_factory=dict)
     returning: int = 0
 
 
@@ -163,7 +165,10 @@ class CloudMap:
     def _list_instances(self, request: dict[str, Any]) -> dict[str, Any]:
         self._settle()
         service = self._service(request["ServiceId"])
-        listed = [{"Id": identity, "Attributes": attributes} for identity, attributes in service.instances.items()]
+        listed = [
+            {"Id": identity, "Attributes": attributes}
+            for identity, attributes in (service.instances | service.ghosts).items()
+        ]
         return _page(listed, "Instances", request, lambda _: True)
 
     def _deregister_instance(self, request: dict[str, Any]) -> dict[str, Any]:

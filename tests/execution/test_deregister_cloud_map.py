@@ -120,6 +120,15 @@ def test_one_that_leaves_by_itself_midway_is_done(stage: Stage, shop: str) -> No
     assert ended(stage)[1] == f"deregistered from web ({web.id})"
 
 
+def test_one_that_lists_still_show_although_it_has_gone_is_done(stage: Stage, shop: str) -> None:
+    (instance,) = stage.group(plan=plan(namespaces=[shop]))
+    stage.cloud_map.service("web", shop).ghosts = {instance: {}}
+    stage.terminate(instance)
+    stage.finish()
+    assert ended(stage)[1] == f"instance {instance} is in none of 1 service"
+    assert stage.calls("servicediscovery")[MUTATING] == 1
+
+
 def test_an_operation_that_fails_holds_the_instance_with_its_error(stage: Stage, shop: str) -> None:
     (instance,) = stage.group(plan=plan(namespaces=[shop]))
     web = stage.cloud_map.service("web", shop)

@@ -265,15 +265,25 @@ class TestRemoval:
         for number in range(700):
             zone.put(f"other-{number}.example.com", OTHER)
         for number in range(5):
-            zone.put(f"big-{number}.example.com", address, *(f"10.200.{number}.{each}" for each in range(250)))
+            zone.put(f"to-the-end-{number}.example.com", address, *(f"10.200.{number}.{each}" for each in range(250)))
         stage.terminate(instance)
         stage.finish()
-        assert all(len(zone.values(f"big-{number}.example.com") or ()) == 250 for number in range(5))
+        assert all(len(zone.values(f"to-the-end-{number}.example.com") or ()) == 250 for number in range(5))
         assert stage.calls("route53")[MUTATING] == 5
+
+    def test_more_sets_of_one_name_than_a_page_holds(self, stage: Stage, zone: Zone) -> None:
+        instance = leaving(stage, zone, names=[WEB])
+        for number in range(120):
+            zone.put(WEB, f"10.200.0.{number}", SetIdentifier=f"i-{number:04}", MultiValueAnswer=True)
+        zone.put(WEB, stage.addresses.private(instance), SetIdentifier="z", MultiValueAnswer=True)
+        stage.terminate(instance)
+        stage.finish()
+        assert zone.values(WEB, identifier="z") is None
+        assert stage.calls("route53")["ListResourceRecordSets"] == 3 * 2
 
     def test_named_records_cost_one_request_each(self, stage: Stage, zone: Zone) -> None:
         for number in range(700):
-            zone.put(f"other-{number}.example.com", OTHER)
+            zone.put(f"zone-{number}.example.com", OTHER)
         instances = stage.group(2, plan=plan(zone, names=[WEB]))
         zone.put(WEB, OTHER, *map(stage.addresses.private, instances))
         for instance in instances:
