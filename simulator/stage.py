@@ -5,7 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from simulator.addresses import Addresses
+from simulator.cloud_map import CloudMap
 from simulator.deployment import Deployment
+from simulator.dns import Dns
 from simulator.ecs import Ecs
 from simulator.event_bus import EventBus
 from simulator.functions import Functions
@@ -40,6 +43,9 @@ class Stage(Generic[DeploymentT]):
         ecs: its clusters.
         functions: its Lambda functions, beside the application's.
         kubernetes: its Kubernetes clusters.
+        addresses: by what its instances are reached.
+        cloud_map: its Cloud Map.
+        dns: the Route 53 of its account.
         deployment: the application.
     """
 
@@ -52,6 +58,9 @@ class Stage(Generic[DeploymentT]):
         self.ecs = Ecs()
         self.functions = Functions()
         self.kubernetes = Kubernetes()
+        self.addresses = Addresses()
+        self.cloud_map = CloudMap()
+        self.dns = Dns()
         for service in (
             self.target_groups,
             self.run_command,
@@ -60,6 +69,9 @@ class Stage(Generic[DeploymentT]):
             self.functions,
             self.kubernetes,
             EventBus(),
+            self.addresses,
+            self.cloud_map,
+            self.dns,
         ):
             self.region.add(service)
         self.deployment = deploy(self.region, self.timeline)

@@ -29,6 +29,8 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "events": lambda client: client.list_event_buses(),
     "functions": lambda client: client.list_functions(),
     "elbv2": lambda client: client.describe_target_groups(),
+    "route53": lambda client: client.list_hosted_zones(),
+    "servicediscovery": lambda client: client.list_services(),
     "tagging": lambda client: client.get_resources(),
     "sns": lambda client: client.list_topics(),
     "sqs": lambda client: client.list_queues(),
@@ -46,6 +48,8 @@ SENT_ONCE = {
     "sts",
     "elbv2",
     "events",
+    "route53",
+    "servicediscovery",
     "sns",
     "ssm",
     "tagging",
@@ -83,7 +87,7 @@ def test_a_client_is_made_once_with_its_timeouts(name: str) -> None:
     # A heartbeat that hangs leaves time for two more; a function that is asked may take its time.
     read_timeout = {"autoscaling": 4, "asked_functions": 60}.get(name, 10)
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (3, read_timeout)
-    assert client.meta.region_name == "eu-central-1"
+    assert client.meta.region_name == ("aws-global" if name == "route53" else "eu-central-1")
 
 
 @pytest.mark.parametrize("name", CALLS)

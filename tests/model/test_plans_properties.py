@@ -64,7 +64,22 @@ near_plans = st.fixed_dictionaries(
 )
 
 clusters = st.none() | st.from_regex("[0-9A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
+zones = st.from_regex("Z[A-Z0-9]{1,20}", fullmatch=True)
+
 good_options = {
+    "add-dns-record": st.fixed_dictionaries(
+        {"zone": zones, "name": st.text(min_size=1, max_size=20)},
+        optional={
+            "type": st.sampled_from(["A", "AAAA"]),
+            "address": st.sampled_from(["private", "public"]),
+            "ttl": st.integers(0, 999_999).map(lambda count: f"{count}s"),
+            "routing": st.sampled_from(["simple", "multivalue"]),
+        },
+    ),
+    "deregister-cloud-map": st.fixed_dictionaries(
+        {"namespaces": st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=3)},
+        optional={"services": st.lists(st.from_regex("srv-[a-z0-9]{1,20}", fullmatch=True), max_size=3)},
+    ),
     "deregister-targets": st.fixed_dictionaries(
         {},
         optional={
@@ -155,6 +170,14 @@ good_options = {
     "wait": st.fixed_dictionaries({"duration": durations}),
     "wait-for-managed": st.just({}),
     "wait-for-status-checks": st.just({}),
+    "remove-dns-records": st.fixed_dictionaries(
+        {"zones": st.lists(zones, min_size=1, max_size=3)},
+        optional={
+            "names": st.lists(st.text(min_size=1, max_size=20), max_size=3),
+            "types": st.lists(st.sampled_from(["A", "AAAA", "CNAME"]), min_size=1, max_size=3),
+            "wait_for_ttl": st.booleans(),
+        },
+    ),
     "run-command": st.fixed_dictionaries(
         {"document": st.text(min_size=1, max_size=20)},
         optional={

@@ -23,6 +23,25 @@ if TYPE_CHECKING:
 
 BUSY = {"namespace": "Workers", "name": "Busy", "dimensions": {"InstanceId": "{instance}"}}
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "add-dns-record": [
+        {"zone": "Z1D633PJN98FT9", "name": "{instance}.example.com"},
+        {
+            "zone": "Z1D633PJN98FT9",
+            "name": "web.example.com",
+            "type": "AAAA",
+            "address": "public",
+            "ttl": "5m",
+            "routing": "weighted",
+            "weight": 0,
+        },
+    ],
+    "deregister-cloud-map": [
+        {"services": ["srv-e4anhexample0004"]},
+        {
+            "services": ["arn:aws:servicediscovery:eu-central-1:123456789012:service/srv-e4anhexample0004"],
+            "namespaces": ["shop.internal", "ns-e4anhexample0004"],
+        },
+    ],
     "deregister-targets": [
         {},
         {"of_group": True},
@@ -83,6 +102,15 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "wait": [{"duration": "90s"}],
     "wait-for-managed": [{}],
     "wait-for-status-checks": [{}],
+    "remove-dns-records": [
+        {"zones": ["Z1D633PJN98FT9"]},
+        {
+            "zones": ["Z1D633PJN98FT9", "Z2"],
+            "names": ["web.example.com", "{instance}.example.com"],
+            "types": ["A", "AAAA", "CNAME"],
+            "wait_for_ttl": False,
+        },
+    ],
     "run-command": [
         {"document": "AWS-RunShellScript", "parameters": {"commands": ["systemctl stop web"]}},
         {"document": "drain", "version": "3"},

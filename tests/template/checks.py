@@ -80,6 +80,8 @@ SWITCHED = {
 """The condition of everything whose logical id begins so."""
 
 ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:"
+HEALTH_CHECKS = {"arn:${AWS::Partition}:route53:::healthcheck/*"}
+HOSTED_ZONES = {"arn:${AWS::Partition}:route53:::hostedzone/*"}
 PLANS = {
     f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/plans{below}"
     for below in ("", "/*")
@@ -116,6 +118,17 @@ RESOURCES: dict[str, set[str]] = {
     "lambda:GetDurableExecution": {"${LifecycleActionFunction.Arn}:*"},
     "lambda:InvokeFunction": {"arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*"},
     "lambda:SendDurableExecutionCallbackSuccess": {"${LifecycleActionFunction.Arn}:*"},
+    "route53:ChangeResourceRecordSets": HOSTED_ZONES,
+    "route53:DeleteHealthCheck": HEALTH_CHECKS,
+    "route53:GetChange": {"arn:${AWS::Partition}:route53:::change/*"},
+    "route53:GetHealthCheck": HEALTH_CHECKS,
+    "route53:ListResourceRecordSets": HOSTED_ZONES,
+    "route53:UpdateHealthCheck": HEALTH_CHECKS,
+    "servicediscovery:DeregisterInstance": {f"arn:${{AWS::Partition}}:servicediscovery:{HERE}:service/*"},
+    "servicediscovery:GetOperation": EVERYTHING,
+    "servicediscovery:ListInstances": EVERYTHING,
+    "servicediscovery:ListNamespaces": EVERYTHING,
+    "servicediscovery:ListServices": EVERYTHING,
     "sns:Publish": {"arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:*"},
     "sqs:SendMessage": {"FunctionDeadLetterQueue.Arn"},
     "ssm:CancelCommand": EVERYTHING,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_servicediscovery import ServiceDiscoveryClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
@@ -125,6 +127,18 @@ class Clients:
     def functions(self) -> LambdaClient:
         """The Lambda client."""
         client: LambdaClient = self._make("lambda", REPEATABLE)
+        return client
+
+    @cached_property
+    def route53(self) -> Route53Client:
+        """The Route 53 client: one service for all Regions."""
+        client: Route53Client = self._make("route53", ONCE)
+        return client
+
+    @cached_property
+    def servicediscovery(self) -> ServiceDiscoveryClient:
+        """The AWS Cloud Map client."""
+        client: ServiceDiscoveryClient = self._make("servicediscovery", ONCE)
         return client
 
     @cached_property

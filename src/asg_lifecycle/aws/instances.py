@@ -10,6 +10,10 @@ from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mypy_boto3_ec2.type_defs import InstanceTypeDef
+
     from asg_lifecycle.aws.clients import Clients
 
 GONE_STATES = frozenset({"shutting-down", "terminated"})
@@ -32,6 +36,29 @@ class InstanceFacts(Struct, frozen=True, kw_only=True):
     def gone(self) -> bool:
         """Whether the instance was terminated before its hook fired (R28)."""
         return self.state in GONE_STATES
+
+
+class InstanceAddresses(Struct, frozen=True, kw_only=True):
+    """By what an instance is reached, on all of its interfaces. EC2 tells nothing of it once it is terminated.
+
+    Attributes:
+        state: of the instance, as in `InstanceFacts`.
+        private: private IPv4 addresses, that of the first interface first.
+        public: public IPv4 addresses, in the same order.
+        ipv6: IPv6 addresses.
+        names: the private and public DNS names that EC2 gives it.
+    """
+
+    state: str
+    private: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+    ipv6: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.private, *self.public, *self.ipv6, *self.names)
 
 
 class StatusChecks(Struct, frozen=True, kw_only=True):
@@ -60,23 +87,37 @@ class Instances:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
+        found = self._describe(instance)
+        if found is None:
+            return InstanceFacts(state="terminated")
+        return InstanceFacts(state=found["State"]["Name"], addresses=_addresses(found).private)
+
+    def addresses(self, instance: str) -> InstanceAddresses:
+        """Return by what `instance` is reached: nothing of one that is terminated.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        found = self._describe(instance)
+        return _addresses(found) if found is not None else InstanceAddresses(state="terminated")
+
+    def reached_by(self, instance: str, facts: InstanceFacts) -> tuple[str, ...]:
+        """Return all addresses and DNS names of `instance`: what EC2 tells now, and told when `facts` were read.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        return tuple(dict.fromkeys((*facts.addresses, *self.addresses(instance).all)))
+
+    def _describe(self, instance: str) -> InstanceTypeDef | None:
         try:
             with calling("ec2:DescribeInstances"):
                 reservations = self._clients.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
         except CallFailed as failed:
             if failed.failure.consequence is Consequence.MISSING:
-                return InstanceFacts(state="terminated")
+                return None
             raise
-        found = [entry for reservation in reservations for entry in reservation.get("Instances", [])]
-        if not found:
-            return InstanceFacts(state="terminated")
-        addresses = dict.fromkeys(
-            address["PrivateIpAddress"]
-            for interface in found[0].get("NetworkInterfaces", [])
-            for address in interface.get("PrivateIpAddresses", [])
-            if "PrivateIpAddress" in address
-        )
-        return InstanceFacts(state=found[0]["State"]["Name"], addresses=tuple(addresses))
+        return next((entry for reservation in reservations for entry in reservation.get("Instances", [])), None)
 
     def tags(self, instance: str) -> dict[str, str]:
         """Return the tags of `instance`; none when EC2 has forgotten it.
@@ -116,3 +157,21 @@ class Instances:
             instance=found[0].get("InstanceStatus", {}).get("Status", "insufficient-data"),
             state=found[0].get("InstanceState", {}).get("Name", "unknown"),
         )
+
+
+def _addresses(instance: InstanceTypeDef) -> InstanceAddresses:
+    interfaces = sorted(
+        instance.get("NetworkInterfaces", []), key=lambda each: each.get("Attachment", {}).get("DeviceIndex", 0)
+    )
+    private = [address for each in interfaces for address in each.get("PrivateIpAddresses", [])]
+    return InstanceAddresses(
+        state=instance["State"]["Name"],
+        private=_told(address.get("PrivateIpAddress") for address in private),
+        public=_told(address.get("Association", {}).get("PublicIp") for address in private),
+        ipv6=_told(address.get("Ipv6Address") for each in interfaces for address in each.get("Ipv6Addresses", [])),
+        names=_told((instance.get("PrivateDnsName"), instance.get("PublicDnsName"))),
+    )
+
+
+def _told(values: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value for value in values if value))

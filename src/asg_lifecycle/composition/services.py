@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.aws.cloud_map import CloudMap
 from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.container_instances import ContainerInstances
+from asg_lifecycle.aws.dns_records import DnsRecords
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.functions import Functions
 from asg_lifecycle.aws.instances import Instances
@@ -46,4 +48,6 @@ def compose_services(
         signals=signals,
         functions=Functions(clients),
         clusters=Clusters(Eks(clients, clock), SecretParameters(clients), clock),
+        cloud_map=CloudMap(clients, clock),
+        dns_records=DnsRecords(clients),
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.steps.add_dns_record import AddDnsRecord
+from asg_lifecycle.steps.deregister_cloud_map import DeregisterCloudMap
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
 from asg_lifecycle.steps.drain_ecs import DrainEcs
 from asg_lifecycle.steps.drain_kubernetes import DrainKubernetes
 from asg_lifecycle.steps.invoke_function import InvokeFunction
 from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
+from asg_lifecycle.steps.remove_dns_records import RemoveDnsRecords
 from asg_lifecycle.steps.run_command import RunCommand
 from asg_lifecycle.steps.wait import Wait
 from asg_lifecycle.steps.wait_for_ecs import WaitForEcs
@@ -23,12 +26,15 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.protocol import Step
 
 CATALOG: tuple[type[Step], ...] = (
+    AddDnsRecord,
+    DeregisterCloudMap,
     DeregisterTargets,
     DrainEcs,
     DrainKubernetes,
     InvokeFunction,
     PublishEvent,
     RegisterTargets,
+    RemoveDnsRecords,
     RunCommand,
     Wait,
     WaitForEcs,

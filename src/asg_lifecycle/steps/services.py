@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asg_lifecycle.aws.cloud_map import CloudMap
     from asg_lifecycle.aws.commands import Commands
     from asg_lifecycle.aws.container_instances import ContainerInstances
+    from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.aws.functions import Functions
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
@@ -32,3 +34,5 @@ class Services:
     signals: Signals | None
     functions: Functions
     clusters: Clusters
+    cloud_map: CloudMap
+    dns_records: DnsRecords
