@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from simulator.addresses import Addresses
+from simulator.classic_load_balancers import ClassicLoadBalancers
 from simulator.cloud_map import CloudMap
 from simulator.deployment import Deployment
 from simulator.dns import Dns
@@ -43,6 +44,7 @@ class Stage(Generic[DeploymentT]):
         ecs: its clusters.
         functions: its Lambda functions, beside the application's.
         kubernetes: its Kubernetes clusters.
+        classic_load_balancers: its Classic Load Balancers.
         addresses: by what its instances are reached.
         cloud_map: its Cloud Map.
         dns: the Route 53 of its account.
@@ -58,6 +60,7 @@ class Stage(Generic[DeploymentT]):
         self.ecs = Ecs()
         self.functions = Functions()
         self.kubernetes = Kubernetes()
+        self.classic_load_balancers = ClassicLoadBalancers()
         self.addresses = Addresses()
         self.cloud_map = CloudMap()
         self.dns = Dns()
@@ -68,6 +71,7 @@ class Stage(Generic[DeploymentT]):
             self.ecs,
             self.functions,
             self.kubernetes,
+            self.classic_load_balancers,
             EventBus(),
             self.addresses,
             self.cloud_map,

@@ -90,6 +90,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"endpoint": "https://k8s", "certificate_authority": "LS0t", "token_parameter": "/asg-lifecycle/kubernetes/a"},
     ],
     "wait-for-kubernetes": [{}, {"cluster": "production", "startup_taints": ["a/b"], "uncordon": False}],
+    "deregister-classic-elb": [{}, {"names": ["web", "api"], "of_group": True}],
     "wait-for-signal": [{}, {"name": "drained"}],
     "register-targets": [
         {"names": ["web"]},
@@ -119,11 +120,10 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
 """Options of each kind as a plan gives them."""
 
 SERVICE_OF_PREFIX = {
-    "elasticloadbalancing": "elbv2",
-    "tag": "resourcegroupstaggingapi",
-    "states": "stepfunctions",
+    "elasticloadbalancing": ("elbv2", "elb"),
+    "tag": ("resourcegroupstaggingapi",),
 }
-"""The boto3 name of the service behind an IAM prefix, where the two differ."""
+"""The boto3 names of the services behind an IAM prefix, where they differ from it."""
 
 IAM_NAMES = {"InvokeFunction": "Invoke"}
 """The API's name of an operation that IAM calls otherwise."""
@@ -178,8 +178,8 @@ def test_each_permission_is_for_an_operation_there_is(step: type[Step]) -> None:
     session = botocore.session.get_session()
     for permission in step.permissions:
         prefix, _, operation = permission.partition(":")
-        service = session.get_service_model(SERVICE_OF_PREFIX.get(prefix, prefix))
-        assert IAM_NAMES.get(operation, operation) in service.operation_names, permission
+        services = map(session.get_service_model, SERVICE_OF_PREFIX.get(prefix, (prefix,)))
+        assert any(IAM_NAMES.get(operation, operation) in each.operation_names for each in services), permission
 
 
 @every_kind

@@ -91,6 +91,7 @@ RESOURCES: dict[str, set[str]] = {
     "autoscaling:DescribeAutoScalingInstances": EVERYTHING,
     "autoscaling:DescribeLifecycleHooks": EVERYTHING,
     "autoscaling:DescribeLoadBalancerTargetGroups": EVERYTHING,
+    "autoscaling:DescribeLoadBalancers": EVERYTHING,
     "autoscaling:DescribeTags": EVERYTHING,
     "autoscaling:RecordLifecycleActionHeartbeat": GROUPS,
     "cloudwatch:GetMetricData": EVERYTHING,
@@ -109,6 +110,11 @@ RESOURCES: dict[str, set[str]] = {
     "ecs:StopTask": {f"{ECS}task/*"},
     "ecs:UpdateContainerInstancesState": {f"{ECS}container-instance/*"},
     "eks:DescribeCluster": {"arn:${AWS::Partition}:eks:${AWS::Region}:${AWS::AccountId}:cluster/*"},
+    "elasticloadbalancing:DeregisterInstancesFromLoadBalancer": {
+        "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:loadbalancer/*"
+    },
+    "elasticloadbalancing:DescribeInstanceHealth": EVERYTHING,
+    "elasticloadbalancing:DescribeLoadBalancerAttributes": EVERYTHING,
     "elasticloadbalancing:DeregisterTargets": TARGET_GROUPS,
     "elasticloadbalancing:DescribeTargetGroupAttributes": EVERYTHING,
     "elasticloadbalancing:DescribeTargetGroups": EVERYTHING,

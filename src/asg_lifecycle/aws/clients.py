@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_eks import EKSClient
+    from mypy_boto3_elb import ElasticLoadBalancingClient
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_lambda import LambdaClient
@@ -109,6 +110,12 @@ class Clients:
     def eks(self) -> EKSClient:
         """The EKS client."""
         client: EKSClient = self._make("eks", ONCE)
+        return client
+
+    @cached_property
+    def elb(self) -> ElasticLoadBalancingClient:
+        """The Elastic Load Balancing client for Classic Load Balancers."""
+        client: ElasticLoadBalancingClient = self._make("elb", ONCE)
         return client
 
     @cached_property

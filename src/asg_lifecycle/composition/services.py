@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.aws.classic_load_balancers import ClassicLoadBalancers
 from asg_lifecycle.aws.cloud_map import CloudMap
 from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.container_instances import ContainerInstances
@@ -47,6 +48,7 @@ def compose_services(
         publishing=Publishing(clients),
         signals=signals,
         functions=Functions(clients),
+        classic_load_balancers=ClassicLoadBalancers(clients, clock),
         clusters=Clusters(Eks(clients, clock), SecretParameters(clients), clock),
         cloud_map=CloudMap(clients, clock),
         dns_records=DnsRecords(clients),

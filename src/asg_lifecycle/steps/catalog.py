@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.add_dns_record import AddDnsRecord
+from asg_lifecycle.steps.deregister_classic_elb import DeregisterClassicElb
 from asg_lifecycle.steps.deregister_cloud_map import DeregisterCloudMap
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
 from asg_lifecycle.steps.drain_ecs import DrainEcs
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 CATALOG: tuple[type[Step], ...] = (
     AddDnsRecord,
     DeregisterCloudMap,
+    DeregisterClassicElb,
     DeregisterTargets,
     DrainEcs,
     DrainKubernetes,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asg_lifecycle.aws.classic_load_balancers import ClassicLoadBalancers
     from asg_lifecycle.aws.cloud_map import CloudMap
     from asg_lifecycle.aws.commands import Commands
     from asg_lifecycle.aws.container_instances import ContainerInstances
@@ -34,5 +35,6 @@ class Services:
     signals: Signals | None
     functions: Functions
     clusters: Clusters
+    classic_load_balancers: ClassicLoadBalancers
     cloud_map: CloudMap
     dns_records: DnsRecords
