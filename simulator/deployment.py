@@ -16,6 +16,7 @@ from asg_lifecycle.model.happenings import READERS
 from asg_lifecycle.model.messages import Message, encode
 from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.settings import IntakeSettings, Settings
+from asg_lifecycle.steps.built_in import DEFAULT_FEATURES
 from handlers import interruption, lifecycle_action, notification, signal_received, sweep
 from simulator.durable_executions.requests import DurableRequests
 from simulator.durable_executions.service import DurableService
@@ -64,6 +65,7 @@ class Parameters:
         drains_per_group: `DrainsPerGroup`; None for no limit.
         execution_timeout: of the durable function.
         signals: `Signals`.
+        features: the features of steps that are on.
     """
 
     prefix: str = PREFIX
@@ -72,6 +74,7 @@ class Parameters:
     drains_per_group: int | None = None
     execution_timeout: float = 180_000.0
     signals: bool = True
+    features: frozenset[str] = DEFAULT_FEATURES
 
 
 class Deployment:
@@ -125,6 +128,7 @@ class Deployment:
             drains_per_group=self.parameters.drains_per_group,
             plan_path=PLAN_PATH,
             signals=self.parameters.signals,
+            built_in_features=self.parameters.features,
         )
         return compose(settings, clock=self._timeline.now, chance=self._chance)
 

@@ -19,13 +19,14 @@ from asg_lifecycle.steps.plan_language import PLAN_FIELDS, STEP_FIELDS
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SHOWING = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "guides").glob("*.md")])
 COMMANDS = ("asg-lifecycle ", "aws ", "sam ", "make ", ".venv/")
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def sections() -> list[tuple[str, list[str]]]:
     """Return each section's text and the commands it shows, continued lines joined."""
-    shown = "".join([README, *(path.read_text() for path in sorted((ROOT / "docs").glob("*.md")))])
+    shown = "".join([README, *(path.read_text() for path in SHOWING)])
     parts = re.split(r"^## ", shown, flags=re.MULTILINE)[1:]
     return [
         (

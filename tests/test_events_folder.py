@@ -52,7 +52,9 @@ EXPECTED: dict[str, tuple[Handled | Ignored | Wrong, ...]] = {
     "broken-token": (Wrong("detail.LifecycleActionToken"),),
     "foreign-detail-type": (Ignored("EC2 Instance Terminate Successful"),),
     "foreign-hook": (Ignored("ecs-managed-draining-termination-hook"),),
-    "launch": (Handled(transition=LAUNCHING, origin=EC2, destination=GROUP, survives=True, steps=()),),
+    "launch": (
+        Handled(transition=LAUNCHING, origin=EC2, destination=GROUP, survives=True, steps=("wait-for-status-checks",)),
+    ),
     "no-metadata": (Handled(metadata=False),),
     "no-milliseconds": (Handled(milliseconds=False),),
     "no-origin-no-destination": (Handled(origin=None, destination=None),),
@@ -61,7 +63,9 @@ EXPECTED: dict[str, tuple[Handled | Ignored | Wrong, ...]] = {
     # These two have a door of their own.
     "rebalance-recommendation": (Ignored("'aws.ec2' is not"),),
     "replace-root-volume-after": (
-        Handled(transition=LAUNCHING, origin=GROUP, destination=GROUP, survives=True, steps=()),
+        Handled(
+            transition=LAUNCHING, origin=GROUP, destination=GROUP, survives=True, steps=("wait-for-status-checks",)
+        ),
     ),
     "replace-root-volume-before": (Handled(origin=GROUP, destination=GROUP, survives=True),),
     "short-instance-id": (Handled(instance="i-12345678"),),
@@ -76,15 +80,19 @@ EXPECTED: dict[str, tuple[Handled | Ignored | Wrong, ...]] = {
             destination=GROUP,
             survives=True,
             instance="i-0fedcba9876543210",
-            steps=(),
+            steps=("wait-for-status-checks",),
         ),
     ),
     "spot-interruption": (Ignored("'aws.ec2' is not"),),
     "terminate": (Handled(),),
     "test-notification": (Ignored("TEST_NOTIFICATION"),),
     "warm-pool-back": (Handled(destination=POOL, survives=True),),
-    "warm-pool-in": (Handled(transition=LAUNCHING, origin=EC2, destination=POOL, survives=True, steps=()),),
-    "warm-pool-out": (Handled(transition=LAUNCHING, origin=POOL, destination=GROUP, survives=True, steps=()),),
+    "warm-pool-in": (
+        Handled(transition=LAUNCHING, origin=EC2, destination=POOL, survives=True, steps=("wait-for-status-checks",)),
+    ),
+    "warm-pool-out": (
+        Handled(transition=LAUNCHING, origin=POOL, destination=GROUP, survives=True, steps=("wait-for-status-checks",)),
+    ),
 }
 
 

@@ -26,6 +26,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             as many as there are.
         plan_path: where named plans are in Parameter Store, without a slash at its end; empty for nowhere.
         signals: events tell when waits may be over.
+        built_in_features: the features of steps that built-in plans may use.
     """
 
     table: str
@@ -34,12 +35,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     drains_per_group: int | None = None
     plan_path: str = ""
     signals: bool = False
+    built_in_features: frozenset[str] = frozenset()
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Return the settings that the environment gives.
 
-    `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `PLAN_PATH` and `SIGNALS`.
+    `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `PLAN_PATH`, `SIGNALS` and
+    `BUILT_IN_FEATURES`.
 
     Raises:
         KeyError: `TABLE_NAME` is not set.
@@ -53,6 +56,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         drains_per_group=int(environment.get("DRAINS_PER_GROUP", "0")) or None,
         plan_path=environment.get("PLAN_PATH", "").rstrip("/"),
         signals=environment.get("SIGNALS") == "on",
+        built_in_features=frozenset(filter(None, environment.get("BUILT_IN_FEATURES", "").split(","))),
     )
 
 

@@ -14,9 +14,10 @@ from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
+from asg_lifecycle.steps.built_in import DEFAULT_FEATURES, built_in_plan
 from asg_lifecycle.steps.catalog import KINDS
 from asg_lifecycle.steps.plan_language import PLAN_FIELDS, STEP_FIELDS, build, find_problems
-from asg_lifecycle.steps.planning import BUILT_IN, plan_offline
+from asg_lifecycle.steps.planning import plan_offline
 
 if TYPE_CHECKING:
     from asg_lifecycle.steps.services import Services
@@ -86,7 +87,7 @@ def problems_of(plan: object) -> tuple[str, ...]:
 def test_metadata_that_is_not_ours_is_left_alone(metadata: str | None, transition: Transition) -> None:
     decision = decide(metadata, transition)
     assert decision.source == "built-in"
-    assert decision.plan == BUILT_IN[transition]
+    assert decision.plan == built_in_plan(action(transition), DEFAULT_FEATURES, {})
     assert decision.problems == ()
     assert "asg-lifecycle-drain" in decision.why
 
@@ -107,10 +108,54 @@ def test_a_plan_that_was_meant_and_cannot_be_read_is_a_problem(metadata: str, wo
     assert words in decision.problems[0]
 
 
-def test_the_built_in_plans() -> None:
-    assert BUILT_IN[Transition.TERMINATING] == Plan(steps=(PlannedStep(kind="deregister-targets"),))
-    assert BUILT_IN[Transition.LAUNCHING] == Plan(steps=())
-    assert all(plan.on_failure is OnFailure.HOLD for plan in BUILT_IN.values())
+def action(transition: Transition) -> LifecycleAction:
+    return LifecycleAction(
+        token="t",  # noqa: S106 - a lifecycle action token
+        group="web",
+        hook="h",
+        instance="i-12345678",
+        transition=transition,
+        time=0.0,
+    )
+
+
+TARGETS = PlannedStep(kind="deregister-targets", options={"of_group": True, "tags": {"asg-lifecycle:group": "web"}})
+EVERYTHING = DEFAULT_FEATURES | {"EcsSteps", "KubernetesSteps"}
+
+
+@pytest.mark.parametrize(
+    ("features", "tags", "expected"),
+    [
+        (DEFAULT_FEATURES, {}, (TARGETS,)),
+        (frozenset(), {}, ()),
+        (EVERYTHING, {"Name": "web"}, (TARGETS,)),
+        (EVERYTHING, {"AmazonECSManaged": ""}, (TARGETS, PlannedStep(kind="drain-ecs"))),
+        (
+            EVERYTHING,
+            {"AmazonECSManaged": "", "asg-lifecycle:ecs-cluster": "prod"},
+            (TARGETS, PlannedStep(kind="drain-ecs", options={"cluster": "prod"})),
+        ),
+        (
+            EVERYTHING,
+            {"kubernetes.io/cluster/shop": "owned"},
+            (TARGETS, PlannedStep(kind="drain-kubernetes", options={"cluster": "shop"})),
+        ),
+        (DEFAULT_FEATURES, {"AmazonECSManaged": "", "eks:cluster-name": "shop"}, (TARGETS,)),
+    ],
+)
+def test_the_built_in_plan_on_the_way_out(
+    features: frozenset[str], tags: dict[str, str], expected: tuple[PlannedStep, ...]
+) -> None:
+    plan = built_in_plan(action(Transition.TERMINATING), features, tags)
+    assert plan.steps == expected
+    assert plan.on_failure is OnFailure.HOLD
+    assert find_problems(json.loads(msgspec.json.encode(plan))) == ()
+
+
+def test_the_built_in_plan_on_the_way_in() -> None:
+    plan = built_in_plan(action(Transition.LAUNCHING), DEFAULT_FEATURES, {})
+    assert plan.steps == (PlannedStep(kind="wait-for-status-checks"),)
+    assert built_in_plan(action(Transition.LAUNCHING), frozenset(), {}).steps == ()
 
 
 def test_a_plan_beside_what_is_somebody_elses() -> None:

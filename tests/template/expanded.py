@@ -75,6 +75,9 @@ class Expanded:
                 return self._resolved(met if holds else unmet, parameters)
             case {"Fn::Equals": [one, other]}:
                 return self._resolved(one, parameters) == self._resolved(other, parameters)
+            case {"Fn::Join": [str(between), list(parts)]}:
+                resolved = [self._resolved(part, parameters) for part in parts]
+                return between.join(str(part) for part in resolved if part != "AWS::NoValue")
             case {"Fn::Not": [condition]}:
                 return not self._resolved(condition, parameters)
             case dict():

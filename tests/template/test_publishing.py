@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 LONGEST_DESCRIPTION = 256
 """Characters, of a version."""
 OTHER = "another"
+SWITCHES = ["Signals", "TargetGroupSteps", "StatusCheckSteps"]
+"""Those that are on: another value switches them off."""
+
+NAMED = ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "DrainsPerGroup", *SWITCHES, "Architecture"]
+"""The parameters that change the function, in the template's order."""
 
 
 def settings_of(expanded: Expanded, parameters: dict[str, Any]) -> Any:
@@ -31,7 +36,11 @@ def version_of(expanded: Expanded, parameters: dict[str, Any]) -> tuple[str, str
     identity, version = expanded.only("AWS::Lambda::Version")
     chosen = {name: parameter["Default"] for name, parameter in expanded.template["Parameters"].items()} | parameters
     described = version.get("Description") or {"Fn::Sub": ""}
-    return identity, re.sub(r"\$\{(\w+)\}", lambda found: str(chosen[found[1]]), described["Fn::Sub"])
+    text, more = (
+        (*described["Fn::Sub"], {})[:2] if isinstance(described["Fn::Sub"], list) else (described["Fn::Sub"], {})
+    )
+    chosen |= expanded.resolve(more, parameters)
+    return identity, re.sub(r"\$\{(\w+)\}", lambda found: str(chosen[found[1]]), text)
 
 
 def unpublished(expanded: Expanded) -> list[str]:
@@ -51,12 +60,9 @@ def test_a_version_is_published_when_a_parameter_changes_the_function_and_only_t
 @pytest.mark.parametrize(
     ("description", "expected"),
     [
-        (None, ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "DrainsPerGroup", "Signals", "Architecture"]),
-        ("${HookNamePrefix} ${RecordRetentionDays} ${Architecture} ${DrainsPerGroup} ${Signals}", ["LogLevel"]),
-        (
-            "${HookNamePrefix}${RecordRetentionDays}${LogLevel}${Architecture}${DrainsPerGroup}${Signals}${LogRetentionDays}",
-            ["LogRetentionDays"],
-        ),
+        (None, NAMED),
+        (" ".join(f"${{{name}}}" for name in NAMED if name != "LogLevel"), ["LogLevel"]),
+        ("".join(f"${{{name}}}" for name in (*NAMED, "LogRetentionDays")), ["LogRetentionDays"]),
     ],
 )
 def test_a_description_that_names_too_little_or_too_much_is_found_out(

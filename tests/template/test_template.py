@@ -125,6 +125,7 @@ def test_the_defaults_are_settings_that_the_code_reads(expanded: Expanded) -> No
         record_retention=30 * 86_400.0,
         plan_path=str({"Fn::Sub": "/${AWS::StackName}/plans"}),
         signals=True,
+        built_in_features=frozenset({"TargetGroupSteps", "StatusCheckSteps"}),
     )
 
 
@@ -141,6 +142,8 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
     assert all(output["Description"] for output in expanded.template["Outputs"].values())
     # The path is made by what is put there, not by the stack; the function and its role name the same one.
     assert outputs.pop("PlanPath") == {"Fn::Sub": "/${AWS::StackName}/plans"}
+    _, function = expanded.only("AWS::Lambda::Function")
+    assert outputs.pop("BuiltInFeatures") == function["Environment"]["Variables"]["BUILT_IN_FEATURES"]
     kinds = {name: resources[value.get("Ref") or value["Fn::GetAtt"][0]]["Type"] for name, value in outputs.items()}
     assert kinds == {
         "FunctionAlias": "AWS::Lambda::Alias",

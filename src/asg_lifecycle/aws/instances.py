@@ -125,15 +125,8 @@ class Instances:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        try:
-            with calling("ec2:DescribeInstances"):
-                reservations = self._clients.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
-        except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
-                return {}
-            raise
-        found = [entry for reservation in reservations for entry in reservation.get("Instances", [])]
-        return {tag["Key"]: tag["Value"] for entry in found for tag in entry.get("Tags", [])}
+        found = self._describe(instance)
+        return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])} if found is not None else {}
 
     def status_checks(self, instance: str) -> StatusChecks | None:
         """Return the status checks of `instance`, None while there are none.

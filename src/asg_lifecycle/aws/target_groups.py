@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 DEFAULT_DEREGISTRATION_DELAY = 300.0
 NAME_KEPT = 300.0
 DELAY_KEPT = 60.0
+TAGS_KEPT = 60.0
 DRAINING_STATES = frozenset({"draining", "unhealthy.draining"})
 
 
@@ -54,6 +55,7 @@ class TargetGroups:
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
         self._arns: Kept[str] = Kept(clock, NAME_KEPT)
+        self._tagged: Kept[tuple[str, ...]] = Kept(clock, TAGS_KEPT)
         self._delays: Kept[float] = Kept(clock, DELAY_KEPT)
         self._settings: Kept[TargetGroupSettings] = Kept(clock, DELAY_KEPT)
 
@@ -76,11 +78,14 @@ class TargetGroups:
         return found[0]["TargetGroupArn"] if found else None
 
     def tagged(self, tags: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the ARNs of the target groups that carry all of `tags`.
+        """Return the ARNs of the target groups that carry all of `tags`, as they were within the last minute.
 
         Raises:
             CallFailed: no answer, throttled, denied.
         """
+        return self._tagged.get(frozenset(tags.items()), lambda: self._read_tagged(tags)) or ()
+
+    def _read_tagged(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         arns: list[str] = []
         with calling("tag:GetResources"):
             for page in self._clients.tagging.get_paginator("get_resources").paginate(

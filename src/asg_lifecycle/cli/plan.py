@@ -13,6 +13,7 @@ from asg_lifecycle.model import hooks
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
+from asg_lifecycle.steps.built_in import DEFAULT_FEATURES
 
 if TYPE_CHECKING:
     from asg_lifecycle.cli.plan_files import PlanFile
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 NOT_GOOD = 1
 WRONG_USAGE = 2
+FEATURES_OUTPUT = "BuiltInFeatures"
 PATH_OUTPUT = "PlanPath"
 
 plan = typer.Typer(
@@ -204,14 +206,18 @@ def _desk(stack: str, path: str) -> PlanDesk:
     from asg_lifecycle.composition.operator import stack_outputs  # noqa: PLC0415 - offline commands pay for no AWS
     from asg_lifecycle.composition.plan_desk import compose_plan_desk  # noqa: PLC0415 - likewise
 
+    features = DEFAULT_FEATURES
     if not path:
         try:
-            path = stack_outputs(stack).get(PATH_OUTPUT, "")
+            outputs = stack_outputs(stack)
+            path = outputs.get(PATH_OUTPUT, "")
+            if FEATURES_OUTPUT in outputs:
+                features = frozenset(outputs[FEATURES_OUTPUT].split(","))
         except CallFailed as failed:
             _fail(f"stack {stack} could not be read: {failed}; name it with --stack, or give --path", WRONG_USAGE)
     if not path:
         _fail(f"stack {stack} is no stack of asg-lifecycle: it has no output {PATH_OUTPUT}", WRONG_USAGE)
-    return compose_plan_desk(path)
+    return compose_plan_desk(path, features)
 
 
 def _named(file: str) -> str:

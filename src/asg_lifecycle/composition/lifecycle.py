@@ -44,15 +44,16 @@ def compose(
     """
     clients = Clients()
     lifecycle_actions = LifecycleActions(clients, clock)
+    instances = Instances(clients)
     return Application(
         settings=settings,
         lifecycle_actions=lifecycle_actions,
-        instances=Instances(clients),
+        instances=instances,
         records=Records(clients, settings.table),
         executions=Executions(clients, function=""),
         turns=Turns(clients, settings.table),
         outages=Outages(clients, settings.table),
-        planning=Planning(PlanStore(clients, settings.plan_path, clock)),
+        planning=Planning(PlanStore(clients, settings.plan_path, clock), instances, settings.built_in_features),
         services=compose_services(
             clients, lifecycle_actions, clock, signals=Signals(clients, settings.table) if settings.signals else None
         ),

@@ -12,6 +12,7 @@ from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.composition.services import compose_services
+from asg_lifecycle.steps.built_in import DEFAULT_FEATURES
 from asg_lifecycle.steps.planning import Planning
 
 if TYPE_CHECKING:
@@ -41,19 +42,21 @@ class PlanDesk:
     clock: Callable[[], float]
 
 
-def compose_plan_desk(path: str) -> PlanDesk:
+def compose_plan_desk(path: str, features: frozenset[str] = DEFAULT_FEATURES) -> PlanDesk:
     """Return the parts. Nothing is called yet.
 
     Args:
         path: where named plans are in Parameter Store.
+        features: the features of steps that the stack has switched on.
     """
     clients = Clients()
+    instances = Instances(clients)
     store = PlanStore(clients, path.rstrip("/"), time.time)
     return PlanDesk(
         store=store,
-        planning=Planning(store),
+        planning=Planning(store, instances, features),
         groups=Groups(clients),
-        instances=Instances(clients),
+        instances=instances,
         services=compose_services(clients, LifecycleActions(clients, time.time), time.time),
         clock=time.time,
     )

@@ -11,6 +11,8 @@ from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Failed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.kubernetes.cluster import Cluster
     from asg_lifecycle.kubernetes.clusters import Clusters
@@ -49,6 +51,13 @@ class ClusterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("cluster is the name of an EKS cluster; leave it out where the endpoint is given")
 
 
+def cluster_named_by(tags: Mapping[str, str]) -> str | None:
+    """Return the cluster that an instance's tags name, None when they name none."""
+    named = [tags[key] for key in CLUSTER_NAME_TAGS if tags.get(key)]
+    named += sorted(key.removeprefix(CLUSTER_TAG) for key in tags if key.startswith(CLUSTER_TAG))
+    return named[0] if named else None
+
+
 class NodeFinder:
     """Finds the node that an instance is.
 
@@ -72,10 +81,7 @@ class NodeFinder:
         chosen = self._chosen
         if chosen.cluster is not None or chosen.endpoint is not None:
             return chosen.cluster or chosen.endpoint
-        tags = self._instances.tags(target.action.instance)
-        named = [tags[key] for key in CLUSTER_NAME_TAGS if tags.get(key)]
-        named += sorted(key.removeprefix(CLUSTER_TAG) for key in tags if key.startswith(CLUSTER_TAG))
-        return named[0] if named else None
+        return cluster_named_by(self._instances.tags(target.action.instance))
 
     def open(self, name: str) -> Cluster | Failed:
         """Return the cluster of that name; why there is none where the plan names one that does not exist.

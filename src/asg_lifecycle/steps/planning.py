@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from asg_lifecycle.model.actions import Transition
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.plans import Plan, PlanDecision, PlannedStep
+from asg_lifecycle.model.plans import PlanDecision
+from asg_lifecycle.steps.built_in import DEFAULT_FEATURES, NEEDING_TAGS, built_in_plan
 from asg_lifecycle.steps.plan_language import PLAN_FIELDS, find_problems, kind_of, listed, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.plan_store import PlanStore
     from asg_lifecycle.model.actions import LifecycleAction
-
-BUILT_IN = {
-    Transition.TERMINATING: Plan(steps=(PlannedStep(kind="deregister-targets"),)),
-    Transition.LAUNCHING: Plan(),
-}
-"""What is done for a hook that says nothing: verify on the way out, let in on the way in."""
 
 PLAN_KEY = "plan"
 DEFAULT_PLAN = "default"
@@ -30,10 +27,14 @@ class Planning:
 
     Args:
         store: the named plans.
+        instances: the instances, whose tags say more where nobody names a plan.
+        features: the features that are switched on.
     """
 
-    def __init__(self, store: PlanStore) -> None:
+    def __init__(self, store: PlanStore, instances: Instances, features: frozenset[str]) -> None:
         self._store = store
+        self._instances = instances
+        self._features = features
 
     def plan_for(self, action: LifecycleAction) -> PlanDecision:
         """Return the plan of `action`, and why it is that one.
@@ -55,7 +56,7 @@ class Planning:
         except CallFailed as failed:
             if failed.failure.consequence is Consequence.PASSING:
                 raise
-            why = f"which plan group {action.group} has could not be read"
+            why = f"what to do with instance {action.instance} of group {action.group} could not be found out"
             return PlanDecision(source="plan store", why=why, problems=(f"{why}: {failed}",))
 
     def _named(self, name: str, *, source: str, why: str) -> PlanDecision:
@@ -78,13 +79,15 @@ class Planning:
         if DEFAULT_PLAN in texts:
             why = f"hook {action.hook} and group {group} name no plan of their own"
             return decided(texts[DEFAULT_PLAN], source="default", why=why, name=DEFAULT_PLAN)
-        return built_in(action)
+        # An instance that could not be asked is not taken for one that has nothing to drain.
+        asks = action.instance and self._features & NEEDING_TAGS
+        return built_in(action, self._features, self._instances.tags(action.instance) if asks else {})
 
 
-def built_in(action: LifecycleAction) -> PlanDecision:
+def built_in(action: LifecycleAction, features: frozenset[str], tags: Mapping[str, str]) -> PlanDecision:
     """Return the decision where nobody names a plan."""
     why = f"hook {action.hook} and group {action.group} name no plan, and there is no plan named {DEFAULT_PLAN}"
-    return PlanDecision(source="built-in", why=why, plan=BUILT_IN[action.transition])
+    return PlanDecision(source="built-in", why=why, plan=built_in_plan(action, features, tags))
 
 
 def plan_offline(action: LifecycleAction) -> PlanDecision:
@@ -95,7 +98,7 @@ def plan_offline(action: LifecycleAction) -> PlanDecision:
     if chosen is not None:
         why = f"the NotificationMetadata of hook {action.hook} names it; the plan store was not asked"
         return PlanDecision(source="hook metadata", why=why, name=chosen)
-    return built_in(action)
+    return built_in(action, DEFAULT_FEATURES, {})
 
 
 def decided(text: str, *, source: str, why: str, name: str | None = None) -> PlanDecision:

@@ -1,0 +1,77 @@
+"""Each example plan has a guide, and what the guide sets up is enough for the plan."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asg_lifecycle.cli.plan_files import read_plan
+from asg_lifecycle.model.durations import seconds
+from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
+from asg_lifecycle.steps.catalog import CATALOG, KINDS
+from asg_lifecycle.steps.plan_language import parse
+from tests.template.expanded import expand, source
+
+if TYPE_CHECKING:
+    from asg_lifecycle.model.plans import Plan
+
+ROOT = Path(__file__).parents[1]
+PLANS = sorted((ROOT / "plans").glob("*.yaml"))
+GUIDES = ROOT / "docs" / "guides"
+every_plan = pytest.mark.parametrize("file", PLANS, ids=lambda file: file.stem)
+
+
+def plan_of(file: Path) -> Plan:
+    plan = read_plan(file.read_text(encoding="utf-8")).plan
+    assert plan is not None
+    return parse(plan)
+
+
+def guide_of(file: Path) -> str:
+    return (GUIDES / f"{file.stem}.md").read_text(encoding="utf-8")
+
+
+def test_there_is_a_guide_for_each_plan_and_no_other() -> None:
+    assert {file.stem for file in GUIDES.glob("*.md")} == {file.stem for file in PLANS} | {"README"}
+    index = (GUIDES / "README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"\((\w[\w-]*)\.md\)", index)) == [file.stem for file in PLANS]
+
+
+@every_plan
+def test_the_guide_switches_on_what_the_plan_needs(file: Path) -> None:
+    wanted = {KINDS[step.kind].feature for step in plan_of(file).leaves()} - {None}
+    defaults = {name for name, it in expand(source()).template["Parameters"].items() if it["Default"] == "on"}
+    assert set(re.findall(r"`(\w+)=on`", guide_of(file))) == wanted - defaults
+
+
+@every_plan
+def test_the_hook_lives_as_long_as_the_plan(file: Path) -> None:
+    guide = guide_of(file)
+    (heartbeat,) = re.findall(r"--heartbeat-timeout (\d+)", guide)
+    plan = plan_of(file)
+    # R4: a hundred heartbeat timeouts, 48 hours at most. A plan without a timeout has its steps'.
+    lives = min(100.0 * int(heartbeat), GLOBAL_TIMEOUT_CAP)
+    steps = sum(seconds(step.timeout) for step in plan.steps if step.timeout is not None)
+    assert lives >= max(seconds(plan.timeout) if plan.timeout is not None else 0.0, steps)
+    # Shorter, and a lost event could not be found in time.
+    assert int(heartbeat) >= 600
+
+
+@every_plan
+def test_the_transition_is_the_plans(file: Path) -> None:
+    ways_in = {"add-dns-record", "register-targets"} | {kind for kind in KINDS if kind.startswith("wait-for-")}
+    way_out = {kind for kind in KINDS if kind.startswith(("deregister-", "drain-", "remove-"))}
+    kinds = {step.kind for step in plan_of(file).leaves()}
+    if "_LAUNCHING" in guide_of(file):
+        assert kinds & ways_in
+        assert not kinds & way_out
+    else:
+        assert "_TERMINATING" in guide_of(file)
+
+
+def test_every_kind_of_step_is_shown_in_a_plan() -> None:
+    shown = {step.kind for file in PLANS for step in plan_of(file).leaves()}
+    assert {step.kind for step in CATALOG} - shown == set()
