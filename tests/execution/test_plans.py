@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.model.messages import Nudge, Skip
-from asg_lifecycle.model.records import action_of
+from asg_lifecycle.model.records import Status, action_of
 from asg_lifecycle.model.starts import Start, StartReason, payload
 from simulator.commands import Behaviour
 from simulator.durable_executions.checkpoints import CallCrash
@@ -281,6 +281,41 @@ def test_a_step_may_be_skipped_when_the_instance_survives(stage: Stage, when: st
 
 def side_by_side(*members: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"steps": [{"parallel": list(members), **more}, command("after")]}
+
+
+def test_a_named_plan_that_was_mended_is_followed_after_a_nudge(stage: Stage) -> None:
+    stage.deployment.put_plan("web", {"steps": [{"kind": "no-such-step"}]})
+    (instance,) = stage.group(plan="web")
+    stage.run_command.manage(instance)
+    stage.terminate(instance)
+    stage.run(30)
+    assert stage.record().status is Status.HELD
+
+    # A nudge without a change holds as before.
+    stage.deployment.say(stage.record(), Nudge())
+    stage.run(90)
+    assert "unknown kind 'no-such-step'" in (stage.record().problem or "")
+
+    stage.deployment.put_plan("web", {"steps": [command()]})
+    stage.run(90)
+    stage.deployment.say(stage.record(), Nudge())
+    stage.finish()
+    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    record = stage.record()
+    assert record.plan == ("run-command",)
+    assert [step.outcome for step in record.steps] == ["done"]
+
+
+def test_a_plan_that_cannot_be_read_again_holds_as_before(stage: Stage) -> None:
+    stage.deployment.put_plan("web", {"steps": [{"kind": "no-such-step"}]})
+    (instance,) = stage.group(plan="web")
+    stage.terminate(instance)
+    stage.run(90)
+    stage.region.faults.throttle("ssm", "GetParameters", times=50)
+    stage.deployment.say(stage.record(), Nudge())
+    stage.run(90)
+    assert stage.record().status is Status.HELD
+    assert stage.completions() == []
 
 
 def test_steps_side_by_side_begin_together_and_all_end_before_the_plan_goes_on(stage: Stage) -> None:

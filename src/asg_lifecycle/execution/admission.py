@@ -178,11 +178,8 @@ def begin(assignment: Assignment, prior: Prior, state: Admission, opening: Openi
     changes = {
         "status": Status.HELD if problem else Status.WORKING,
         "callback": opening.callback,
-        "decision": msgspec.json.encode(decision).decode(),
+        **particulars_of(decision),
         "deadline": state.deadline,
-        "plan_source": decision.source,
-        "plan_why": decision.why,
-        "plan": [step.kind for step in decision.plan.leaves()] if decision.plan is not None else [],
         "detail": f"held: {problem}" if problem else opening.how,
         "detail_at": application.clock(),
         "problem": problem or (state.timeouts.assumed if state.timeouts_read else None) or facts.problem,
@@ -211,6 +208,16 @@ def begin(assignment: Assignment, prior: Prior, state: Admission, opening: Openi
         position=position_of(record),
         delay=None,
     )
+
+
+def particulars_of(decision: PlanDecision) -> dict[str, object]:
+    """Return what the record says of a plan decision."""
+    return {
+        "decision": msgspec.json.encode(decision).decode(),
+        "plan_source": decision.source,
+        "plan_why": decision.why,
+        "plan": [step.kind for step in decision.plan.leaves()] if decision.plan is not None else [],
+    }
 
 
 def _decide(assignment: Assignment, prior: Prior) -> PlanDecision | None:

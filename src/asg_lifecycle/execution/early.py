@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.application import Assignment
     from asg_lifecycle.execution.ownership import Prior
     from asg_lifecycle.execution.turnstile import Turnstile
+    from asg_lifecycle.model.plans import PlanDecision
 
 EVENT_MAY_FOLLOW = 900.0
 """Seconds after the end of the instance during which the hook's event may still come: Auto Scaling notices the end
@@ -54,12 +55,10 @@ class EarlyChapter:
     Attributes:
         assignment: the action to come and who works on it.
         preparation: what is known of it.
-        problems: what is wrong with the plan, empty when it can be used.
     """
 
     assignment: Assignment
     preparation: Admission
-    problems: str
 
     def watch(self, context: DurableContext, turnstile: Turnstile, current: Round, *, is_first: bool) -> KeepAlive:
         """Wait for the end of the instance, then for the end of our patience. One durable operation, no heartbeat."""
@@ -80,7 +79,9 @@ class EarlyChapter:
             name=f"expect-{current.number}",
         )
 
-    def judge(self, current: Round, finishes: Finishes) -> Ending | Round:  # noqa: PLR0911 - one line a case
+    def judge(  # noqa: PLR0911 - one line a case
+        self, current: Round, finishes: Finishes, decision: PlanDecision
+    ) -> Ending | Round:
         """Return what a round of early work comes to: an ending, or the next round."""
         messages = said_so_far(current, finishes)
         match finishes:
@@ -93,7 +94,7 @@ class EarlyChapter:
                 return Ending(how="over", reason=why, messages=messages)
             case Finishes(keep_alive=KeepAlive(deadline_reached=True)) if current.expired:
                 return Ending(how="over", reason="the hook's event never came", messages=messages)
-        following = next_round(current, finishes, self.problems)
+        following = next_round(current, finishes, "; ".join(decision.problems))
         if finishes.keep_alive is not None:
             why = "the time EC2 left the instance is over, waiting for the hook's event"
             return msgspec.structs.replace(following, idle=why, expired=True)

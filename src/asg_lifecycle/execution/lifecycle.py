@@ -116,15 +116,14 @@ class _Lifecycle:
         decision = preparation.decision
         if decision is None:
             return {"outcome": "taken", "reason": TAKEN_OVER}
-        early = EarlyChapter(self._assignment, preparation, "; ".join(decision.problems))
+        early = EarlyChapter(self._assignment, preparation)
         first = Round(held=preparation.held, expired=prior.until is None, messages=prior.messages)
-        ending, number = Race(self._assignment, preparation, decision, early, self._callbacks).run(
-            self._context, callback, first
-        )
+        race = Race(self._assignment, preparation, decision, early, self._callbacks)
+        ending, number = race.run(self._context, callback, first)
         if ending.joined is None:
             return self._finish(preparation, ending)
         self._assume(ending.joined)
-        known = Prior(decision=decision, held=ending.held, messages=ending.messages)
+        known = Prior(decision=race.decision, held=ending.held, messages=ending.messages)
         return self._wait_through(self._context.create_callback(f"inbox-{number + 1}"), known, first_round=number + 1)
 
     def _wait_through(self, callback: Callback[str], prior: Prior, *, first_round: int) -> Outcome:
@@ -141,10 +140,11 @@ class _Lifecycle:
                 reason="the event came after the action's deadline: nothing was begun",
             )
         else:
-            answering = _Answering(self._assignment, admission, decision)
+            answering = _Answering(self._assignment, admission)
             first = Round(number=first_round, held=admission.held, messages=prior.messages)
             race = Race(self._assignment, admission, decision, answering, self._callbacks)
             ending, _ = race.run(self._context, callback, first)
+            admission = msgspec.structs.replace(admission, decision=race.decision)
         return self._finish(admission, ending)
 
     def _finish(self, admission: Admission, ending: Ending) -> Outcome:
@@ -186,13 +186,12 @@ class _Answering:
 
     assignment: Assignment
     admission: Admission
-    decision: PlanDecision
 
     def watch(self, context: DurableContext, turnstile: Turnstile, current: Round, *, is_first: bool) -> KeepAlive:
         return keep_alive(context, self.assignment, self.admission, turnstile, current.number, is_first=is_first)
 
-    def judge(self, current: Round, finishes: Finishes) -> Ending | Round:
-        ending = decide(finishes, self.decision.plan)
+    def judge(self, current: Round, finishes: Finishes, decision: PlanDecision) -> Ending | Round:
+        ending = decide(finishes, decision.plan)
         if ending is None:
-            return next_round(current, finishes, "; ".join(self.decision.problems))
+            return next_round(current, finishes, "; ".join(decision.problems))
         return msgspec.structs.replace(ending, messages=said_so_far(current, finishes))

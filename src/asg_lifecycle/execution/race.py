@@ -15,6 +15,7 @@ from aws_durable_execution_sdk_python.config import (
     StepConfig,
 )
 
+from asg_lifecycle.execution.admission import particulars_of
 from asg_lifecycle.execution.decision import Ending, Finishes
 from asg_lifecycle.execution.position import Position, position_of
 from asg_lifecycle.execution.retrying import while_the_race_lasts
@@ -24,7 +25,7 @@ from asg_lifecycle.execution.turnstile import Turnstile
 from asg_lifecycle.execution.work import Correspondence, Work, WorkEnd
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Message, Nudge, Skip, Unknown, decode, describe
-from asg_lifecycle.model.plans import Plan
+from asg_lifecycle.model.plans import Plan, PlanDecision
 from asg_lifecycle.model.records import Record, Status
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.callback_step import CallbackStep
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.callbacks import Callbacks
     from asg_lifecycle.execution.decision import Round
     from asg_lifecycle.execution.keep_alive import KeepAlive
-    from asg_lifecycle.model.plans import PlanDecision
     from asg_lifecycle.model.replies import CallbackTimes
 
 LAST_ROUND = 500
@@ -57,13 +57,16 @@ class Chapter(Protocol):
         """Run the branch that knows the time: it keeps the action alive, or waits for the end."""
         ...
 
-    def judge(self, current: Round, finishes: Finishes) -> Ending | Round:
+    def judge(self, current: Round, finishes: Finishes, decision: PlanDecision) -> Ending | Round:
         """Return what a round came to: an ending, or the next round."""
         ...
 
 
 class Race:
     """The rounds of one action's race.
+
+    Attributes:
+        decision: the plan and why. One that could not be used is chosen anew when an operator says to look again.
 
     Args:
         assignment: the action and who works on it.
@@ -84,7 +87,7 @@ class Race:
         self._assignment = assignment
         self._application = assignment.application
         self._admission = admission
-        self._plan = decision.plan
+        self.decision = decision
         self._chapter = chapter
         self._callbacks = callbacks
 
@@ -102,10 +105,13 @@ class Race:
         current = first
         while True:
             finishes = self._run_round(context, current, callback, is_first=current is first)
-            following = self._chapter.judge(current, finishes)
+            following = self._chapter.judge(current, finishes, self.decision)
             if isinstance(following, Ending):
                 return following, current.number
             current = following
+            if isinstance(current.message, Nudge) and self.decision.plan is None:
+                self.decision = self._decided_anew(context, current.number)
+                current = msgspec.structs.replace(current, held="; ".join(self.decision.problems) or None)
             callback = context.create_callback(f"inbox-{current.number}")
             if current.asks is not None and (times := self._times(current.asks)) is not None:
                 self._callbacks.open(context, current.asks, times, current.number)
@@ -139,7 +145,7 @@ class Race:
             start = self._wait_for_turn(inner, plan, start, working, current.number)
             return _plain(Finishes(work=work.run(inner, start, current.number)))
 
-        plan = self._plan or Plan()
+        plan = self.decision.plan or Plan()
         branches: list[ParallelBranch[dict[str, Any]]] = [
             ParallelBranch(watch_branch, "keep-alive"),
             ParallelBranch(inbox_branch, "inbox"),
@@ -159,6 +165,25 @@ class Race:
         batch.throw_if_error()
         return _merged([item.result for item in batch.succeeded() if item.result is not None])
 
+    def _decided_anew(self, context: DurableContext, round_number: int) -> PlanDecision:
+        """Choose the plan again, which could not be used."""
+
+        def choose(_: StepContext) -> PlanDecision:
+            try:
+                decision = self._application.planning.plan_for(self._assignment.action)
+                self._update(particulars_of(decision))
+            except CallFailed as failed:
+                # Held as before: a nudge that finds the plans in reach does better.
+                self._application.observer.warning(f"the plan could not be chosen again: {failed}")
+                return self.decision
+            return decision
+
+        return context.step(
+            choose,
+            name=f"plan-{round_number}",
+            config=StepConfig(retry_strategy=while_the_race_lasts, serdes=StructSerDes(PlanDecision)),
+        )
+
     def _reply_branch(self, current: Round) -> list[ParallelBranch[dict[str, Any]]]:
         def reply_branch(_: DurableContext) -> dict[str, Any]:
             return _plain(Finishes(reply=self._callbacks.reply()))
@@ -167,7 +192,7 @@ class Race:
         return [ParallelBranch(reply_branch, "reply")] if awaited else []
 
     def _times(self, index: int) -> CallbackTimes | None:
-        step = build((self._plan or Plan()).steps[index], self._application.services)
+        step = build((self.decision.plan or Plan()).steps[index], self._application.services)
         return step.times if isinstance(step, CallbackStep) else None
 
     def _correspondence(self, current: Round) -> Correspondence:

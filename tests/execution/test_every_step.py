@@ -1,0 +1,232 @@
+"""What holds for every kind of step on a stage where it has something to do."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+from asg_lifecycle.aws.signals import Signals
+from asg_lifecycle.composition.services import compose_services
+from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.plans import PlannedStep
+from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.steps.catalog import CATALOG, KINDS
+from asg_lifecycle.steps.plan_language import build
+from asg_lifecycle.steps.protocol import Target
+from simulator.commands import Behaviour
+from simulator.deployment import TABLE
+from simulator.status_checks import Checks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.execution.conftest import Stage
+
+READING = ("Describe", "Get", "List", "BatchGet", "Query")
+"""What the operations that change nothing begin with."""
+
+
+def targets(stage: Stage, instance: str) -> dict[str, Any]:
+    stage.target_group("blue", instance, delay=60)
+    return {"names": ["blue"]}
+
+
+def new_targets(stage: Stage, _: str) -> dict[str, Any]:
+    stage.target_group("blue")
+    stage.target_groups.healthy_after = 30
+    return {"names": ["blue"]}
+
+
+def classic(stage: Stage, instance: str) -> dict[str, Any]:
+    stage.classic_load_balancers.make("web", instance, timeout=60)
+    return {"names": ["web"]}
+
+
+def tasks(stage: Stage, instance: str) -> dict[str, Any]:
+    stage.ecs.run(stage.ecs.register(instance, "prod"), "web:1", service="web", takes=60)
+    return {"cluster": "prod"}
+
+
+def draining_container_instance(stage: Stage, instance: str) -> dict[str, Any]:
+    stage.ecs.register(instance, "prod", status="DRAINING")
+    return {"cluster": "prod"}
+
+
+def pods(stage: Stage, instance: str) -> dict[str, Any]:
+    cluster = stage.kubernetes.cluster()
+    cluster.run(cluster.join(instance), "web", takes=20)
+    return {"cluster": "production"}
+
+
+def new_node(stage: Stage, instance: str) -> dict[str, Any]:
+    stage.kubernetes.cluster().join(instance, ready=False)
+    return {"cluster": "production"}
+
+
+def function(stage: Stage, _: str) -> dict[str, Any]:
+    stage.functions.deploy("archive", lambda event: event["id"])
+    return {"function": "archive"}
+
+
+def command(stage: Stage, instance: str) -> dict[str, Any]:
+    stage.run_command.manage(instance)
+    stage.run_command.behave(Behaviour(duration=60))
+    return {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}
+
+
+def registry(stage: Stage, instance: str) -> dict[str, Any]:
+    shop = stage.cloud_map.namespace("shop.internal")
+    stage.cloud_map.service("web", shop, takes=10).instances = {instance: {}}
+    return {"namespaces": [shop]}
+
+
+def record(stage: Stage, instance: str) -> dict[str, Any]:
+    zone = stage.dns.zone()
+    zone.put("web.example.com", stage.addresses.private(instance), "192.0.2.1")
+    return {"zones": [zone.id]}
+
+
+def new_record(stage: Stage, _: str) -> dict[str, Any]:
+    return {"zone": stage.dns.zone().id, "name": "web.example.com"}
+
+
+def checks(stage: Stage, _: str) -> dict[str, Any]:
+    stage.status_checks.behave(Checks(passes_after=60))
+    return {}
+
+
+def metric(_: Stage, __: str) -> dict[str, Any]:
+    return {"metrics": {"busy": {"namespace": "W", "name": "Busy"}}, "comparison": "<=", "threshold": 0}
+
+
+SCENES: dict[str, Callable[[Stage, str], dict[str, Any]]] = {
+    "add-dns-record": new_record,
+    "deregister-classic-elb": classic,
+    "deregister-cloud-map": registry,
+    "deregister-targets": targets,
+    "drain-ecs": tasks,
+    "drain-kubernetes": pods,
+    "invoke-function": function,
+    "publish-event": lambda _, __: {},
+    "register-targets": new_targets,
+    "remove-dns-records": record,
+    "run-command": command,
+    "wait": lambda _, __: {"duration": "60s"},
+    "wait-for-ecs": draining_container_instance,
+    "wait-for-kubernetes": new_node,
+    "wait-for-managed": lambda _, __: {},
+    "wait-for-metric": metric,
+    "wait-for-signal": lambda _, __: {},
+    "wait-for-status-checks": checks,
+}
+"""What sets the simulated counterpart of each kind up, and the options it is met with."""
+
+AT_LEAST_ONCE = {"publish-event", "invoke-function"}
+"""What is said to be done again when its answer is lost; each says so in its reference."""
+
+every_kind = pytest.mark.parametrize("kind", sorted(KINDS))
+
+
+class Scene:
+    """One step on a stage, with its target."""
+
+    def __init__(self, stage: Stage, kind: str) -> None:
+        (instance,) = stage.group(plan={"steps": []})
+        options = SCENES[kind](stage, instance)
+        clients, clock = Clients(), stage.timeline.now
+        services = compose_services(clients, LifecycleActions(clients, clock), clock, signals=Signals(clients, TABLE))
+        self.stage = stage
+        self.step = build(PlannedStep(kind=kind, options=options), services)
+        self._action = LifecycleAction(
+            token="87654321-4321-4321-4321-210987654321",  # noqa: S106 - names an action, opens nothing
+            group="web",
+            hook="asg-lifecycle-terminate",
+            instance=instance,
+            transition=Transition.TERMINATING,
+            time=clock(),
+        )
+        self._facts = stage.deployment._application.instances.facts(instance)  # noqa: SLF001 - as the engine reads them
+        self._began_at = clock()
+
+    def target(self, begun_before: float | None = None) -> Target:
+        return Target(
+            action=self._action,
+            facts=self._facts,
+            position=0,
+            began_at=self._began_at,
+            now=self.stage.timeline.now(),
+            begun_before=begun_before,
+        )
+
+    def changes(self) -> list[str]:
+        """Return the operations so far that may have changed something."""
+        api = self.stage.kubernetes.apis.get("production")
+        asked = [] if api is None else [verb for verb in api.asked if not verb.startswith(("get", "list"))]
+        called = [operation for _, operation in self.stage.region.calls if not operation.startswith(READING)]
+        return called + asked
+
+
+def test_every_kind_has_a_scene() -> None:
+    assert set(SCENES) == {step.kind for step in CATALOG}
+
+
+@every_kind
+def test_a_preview_changes_nothing_and_says_what_would_be(stage: Stage, kind: str) -> None:
+    scene = Scene(stage, kind)
+    said = scene.step.preview(scene.target())
+    assert said
+    assert "\n" not in said
+    assert scene.changes() == []
+
+
+@every_kind
+def test_what_a_step_remembers_comes_back_from_json(stage: Stage, kind: str) -> None:
+    scene = Scene(stage, kind)
+    progress = scene.step.begin(scene.target())
+    if not isinstance(progress, Waiting):
+        return
+    again = msgspec.json.decode(msgspec.json.encode(progress), type=Progress)
+    assert isinstance(again, Waiting)
+    assert json.dumps(again.state) == json.dumps(progress.state)
+    # And it can be gone on with.
+    stage.run(progress.again_after or 5)
+    following = scene.step.check(scene.target(), again)
+    assert not isinstance(following, Failed)
+    assert msgspec.json.decode(msgspec.json.encode(following), type=Progress)
+
+
+@every_kind
+def test_beginning_twice_is_beginning_once(stage: Stage, kind: str) -> None:
+    scene = Scene(stage, kind)
+    first = scene.step.begin(scene.target())
+    before = dict(stage.region.calls)
+    stage.run(1)
+    second = scene.step.begin(scene.target(begun_before=scene.target().now if KINDS[kind].begins_once else None))
+    assert isinstance(second, type(first) | Done)
+    if kind not in AT_LEAST_ONCE:
+        repeated = {
+            operation
+            for (service, operation), count in stage.region.calls.items()
+            if not operation.startswith(READING) and count > before.get((service, operation), 0)
+        }
+        # Repeating these changes nothing, as their APIs say; a command is never sent again.
+        assert repeated <= {"UpdateContainerInstancesState", "RegisterTargets", "DeregisterInstance"}
+    assert stage.region.calls["ssm", "SendCommand"] == (1 if kind == "run-command" else 0)
+
+
+@every_kind
+def test_giving_up_says_what_was_stopped_or_nothing(stage: Stage, kind: str) -> None:
+    scene = Scene(stage, kind)
+    progress = scene.step.begin(scene.target())
+    stopped = scene.step.cancel(scene.target(), progress if isinstance(progress, Waiting) else None)
+    assert stopped is None or stopped.strip()
+
+
+def test_steps_that_remove_an_instance_for_good_say_so() -> None:
+    # Who comes back from a warm pool is found by its names and nodes again only if they were left.
+    assert {step.kind for step in CATALOG if step.forgets_instance} == {"deregister-cloud-map", "remove-dns-records"}
