@@ -130,6 +130,7 @@ class Scenario:
         incidents: what else happens.
         words: what an operator says.
         protected: nothing was drawn that may let an action run into its timeout.
+        signals: events tell when commands have ended.
     """
 
     seed: int
@@ -157,6 +158,7 @@ class Scenario:
     incidents: tuple[Incident, ...]
     words: tuple[Word, ...]
     protected: bool
+    signals: bool
 
     @property
     def overall(self) -> float:
@@ -234,6 +236,8 @@ class _Draw:
             incidents=self._incidents(saved=saved, protected=protected),
             words=self._words(endless=endless),
             protected=protected,
+            # Drawn last: what a seed played before there were signals is what it plays with them.
+            signals=self._chance(0.75),
         )
 
     def _heartbeat(self, *, short: bool) -> int:

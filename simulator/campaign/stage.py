@@ -122,7 +122,9 @@ def play(scenario: Scenario) -> Played:
 class _Stage:
     def __init__(self, scenario: Scenario) -> None:
         parameters = Parameters(
-            sweep_every=SWEEP_EVERY if scenario.sweep else None, drains_per_group=scenario.drains_per_group
+            sweep_every=SWEEP_EVERY if scenario.sweep else None,
+            drains_per_group=scenario.drains_per_group,
+            signals=scenario.signals,
         )
         self._scenario = scenario
         self._stage = Stage(partial(Deployment, parameters=parameters, chance=self._chance), seed=scenario.seed)

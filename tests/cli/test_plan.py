@@ -222,6 +222,24 @@ def test_the_stack_says_where_plans_are(stage: Stage[Deployment]) -> None:
 # Trying
 
 
+@pytest.mark.parametrize(("features", "expected"), [("TargetGroupSteps", 1), ("TargetGroupSteps,EcsSteps", 2)])
+def test_the_stack_says_what_built_in_plans_may_use(stage: Stage[Deployment], features: str, expected: int) -> None:
+    (instance,) = stage.region.create_group("web")
+    stage.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900)
+    outputs = {"PlanPath": {"Value": PLAN_PATH}, "BuiltInFeatures": {"Value": features}}
+    template = {"Resources": {"Any": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
+    with stage.region.unobserved():
+        stage.region.client("cloudformation").create_stack(StackName="mine", TemplateBody=json.dumps(template))
+        tag = {"Key": "asg-lifecycle:ecs-cluster", "Value": "prod"}
+        stage.region.client("ec2").create_tags(Resources=[instance], Tags=[tag])
+    stage.ecs.register(instance, "prod")
+    stage.run(60)
+    told = run("explain", "--group", "web", "--stack", "mine", "--json").stdout
+    steps = next(json.loads(line) for line in told.splitlines())["steps"]
+    assert len(steps) == expected
+    assert ("would drain container instance" in steps[-1]["would"]) is (expected == 2)
+
+
 def trials(*arguments: str) -> list[dict[str, Any]]:
     result = at_path("explain", "--group", "web", "--json", *arguments)
     assert result.exit_code == 0, result.output

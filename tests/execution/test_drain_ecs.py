@@ -50,6 +50,20 @@ def test_it_is_done_when_the_last_task_has_stopped_and_not_when_it_no_longer_run
     assert detail.endswith("of cluster prod is drained")
 
 
+def test_a_tag_of_the_instance_names_the_cluster(stage: Stage) -> None:
+    instance = drain(stage, None)
+    stage.ecs.run(registered(stage, instance), "web:1", service="web", takes=20)
+    for number in range(30):
+        stage.ecs.register(f"i-{number:08x}", f"cluster-{number}")
+    with stage.region.unobserved():
+        tag = {"Key": "asg-lifecycle:ecs-cluster", "Value": "prod"}
+        stage.region.client("ec2").create_tags(Resources=[instance], Tags=[tag])
+    stage.terminate(instance)
+    stage.finish()
+    assert ended(stage)[1].endswith("of cluster prod is drained")
+    assert "ListClusters" not in stage.calls("ecs")
+
+
 def test_more_than_a_hundred_tasks(stage: Stage) -> None:
     instance = drain(stage)
     there = registered(stage, instance)

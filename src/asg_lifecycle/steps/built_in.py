@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from asg_lifecycle.model.actions import Transition
 from asg_lifecycle.model.plans import Plan, PlannedStep
 from asg_lifecycle.steps.cluster_choice import cluster_named_by
+from asg_lifecycle.steps.drain_ecs import ECS_CLUSTER_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 GROUP_TAG = "asg-lifecycle:group"
 """The tag of a target group that an Auto Scaling group is in without being attached: the group's name."""
-
-ECS_CLUSTER_TAG = "asg-lifecycle:ecs-cluster"
-"""The tag of an instance that names the cluster whose container instance it is."""
 
 ECS_MANAGED_TAG = "AmazonECSManaged"
 """What a capacity provider of ECS tags its instances with. It does not name the cluster."""

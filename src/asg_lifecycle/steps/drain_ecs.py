@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.aws.container_instances import ContainerInstance, ContainerInstances, Task
+    from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.steps.protocol import Target
     from asg_lifecycle.steps.services import Services
+
+ECS_CLUSTER_TAG = "asg-lifecycle:ecs-cluster"
+"""The tag of an instance that names the cluster whose container instance it is."""
 
 NAMED = 5
 """Tasks that are named while they are waited for."""
@@ -29,7 +33,8 @@ class DrainEcsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Where it is, and what becomes of tasks that no service looks after.
 
     Attributes:
-        cluster: name or ARN of the cluster; without it every cluster of the Region is asked.
+        cluster: name or ARN of the cluster; without it the one that the instance's tag `asg-lifecycle:ecs-cluster` names,
+            or else every cluster of the Region is asked.
         standalone: what is done with tasks that belong to no service: `wait` for their end, or `stop` them.
     """
 
@@ -62,18 +67,23 @@ class DrainEcs:
     needs_instance_alive: ClassVar[bool] = True
     begins_once: ClassVar[bool] = False
 
-    def __init__(self, chosen: DrainEcsOptions, container_instances: ContainerInstances) -> None:
+    def __init__(self, chosen: DrainEcsOptions, container_instances: ContainerInstances, instances: Instances) -> None:
         self._chosen = chosen
         self._container_instances = container_instances
+        self._instances = instances
 
     @classmethod
     def create(cls, options: Struct, services: Services) -> Self:
         """Return the step for `options`."""
-        return cls(msgspec.convert(options, DrainEcsOptions, from_attributes=True), services.container_instances)
+        return cls(
+            msgspec.convert(options, DrainEcsOptions, from_attributes=True),
+            services.container_instances,
+            services.instances,
+        )
 
     def preview(self, target: Target) -> str:
         """Say what would be drained, and what runs there."""
-        found = self._find(target, self._chosen.cluster)
+        found = self._find(target, self._cluster(target))
         if found is None:
             return f"instance {target.action.instance} is no container instance{self._of_cluster()}"
         tasks = self._container_instances.tasks(found)
@@ -82,7 +92,7 @@ class DrainEcs:
 
     def begin(self, target: Target) -> Progress:
         """Set the container instance to DRAINING."""
-        return self._look(target, self._chosen.cluster, most=0)
+        return self._look(target, self._cluster(target), most=0)
 
     def check(self, target: Target, last: Waiting) -> Progress:
         """Look which tasks are left. One that was set back to ACTIVE by somebody is drained again."""
@@ -122,6 +132,11 @@ class DrainEcs:
     @property
     def _waits(self) -> bool:
         return self._chosen.standalone == "wait"
+
+    def _cluster(self, target: Target) -> str | None:
+        if self._chosen.cluster is not None:
+            return self._chosen.cluster
+        return self._instances.tags(target.action.instance).get(ECS_CLUSTER_TAG)
 
     def _find(self, target: Target, cluster: str | None) -> ContainerInstance | None:
         action = target.action
