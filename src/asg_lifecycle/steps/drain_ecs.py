@@ -33,8 +33,8 @@ class DrainEcsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Where it is, and what becomes of tasks that no service looks after.
 
     Attributes:
-        cluster: name or ARN of the cluster; without it the instance's tag `asg-lifecycle:ecs-cluster` names it, or every
-            cluster of the Region is asked.
+        cluster: name or ARN of the cluster; without it the tag `asg-lifecycle:ecs-cluster` of the instance names it, or
+            every cluster of the Region is asked.
         standalone: what is done with tasks that belong to no service: `wait` for their end, or `stop` them.
     """
 
