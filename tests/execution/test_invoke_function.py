@@ -217,6 +217,7 @@ def test_work_that_began_early_keeps_its_callback(stage: Stage) -> None:
     stage.deployment.start(payload(Start(reason=StartReason.REBALANCE, action=action)))
     stage.run(60)
     assert stage.record().early == "rebalance"
+    assert len(told(stage)) == 1
     stage.terminate(instance)
     stage.run(60)
     assert stage.record().token is not None
