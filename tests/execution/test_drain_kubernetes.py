@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,11 @@ def node(stage: Stage, *, heartbeat: int = 900, **options: Any) -> tuple[str, Cl
     (instance,) = stage.group(heartbeat=heartbeat, plan={"steps": [step(**options)]})
     cluster = stage.kubernetes.cluster()
     return instance, cluster, cluster.join(instance)
+
+
+def clusters_of(stage: Stage) -> Clusters:
+    clients, clock = Clients(), stage.timeline.now
+    return Clusters(Eks(clients, clock), SecretParameters(clients), clock)
 
 
 def drained(stage: Stage) -> tuple[float, str]:
@@ -151,6 +157,30 @@ def test_a_pod_of_the_same_name_elsewhere_is_left_alone(stage: Stage) -> None:
     again = cluster.pods["default", first.name]
     assert again.uid != first.uid
     assert again.told_at is None
+
+
+def test_a_pod_that_came_back_since_it_was_listed_is_not_evicted(stage: Stage) -> None:
+    _, simulated, here = node(stage)
+    (listed,) = simulated.run(here, "database", owner="StatefulSet")
+    cluster = clusters_of(stage).open("production")
+    (pod,) = [each for found in [cluster.node(here.name)] if found is not None for each in cluster.pods(found)]
+    again = replace(listed, uid="00000000-0000-0000-0000-00000000ffff")
+    simulated.pods["default", listed.name] = again
+
+    assert cluster.evict(pod, grace=None) is None
+    assert again.told_at is None
+
+
+def test_a_node_of_the_same_name_that_another_instance_is_by_now_is_left_alone(stage: Stage) -> None:
+    instance, cluster, here = node(stage)
+    cluster.run(here, "web", takes=math.inf)
+    stage.terminate(instance)
+    stage.run(30)
+    cluster.pods.clear()
+    here.instance, here.unschedulable = "i-0123456789abcdef0", False
+    (pod,) = cluster.run(here, "web")
+    assert drained(stage)[1] == f"node {here.name} has left cluster production"
+    assert (pod.told_at, here.unschedulable) == (None, False)
 
 
 def test_a_node_that_somebody_uncordons_is_cordoned_again(stage: Stage) -> None:
@@ -361,12 +391,14 @@ def test_a_token_is_never_older_than_eks_takes_it(stage: Stage, monkeypatch: pyt
     assert len(made) <= looks + 2
 
 
-def test_a_cluster_is_kept_for_minutes_only() -> None:
-    now = [0.0]
-    clusters = Clusters(Eks(Clients(), lambda: now[0]), SecretParameters(Clients()), lambda: now[0])
-    kept: list[Any] = []
-    clusters._opened.get("a", lambda: kept.append(1))  # noqa: SLF001 - what is kept is the point here
-    assert kept == [1]
+def test_a_cluster_is_kept_for_minutes_only(stage: Stage) -> None:
+    stage.kubernetes.cluster()
+    clusters = clusters_of(stage)
+    first = clusters.open("production")
+    stage.run(240)
+    assert clusters.open("production") is first
+    stage.run(120)
+    assert clusters.open("production") is not first
 
 
 @pytest.mark.parametrize(
