@@ -210,3 +210,20 @@ def test_the_options_come_back_from_json(step: type[Step]) -> None:
 def test_an_option_there_is_not_is_refused(step: type[Step]) -> None:
     with pytest.raises(msgspec.ValidationError, match="unknown field"):
         msgspec.convert({**EXAMPLES[step.kind][0], "no_such_option": 1}, step.options)
+
+
+CHOICES = [
+    ("invoke-function", {"function": "a"}, "wait_for", "answer, callback, nothing"),
+    ("drain-ecs", {}, "standalone", "stop, wait"),
+    ("wait-for-metric", {"metrics": {"a": BUSY}, "threshold": 0}, "comparison", "<, <=, ==, >, >="),
+    ("remove-dns-records", {"zones": ["Z1"]}, "types", "A, AAAA, CNAME"),
+    ("add-dns-record", {"zone": "Z1", "name": "a"}, "routing", "multivalue, simple, weighted"),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "name", "valid"), CHOICES, ids=[choice[0] for choice in CHOICES])
+def test_a_wrong_choice_is_told_with_the_valid_ones(kind: str, options: dict[str, Any], name: str, valid: str) -> None:
+    wrong = {**options, name: ["later"] if name == "types" else "later"}
+    (problem,) = find_problems({"steps": [{"kind": kind, "options": wrong}]})
+    assert problem.sentence.startswith(f"step 1: {kind}: option {name!r}: Invalid enum value 'later'")
+    assert problem.sentence.endswith(f"; valid: {valid}")

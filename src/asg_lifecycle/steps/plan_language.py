@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
@@ -197,10 +197,20 @@ def _value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - 
         # Written as the checkpoint will be: JSON can escape half a surrogate pair, which nothing can carry.
         msgspec.json.encode(msgspec.convert(value, wanted))
     except msgspec.ValidationError as error:
-        return f"expected {EXPECTED}" if wanted in {Duration, Duration | None} else str(error)
+        if wanted in {Duration, Duration | None}:
+            return f"expected {EXPECTED}"
+        choices = _choices(wanted)
+        return f"{error}; valid: {listed(choices)}" if choices else str(error)
     except UnicodeEncodeError:
         return "broken Unicode, half a surrogate pair"
     return None
+
+
+def _choices(wanted: Any) -> list[str]:  # noqa: ANN401 - a type
+    """Return the values that a type names one by one, those inside of others included."""
+    if get_origin(wanted) is Literal:
+        return [str(value) for value in get_args(wanted)]
+    return [choice for inner in get_args(wanted) for choice in _choices(inner)]
 
 
 def listed(names: Iterable[object]) -> str:
