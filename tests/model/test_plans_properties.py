@@ -136,7 +136,11 @@ good_options = {
         optional={"cluster": clusters, "startup_taints": st.lists(texts, max_size=3), "uncordon": st.booleans()},
     ),
     "deregister-classic-elb": st.fixed_dictionaries(
-        {}, optional={"names": st.lists(texts, max_size=3), "of_group": st.booleans()}
+        {},
+        optional={
+            "names": st.lists(st.from_regex("[A-Za-z0-9][A-Za-z0-9-]{0,20}[a-z]", fullmatch=True), max_size=3),
+            "of_group": st.booleans(),
+        },
     ),
     "wait-for-signal": st.fixed_dictionaries(
         {}, optional={"name": st.from_regex("[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", fullmatch=True)}

@@ -1,4 +1,4 @@
-"""The Classic Load Balancers, and whether they still send an instance connections."""
+"""The Classic Load Balancers: which does a group have, is an instance registered, is it drained."""
 
 from __future__ import annotations
 
@@ -14,36 +14,65 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.clients import Clients
 
-TIMEOUT_KEPT = 60.0
-"""Seconds that the draining timeout of a load balancer is kept."""
+SETTINGS_KEPT = 60.0
+"""Seconds that what is attached to a group, and the timeouts of load balancers, are kept."""
 
-DRAINING = "deregistration currently in progress"
-"""What the description of an instance says whose connections drain."""
+DEFAULT_TIMEOUT = 300.0
+"""Seconds, where connection draining is enabled and nobody said how long."""
 
-NOT_REGISTERED = "not currently registered"
-"""What it says of one that is not registered (any more)."""
+DETACHED = "Removed"
+"""State of an attachment that is over; one that is `Removing` may still drain the instance."""
 
-NOT_KNOWN = "InvalidInstance"
-"""The error for an instance that the load balancer has never had, or has forgotten."""
+NEVER_REGISTERED = "InvalidInstance"
+"""What is answered, "Could not find EC2 instance", about an instance that never was registered."""
+
+DRAINING_MESSAGE = "deregistration currently in progress"
+OUT_MESSAGES = ("not currently registered", "in terminated state")
 
 
-class Registration(StrEnum):
-    """How an instance stands with a load balancer."""
+class Membership(StrEnum):
+    """What an instance is to a load balancer."""
 
     REGISTERED = "registered"
+    """In service or not: as long as it is registered it can get requests."""
     DRAINING = "draining"
-    NONE = "none"
+    OUT = "out"
+    UNTOLD = "untold"
+    """The load balancer cannot say at present. It never means that the instance is out."""
+    NO_BALANCER = "no balancer"
 
 
 class ClassicLoadBalancers:
-    """The Classic Load Balancers of this account and Region."""
+    """The Classic Load Balancers of this account and Region. One that does not exist has no instances."""
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
-        self._timeouts: Kept[float] = Kept(clock, TIMEOUT_KEPT)
+        self._attached: Kept[tuple[str, ...]] = Kept(clock, SETTINGS_KEPT)
+        self._timeouts: Kept[float] = Kept(clock, SETTINGS_KEPT)
 
-    def registration(self, name: str, instance: str) -> Registration | None:
-        """Return how an instance stands with a load balancer, None when there is no such load balancer.
+    def attached(self, group: str) -> tuple[str, ...]:
+        """Return the names of the load balancers attached to the Auto Scaling group.
+
+        One that is being detached counts: until that is over it may have the instance, or drain it.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        return self._attached.get(group, lambda: self._read_attached(group)) or ()
+
+    def _read_attached(self, group: str) -> tuple[str, ...]:
+        with calling("autoscaling:DescribeLoadBalancers"):
+            page = self._clients.autoscaling.describe_load_balancers(AutoScalingGroupName=group)
+            entries = list(page["LoadBalancers"])
+            while token := page.get("NextToken"):
+                page = self._clients.autoscaling.describe_load_balancers(AutoScalingGroupName=group, NextToken=token)
+                entries += page["LoadBalancers"]
+        return tuple(
+            name for entry in entries if entry.get("State") != DETACHED and (name := entry.get("LoadBalancerName"))
+        )
+
+    def membership(self, name: str, instance: str) -> Membership:
+        """Return what the instance is to the load balancer `name` now.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -54,21 +83,20 @@ class ClassicLoadBalancers:
                     LoadBalancerName=name, Instances=[{"InstanceId": instance}]
                 )["InstanceStates"]
         except CallFailed as failed:
-            if failed.failure.code == NOT_KNOWN:
-                return Registration.NONE
             if failed.failure.consequence is Consequence.MISSING:
-                return None
+                return Membership.NO_BALANCER
+            if failed.failure.code == NEVER_REGISTERED:
+                return Membership.OUT
             raise
-        described = [state.get("Description", "") for state in states if state.get("InstanceId") == instance]
-        if not described or NOT_REGISTERED in described[0]:
-            return Registration.NONE
-        return Registration.DRAINING if DRAINING in described[0] else Registration.REGISTERED
+        # A terminated instance is left out of the answer.
+        mine = [entry for entry in states if entry.get("InstanceId") == instance]
+        return _membership(mine[0].get("State", ""), mine[0].get("Description", "")) if mine else Membership.OUT
 
     def deregister(self, name: str, instance: str) -> None:
-        """Take an instance out of a load balancer. Repeating it changes nothing.
+        """Deregister the instance from the load balancer `name`. Repeating it changes nothing.
 
         Raises:
-            CallFailed: no answer, throttled, denied.
+            CallFailed: no answer, throttled, denied, refused.
         """
         try:
             with calling("elasticloadbalancing:DeregisterInstancesFromLoadBalancer"):
@@ -76,19 +104,38 @@ class ClassicLoadBalancers:
                     LoadBalancerName=name, Instances=[{"InstanceId": instance}]
                 )
         except CallFailed as failed:
-            if failed.failure.code != NOT_KNOWN and failed.failure.consequence is not Consequence.MISSING:
+            # What another system took away a moment ago is as good as drained by us.
+            if failed.failure.consequence is not Consequence.MISSING and failed.failure.code != NEVER_REGISTERED:
                 raise
 
     def draining_timeout(self, name: str) -> float:
-        """Return the seconds that connections have to end; 0 where connection draining is off.
+        """Return how long connections may last after a deregistration, seconds; 0 where draining is not enabled.
 
         Raises:
-            CallFailed: no answer, throttled, denied, no such load balancer.
+            CallFailed: no answer, throttled, denied.
         """
-        return self._timeouts.get(name, lambda: self._draining_timeout(name)) or 0.0
+        return self._timeouts.get(name, lambda: self._read_timeout(name)) or 0.0
 
-    def _draining_timeout(self, name: str) -> float:
-        with calling("elasticloadbalancing:DescribeLoadBalancerAttributes"):
-            attributes = self._clients.elb.describe_load_balancer_attributes(LoadBalancerName=name)
-        draining = attributes["LoadBalancerAttributes"].get("ConnectionDraining", {"Enabled": False})
-        return float(draining.get("Timeout", 0)) if draining["Enabled"] else 0.0
+    def _read_timeout(self, name: str) -> float:
+        try:
+            with calling("elasticloadbalancing:DescribeLoadBalancerAttributes"):
+                attributes = self._clients.elb.describe_load_balancer_attributes(LoadBalancerName=name)
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.MISSING:
+                return 0.0
+            raise
+        draining = attributes["LoadBalancerAttributes"].get("ConnectionDraining")
+        # A timeout is shown where draining is disabled, too.
+        if draining is None or not draining["Enabled"]:
+            return 0.0
+        return float(draining.get("Timeout") or DEFAULT_TIMEOUT)
+
+
+def _membership(state: str, description: str) -> Membership:
+    # A description may hold several messages. While it drains, the state itself is InService.
+    messages = description.lower()
+    if DRAINING_MESSAGE in messages:
+        return Membership.DRAINING
+    if any(message in messages for message in OUT_MESSAGES):
+        return Membership.OUT
+    return Membership.UNTOLD if state == "Unknown" else Membership.REGISTERED

@@ -118,24 +118,6 @@ class LifecycleActions:
         """
         return self._attached.get(group, lambda: self._read_attached(group)) or ()
 
-    def attached_classic_load_balancers(self, group: str) -> tuple[str, ...]:
-        """Return the names of the Classic Load Balancers attached to the Auto Scaling group.
-
-        Raises:
-            CallFailed: no answer, throttled, denied.
-        """
-        return self._attached.get(("classic", group), lambda: self._read_attached_classic(group)) or ()
-
-    def _read_attached_classic(self, group: str) -> tuple[str, ...]:
-        names: list[str] = []
-        with calling("autoscaling:DescribeLoadBalancers"):
-            page = self._clients.autoscaling.describe_load_balancers(AutoScalingGroupName=group)
-            while True:
-                names += [entry["LoadBalancerName"] for entry in page["LoadBalancers"] if "LoadBalancerName" in entry]
-                if not (token := page.get("NextToken")):
-                    return tuple(names)
-                page = self._clients.autoscaling.describe_load_balancers(AutoScalingGroupName=group, NextToken=token)
-
     def _read_attached(self, group: str) -> tuple[str, ...]:
         arns: list[str] = []
         with calling("autoscaling:DescribeLoadBalancerTargetGroups"):
