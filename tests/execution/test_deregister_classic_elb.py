@@ -298,6 +298,19 @@ def test_what_goes_away_between_two_calls_is_drained(stage: Stage, code: str) ->
     assert elapsed < 60
 
 
+@pytest.mark.parametrize("operation", [DESCRIBE, DEREGISTER, "DescribeLoadBalancerAttributes"])
+def test_one_that_goes_away_does_not_end_the_wait_for_another(stage: Stage, operation: str) -> None:
+    instance = drain(stage, "blue", "green")
+    for name in ("blue", "green"):
+        stage.classic_load_balancers.make(name, instance, timeout=300)
+    stage.region.faults.fail("elb", operation, code="LoadBalancerNotFound")
+    stage.terminate(instance)
+    stage.finish()
+
+    assert ended(stage)[0] >= 300
+    assert not stage.classic_load_balancers.is_registered("green", instance)
+
+
 def test_the_end_of_a_long_drain_is_met_though_the_looks_are_far_apart(stage: Stage) -> None:
     instance = drain(stage, "quick", "slow")
     stage.classic_load_balancers.make("quick", instance, timeout=100)
