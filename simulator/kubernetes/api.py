@@ -134,14 +134,16 @@ class Api:
             node.taints = list((before | given).values())
         return node.plain()
 
-    def _delete_node(self, _: Request, name: str) -> dict[str, Any]:
+    def _delete_node(self, request: Request, name: str) -> dict[str, Any]:
         node = self._node(name)
+        _refuse_another(json.loads(request.data) if request.data else {}, node.uid)
         del self._cluster.nodes[name]
         return node.plain()
 
     def _delete_pod(self, request: Request, namespace: str, name: str) -> dict[str, Any]:
         pod = self._pod(namespace, name)
         options = json.loads(request.data) if request.data else {}
+        _refuse_another(options, pod.uid)
         grace = request.args.get("gracePeriodSeconds", options.get("gracePeriodSeconds"))
         self._cluster.delete(pod, float(grace) if grace is not None else None)
         return pod.plain()
@@ -149,10 +151,7 @@ class Api:
     def _evict(self, request: Request, namespace: str, name: str) -> dict[str, Any]:
         pod = self._pod(namespace, name)
         options = json.loads(request.data).get("deleteOptions", {})
-        wanted = options.get("preconditions", {}).get("uid")
-        if wanted is not None and wanted != pod.uid:
-            message = f"the UID in the precondition ({wanted}) does not match the UID in record ({pod.uid})"
-            raise StatusError(409, "Conflict", message)
+        _refuse_another(options, pod.uid)
         try:
             self._cluster.evict(pod, options.get("gracePeriodSeconds"))
         except EvictionForbiddenError as error:
@@ -172,6 +171,13 @@ class Api:
         if (namespace, name) not in self._cluster.pods:
             raise StatusError(404, "NotFound", f'pods "{name}" not found')
         return self._cluster.pods[namespace, name]
+
+
+def _refuse_another(options: dict[str, Any], uid: str) -> None:
+    wanted = options.get("preconditions", {}).get("uid")
+    if wanted is not None and wanted != uid:
+        message = f"the UID in the precondition ({wanted}) does not match the UID in record ({uid})"
+        raise StatusError(409, "Conflict", message)
 
 
 def is_for(token: str, cluster: str) -> bool:

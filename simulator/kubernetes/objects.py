@@ -17,6 +17,7 @@ class Node:
     Attributes:
         name: its name.
         instance: the EC2 instance it is.
+        uid: what tells it from another one with its name.
         ready: its condition `Ready`.
         unschedulable: whether it is cordoned.
         taints: as the API has them.
@@ -26,6 +27,7 @@ class Node:
 
     name: str
     instance: str
+    uid: str = "00000000-0000-0000-0000-00000000000a"
     ready: bool = True
     unschedulable: bool = False
     taints: list[dict[str, str]] = field(default_factory=list)
@@ -46,7 +48,7 @@ class Node:
         return {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": self.name, "labels": self.labels, "annotations": self.annotations},
+            "metadata": {"name": self.name, "uid": self.uid, "labels": self.labels, "annotations": self.annotations},
             "spec": spec,
             "status": {"conditions": [condition]},
         }

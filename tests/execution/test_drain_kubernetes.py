@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import math
+import ssl
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,9 +16,11 @@ import pytest
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.secret_parameters import SecretParameters
+from asg_lifecycle.kubernetes.client import trusting
 from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.steps.plan_language import find_problems
+from simulator.kubernetes.certificates import certificates
 
 if TYPE_CHECKING:
     from simulator.kubernetes.cluster import Cluster
@@ -168,6 +172,7 @@ def test_a_pod_that_came_back_since_it_was_listed_is_not_evicted(stage: Stage) -
     simulated.pods["default", listed.name] = again
 
     assert cluster.evict(pod, grace=None) is None
+    assert cluster.delete(pod, grace=None) is None
     assert again.told_at is None
 
 
@@ -277,9 +282,19 @@ def test_an_api_server_that_is_down_for_an_hour_releases_nothing(stage: Stage) -
     stage.terminate(instance)
     stage.run(HOUR)
     assert stage.completions() == []
-    assert "kubernetes: list nodes failed: etcdserver: request timed out" in (stage.record().detail or "")
+    assert "kubernetes: get nodes failed: etcdserver: request timed out" in (stage.record().detail or "")
     cluster.down = False
     assert HOUR <= drained(stage)[0] <= HOUR + 400
+
+
+def test_python_would_refuse_what_eks_signs_with_its_strictest_rules() -> None:
+    # The simulated clusters are known by certificates as EKS makes them, so every test here shows that they are taken.
+    authority = certificates().authority.decode()
+    strict = ssl.create_default_context(cadata=authority)
+    assert trusting(base64.b64encode(authority.encode()).decode()).verify_mode is strict.verify_mode
+    assert not trusting(base64.b64encode(authority.encode()).decode()).verify_flags & ssl.VERIFY_X509_STRICT
+    with pytest.raises(ValueError, match="no certificate authority"):
+        trusting("")
 
 
 @pytest.mark.parametrize("right", ["list nodes", "patch nodes", "list pods", "create pods/eviction"])
@@ -335,7 +350,7 @@ def test_the_node_of_an_instance_that_is_gone_is_not_waited_for(stage: Stage) ->
     record = stage.deployment.record("web", "asg-lifecycle-terminate", instance)
     assert record is not None
     assert record.status is Status.COMPLETED
-    assert record.steps[0].detail == f"instance {instance} is gone, node {here.name} runs no pods"
+    assert record.steps[0].detail == f"instance {instance} is terminated, node {here.name} runs no pods"
     assert [taint["key"] for taint in here.taints] == ["team", "node.kubernetes.io/out-of-service"]
 
 
@@ -354,8 +369,8 @@ def test_a_dry_run_names_the_pods_and_touches_nothing(stage: Stage) -> None:
     (pod,) = cluster.run(here, "web")
     stage.terminate(instance)
     _, said = drained(stage)
-    assert f"would drain node {here.name} of cluster production, which has 1 pods: default/{pod.name} Running" in said
-    assert set(asked(stage)) == {"list nodes", "list pods"}
+    assert f"would drain node {here.name} of cluster production, which has 1 pod: default/{pod.name} Running" in said
+    assert set(asked(stage)) == {"get nodes", "list nodes", "list pods"}
 
 
 def test_two_nodes_of_one_cluster_at_once(stage: Stage) -> None:

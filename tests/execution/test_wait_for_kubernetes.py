@@ -57,6 +57,7 @@ def test_a_node_that_we_cordoned_is_uncordoned(stage: Stage) -> None:
     node = cluster.join(instance)
     node.unschedulable = True
     node.annotations["asg-lifecycle/cordoned"] = "true"
+    node.annotations["asg-lifecycle/excluded-from-load-balancers"] = "true"
     node.labels["node.kubernetes.io/exclude-from-external-load-balancers"] = "true"
     node.labels["team"] = "blue"
     stage.finish()

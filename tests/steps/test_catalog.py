@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.protocol import Step
 
 BUSY = {"namespace": "Workers", "name": "Busy", "dimensions": {"InstanceId": "{instance}"}}
+AUTHORITY = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "add-dns-record": [
         {"zone": "Z1D633PJN98FT9", "name": "{instance}.example.com"},
@@ -87,7 +89,11 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "drain-kubernetes": [
         {},
         {"cluster": "production", "grace": "2m", "force_after": "6h", "delete_node": True},
-        {"endpoint": "https://k8s", "certificate_authority": "LS0t", "token_parameter": "/asg-lifecycle/kubernetes/a"},
+        {
+            "endpoint": "https://k8s",
+            "certificate_authority": AUTHORITY,
+            "token_parameter": "/asg-lifecycle/kubernetes/a",
+        },
     ],
     "wait-for-kubernetes": [{}, {"cluster": "production", "startup_taints": ["a/b"], "uncordon": False}],
     "deregister-classic-elb": [{}, {"names": ["web", "api"], "of_group": True}],

@@ -47,3 +47,8 @@ class Kept(Generic[AnswerT]):
                     self._answers.clear()
                 self._answers[question] = (now + self._seconds, answer)
         return answer
+
+    def forget(self, question: object) -> None:
+        """Ask again next time: the answer has turned out to be wrong."""
+        with self._lock:
+            self._answers.pop(question, None)

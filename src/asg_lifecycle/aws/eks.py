@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.caching import Kept
 from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,16 +49,23 @@ class Eks:
         """Return where a cluster is.
 
         Raises:
-            CallFailed: no answer, throttled, denied, no such cluster.
+            CallFailed: no answer, throttled, denied, no such cluster, or one that is still being made.
         """
 
         def ask() -> ClusterAddress:
             with calling("eks:DescribeCluster"):
                 found = self._clients.eks.describe_cluster(name=cluster)["cluster"]
-            return ClusterAddress(
-                endpoint=found.get("endpoint", ""),
-                certificate_authority=found.get("certificateAuthority", {}).get("data", ""),
-            )
+            endpoint, authority = found.get("endpoint"), found.get("certificateAuthority", {}).get("data")
+            if not endpoint or not authority:
+                state = found.get("status", "in an unknown state")
+                what = Failure(
+                    consequence=Consequence.PASSING,
+                    action="eks:DescribeCluster",
+                    code="NoEndpoint",
+                    message=f"cluster {cluster} is {state} and has no endpoint yet",
+                )
+                raise CallFailed(what)
+            return ClusterAddress(endpoint=endpoint, certificate_authority=authority)
 
         return self._addresses.get(cluster, ask) or ask()
 

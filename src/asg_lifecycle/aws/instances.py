@@ -25,11 +25,13 @@ class InstanceFacts(Struct, frozen=True, kw_only=True):
     Attributes:
         state: `running`, `stopped`, `terminated`, …; None when it could not be read.
         addresses: its private IP addresses, in the order EC2 gives them.
+        private_name: the private DNS name of its first interface, None when it has none (any more).
         problem: why the state could not be read, None when it was.
     """
 
     state: str | None = None
     addresses: tuple[str, ...] = ()
+    private_name: str | None = None
     problem: str | None = None
 
     @property
@@ -90,7 +92,11 @@ class Instances:
         found = self._describe(instance)
         if found is None:
             return InstanceFacts(state="terminated")
-        return InstanceFacts(state=found["State"]["Name"], addresses=_addresses(found).private)
+        return InstanceFacts(
+            state=found["State"]["Name"],
+            addresses=_addresses(found).private,
+            private_name=found.get("PrivateDnsName") or None,
+        )
 
     def addresses(self, instance: str) -> InstanceAddresses:
         """Return by what `instance` is reached: nothing of one that is terminated.

@@ -2,59 +2,44 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import httpx2
-from lightkube import Client
-from lightkube.config.kubeconfig import SingleConfig
-from lightkube.config.models import Cluster as ClusterConfig
-from lightkube.config.models import Context, User
 from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
 from lightkube.resources.core_v1 import Node as NodeResource
 from lightkube.resources.core_v1 import Pod as PodResource
 from lightkube.types import PatchType
+from msgspec.structs import replace
 
-from asg_lifecycle.kubernetes.errors import NOT_FOUND, SERVER_ERROR, TOO_MANY_REQUESTS, asking
-from asg_lifecycle.kubernetes.objects import Node, Pod
+from asg_lifecycle.kubernetes.decoding import node_from, pod_from
+from asg_lifecycle.kubernetes.errors import UNAUTHORIZED_CODE, asking, is_gone, what_keeps
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from lightkube.models.meta_v1 import Status
+    from asg_lifecycle.kubernetes.client import KubernetesClient
+    from asg_lifecycle.kubernetes.objects import Node, Pod
 
-CONNECT_SECONDS = 3.0
-READ_SECONDS = 10.0
 PAGE = 500
 """Objects that are asked for at once."""
-
-SEVERAL_BUDGETS = "more than one PodDisruptionBudget"
-"""What the API server says, as an error of its own, of a pod that several budgets are for."""
-
-READY = "Ready"
-MIRROR = "kubernetes.io/config.mirror"
 
 
 class Cluster:
     """The nodes and pods of one cluster.
 
     Args:
-        endpoint: URL of the API server.
-        certificate_authority: of the API server's certificate, PEM in base64.
-        token: bearer token.
+        client: talks to its API server.
+
+    Attributes:
+        token_refused: the API server does not take the client's token, or no longer.
     """
 
-    def __init__(self, *, endpoint: str, certificate_authority: str, token: str) -> None:
-        config = SingleConfig(
-            context_name="asg-lifecycle",
-            context=Context(cluster="cluster", user="user"),
-            cluster=ClusterConfig(server=endpoint, certificate_auth_data=certificate_authority),
-            user=User(token=token),
-        )
-        timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-        # Proxies of the environment are not for the cluster's endpoint.
-        self._client = Client(config, timeout=timeout, trust_env=False)
+    def __init__(self, client: KubernetesClient) -> None:
+        self._client = client
+        self._token_taken = False
+        self.token_refused = False
 
     def node(self, name: str) -> Node | None:
         """Return a node by its name, None when there is none.
@@ -63,22 +48,26 @@ class Cluster:
             CallFailed: no answer, denied.
         """
         try:
-            with asking("get nodes"):
-                return _node(self._client.get(NodeResource, name))
+            with self._asking("get nodes"):
+                return node_from(self._client.get(NodeResource, name))
         except CallFailed as failed:
             if failed.failure.consequence is Consequence.MISSING:
                 return None
             raise
 
-    def node_of(self, instance: str) -> Node | None:
+    def node_of(self, instance: str, addresses: tuple[str, ...]) -> Node | None:
         """Return the node that an EC2 instance is, None when it is none. Lists the nodes.
+
+        Args:
+            instance: EC2 instance id.
+            addresses: its private addresses.
 
         Raises:
             CallFailed: no answer, denied.
         """
-        with asking("list nodes"):
-            nodes = map(_node, self._client.list(NodeResource, chunk_size=PAGE))
-            return next((node for node in nodes if node.instance == instance), None)
+        with self._asking("list nodes"):
+            nodes = map(node_from, self._client.list(NodeResource, chunk_size=PAGE))
+            return next((node for node in nodes if node.is_instance(instance, addresses)), None)
 
     def pods(self, node: Node) -> tuple[Pod, ...]:
         """Return the pods on a node.
@@ -86,9 +75,9 @@ class Cluster:
         Raises:
             CallFailed: no answer, denied.
         """
-        with asking("list pods"):
+        with self._asking("list pods"):
             found = self._client.list(PodResource, namespace="*", fields={"spec.nodeName": node.name}, chunk_size=PAGE)
-            return tuple(map(_pod, found))
+            return tuple(map(pod_from, found))
 
     def cordon(self, node: Node, *, annotations: Mapping[str, str], labels: Mapping[str, str]) -> None:
         """Let no pod be scheduled to a node. Repeating it changes nothing.
@@ -104,19 +93,20 @@ class Cluster:
             },
         )
 
-    def uncordon(self, node: Node, *, annotations: tuple[str, ...], labels: tuple[str, ...]) -> None:
-        """Let pods be scheduled to a node again, and take off what was put on it with the cordon.
+    def restore(self, node: Node, *, schedulable: bool, annotations: tuple[str, ...], labels: tuple[str, ...]) -> None:
+        """Take off what was put on a node with its cordon.
+
+        Args:
+            node: the node.
+            schedulable: let pods be scheduled to it again.
+            annotations: keys of annotations to take off.
+            labels: keys of labels to take off.
 
         Raises:
             CallFailed: no answer, denied, no such node.
         """
-        self._patch_node(
-            node,
-            {
-                "metadata": {"annotations": dict.fromkeys(annotations), "labels": dict.fromkeys(labels)},
-                "spec": {"unschedulable": None},
-            },
-        )
+        metadata = {"annotations": dict.fromkeys(annotations), "labels": dict.fromkeys(labels)}
+        self._patch_node(node, {"metadata": metadata} | ({"spec": {"unschedulable": None}} if schedulable else {}))
 
     def taint(self, node: Node, *, key: str, value: str, effect: str) -> None:
         """Put a taint on a node, beside those it has. Repeating it changes nothing.
@@ -124,7 +114,7 @@ class Cluster:
         Raises:
             CallFailed: no answer, denied, no such node.
         """
-        with asking("patch nodes"):
+        with self._asking("patch nodes"):
             # A strategic merge: taints are merged by their key.
             self._client.patch(
                 NodeResource,
@@ -139,8 +129,8 @@ class Cluster:
         Raises:
             CallFailed: no answer, denied, no such node.
         """
-        with asking("delete nodes"):
-            self._client.delete(NodeResource, node.name)
+        with self._asking("delete nodes"):
+            self._client.delete_exactly(NodeResource, node.name, uid=node.uid)
 
     def evict(self, pod: Pod, *, grace: int | None) -> str | None:
         """Ask a pod to leave, as its disruption budgets allow.
@@ -160,74 +150,56 @@ class Cluster:
             # Another pod of the same name, which has come back elsewhere, is not meant.
             deleteOptions=DeleteOptions(gracePeriodSeconds=grace, preconditions=Preconditions(uid=pod.uid)),
         )
-        with asking("create pods/eviction"):
+        with self._asking("create pods/eviction"):
             try:
                 self._client.create(eviction, pod.name, namespace=pod.namespace)
             except ApiError as error:
-                code = error.status.code
-                if code == NOT_FOUND or _is_another(error.status, pod):
+                if is_gone(error, pod.uid):
                     return None
-                if code == TOO_MANY_REQUESTS or (
-                    code == SERVER_ERROR and SEVERAL_BUDGETS in (error.status.message or "")
-                ):
-                    return _why(error.status)
+                if (why := what_keeps(error)) is not None:
+                    return why
                 raise
         return None
 
-    def delete(self, pod: Pod, *, grace: int | None) -> None:
+    def delete(self, pod: Pod, *, grace: int | None) -> str | None:
         """Delete a pod, whatever its disruption budgets say.
+
+        Args:
+            pod: the pod.
+            grace: seconds it has; None for its own.
+
+        Returns:
+            What is in the way, None when it leaves, or is gone.
 
         Raises:
             CallFailed: no answer, denied.
         """
-        with asking("delete pods"):
+        with self._asking("delete pods"):
             try:
-                self._client.delete(PodResource, pod.name, namespace=pod.namespace, grace_period=grace)
+                self._client.delete_exactly(PodResource, pod.name, uid=pod.uid, namespace=pod.namespace, grace=grace)
             except ApiError as error:
-                if error.status.code != NOT_FOUND:
-                    raise
+                if is_gone(error, pod.uid):
+                    return None
+                if (why := what_keeps(error)) is not None:
+                    return why
+                raise
+        return None
 
     def _patch_node(self, node: Node, changes: dict[str, object]) -> None:
-        with asking("patch nodes"):
+        with self._asking("patch nodes"):
             self._client.patch(NodeResource, node.name, changes, patch_type=PatchType.MERGE)
 
-
-def _is_another(status: Status, pod: Pod) -> bool:
-    return status.reason == "Conflict" and pod.uid in (status.message or "")
-
-
-def _why(status: Status) -> str:
-    causes = [cause.message for cause in (status.details.causes or [] if status.details else []) if cause.message]
-    return "; ".join(causes) or status.message or "a disruption budget"
-
-
-def _node(found: NodeResource) -> Node:
-    metadata, spec, status = found.metadata, found.spec, found.status
-    conditions = (status.conditions or []) if status is not None else []
-    ready = next((each for each in conditions if each.type == READY), None)
-    provider = (spec.providerID or "") if spec is not None else ""
-    standing = f"{READY} is {ready.status}: {ready.message or ready.reason}" if ready is not None else "it says nothing"
-    return Node(
-        name=(metadata.name or "") if metadata is not None else "",
-        instance=provider.rpartition("/")[2] or None,
-        cordoned=bool(spec is not None and spec.unschedulable),
-        ready=ready is not None and ready.status == "True",
-        standing=standing,
-        taints=tuple(taint.key for taint in ((spec.taints or []) if spec is not None else [])),
-        labels=(metadata.labels or {}) if metadata is not None else {},
-        annotations=(metadata.annotations or {}) if metadata is not None else {},
-    )
-
-
-def _pod(found: PodResource) -> Pod:
-    metadata = found.metadata or ObjectMeta()
-    owners = metadata.ownerReferences or []
-    return Pod(
-        namespace=metadata.namespace or "",
-        name=metadata.name or "",
-        uid=metadata.uid or "",
-        phase=(found.status.phase or "") if found.status is not None else "",
-        terminating=metadata.deletionTimestamp is not None,
-        of_daemon_set=any(owner.controller and owner.kind == "DaemonSet" for owner in owners),
-        is_mirror=MIRROR in (metadata.annotations or {}),
-    )
+    @contextmanager
+    def _asking(self, action: str) -> Iterator[None]:
+        try:
+            with asking(action):
+                yield
+        except CallFailed as failed:
+            if failed.failure.code != UNAUTHORIZED_CODE:
+                raise
+            self.token_refused = True
+            if not self._token_taken:
+                raise
+            # It was taken before: it has been replaced, or has run out, and the next look gets another one.
+            raise CallFailed(replace(failed.failure, consequence=Consequence.PASSING)) from failed
+        self._token_taken = True

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from asg_lifecycle.aws.caching import Kept
+from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle.aws.eks import Eks
+    from asg_lifecycle.aws.eks import ClusterAddress, Eks
     from asg_lifecycle.aws.secret_parameters import SecretParameters
     from asg_lifecycle.kubernetes.cluster import Cluster
 
@@ -45,23 +46,38 @@ class Clusters:
         """Return a cluster, by the name it has in EKS or by its address.
 
         Raises:
-            CallFailed: its address or its token could not be read.
+            CallFailed: its address or its token could not be read, or is none.
         """
 
         def connect() -> Cluster:
-            # Loaded here and nowhere else: a plan without Kubernetes pays nothing for it.
-            from asg_lifecycle.kubernetes.cluster import Cluster  # noqa: PLC0415 - see above
+            return self._connect(cluster)
 
-            if isinstance(cluster, OtherCluster):
-                token = self._secrets.value(cluster.token_parameter)
-                return Cluster(
-                    endpoint=cluster.endpoint, certificate_authority=cluster.certificate_authority, token=token
-                )
-            address = self._eks.address(cluster)
-            return Cluster(
-                endpoint=address.endpoint,
-                certificate_authority=address.certificate_authority,
-                token=self._eks.token(cluster),
+        opened = self._opened.get(cluster, connect)
+        if opened is not None and opened.token_refused:
+            self._opened.forget(cluster)
+            opened = self._opened.get(cluster, connect)
+        return opened or connect()
+
+    def _connect(self, cluster: str | OtherCluster) -> Cluster:
+        # Loaded here and nowhere else: a plan without Kubernetes pays nothing for it.
+        from asg_lifecycle.kubernetes.client import KubernetesClient  # noqa: PLC0415 - see above
+        from asg_lifecycle.kubernetes.cluster import Cluster  # noqa: PLC0415 - see above
+
+        if isinstance(cluster, OtherCluster):
+            address: ClusterAddress | OtherCluster = cluster
+            token = self._secrets.value(cluster.token_parameter)
+        else:
+            address, token = self._eks.address(cluster), self._eks.token(cluster)
+        try:
+            client = KubernetesClient(
+                endpoint=address.endpoint, certificate_authority=address.certificate_authority, token=token
             )
-
-        return self._opened.get(cluster, connect) or connect()
+        except ValueError as error:
+            what = Failure(
+                consequence=Consequence.REFUSED,
+                action=f"kubernetes: connect to {address.endpoint}",
+                code="InvalidAddress",
+                message=str(error),
+            )
+            raise CallFailed(what) from error
+        return Cluster(client)

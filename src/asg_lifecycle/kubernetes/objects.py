@@ -13,7 +13,9 @@ class Node(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: its name.
+        uid: what tells it from another one with its name.
         instance: the EC2 instance that its `providerID` names, None when it names none.
+        addresses: its internal addresses.
         cordoned: whether no pod is scheduled to it.
         ready: whether its condition `Ready` is true.
         standing: what that condition says, a sentence.
@@ -23,13 +25,22 @@ class Node(Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    uid: str
     instance: str | None
+    addresses: tuple[str, ...]
     cordoned: bool
     ready: bool
     standing: str
     taints: tuple[str, ...]
     labels: dict[str, str]
     annotations: dict[str, str]
+
+    def is_instance(self, instance: str, addresses: tuple[str, ...]) -> bool:
+        """Return whether it is an EC2 instance with these addresses.
+
+        A cluster that no cloud provider looks after has no `providerID`; there the address tells.
+        """
+        return self.instance == instance if self.instance is not None else not {*addresses}.isdisjoint(self.addresses)
 
 
 class Pod(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
     from asg_lifecycle.kubernetes.objects import Node
     from asg_lifecycle.steps.protocol import Target
 
+PEM = "-----BEGIN CERTIFICATE-----"
+
 CLUSTER_NAME_TAGS = ("aws:eks:cluster-name", "eks:cluster-name")
 CLUSTER_TAG = "kubernetes.io/cluster/"
 """What tags of nodes begin with: EKS and other installers name the cluster so."""
 
 CORDONED = "asg-lifecycle/cordoned"
 """The annotation of a node that we have cordoned."""
+
+EXCLUDED_BY_US = "asg-lifecycle/excluded-from-load-balancers"
+"""The annotation of a node to which we have given the label `EXCLUDED`."""
 
 EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
 """The label that keeps load balancers from sending a node connections."""
@@ -42,13 +48,33 @@ class ClusterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Refuse half an address.
 
         Raises:
-            ValueError: some of what belongs together is missing.
+            ValueError: some of what belongs together is missing, or the certificate authority is none.
         """
         address = (self.endpoint, self.certificate_authority, self.token_parameter)
         if any(address) and not all(address):
             raise ValueError("endpoint, certificate_authority and token_parameter belong together")
         if self.cluster is not None and any(address):
             raise ValueError("cluster is the name of an EKS cluster; leave it out where the endpoint is given")
+        if self.certificate_authority is not None:
+            in_base64(self.certificate_authority)
+
+
+def in_base64(certificate_authority: str) -> str:
+    """Return a certificate authority as PEM in base64, which it may be already.
+
+    Raises:
+        ValueError: it is neither that nor PEM.
+    """
+    text = certificate_authority.strip()
+    pem = text.encode()
+    if not text.startswith(PEM):
+        try:
+            pem = base64.b64decode(text, validate=True)
+        except ValueError:
+            pem = b""
+    if not pem.startswith(PEM.encode()):
+        raise ValueError(f"certificate_authority is neither PEM, which begins with {PEM}, nor PEM in base64")
+    return base64.b64encode(pem).decode()
 
 
 def cluster_named_by(tags: Mapping[str, str]) -> str | None:
@@ -103,7 +129,7 @@ class NodeFinder:
             return self._clusters.open(
                 OtherCluster(
                     endpoint=chosen.endpoint,
-                    certificate_authority=chosen.certificate_authority,
+                    certificate_authority=in_base64(chosen.certificate_authority),
                     token_parameter=chosen.token_parameter,
                 )
             )
@@ -115,14 +141,16 @@ class NodeFinder:
         Args:
             cluster: the cluster.
             target: the instance.
-            name: the node's name when it is known; None to look through the nodes.
+            name: the node's name when it is known; None to look for it.
 
         Raises:
             CallFailed: no answer, denied.
         """
-        instance = target.action.instance
-        if name is None:
-            return cluster.node_of(instance)
-        node = cluster.node(name)
-        # A node of that name that another instance is by now is not meant.
-        return node if node is not None and node.instance == instance else None
+        instance, facts = target.action.instance, target.facts
+        # Most nodes are called as EC2 calls their instance, which spares looking through all of them.
+        likely = name or facts.private_name
+        node = cluster.node(likely) if likely is not None else None
+        if node is not None and node.is_instance(instance, facts.addresses):
+            return node
+        # A node of a known name that another instance is by now is not meant.
+        return cluster.node_of(instance, facts.addresses) if name is None else None

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
-from asg_lifecycle.steps.cluster_choice import CORDONED, EXCLUDED, ClusterOptions, NodeFinder
+from asg_lifecycle.steps.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder
 
 if TYPE_CHECKING:
     from typing import Self
@@ -35,7 +35,7 @@ class WaitForKubernetesOptions(ClusterOptions, frozen=True, kw_only=True, forbid
     Attributes:
         cluster: name of an EKS cluster; without it and without an endpoint the instance's tags name it.
         endpoint: URL of the API server of a cluster that is not EKS's.
-        certificate_authority: of that server's certificate, PEM in base64.
+        certificate_authority: of that server's certificate, PEM or PEM in base64.
         token_parameter: the SecureString parameter below `/STACK/kubernetes/` that holds a token for it.
         startup_taints: keys of taints that have to be gone, beside those of Kubernetes itself.
         uncordon: uncordon a node that `drain-kubernetes` has cordoned, as one is that comes back from a warm pool.
@@ -107,17 +107,21 @@ class WaitForKubernetes:
         if node is None:
             waiting = f"waiting for instance {target.action.instance} to join cluster {name}"
             return Waiting(waiting, state={"cluster": name, "node": None})
-        if self._chosen.uncordon and CORDONED in node.annotations:
-            self._uncordon(cluster, node)
+        if self._chosen.uncordon:
+            _restore(cluster, node)
         if missing := self._missing(node):
             waiting = f"waiting for node {node.name} of cluster {name}: {missing}"
             return Waiting(waiting, state={"cluster": name, "node": node.name})
         return Done(f"node {node.name} of cluster {name} is Ready")
 
-    def _uncordon(self, cluster: Cluster, node: Node) -> None:
-        cluster.uncordon(node, annotations=(CORDONED,), labels=(EXCLUDED,))
-
     def _missing(self, node: Node) -> str:
         left = sorted({*node.taints} & (STARTUP_TAINTS | {*self._chosen.startup_taints}))
         missing = [] if node.ready else [node.standing]
         return "; ".join(missing + ([f"taints {', '.join(left)} are left"] if left else []))
+
+
+def _restore(cluster: Cluster, node: Node) -> None:
+    ours = tuple(key for key in (CORDONED, EXCLUDED_BY_US) if key in node.annotations)
+    if ours:
+        labels = (EXCLUDED,) if EXCLUDED_BY_US in ours else ()
+        cluster.restore(node, schedulable=CORDONED in ours, annotations=ours, labels=labels)
