@@ -60,11 +60,13 @@ class Api:
 
     Attributes:
         asked: how often each verb and resource was asked for.
+        last_token: the token of the last request.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self.asked: dict[str, int] = {}
+        self.last_token = ""
         self._operations: dict[str, Callable[..., dict[str, Any]]] = {
             "list nodes": self._list_nodes,
             "get nodes": self._get_node,
@@ -94,8 +96,12 @@ class Api:
         if cluster.down:
             raise StatusError(503, "ServiceUnavailable", "etcdserver: request timed out")
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not (token in cluster.tokens or is_for(token, cluster.name)):
+        known = token in cluster.tokens or is_for(token, cluster.name)
+        self.last_token = token
+        if scheme != "Bearer" or not known or token in cluster.refused_tokens:
             raise StatusError(401, "Unauthorized", "Unauthorized")
+        if verb in cluster.errors:
+            raise StatusError(*cluster.errors[verb])
         if verb in cluster.forbidden:
             action, _, resource = verb.partition(" ")
             message = f'{resource} is forbidden: User "asg-lifecycle" cannot {action} resource "{resource}"'

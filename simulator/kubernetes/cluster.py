@@ -41,6 +41,8 @@ class Cluster:
         forbidden: verbs and resources that RBAC forbids, `create pods/eviction`.
         down: the API server answers 503 to everything.
         tokens: static tokens that it takes, beside those of EKS.
+        refused_tokens: tokens that it takes no longer.
+        errors: by verb and resource, the code, reason and message that it answers with.
     """
 
     def __init__(self, name: str, clockwork: Clockwork) -> None:
@@ -53,6 +55,8 @@ class Cluster:
         self.forbidden: set[str] = set()
         self.down = False
         self.tokens: set[str] = set()
+        self.refused_tokens: set[str] = set()
+        self.errors: dict[str, tuple[int, str, str]] = {}
 
     def join(self, instance: str, *, ready: bool = True, taints: tuple[str, ...] = ()) -> Node:
         """Let an EC2 instance join as a node."""

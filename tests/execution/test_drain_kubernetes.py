@@ -310,6 +310,69 @@ def test_a_right_that_is_missing_holds_the_instance_and_is_named(stage: Stage, r
     assert "access entry" in (record.problem or "")
 
 
+@pytest.mark.parametrize(
+    ("error", "said", "status"),
+    [
+        (
+            (429, "TooManyRequests", "too many requests, try again later"),
+            "kept: kubernetes: create pods/eviction failed",
+            "working",
+        ),
+        (
+            (403, "Forbidden", 'admission webhook "guard" denied the request'),
+            'is kept: admission webhook "guard"',
+            "working",
+        ),
+        ((500, "InternalError", "etcd leader changed"), "kept: kubernetes: create pods/eviction failed", "working"),
+        ((400, "BadRequest", "no such field"), "no such field", "held"),
+    ],
+)
+def test_what_an_eviction_is_answered_with_is_told_apart(
+    stage: Stage, error: tuple[int, str, str], said: str, status: str
+) -> None:
+    instance, cluster, here = node(stage)
+    cluster.run(here, "web")
+    cluster.errors["create pods/eviction"] = error
+    stage.terminate(instance)
+    stage.run(300)
+    record = stage.record()
+    assert record.status == status
+    assert said in (record.problem or record.detail or "")
+    if status == "working":
+        cluster.errors.clear()
+        drained(stage)
+
+
+def test_a_token_that_is_refused_midway_is_replaced(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    token = Eks.token
+
+    def another(eks: Eks, cluster: str) -> str:
+        made.append(f"{token(eks, cluster)}{'=' * len(made)}")
+        return made[-1]
+
+    monkeypatch.setattr(Eks, "token", another)
+    instance, cluster, here = node(stage)
+    (pod,) = cluster.run(here, "web", takes=math.inf)
+    stage.terminate(instance)
+    stage.run(30)
+    cluster.refused_tokens.add(stage.kubernetes.apis["production"].last_token)
+    stage.run(60)
+    assert stage.record().status is Status.WORKING
+    assert len(made) == 2
+    del cluster.pods["default", pod.name]
+    drained(stage)
+
+
+def test_a_token_that_is_never_taken_names_the_access_entry(stage: Stage) -> None:
+    instance, cluster, here = node(stage)
+    cluster.run(here, "web")
+    cluster.errors["get nodes"] = (401, "Unauthorized", "Unauthorized")
+    stage.terminate(instance)
+    stage.run(200)
+    assert "access entry" in (stage.record().problem or "")
+
+
 def test_throttled_eks_is_waited_for(stage: Stage) -> None:
     stage.region.faults.throttle("eks", "DescribeCluster", times=3)
     instance, cluster, here = node(stage)
