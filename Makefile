@@ -27,14 +27,14 @@ help: ## list the targets
 test: lint types contracts unit ## everything: lint, strict types, import contracts, all tests
 
 demo: $(VENV)/ready ## drain one instance of a simulated group, live
-	@$(BIN)/python -m simulator.demo
+	@$(BIN)/python -m asg_lifecycle_simulator.demo
 
 lint: $(VENV)/ready ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 
 types: $(VENV)/ready ## mypy, strict
-	@$(BIN)/mypy --no-error-summary src simulator benchmarks tests
+	@$(BIN)/mypy --no-error-summary src asg_lifecycle_simulator benchmarks tests
 
 contracts: $(VENV)/ready ## which module may import which
 	@$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
@@ -65,10 +65,10 @@ bench-storm: $(VENV)/ready ## INSTANCES=1000 terminations within ten seconds aga
 	@$(BIN)/python -m benchmarks.storm --instances $(INSTANCES)
 
 campaign: $(VENV)/ready ## N=1000 SEED=1: random scenarios and faults, judged by the simulator's own log
-	@$(BIN)/python -m simulator.campaign --runs $(N) --seed $(SEED)
+	@$(BIN)/python -m asg_lifecycle_simulator.campaign --runs $(N) --seed $(SEED)
 
 mutations: $(VENV)/ready ## break the application on purpose, once for each mutation: the campaign has to notice
-	@$(BIN)/python -m simulator.campaign.mutations
+	@$(BIN)/python -m asg_lifecycle_simulator.campaign.mutations
 
 fuzz: $(VENV)/ready ## SECONDS=60 of random input through every door
 	@$(BIN)/python -m benchmarks.fuzz --seconds $(SECONDS)

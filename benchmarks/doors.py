@@ -19,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from hypothesis import strategies as st
 
-from asg_lifecycle.model import messages, starts
+from asg_lifecycle.model import messages, start_requests
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.events import Broken, Decision, Handle, Ignore, decide, decisions, decisions_in_text
 from asg_lifecycle.model.hooks import refuse
 from asg_lifecycle.model.interruptions import Interruption, interruption
-from asg_lifecycle.model.starts import Start, StartReason
-from asg_lifecycle.steps.planning import plan_offline
+from asg_lifecycle.model.start_requests import Start, StartReason
+from asg_lifecycle.plans.selection import plan_offline
+from asg_lifecycle_simulator.deployment.deployment import PREFIX, Deployment
+from asg_lifecycle_simulator.deployment.testbed import Stage
 from handlers import notification
-from simulator.deployment import PREFIX, Deployment
-from simulator.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +50,7 @@ ACTION = LifecycleAction(
 )
 SAMPLES: list[Any] = [json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))]
 SAMPLES += [
-    starts.payload(Start(reason=reason, action=ACTION, takes_over="arn:aws:lambda:x", until=1_800_000_120.0))
+    start_requests.payload(Start(reason=reason, action=ACTION, takes_over="arn:aws:lambda:x", until=1_800_000_120.0))
     for reason in StartReason
 ]
 

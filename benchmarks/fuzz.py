@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from asg_lifecycle_simulator.region.silence import without_logging
 from benchmarks.doors import BODIES, DOORS, Door, notification_queue
-from simulator.silence import without_logging
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -23,16 +23,16 @@ from random import Random
 from statistics import median
 from typing import TYPE_CHECKING
 
-from simulator.deployment import Deployment
-from simulator.log import LogKind
-from simulator.rate_limits import RateLimit
-from simulator.silence import without_logging
-from simulator.stage import Stage
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.rate_limits import RateLimit
+from asg_lifecycle_simulator.region.silence import without_logging
 
 if TYPE_CHECKING:
-    from simulator.durable_executions.execution import SimulatedExecution
-    from simulator.log import LogEntry
-    from simulator.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.log import LogEntry
+    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
 GROUP = "web"
 HOOK = "asg-lifecycle-terminate"

@@ -13,8 +13,8 @@ import pytest
 
 from asg_lifecycle.cli.plan_files import read_plan
 from asg_lifecycle.model.messages import Finish, Nudge, Skip, Unknown, decode
+from asg_lifecycle.plans.validation import PLAN_FIELDS, STEP_FIELDS
 from asg_lifecycle.steps.catalog import CATALOG
-from asg_lifecycle.steps.plan_language import PLAN_FIELDS, STEP_FIELDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import Place, Transition
 from asg_lifecycle.model.events import Broken, Decision, Handle, Ignore, decisions
-from asg_lifecycle.steps.planning import plan_offline
+from asg_lifecycle.plans.selection import plan_offline
 
 EVENTS = Path(__file__).parents[1] / "events"
 

@@ -11,8 +11,8 @@ import pytest
 from asg_lifecycle.cli.plan_files import read_plan
 from asg_lifecycle.model.durations import seconds
 from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
+from asg_lifecycle.plans.validation import parse
 from asg_lifecycle.steps.catalog import CATALOG, KINDS
-from asg_lifecycle.steps.plan_language import parse
 from tests.template.expanded import expand, source
 
 if TYPE_CHECKING:

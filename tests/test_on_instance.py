@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asg_lifecycle.model.happenings import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, SignalSent, happening
+from asg_lifecycle.model.wake_events import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, SignalSent, happening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

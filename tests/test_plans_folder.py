@@ -9,10 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
-from asg_lifecycle.cli.application import application
+from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.plan_files import read_plan
+from asg_lifecycle.plans.json_schema import plan_schema
 from asg_lifecycle.steps.catalog import KINDS
-from asg_lifecycle.steps.plan_schema import plan_schema
 
 FOLDER = Path(__file__).parents[1] / "plans"
 EXAMPLES = sorted(FOLDER.glob("*.yaml"))

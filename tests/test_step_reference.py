@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from asg_lifecycle.cli.application import application
+from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.plan_files import read_plan
 from asg_lifecycle.steps.catalog import KINDS
 

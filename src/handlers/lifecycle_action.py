@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
 
-from asg_lifecycle.composition.lifecycle import compose
-from asg_lifecycle.execution.lifecycle import Outcome, answer
+from asg_lifecycle.composition.lifecycle_action import compose
+from asg_lifecycle.execution.orchestrator import Outcome, answer
 from asg_lifecycle.settings import from_environment
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aws_durable_execution_sdk_python.types import LambdaContext
 
-    from asg_lifecycle.execution.application import Application
+    from asg_lifecycle.execution.dependencies import Application
 
 
 def handler_of(given: Callable[[], Application]) -> Callable[[Any, Any], Any]:

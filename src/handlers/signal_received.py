@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.doors import application, door
+from handlers.event_handler import application, door
 
 handler_of = door(lambda intake, event: intake.signal_door().receive(event))
 """Makes the handler out of a source of parts."""

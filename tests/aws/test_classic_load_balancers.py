@@ -8,7 +8,7 @@ from botocore.stub import Stubber
 
 from asg_lifecycle.aws.classic_load_balancers import ClassicLoadBalancers, Membership
 from asg_lifecycle.aws.clients import Clients
-from simulator.environment import region_environment
+from asg_lifecycle_simulator.region.environment import region_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

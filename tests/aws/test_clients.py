@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from asg_lifecycle.aws.clients import Clients
-from simulator.environment import region_environment
+from asg_lifecycle_simulator.region.environment import region_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

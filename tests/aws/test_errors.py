@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from asg_lifecycle.aws.errors import calling, classify
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
-from simulator.environment import region_environment
+from asg_lifecycle_simulator.region.environment import region_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

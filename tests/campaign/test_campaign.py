@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from simulator.campaign import mutations
-from simulator.campaign.__main__ import main
-from simulator.campaign.invariants import INVARIANTS, violations, waits
-from simulator.campaign.mutations import MUTATIONS, apply
-from simulator.campaign.scenario import FAULTS, draw
-from simulator.campaign.stage import FOREIGN_HOOK, OUR_HOOK, Played, play
-from simulator.campaign.verdict import judge
-from simulator.log import LogEntry, LogKind
+from asg_lifecycle_simulator.campaign import mutations
+from asg_lifecycle_simulator.campaign.__main__ import main
+from asg_lifecycle_simulator.campaign.invariants import INVARIANTS, violations, waits
+from asg_lifecycle_simulator.campaign.mutations import MUTATIONS, apply
+from asg_lifecycle_simulator.campaign.report import judge
+from asg_lifecycle_simulator.campaign.runner import FOREIGN_HOOK, OUR_HOOK, Played, play
+from asg_lifecycle_simulator.campaign.scenario import FAULTS, draw
+from asg_lifecycle_simulator.region.log import LogEntry, LogKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ CHUNK = 10
 @pytest.mark.parametrize("first", range(0, 240, CHUNK))
 def test_nothing_is_violated(first: int) -> None:
     found = {run: verdict.found for run in range(first, first + CHUNK) if (verdict := judge(SEED, run)).found}
-    assert found == {}, f"replay: python -m simulator.campaign --seed {SEED} --run {next(iter(found))}"
+    assert found == {}, f"replay: python -m asg_lifecycle_simulator.campaign --seed {SEED} --run {next(iter(found))}"
 
 
 def history(played: Played) -> list[tuple[Any, ...]]:

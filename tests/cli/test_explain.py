@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from asg_lifecycle.cli.application import application
+from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.explain import LARGEST_PAYLOAD, encode, explain_text
 
 EVENTS = Path(__file__).parents[2] / "events"

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from asg_lifecycle.cli.application import application
+from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.plan_files import LARGEST_PLAN, read_plan
-from asg_lifecycle.steps.plan_language import PLAN_FIELDS, find_problems
-from simulator.deployment import PLAN_PATH, Deployment
-from simulator.stage import Stage
+from asg_lifecycle.plans.validation import PLAN_FIELDS, find_problems
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
+from asg_lifecycle_simulator.deployment.testbed import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

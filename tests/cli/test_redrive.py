@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from asg_lifecycle.cli.application import application
+from asg_lifecycle.cli.app import application
 from asg_lifecycle.model.actions import LifecycleAction, Transition
-from asg_lifecycle.model.starts import Start, StartReason, payload
-from simulator.deployment import TABLE, Deployment
-from simulator.stage import Stage
+from asg_lifecycle.model.start_requests import Start, StartReason, payload
+from asg_lifecycle_simulator.deployment.deployment import TABLE, Deployment
+from asg_lifecycle_simulator.deployment.testbed import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

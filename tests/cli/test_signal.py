@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from asg_lifecycle.cli.application import application
-from simulator.deployment import Deployment
-from simulator.stage import Stage
+from asg_lifecycle.cli.app import application
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.testbed import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

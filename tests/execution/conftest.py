@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.deployment import Deployment
-from simulator.log import LogKind
-from simulator.stage import Stage as SimulatedStage
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.testbed import Stage as SimulatedStage
+from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asg_lifecycle.model.records import Record
-    from simulator.durable_executions.execution import SimulatedExecution
-    from simulator.log import LogEntry
+    from asg_lifecycle_simulator.region.log import LogEntry
+    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
 GROUP = "web"
 TERMINATE_HOOK = "asg-lifecycle-terminate"

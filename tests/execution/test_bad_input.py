@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.log import LogKind
+from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

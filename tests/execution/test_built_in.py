@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asg_lifecycle.steps.built_in import DEFAULT_FEATURES
-from simulator.deployment import Deployment, Parameters
-from simulator.stage import Stage
-from simulator.status_checks import Checks
+from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
+from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.services.status_checks import Checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

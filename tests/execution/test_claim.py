@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simulator.log import LogKind
+from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

@@ -16,20 +16,20 @@ import pytest
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Nudge, Skip
 from asg_lifecycle.model.records import action_of
-from asg_lifecycle.model.starts import Start, StartReason, payload
-from simulator.commands import Behaviour
-from simulator.deployment import Deployment, Parameters
-from simulator.log import LogKind
-from simulator.mishaps import AT_CALLS, AT_CHECKPOINTS, Mishap, Place, UnluckyDeployment
-from simulator.recording.stage import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, PlayStage
-from simulator.timeline import VIRTUAL_START
+from asg_lifecycle.model.start_requests import Start, StartReason, payload
+from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.failpoints import AT_CALLS, AT_CHECKPOINTS, Mishap, Place, UnluckyDeployment
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.timeline import VIRTUAL_START
+from asg_lifecycle_simulator.replay.testbed import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, PlayStage
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from asg_lifecycle.model.messages import Message
     from asg_lifecycle.model.records import Record
-    from simulator.durable_executions.execution import SimulatedExecution
+    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
 AT_ONCE = 40
 """Instances of one play: more share the cost of its region."""

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.commands import Behaviour
-from simulator.durable_executions.checkpoints import CallCrash
+from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

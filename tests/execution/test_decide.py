@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asg_lifecycle.execution.decision import MESSAGES_KEPT, Ending, Finishes, Round, decide, next_round
 from asg_lifecycle.execution.heartbeat import Pulse
-from asg_lifecycle.execution.keep_alive import KeepAlive
-from asg_lifecycle.execution.work import WorkEnd
+from asg_lifecycle.execution.race.decision import MESSAGES_KEPT, Ending, Finishes, Round, decide, next_round
+from asg_lifecycle.execution.race.keep_alive import KeepAlive
+from asg_lifecycle.execution.work.plan_runner import WorkEnd
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, Unknown, describe
 from asg_lifecycle.model.plans import OnTimeout, Plan, Result

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.model.records import Status
-from asg_lifecycle.steps.plan_language import find_problems
+from asg_lifecycle.plans.validation import find_problems
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.model.records import Status
-from asg_lifecycle.steps.plan_language import find_problems
+from asg_lifecycle.plans.validation import find_problems
 from tests.execution.conftest import GROUP, LAUNCH_HOOK
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.records import Record
-    from simulator.dns import Zone
+    from asg_lifecycle_simulator.services.route53 import Zone
     from tests.execution.conftest import Stage
 
 MUTATING = "ChangeResourceRecordSets"

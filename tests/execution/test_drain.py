@@ -4,7 +4,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from simulator.log import LogKind
+from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

@@ -10,7 +10,7 @@ import pytest
 from asg_lifecycle.model.records import Status
 
 if TYPE_CHECKING:
-    from simulator.ecs import ContainerInstance
+    from asg_lifecycle_simulator.services.ecs import ContainerInstance
     from tests.execution.conftest import Stage
 
 

@@ -19,12 +19,12 @@ from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.kubernetes.client import trusting
 from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.model.records import Status
-from asg_lifecycle.steps.plan_language import find_problems
-from simulator.kubernetes.certificates import certificates
+from asg_lifecycle.plans.validation import find_problems
+from asg_lifecycle_simulator.services.kubernetes.certificates import certificates
 
 if TYPE_CHECKING:
-    from simulator.kubernetes.cluster import Cluster
-    from simulator.kubernetes.objects import Node
+    from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
+    from asg_lifecycle_simulator.services.kubernetes.objects import Node
     from tests.execution.conftest import Stage
 
 HOUR = 3600.0

@@ -10,17 +10,17 @@ import pytest
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-from asg_lifecycle.aws.signals import Signals
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.plans.validation import build
+from asg_lifecycle.steps.base import Target
 from asg_lifecycle.steps.catalog import CATALOG, KINDS
-from asg_lifecycle.steps.plan_language import build
-from asg_lifecycle.steps.protocol import Target
-from simulator.commands import Behaviour
-from simulator.deployment import TABLE
-from simulator.status_checks import Checks
+from asg_lifecycle.store.signals import Signals
+from asg_lifecycle_simulator.deployment.deployment import TABLE
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
+from asg_lifecycle_simulator.services.status_checks import Checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

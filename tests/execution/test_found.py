@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from asg_lifecycle.model.actions import LifecycleAction, Transition
-from asg_lifecycle.model.starts import Start, StartReason, payload
+from asg_lifecycle.model.start_requests import Start, StartReason, payload
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

@@ -10,10 +10,19 @@ import pytest
 
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish
-from simulator.recording.history import History, RecordedExecution, State, difference, merged, read, states, written
-from simulator.recording.plays import PLAYS
-from simulator.recording.recorder import ENDED, record
-from simulator.recording.replay import Replay
+from asg_lifecycle_simulator.replay.history import (
+    History,
+    RecordedExecution,
+    State,
+    difference,
+    merged,
+    read,
+    states,
+    written,
+)
+from asg_lifecycle_simulator.replay.recorder import ENDED, record
+from asg_lifecycle_simulator.replay.replayer import Replay
+from asg_lifecycle_simulator.replay.scenarios import PLAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ import pytest
 
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Nudge, Skip
-from simulator.commands import Behaviour
-from simulator.log import LogKind
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

@@ -10,8 +10,8 @@ import pytest
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.messages import Nudge, Skip
 from asg_lifecycle.model.records import Status, action_of
-from asg_lifecycle.model.starts import Start, StartReason, payload
-from asg_lifecycle.steps.plan_language import find_problems
+from asg_lifecycle.model.start_requests import Start, StartReason, payload
+from asg_lifecycle.plans.validation import find_problems
 from tests.execution.conftest import TERMINATE_HOOK
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ import pytest
 
 from asg_lifecycle.aws.lifecycle_actions import Answer, LifecycleActions
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
-from simulator.log import LogKind
+from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.model.progress import Progress, Waiting
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from tests.execution.conftest import Stage
 
 DEREGISTER = {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}]}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.model.records import Status
-from simulator.commands import Behaviour
-from simulator.log import LogKind
-from simulator.status_checks import Checks
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
+from asg_lifecycle_simulator.services.status_checks import Checks
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

@@ -10,11 +10,11 @@ import pytest
 
 from asg_lifecycle.model.messages import Nudge, Skip
 from asg_lifecycle.model.records import Status, action_of
-from asg_lifecycle.model.starts import Start, StartReason, payload
-from simulator.commands import Behaviour
-from simulator.durable_executions.checkpoints import CallCrash
-from simulator.faults import Fault, FaultKind
-from simulator.log import LogKind
+from asg_lifecycle.model.start_requests import Start, StartReason, payload
+from asg_lifecycle_simulator.region.faults import Fault, FaultKind
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.commands import Behaviour
-from simulator.log import LogKind
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

@@ -8,9 +8,9 @@ import pytest
 
 from asg_lifecycle.model.messages import Nudge
 from asg_lifecycle.model.records import action_of
-from asg_lifecycle.model.starts import Start, StartReason, payload
-from simulator.commands import Behaviour
-from simulator.log import LogKind
+from asg_lifecycle.model.start_requests import Start, StartReason, payload
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Stage

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asg_lifecycle.model.records import Status
 
 if TYPE_CHECKING:
-    from simulator.kubernetes.cluster import Cluster
+    from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
     from tests.execution.conftest import Stage
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.commands import Behaviour
-from simulator.deployment import Deployment, Parameters
-from simulator.stage import Stage
+from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asg_lifecycle.model.events import Broken, Ignore
-from asg_lifecycle.model.happenings import READERS, happening
 from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.wake_events import READERS, happening
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from handlers.signal_received import handler_of
-from simulator.commands import Behaviour
 from tests.intake.conftest import COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simulator.durable_executions.execution import SimulatedExecution
-    from simulator.ecs import ContainerInstance
+    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
+    from asg_lifecycle_simulator.services.ecs import ContainerInstance
     from tests.intake.conftest import Town
 
 HOUR = 3600.0

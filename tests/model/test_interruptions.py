@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asg_lifecycle.model.events import Broken, Ignore
 from asg_lifecycle.model.interruptions import Interruption, interruption
-from asg_lifecycle.model.starts import StartReason
+from asg_lifecycle.model.start_requests import StartReason
 
 EVENTS = Path(__file__).parents[2] / "events"
 

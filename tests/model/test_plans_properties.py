@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asg_lifecycle.composition.lifecycle import compose
+from asg_lifecycle.composition.lifecycle_action import compose
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
 from asg_lifecycle.model.plans import (
     OnFailure,
@@ -22,10 +22,10 @@ from asg_lifecycle.model.plans import (
     WhenSurviving,
     timeout_result,
 )
+from asg_lifecycle.plans.selection import plan_offline
+from asg_lifecycle.plans.validation import MOST_DRAINS, PLAN_FIELDS, STEP_FIELDS, PlanProblem, build, find_problems
 from asg_lifecycle.settings import Settings
 from asg_lifecycle.steps.catalog import KINDS
-from asg_lifecycle.steps.plan_language import MOST_DRAINS, PLAN_FIELDS, STEP_FIELDS, PlanProblem, build, find_problems
-from asg_lifecycle.steps.planning import plan_offline
 
 if TYPE_CHECKING:
     from asg_lifecycle.steps.services import Services

@@ -75,7 +75,7 @@ def start(processes: Processes, package: Package, emulator: Path, *, deregistrat
     region, executions, function = (f"http://{LOOPBACK}:{port}" for port in ports[:3])
     processes.start(
         "simulator",
-        *(sys.executable, "-m", "simulator", "--json", "--port", str(simulator_port), "--region", REGION),
+        *(sys.executable, "-m", "asg_lifecycle_simulator", "--json", "--port", str(simulator_port), "--region", REGION),
         *("--table", TABLE, "--deregistration-delay", str(deregistration_delay)),
         *("--deliver-to", executions, "--function", FUNCTION, "--lambda-endpoint", function),
         environment={**PATH, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))},

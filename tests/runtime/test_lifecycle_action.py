@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simulator.log import LogKind
-from simulator.scenarios import INSTANCES, TERMINATE_HOOK
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.server.presets import INSTANCES, TERMINATE_HOOK
 from tests.runtime.function_package import emulator, lambda_python, package_with_pip, package_with_sam, sam
 from tests.runtime.local_lambda import start
 from tests.runtime.processes import Processes, until
@@ -67,7 +67,7 @@ def test_the_packaged_function_drains_and_completes_in_the_lambda_runtime(
 ) -> None:
     packaged = {entry.name for entry in package.code.iterdir()}
     assert packaged >= {"handlers", "asg_lifecycle", "boto3", "botocore", "msgspec"}
-    assert packaged.isdisjoint({"typer", "rich", "simulator", "moto", "tests"})
+    assert packaged.isdisjoint({"typer", "rich", "asg_lifecycle_simulator", "moto", "tests"})
 
     local_lambda.simulator("terminate", {"instance": INSTANCE})
     until("the event is delivered", local_lambda.statuses)

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simulator.log import LogKind
-from simulator.region import SimulatedRegion
-from simulator.timeline import VirtualTimeline
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from simulator.log import LogEntry
+    from asg_lifecycle_simulator.region.log import LogEntry
 
 GROUP = "web"
 

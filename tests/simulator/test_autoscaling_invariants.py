@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from simulator.log import LogKind
-from simulator.region import SimulatedRegion
-from simulator.timeline import VirtualTimeline
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 
 GROUP = "web"
 HOOKS = ("one", "two", "three")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from simulator.log import LogKind
+from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,9 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 from moto.server import ThreadedMotoServer
 
-from simulator.log import LogKind
-from simulator.region import SimulatedRegion
-from simulator.timeline import ScaledTimeline, VirtualTimeline
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import ScaledTimeline, VirtualTimeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

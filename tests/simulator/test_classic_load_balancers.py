@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from simulator.classic_load_balancers import ClassicLoadBalancers
-from simulator.region import SimulatedRegion
-from simulator.timeline import VirtualTimeline
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from simulator.dns import Dns, Zone
-from simulator.region import SimulatedRegion
-from simulator.timeline import VirtualTimeline
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.route53 import Dns, Zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,9 +13,9 @@ from aws_durable_execution_sdk_python_testing.exceptions import (
     ResourceNotFoundException,
 )
 
-from simulator.durable_executions.history import FiredTimer, TimerKind
-from simulator.durable_executions.service import DurableService
-from simulator.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.region.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.services.durable_executions.history import FiredTimer, TimerKind
+from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -20,17 +20,17 @@ from aws_durable_execution_sdk_python_testing.exceptions import (
     ResourceNotFoundException,
 )
 
-from simulator.durable_executions.checkpoints import CrashPoint
-from simulator.durable_executions.history import TimerKind
-from simulator.durable_executions.service import DurableService
-from simulator.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.region.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.services.durable_executions.checkpoints import CrashPoint
+from asg_lifecycle_simulator.services.durable_executions.history import TimerKind
+from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_durable_execution_sdk_python.execution import DurableExecutionInvocationInputWithClient
 
-    from simulator.durable_executions.execution import SimulatedExecution
+    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
 
 class Diary:

@@ -17,10 +17,10 @@ from aws_durable_execution_sdk_python.config import (
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitForConditionDecision
 from aws_durable_execution_sdk_python_testing import runner as testing_runner
 
-from simulator.durable_executions.history import TimelineClock
-from simulator.durable_executions.scaled_runner import local_runner
-from simulator.durable_executions.service import DurableService
-from simulator.timeline import ScaledTimeline
+from asg_lifecycle_simulator.region.timeline import ScaledTimeline
+from asg_lifecycle_simulator.services.durable_executions.history import TimelineClock
+from asg_lifecycle_simulator.services.durable_executions.scaled_runner import local_runner
+from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

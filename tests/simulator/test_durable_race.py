@@ -13,17 +13,17 @@ from aws_durable_execution_sdk_python.config import (
 )
 from aws_durable_execution_sdk_python.waits import WaitForConditionConfig, WaitForConditionDecision
 
-from simulator.durable_executions.checkpoints import CrashPoint
-from simulator.durable_executions.history import FiredTimer, TimerKind
-from simulator.durable_executions.service import DurableService
-from simulator.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.region.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.services.durable_executions.checkpoints import CrashPoint
+from asg_lifecycle_simulator.services.durable_executions.history import FiredTimer, TimerKind
+from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_durable_execution_sdk_python import CompletionDecision, CompletionStatus
 
-    from simulator.durable_executions.execution import SimulatedExecution
+    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
 NEVER = float("inf")
 

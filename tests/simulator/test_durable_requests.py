@@ -9,15 +9,15 @@ from aws_durable_execution_sdk_python.config import CallbackConfig, Duration
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
-from simulator.durable_executions.requests import DurableRequests
-from simulator.durable_executions.service import DurableService
-from simulator.region import SimulatedRegion
-from simulator.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.services.durable_executions.requests import DurableRequests
+from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from simulator.durable_executions.execution import SimulatedExecution
+    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
 
 class Office:

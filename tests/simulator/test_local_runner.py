@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
 
-from simulator.local_runner import ATTEMPTS, LocalRunner
+from asg_lifecycle_simulator.server.local_runner import ATTEMPTS, LocalRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

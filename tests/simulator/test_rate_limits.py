@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.rate_limits import RateLimit, RateLimits
-from simulator.region import SimulatedRegion
-from simulator.timeline import VirtualTimeline
+from asg_lifecycle_simulator.region.rate_limits import RateLimit, RateLimits
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 
 
 class Clock:

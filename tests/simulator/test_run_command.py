@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from simulator.commands import Behaviour
-from simulator.log import LogKind
-from simulator.region import SimulatedRegion
-from simulator.run_command import RunCommand
-from simulator.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VIRTUAL_START, VirtualTimeline
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
+from asg_lifecycle_simulator.services.run_command.service import RunCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,14 +22,14 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from werkzeug.test import Client
 
 from asg_lifecycle.model.events import Handle, decide
-from asg_lifecycle.steps.planning import plan_offline
-from simulator import scenarios
-from simulator.control import ControlApplication
-from simulator.region import SimulatedRegion
-from simulator.run_command import RunCommand
-from simulator.state import RegionState
-from simulator.target_groups import TargetGroups
-from simulator.timeline import VirtualTimeline
+from asg_lifecycle.plans.selection import plan_offline
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.server import presets
+from asg_lifecycle_simulator.server.control import ControlApplication
+from asg_lifecycle_simulator.server.state import RegionState
+from asg_lifecycle_simulator.services.run_command.service import RunCommand
+from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,7 +92,7 @@ class Server:
 def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", "simulator", *arguments],
+        [sys.executable, "-m", "asg_lifecycle_simulator", *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -279,7 +279,7 @@ def test_the_hook_makes_its_instance_drain_whoever_deregisters_it(*, attached: b
     region.add(target_groups)
     region.add(run_command)
     with region:
-        scenarios.build(region, run_command, scenarios.Settings(attached=attached, deregistration_delay=60))
+        presets.build(region, run_command, presets.Settings(attached=attached, deregistration_delay=60))
         region.terminate(INSTANCE)
         timeline.run_for(62)
         (event,) = region.events.emitted

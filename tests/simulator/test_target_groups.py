@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from simulator.log import LogKind
-from simulator.region import SimulatedRegion
-from simulator.target_groups import TargetGroups
-from simulator.timeline import VirtualTimeline
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

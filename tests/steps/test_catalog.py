@@ -16,11 +16,11 @@ from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.plans import PlannedStep
+from asg_lifecycle.plans.validation import build, find_problems
 from asg_lifecycle.steps.catalog import CATALOG, KINDS
-from asg_lifecycle.steps.plan_language import build, find_problems
 
 if TYPE_CHECKING:
-    from asg_lifecycle.steps.protocol import Step
+    from asg_lifecycle.steps.base import Step
 
 BUSY = {"namespace": "Workers", "name": "Busy", "dimensions": {"InstanceId": "{instance}"}}
 AUTHORITY = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()

@@ -12,11 +12,11 @@ from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.model.progress import Done, Progress, Waiting
-from asg_lifecycle.steps.plan_language import build
-from asg_lifecycle.steps.protocol import Step, Target
-from simulator.region import SimulatedRegion
-from simulator.target_groups import TargetGroups as SimulatedTargetGroups
-from simulator.timeline import VirtualTimeline
+from asg_lifecycle.plans.validation import build
+from asg_lifecycle.steps.base import Step, Target
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.target_groups import TargetGroups as SimulatedTargetGroups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

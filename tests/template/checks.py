@@ -15,11 +15,11 @@ from asg_lifecycle.aws.permissions import (
     SWEEP_PERMISSIONS,
 )
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
-from asg_lifecycle.model.happenings import READERS
 from asg_lifecycle.model.records import Record
+from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.catalog import CATALOG
-from simulator.table import ATTRIBUTES, INDEXES, KEY_SCHEMA
+from asg_lifecycle_simulator.deployment.table import ATTRIBUTES, INDEXES, KEY_SCHEMA
 from tests.template.expanded import DURABLE
 
 if TYPE_CHECKING:

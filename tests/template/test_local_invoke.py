@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from simulator.__main__ import DEFAULT_PORT
-from simulator.scenarios import Settings
-from simulator.server import REGION
+from asg_lifecycle_simulator.__main__ import DEFAULT_PORT
+from asg_lifecycle_simulator.server.presets import Settings
+from asg_lifecycle_simulator.server.server import REGION
 from tests.template.expanded import ROOT, TEMPLATE
 
 SAM = Path(os.environ.get("SAM", ROOT / ".venv-sam" / "bin" / "sam"))

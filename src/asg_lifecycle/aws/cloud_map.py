@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 from msgspec import Struct
 
-from asg_lifecycle.aws.caching import Kept
 from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.aws.ttl_cache import Kept
 from asg_lifecycle.model.addresses import normalized
 from asg_lifecycle.model.failures import CallFailed
 

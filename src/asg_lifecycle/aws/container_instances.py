@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.aws.caching import Kept
 from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.aws.ttl_cache import Kept
 from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict
 
-from asg_lifecycle.aws.caching import Kept
 from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.aws.ttl_cache import Kept
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.timing import HookTimeouts
 

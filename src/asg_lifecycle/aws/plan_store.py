@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.aws.caching import Kept
 from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.aws.ttl_cache import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

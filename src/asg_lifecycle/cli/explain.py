@@ -15,7 +15,7 @@ from msgspec import Struct
 from asg_lifecycle.model.events import Broken, Handle, Ignore, decisions_in_text
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
-from asg_lifecycle.steps.planning import plan_offline
+from asg_lifecycle.plans.selection import plan_offline
 
 BAD_INPUT = 2
 """Exit code for a payload that cannot be read, is no JSON, or is broken."""

@@ -13,7 +13,7 @@ def main() -> None:
     """Run the command line and exit: 0 for success, 2 for wrong usage or input, 1 for everything else."""
     try:
         # The packages behind it are an extra that the Lambda function does not carry.
-        from asg_lifecycle.cli.application import application  # noqa: PLC0415
+        from asg_lifecycle.cli.app import application  # noqa: PLC0415
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise

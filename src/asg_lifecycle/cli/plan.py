@@ -13,11 +13,11 @@ from asg_lifecycle.model import hooks
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
-from asg_lifecycle.steps.built_in import DEFAULT_FEATURES
+from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 
 if TYPE_CHECKING:
     from asg_lifecycle.cli.plan_files import PlanFile
-    from asg_lifecycle.composition.plan_desk import PlanDesk
+    from asg_lifecycle.composition.plan_tools import PlanDesk
 
 NOT_GOOD = 1
 WRONG_USAGE = 2
@@ -61,7 +61,7 @@ def check(
 @plan.command()
 def schema() -> None:
     """Print the JSON Schema of plans, for editors. Asks nothing of AWS."""
-    from asg_lifecycle.steps.plan_schema import plan_schema  # noqa: PLC0415 - only this command pays for it
+    from asg_lifecycle.plans.json_schema import plan_schema  # noqa: PLC0415 - only this command pays for it
 
     typer.echo(json.dumps(plan_schema(), indent=2))
 
@@ -204,7 +204,7 @@ def _as_yaml(text: str) -> str:
 
 def _desk(stack: str, path: str) -> PlanDesk:
     from asg_lifecycle.composition.operator import stack_outputs  # noqa: PLC0415 - offline commands pay for no AWS
-    from asg_lifecycle.composition.plan_desk import compose_plan_desk  # noqa: PLC0415 - likewise
+    from asg_lifecycle.composition.plan_tools import compose_plan_desk  # noqa: PLC0415 - likewise
 
     features = DEFAULT_FEATURES
     if not path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from msgspec import Struct
 
-from asg_lifecycle.steps.plan_language import PlanProblem, find_problems, kind_of
+from asg_lifecycle.plans.validation import PlanProblem, find_problems, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,15 +8,15 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import LifecycleAction
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.steps.plan_language import build
-from asg_lifecycle.steps.protocol import Target
+from asg_lifecycle.plans.validation import build
+from asg_lifecycle.steps.base import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asg_lifecycle.aws.groups import Hook
     from asg_lifecycle.aws.instances import InstanceFacts
-    from asg_lifecycle.composition.plan_desk import PlanDesk
+    from asg_lifecycle.composition.plan_tools import PlanDesk
     from asg_lifecycle.model.plans import Plan, PlannedStep
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from asg_lifecycle.plans.json_schema import attributes, plan_schema, purpose
 from asg_lifecycle.steps.catalog import CATALOG
-from asg_lifecycle.steps.plan_schema import attributes, plan_schema, purpose
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asg_lifecycle.steps.protocol import Step
+    from asg_lifecycle.steps.base import Step
 
 
 def overview() -> str:

@@ -14,15 +14,15 @@ from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.groups import Groups
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-from asg_lifecycle.aws.record_queries import RecordQueries
-from asg_lifecycle.aws.signals import Signals
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
-from asg_lifecycle.intake.interruption import InterruptionDoor
-from asg_lifecycle.intake.notification import NotificationDoor
-from asg_lifecycle.intake.signal_door import SignalDoor
+from asg_lifecycle.intake.interruptions import InterruptionDoor
+from asg_lifecycle.intake.notifications import NotificationDoor
+from asg_lifecycle.intake.signals import SignalDoor
 from asg_lifecycle.intake.starter import Starter
 from asg_lifecycle.intake.sweep import Sweep
 from asg_lifecycle.observer import Observer
+from asg_lifecycle.store.record_queries import RecordQueries
+from asg_lifecycle.store.signals import Signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable

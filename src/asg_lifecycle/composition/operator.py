@@ -11,11 +11,11 @@ from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.publishing import Publishing
 from asg_lifecycle.aws.queues import Queues
-from asg_lifecycle.aws.records import Records
 from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.intake.redrive import Redrive
 from asg_lifecycle.intake.starter import Starter
-from asg_lifecycle.model.happenings import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, signal_detail
+from asg_lifecycle.model.wake_events import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, signal_detail
+from asg_lifecycle.store.records import Records
 
 if TYPE_CHECKING:
     from collections.abc import Callable

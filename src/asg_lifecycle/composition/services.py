@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.clients import Clients
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-    from asg_lifecycle.aws.signals import Signals
+    from asg_lifecycle.store.signals import Signals
 
 
 def compose_services(

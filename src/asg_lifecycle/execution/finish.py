@@ -9,18 +9,18 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
 from asg_lifecycle.execution.heartbeat import Pulse, beat, refused
-from asg_lifecycle.execution.position import Position, position_of
-from asg_lifecycle.execution.turn import holder_of
+from asg_lifecycle.execution.work.position import Position, position_of
+from asg_lifecycle.execution.work.slot_wait import holder_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import heartbeat_retry
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
-    from asg_lifecycle.execution.admission import Admission
-    from asg_lifecycle.execution.application import Assignment
-    from asg_lifecycle.execution.decision import Ending
-    from asg_lifecycle.execution.work import Work
+    from asg_lifecycle.execution.dependencies import Assignment
+    from asg_lifecycle.execution.race.decision import Ending
+    from asg_lifecycle.execution.setup import Admission
+    from asg_lifecycle.execution.work.plan_runner import Work
     from asg_lifecycle.model.actions import ActionResult
 
 LOST_ANSWER = "the answer was lost and the action is over by now, so the completion is taken to have been accepted"

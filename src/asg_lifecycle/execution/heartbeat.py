@@ -19,7 +19,7 @@ from asg_lifecycle.model.timing import (
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
-    from asg_lifecycle.execution.application import Application, Assignment
+    from asg_lifecycle.execution.dependencies import Application, Assignment
     from asg_lifecycle.model.actions import LifecycleAction
 
 

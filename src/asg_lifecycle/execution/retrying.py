@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_durable_execution_sdk_python.config import Duration
 from aws_durable_execution_sdk_python.retries import RetryDecision
 
-from asg_lifecycle.execution.ownership import NotSettledError
+from asg_lifecycle.execution.claim import NotSettledError
 from asg_lifecycle.model.failures import CallFailed
 
 LONGEST_DELAY = 60

@@ -11,13 +11,13 @@ from asg_lifecycle.model.actions import LifecycleAction
 from asg_lifecycle.model.envelopes import Message, messages_in_text
 from asg_lifecycle.model.events import Broken, Handle, Ignore, decide
 from asg_lifecycle.model.records import Record, action_of, wait_key
-from asg_lifecycle.model.starts import SOURCE, Start, StartReason, event_name
+from asg_lifecycle.model.start_requests import SOURCE, Start, StartReason, event_name
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.queues import Letter
-    from asg_lifecycle.aws.records import Records
     from asg_lifecycle.intake.starter import Starter
+    from asg_lifecycle.store.records import Records
 
 NOT_BELIEVED = "it is a start, which is believed only in the dead-letter queue of the stack's own function"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.model.starts import execution_name, payload
+from asg_lifecycle.model.start_requests import execution_name, payload
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
-    from asg_lifecycle.model.starts import Start
+    from asg_lifecycle.model.start_requests import Start
 
 
 class Starter:

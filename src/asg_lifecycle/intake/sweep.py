@@ -11,8 +11,8 @@ from asg_lifecycle.aws.lifecycle_actions import Answer
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.records import Record, Status, action_of, wait_key
-from asg_lifecycle.model.starts import Start, StartReason
-from asg_lifecycle.model.sweeping import causes, found_action, judge
+from asg_lifecycle.model.start_requests import Start, StartReason
+from asg_lifecycle.model.sweep_decision import causes, found_action, judge
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.groups import Group, Groups, Hook, Member
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-    from asg_lifecycle.aws.record_queries import RecordQueries
     from asg_lifecycle.intake.starter import Starter
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.observer import Observer
+    from asg_lifecycle.store.record_queries import RecordQueries
 
 ItemT = TypeVar("ItemT")
 

@@ -11,12 +11,12 @@ from typing import TypeAlias
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model import starts
+from asg_lifecycle.model import start_requests
 from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
 from asg_lifecycle.model.envelopes import Message, messages_in, messages_in_text
 from asg_lifecycle.model.fields import Fields, Problem, shown
 from asg_lifecycle.model.hooks import refuse
-from asg_lifecycle.model.starts import Start
+from asg_lifecycle.model.start_requests import Start
 
 SOURCE = "aws.autoscaling"
 """The `source` of every event we answer (R1). EventBridge lets nobody but AWS send it."""
@@ -85,7 +85,7 @@ def decide(payload: object, *, hook_name_prefix: str, with_starts: bool = False)
         with_starts: understand starts, too. Only for what comes by direct invocation, which IAM guards: who may send
             to a queue must not choose the group, the instance and the plan.
     """
-    if with_starts and isinstance(payload, dict) and payload.get("source") == starts.SOURCE:
+    if with_starts and isinstance(payload, dict) and payload.get("source") == start_requests.SOURCE:
         return _decide_start(payload, hook_name_prefix)
     return _decide(Message("", payload), hook_name_prefix)
 
@@ -111,7 +111,7 @@ def decisions_in_text(text: str, *, hook_name_prefix: str) -> tuple[Decision, ..
 
 def _decide_start(event: dict[str, object], prefix: str) -> Decision:
     try:
-        start = starts.parse(event)
+        start = start_requests.parse(event)
     except msgspec.ValidationError as error:
         # It may repeat half a surrogate pair of the event, which no log line can hold.
         reason = str(error).encode(errors="backslashreplace").decode()

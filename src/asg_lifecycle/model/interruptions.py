@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.events import Broken, Ignore
 from asg_lifecycle.model.fields import Fields, shown
-from asg_lifecycle.model.starts import StartReason
+from asg_lifecycle.model.start_requests import StartReason
 
 SOURCE = "aws.ec2"
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.model.durations import Duration, seconds
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.record_sets import INSTANCE, Obstacle, Wanted, addition
-from asg_lifecycle.steps.dns_changes import LOOK_AGAIN, SOON, Pending, refuse_no_zone, retry_gap, still_pending
+from asg_lifecycle.steps.support.dns_changes import LOOK_AGAIN, SOON, Pending, refuse_no_zone, retry_gap, still_pending
 
 if TYPE_CHECKING:
     from typing import Self
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.aws.instances import InstanceAddresses, Instances
     from asg_lifecycle.model.record_sets import Edit
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 LONGEST_TTL = 2_147_483_647

@@ -24,7 +24,7 @@ from asg_lifecycle.steps.wait_for_signal import WaitForSignal
 from asg_lifecycle.steps.wait_for_status_checks import WaitForStatusChecks
 
 if TYPE_CHECKING:
-    from asg_lifecycle.steps.protocol import Step
+    from asg_lifecycle.steps.base import Step
 
 CATALOG: tuple[type[Step], ...] = (
     AddDnsRecord,

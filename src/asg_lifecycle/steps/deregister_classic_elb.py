@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.aws.classic_load_balancers import ClassicLoadBalancers
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 LOOK_FLOOR = 5.0

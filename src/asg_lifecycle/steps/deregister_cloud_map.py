@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.cloud_map import CloudMap, ServiceInstance
     from asg_lifecycle.aws.instances import Instances
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 SERVICE = re.compile(r"srv-[a-z0-9]+|arn:[a-z0-9-]+:servicediscovery:.+:service/srv-[a-z0-9]+")

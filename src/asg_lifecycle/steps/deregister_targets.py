@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.target_groups import TargetGroups
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 LOOK_FLOOR = 5.0

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.container_instances import ContainerInstance, ContainerInstances, Task
     from asg_lifecycle.aws.instances import Instances
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 ECS_CLUSTER_TAG = "asg-lifecycle:ecs-cluster"

@@ -11,8 +11,8 @@ from msgspec import Struct
 from asg_lifecycle.aws.instances import GONE_STATES
 from asg_lifecycle.model.durations import Duration, readable, seconds
 from asg_lifecycle.model.progress import Done, Failed, Progress, StepState, Waiting
-from asg_lifecycle.steps.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder
-from asg_lifecycle.steps.evictions import count, kept_for, make_leave, named
+from asg_lifecycle.steps.support.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder
+from asg_lifecycle.steps.support.evictions import count, kept_for, make_leave, named
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.kubernetes.cluster import Cluster
     from asg_lifecycle.kubernetes.objects import Node, Pod
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"

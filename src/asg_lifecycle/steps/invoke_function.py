@@ -14,13 +14,13 @@ from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.replies import CallbackTimes
 from asg_lifecycle.steps.callback_step import CallbackStep
-from asg_lifecycle.steps.described import described
+from asg_lifecycle.steps.support.action_payload import described
 
 if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.aws.functions import Functions
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 LOOK_AGAIN = 3_600.0

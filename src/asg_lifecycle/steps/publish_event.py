@@ -10,14 +10,14 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Progress
-from asg_lifecycle.steps.described import described
-from asg_lifecycle.steps.repeatable import RepeatableStep
+from asg_lifecycle.steps.polling_step import RepeatableStep
+from asg_lifecycle.steps.support.action_payload import described
 
 if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.aws.publishing import Publishing
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 SOURCE = "asg-lifecycle"

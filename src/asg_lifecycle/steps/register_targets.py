@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.aws.target_groups import TargetGroups
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 LOOK_AGAIN = 10.0

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.progress import Done, Progress, Waiting
 from asg_lifecycle.model.record_sets import INSTANCE, Belongings, Edit, RecordType, first_batch, removal
-from asg_lifecycle.steps.dns_changes import (
+from asg_lifecycle.steps.support.dns_changes import (
     LOOK_AGAIN,
     NAMED,
     SOON,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.aws.instances import Instances
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 UNKNOWN = (

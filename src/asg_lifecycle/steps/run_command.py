@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.aws.commands import Commands, Invocation
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 VISIBLE_AFTER = 60.0

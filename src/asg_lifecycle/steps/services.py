@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.metrics import Metrics
     from asg_lifecycle.aws.publishing import Publishing
-    from asg_lifecycle.aws.signals import Signals
     from asg_lifecycle.aws.target_groups import TargetGroups
     from asg_lifecycle.kubernetes.clusters import Clusters
+    from asg_lifecycle.store.signals import Signals
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from asg_lifecycle.model.progress import Done, Progress, Waiting
 if TYPE_CHECKING:
     from typing import Self
 
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 

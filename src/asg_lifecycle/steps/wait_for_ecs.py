@@ -9,13 +9,13 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.signals import REGISTERED
-from asg_lifecycle.steps.repeatable import RepeatableStep
+from asg_lifecycle.steps.polling_step import RepeatableStep
 
 if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.aws.container_instances import ContainerInstance, ContainerInstances
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 

@@ -8,14 +8,14 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
-from asg_lifecycle.steps.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder
+from asg_lifecycle.steps.support.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder
 
 if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.kubernetes.cluster import Cluster
     from asg_lifecycle.kubernetes.objects import Node
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 STARTUP_TAINTS = frozenset(

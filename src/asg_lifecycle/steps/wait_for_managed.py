@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec import Struct
 
 from asg_lifecycle.model.progress import Done, Progress, Waiting
-from asg_lifecycle.steps.repeatable import RepeatableStep
+from asg_lifecycle.steps.polling_step import RepeatableStep
 
 if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.aws.commands import Commands
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 LOOK_AGAIN = 10.0

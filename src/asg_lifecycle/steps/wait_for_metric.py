@@ -11,13 +11,13 @@ from msgspec import Meta, Struct
 from asg_lifecycle.aws.metrics import Metric
 from asg_lifecycle.model.durations import Duration, readable, seconds
 from asg_lifecycle.model.progress import Done, Progress, Waiting
-from asg_lifecycle.steps.repeatable import RepeatableStep
+from asg_lifecycle.steps.polling_step import RepeatableStep
 
 if TYPE_CHECKING:
     from typing import Self
 
     from asg_lifecycle.aws.metrics import Metrics
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
 Comparison: TypeAlias = Literal["<", "<=", "==", ">=", ">"]

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta, Struct
 
-from asg_lifecycle.model.happenings import NAME
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.records import wait_key
 from asg_lifecycle.model.signals import signal_came
-from asg_lifecycle.steps.repeatable import RepeatableStep
+from asg_lifecycle.model.wake_events import NAME
+from asg_lifecycle.steps.polling_step import RepeatableStep
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from asg_lifecycle.aws.signals import Signals
-    from asg_lifecycle.steps.protocol import Target
+    from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
+    from asg_lifecycle.store.signals import Signals
 
 
 class WaitForSignalOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,309 @@
+"""What has to be true of every run, judged by the region's own log and never by the application's word alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asg_lifecycle_simulator.campaign.runner import BYSTANDER_POOL, FOREIGN_HOOK
+from asg_lifecycle_simulator.region.log import LogKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asg_lifecycle.model.records import Record
+    from asg_lifecycle_simulator.campaign.runner import Played
+    from asg_lifecycle_simulator.services.run_command.model import Invocation
+
+OURS = "asg-lifecycle"
+BY_US = "CompleteLifecycleAction"
+
+LEARNT_LATE = 90.0
+"""Seconds in which "No active Lifecycle Action" may still be taken for "not yet"."""
+
+SLACK = 5.0
+"""Seconds that a clock, a rounding up or an event's time without milliseconds may cost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """One wait of an instance under one hook of ours, as the log tells it. Times are seconds since the epoch.
+
+    Attributes:
+        token: of the action.
+        hook: its hook.
+        instance: its instance.
+        began_at: when it began.
+        ended_at: when it ended, None when it did not.
+        result: `CONTINUE` or `ABANDON`; empty for a skipped one and for one that did not end.
+        by: who ended it.
+    """
+
+    token: str
+    hook: str
+    instance: str
+    began_at: float
+    ended_at: float | None
+    result: str
+    by: str
+
+
+def waits(played: Played) -> list[Wait]:
+    """Return the waits under our hooks, in the order they began."""
+    ends = {entry.token: entry for entry in played.log if entry.kind in {LogKind.COMPLETED, LogKind.SKIPPED}}
+    found = []
+    for entry in played.log:
+        if entry.kind is not LogKind.WAIT_STARTED or not entry.hook.startswith(OURS):
+            continue
+        end = ends.get(entry.token)
+        result, _, by = end.detail.partition(" ") if end is not None else ("", "", "")
+        found.append(
+            Wait(
+                token=entry.token,
+                hook=entry.hook,
+                instance=entry.instance,
+                began_at=entry.time,
+                ended_at=end.time if end is not None else None,
+                result=result,
+                by=by if end is None or end.kind is LogKind.COMPLETED else "another hook",
+            )
+        )
+    return found
+
+
+def released_only_when_done(played: Played) -> Iterator[str]:
+    """(a) No CONTINUE before the work was done, unless the plan or an operator said so."""
+    for wait in waits(played):
+        if wait.result == "CONTINUE" and wait.by == BY_US and not _may_continue(played, wait):
+            yield from (f"{wait.instance} was released before {what}" for what in _undone(played, wait))
+
+
+def _may_continue(played: Played, wait: Wait) -> bool:
+    """Return whether the plan, an operator or the instance's end allow a CONTINUE whatever was done."""
+    ended_at, scenario = wait.ended_at or 0.0, played.scenario
+    plan = scenario.plan or {}
+    said = [what for at, what, instance, hook in played.said if (instance, hook) == (wait.instance, wait.hook)]
+    late = ended_at >= wait.began_at + 0.95 * scenario.overall
+    return (
+        "finish CONTINUE" in said
+        or "skip" in said
+        or played.gone_at.get(wait.instance, ended_at + 1) <= ended_at
+        or (scenario.usable and plan.get("on_failure") == "continue" and _has_failed(played, wait))
+        or (scenario.usable and plan.get("on_timeout") == "continue" and late)
+    )
+
+
+def _has_failed(played: Played, wait: Wait) -> bool:
+    """Return whether something happened at which a step fails: a command, a permission, a refusal."""
+    failed = any(run.ended and run.status != "Success" for run in _runs(played, wait))
+    # One that took the place of another is not under Systems Manager.
+    failed = failed or not _is_settled(played, wait)
+    failed = failed or played.scenario.hurried
+    return failed or any(trouble.kind == "denied" for trouble in played.scenario.troubles)
+
+
+def _is_settled(played: Played, wait: Wait) -> bool:
+    """Return whether the instance was in its target groups, and managed, when the wait began."""
+    return played.settled_at.get(wait.instance, float("inf")) <= wait.began_at + SLACK
+
+
+def _undone(played: Played, wait: Wait) -> Iterator[str]:
+    if not played.scenario.usable:
+        yield "anybody could read its plan"
+    for step in played.scenario.leaves if played.scenario.usable else ():
+        if step["kind"] == "run-command":
+            done = [run for run in _runs(played, wait) if run.status == "Success" and _before(run.ended_at, wait)]
+            if not done:
+                yield "its command had ended with success"
+        else:
+            registered = played.registered.get(wait.instance, ()) if _is_settled(played, wait) else ()
+            for name in step["options"]["names"]:
+                if name in registered and not _is_drained(played, wait, name):
+                    yield f"target group {name} had drained it"
+
+
+def _before(moment: float | None, wait: Wait) -> bool:
+    return moment is not None and wait.ended_at is not None and moment <= wait.ended_at
+
+
+def _is_drained(played: Played, wait: Wait, name: str) -> bool:
+    said = [
+        entry.detail.split()[1]
+        for entry in played.log
+        if entry.kind is LogKind.SERVICE
+        and entry.instance == wait.instance
+        and entry.detail.startswith("elbv2 ")
+        and entry.detail.split()[2] == f"{name}:80"
+        and entry.time <= (wait.ended_at or 0.0)
+    ]
+    return bool(said) and said[-1] == "drained"
+
+
+def _runs(played: Played, wait: Wait) -> list[Invocation]:
+    ended_at = wait.ended_at if wait.ended_at is not None else float("inf")
+    # An instance may wait again a second later: what is sent then belongs to that wait.
+    following = [each.began_at for each in waits(played) if each.instance == wait.instance and each.began_at > ended_at]
+    until = min([ended_at + SLACK, *following])
+    return [
+        run
+        for run in played.commands
+        if run.instance == wait.instance and wait.began_at <= run.command.requested_at <= until
+    ]
+
+
+def kept_alive(played: Played) -> Iterator[str]:
+    """(b) No wait of ours ended by a timeout while our function was able to run."""
+    if not played.scenario.protected:
+        return
+    for wait in waits(played):
+        if wait.by in {"heartbeat timeout", "global timeout"}:
+            age = (wait.ended_at or 0.0) - wait.began_at
+            yield f"{wait.instance} under {wait.hook} ran into its {wait.by} after {age:.0f} s"
+        elif wait.ended_at is None:
+            yield f"{wait.instance} under {wait.hook} still waits"
+
+
+def silent_after_the_end(played: Played) -> Iterator[str]:
+    """(c) Never a heartbeat after the end, nor past the bound."""
+    for wait in waits(played):
+        mine = [entry for entry in played.log if entry.token == wait.token]
+        beats = [entry for entry in mine if entry.kind in {LogKind.HEARTBEAT, LogKind.HEARTBEAT_REFUSED}]
+        bound = wait.began_at + played.scenario.overall
+        yield from (
+            f"{wait.instance} had a heartbeat {beat.time - bound:.0f} s past its bound"
+            for beat in beats
+            if beat.time > bound + SLACK
+        )
+        if wait.ended_at is None:
+            continue
+        if wait.by == BY_US:
+            late = [beat for beat in beats if beat.time > wait.ended_at + SLACK]
+            # An answer that was lost leaves open whether there is an end.
+            if late and not _answer_was_lost(played):
+                yield f"{wait.instance} had a heartbeat {late[0].time - wait.ended_at:.0f} s after we completed it"
+        refused = [beat.time for beat in beats if beat.kind is LogKind.HEARTBEAT_REFUSED and beat.time > wait.ended_at]
+        if refused and refused[-1] - refused[0] > _patience(played):
+            yield f"{wait.instance} had refused heartbeats for {refused[-1] - refused[0]:.0f} s after its end"
+
+
+def _answer_was_lost(played: Played) -> bool:
+    scenario = played.scenario
+    return bool(scenario.deaths or played.stopped) or any(
+        trouble.operation == "CompleteLifecycleAction" and trouble.kind != "throttle" for trouble in scenario.troubles
+    )
+
+
+def _patience(played: Played) -> float:
+    """Return how long an end may stay unlearnt: longer while the instance's state cannot be read, or nobody asks."""
+    scenario = played.scenario
+    asked = [trouble for trouble in scenario.troubles if trouble.service == "autoscaling"]
+    # Duplicate and late events of an ended wait come with heartbeats of their own.
+    late = max((delay for delays in scenario.deliveries for delay in delays), default=0.0)
+    more = max((trouble.lasting + 60.0 * trouble.times for trouble in asked), default=0.0)
+    return LEARNT_LATE + 60.0 + more + late + (1000.0 if played.stopped or scenario.deaths else 0.0)
+
+
+def begun_once(played: Played) -> Iterator[str]:
+    """(d) One execution did each step's `begin` effects: a command is sent once for one action."""
+    hooks = 2 if played.scenario.second else 1
+    for wait in waits(played):
+        runs = _runs(played, wait)
+        steps = played.scenario.kinds.count("run-command")
+        if len(runs) > steps * hooks:
+            yield f"{wait.instance} got {len(runs)} commands for {steps * hooks} steps"
+    comments = [run.command.comment for run in played.commands]
+    yield from (f"{comment!r} was sent twice" for comment in sorted({c for c in comments if comments.count(c) > 1}))
+
+
+def recorded_truly(played: Played) -> Iterator[str]:
+    """(e) The record tells the truth."""
+    for record in played.records:
+        history = [wait for wait in waits(played) if (wait.hook, wait.instance) == (record.hook, record.instance)]
+        if record.in_flight is not None or record.ended_at is None:
+            if played.scenario.protected:
+                yield f"the record of {record.instance} under {record.hook} is still {record.status}"
+            continue
+        current = [wait for wait in history if record.token in {None, wait.token}]
+        if not current:
+            yield f"there is a record of {record.instance} under {record.hook}, which never waited"
+            continue
+        yield from _compared(record, current[-1], played)
+    known = {(record.hook, record.instance) for record in played.records}
+    if played.scenario.protected:
+        for wait in waits(played):
+            # What others ended need not have come to anybody's ears.
+            if wait.by == BY_US and (wait.hook, wait.instance) not in known:
+                yield f"nothing is known of {wait.instance} under {wait.hook}"
+
+
+def _compared(record: Record, wait: Wait, played: Played) -> Iterator[str]:
+    named = f"the record of {record.instance} under {record.hook}"
+    by_us = wait.by == BY_US
+    # A completion that was lost on its way there, not back, leaves that open, and the record says so.
+    open_to_doubt = not by_us and _answer_was_lost(played) and "answer was lost" in (record.reason or "")
+    if record.status == "completed" and not (by_us and wait.result == record.result) and not open_to_doubt:
+        yield f"{named} says completed with {record.result}, the log {wait.result} by {wait.by}"
+    if record.status in {"over", "lost"} and by_us and not played.stopped:
+        yield f"{named} says {record.status}, the log {wait.result} by {wait.by}"
+    for step in record.steps:
+        claims = step.kind == "run-command" and step.outcome == "done" and "gone" not in step.detail
+        succeeded = any(run.status == "Success" for run in played.commands if run.instance == record.instance)
+        if claims and not succeeded:
+            yield f"{named} says that its command succeeded: {step.detail}"
+
+
+def left_alone(played: Played) -> Iterator[str]:
+    """(f) Nothing that is not ours was touched."""
+    named = {name for step in played.scenario.leaves for name in step["options"].get("names", ())}
+    # EC2 takes a terminated instance out of its target groups, and that is nothing of ours.
+    ended = {entry.instance: entry.time for entry in played.log if entry.detail in {"Terminated", "Detached"}}
+    for entry in played.log:
+        if entry.hook == FOREIGN_HOOK and entry.kind in {LogKind.HEARTBEAT, LogKind.HEARTBEAT_REFUSED}:
+            yield f"there was a heartbeat for {FOREIGN_HOOK}"
+        gone = entry.time >= min(
+            ended.get(entry.instance, float("inf")), played.gone_at.get(entry.instance, float("inf"))
+        )
+        if entry.kind is LogKind.SERVICE and entry.detail.startswith("elbv2 deregistered") and not gone:
+            name = entry.detail.split()[2].partition(":")[0]
+            if entry.instance not in played.registered or name == BYSTANDER_POOL:
+                yield f"{entry.instance} was deregistered from {name}"
+            elif name not in named:
+                yield f"{entry.instance} was deregistered from {name}, which the plan does not name"
+    foreign = [entry for entry in played.log if entry.hook == FOREIGN_HOOK and entry.kind is LogKind.COMPLETED]
+    wanted = f"{played.scenario.foreign_result} {BY_US}"
+    yield from (
+        f"{FOREIGN_HOOK} was completed with {entry.detail}"
+        for entry in foreign
+        if entry.detail.endswith(BY_US) and entry.detail != wanted
+    )
+    yield from (f"a command ran on {run.instance}" for run in played.commands if run.instance not in played.registered)
+
+
+def came_to_an_end(played: Played) -> Iterator[str]:
+    """(g) Every execution ends, none by an error of ours, and none needs many durable operations."""
+    if played.unfinished:
+        yield f"{played.unfinished} executions still run"
+    if '"InternalErrors"' in played.sampled:
+        yield "there was an internal error"
+    for execution in played.executions:
+        status = execution.status
+        if status == "FAILED" and played.scenario.protected:
+            yield f"an execution failed: {execution.error}"
+        if execution.total_operation_count > 200:  # noqa: PLR2004 - far more than any of these needs
+            yield f"an execution took {execution.total_operation_count} durable operations"
+
+
+INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
+    "a": released_only_when_done,
+    "b": kept_alive,
+    "c": silent_after_the_end,
+    "d": begun_once,
+    "e": recorded_truly,
+    "f": left_alone,
+    "g": came_to_an_end,
+}
+
+
+def violations(played: Played) -> list[str]:
+    """Return everything that is not as it has to be, each with the letter of its invariant."""
+    return [f"({letter}) {found}" for letter, judge in INVARIANTS.items() for found in judge(played)]

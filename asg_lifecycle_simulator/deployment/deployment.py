@@ -1,0 +1,271 @@
+"""The application deployed in a simulated region: its table, its rule and its durable function, in virtual time."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from asg_lifecycle.composition.intake import compose_intake
+from asg_lifecycle.composition.lifecycle_action import compose
+from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.messages import Message, encode
+from asg_lifecycle.model.records import CURRENT, Record, wait_key
+from asg_lifecycle.model.wake_events import READERS
+from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
+from asg_lifecycle.settings import IntakeSettings, Settings
+from asg_lifecycle.store.records import decode
+from asg_lifecycle_simulator.deployment.queue_poller import QueuePoller
+from asg_lifecycle_simulator.deployment.table import create_table
+from asg_lifecycle_simulator.services.durable_executions.requests import DurableRequests
+from asg_lifecycle_simulator.services.durable_executions.service import DurableService
+from handlers import interruption, lifecycle_action, notification, signal_received, sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from asg_lifecycle.execution.dependencies import Application
+    from asg_lifecycle.observer import Observer
+    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.timeline import Timeline
+    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
+
+RETRIES = (60.0, 120.0)
+"""Seconds until Lambda tries a failed asynchronous invocation again, and again."""
+
+TABLE = "asg-lifecycle"
+DETAIL_TYPES = frozenset({"EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"})
+PREFIX = "asg-lifecycle"
+PLAN_PATH = "/asg-lifecycle/plans"
+WARNING = "EC2 Spot Instance Interruption Warning"
+RECOMMENDATION = "EC2 Instance Rebalance Recommendation"
+EARLY_DRAIN: dict[str, frozenset[str]] = {
+    "off": frozenset(),
+    "spot-interruptions": frozenset({WARNING}),
+    "spot-interruptions-and-rebalance": frozenset({WARNING, RECOMMENDATION}),
+}
+"""What the rule of each value of `EarlyDrain` passes on."""
+
+
+def without_jitter() -> float:
+    """Return the chance that leaves every interval at its longest."""
+    return 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What `sam deploy` is told. Times in seconds.
+
+    Attributes:
+        prefix: `HookNamePrefix`.
+        sweep_every: between two sweeps; None for none.
+        early_drain: `EarlyDrain`.
+        drains_per_group: `DrainsPerGroup`; None for no limit.
+        execution_timeout: of the durable function.
+        signals: `Signals`.
+        features: the features of steps that are on.
+    """
+
+    prefix: str = PREFIX
+    sweep_every: float | None = None
+    early_drain: str = "off"
+    drains_per_group: int | None = None
+    execution_timeout: float = 180_000.0
+    signals: bool = True
+    features: frozenset[str] = DEFAULT_FEATURES
+
+
+class Deployment:
+    """What `sam deploy` would make, in a region that has been entered.
+
+    Attributes:
+        parameters: what it was told.
+        service: the durable executions.
+        rule_fails: the rule cannot invoke the function: its events go to the rule's dead-letter queue.
+        queues: URLs of the queues by name: `rule`, `function` and `notification-dead` for dead letters,
+            `notification` for the hooks.
+        topic: ARN of the topic for the hooks.
+        sweeps: what each sweep answered.
+        heard: what each event that may end a wait came to.
+    """
+
+    def __init__(
+        self,
+        region: SimulatedRegion,
+        timeline: Timeline,
+        parameters: Parameters | None = None,
+        *,
+        chance: Callable[[], float] = without_jitter,
+    ) -> None:
+        self.parameters = parameters or Parameters()
+        self._region = region
+        self._timeline = timeline
+        self._chance = chance
+        self._application = self._compose()
+        self.service = DurableService(
+            timeline, self._handler(self._application), execution_timeout=self.parameters.execution_timeout
+        )
+        self.service.on_failure = self._keep_failure
+        region.add(DurableRequests(self.service))
+        self.intake = compose_intake(
+            IntakeSettings(table=TABLE, function=self.service.alias_arn, hook_name_prefix=self.parameters.prefix),
+            clock=timeline.now,
+            chance=chance,
+        )
+        self.rule_fails = False
+        self.queues: dict[str, str] = {}
+        self.topic = ""
+        self.sweeps: list[dict[str, Any]] = []
+        self.heard: list[dict[str, Any]] = []
+
+    def _compose(self) -> Application:
+        settings = Settings(
+            table=TABLE,
+            hook_name_prefix=self.parameters.prefix,
+            record_retention=86_400.0,
+            drains_per_group=self.parameters.drains_per_group,
+            plan_path=PLAN_PATH,
+            signals=self.parameters.signals,
+            built_in_features=self.parameters.features,
+        )
+        return compose(settings, clock=self._timeline.now, chance=self._chance)
+
+    def _handler(self, application: Application) -> Callable[..., Any]:
+        return lifecycle_action.handler_of(lambda: application)
+
+    def redeploy(self) -> None:
+        """Publish a new version. Executions under way stay on theirs."""
+        self._application = self._compose()
+        self.service.redeploy(self._handler(self._application))
+
+    def open_queues(self) -> None:
+        """Make the dead-letter queues, and the queue and topic that hooks may notify."""
+        with self._region.unobserved():
+            sqs, sns = self._region.client("sqs"), self._region.client("sns")
+            for name in ("rule", "function", "notification", "notification-dead"):
+                self.queues[name] = sqs.create_queue(QueueName=f"asg-lifecycle-{name}")["QueueUrl"]
+            self.topic = sns.create_topic(Name="asg-lifecycle")["TopicArn"]
+            sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=self.queue_arn("notification"))
+        poller = QueuePoller(
+            self._region,
+            queue=self.queues["notification"],
+            dead_letters=self.queues["notification-dead"],
+            handler=notification.handler_of(lambda: self.intake),
+        )
+        self._region.autoscaling.on_notification = poller.sent
+
+    def queue_arn(self, name: str) -> str:
+        """Return the ARN of one of `queues`."""
+        return f"arn:aws:sqs:{self._region.name}:{self._region.account}:asg-lifecycle-{name}"
+
+    def sweep(self) -> dict[str, Any]:
+        """Sweep now, and return what the function answers."""
+        answer: dict[str, Any] = sweep.handler_of(lambda: self.intake)({}, None)
+        self.sweeps.append(answer)
+        return answer
+
+    def _sweep_and_again(self, every: float) -> None:
+        self._invoke(self.sweep)
+        self._timeline.call_after(every, lambda: self._sweep_and_again(every), name="sweep")
+
+    def _invoke(self, function: Callable[[], object], delays: Sequence[float] = RETRIES) -> None:
+        """Invoke a function asynchronously: what it raises is tried again."""
+        try:
+            function()
+        except CallFailed:
+            if delays:
+                self._timeline.call_after(
+                    delays[0], lambda: self._invoke(function, delays[1:]), name="invocation retry"
+                )
+
+    def _keep_failure(self, execution: SimulatedExecution) -> None:
+        if "function" in self.queues:
+            attributes = {"RequestID": execution.name, "ErrorCode": "200", "ErrorMessage": str(execution.error)}
+            self._dead_letter("function", execution.payload, attributes)
+
+    def _dead_letter(self, name: str, body: str, attributes: Mapping[str, str]) -> None:
+        with self._region.unobserved():
+            self._region.client("sqs").send_message(
+                QueueUrl=self.queues[name],
+                MessageBody=body,
+                MessageAttributes={
+                    key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()
+                },
+            )
+
+    @property
+    def observer(self) -> Observer:
+        """The application's logs and metrics."""
+        return self._application.observer
+
+    def __enter__(self) -> Self:
+        """Make the table and let the region's events start executions."""
+        create_table(self._region, TABLE)
+        self._region.subscribe(self._deliver)
+        if self.parameters.sweep_every is not None:
+            every = self.parameters.sweep_every
+            self._timeline.call_after(every, lambda: self._sweep_and_again(every), name="sweep")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave; the region takes everything with it."""
+
+    @property
+    def executions(self) -> list[SimulatedExecution]:
+        """The executions so far, in the order they were started."""
+        return list(self.service.executions)
+
+    def start(self, event: Mapping[str, Any]) -> SimulatedExecution:
+        """Start an execution with `event`, as a direct asynchronous invocation would."""
+        return self.service.start(event)
+
+    def record(self, group: str, hook: str, instance: str) -> Record | None:
+        """Return the current record of the instance's wait under the hook, None when there is none."""
+        key = {"wait": {"S": wait_key(group, hook, instance)}, "entry": {"S": CURRENT}}
+        with self._region.unobserved():
+            item = self._region.client("dynamodb").get_item(TableName=TABLE, Key=key, ConsistentRead=True).get("Item")
+        return decode(item) if item else None
+
+    def records(self) -> list[Record]:
+        """Return all records."""
+        with self._region.unobserved():
+            items = self._region.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
+        # Turns and outages share the table.
+        return [decode(item) for item in items if "status" in item]
+
+    def put_plan(self, name: str, plan: object) -> None:
+        """Keep a plan in the plan store, as an operator would; text is kept as it is."""
+        text = plan if isinstance(plan, str) else json.dumps(plan)
+        with self._region.unobserved():
+            self._region.client("ssm").put_parameter(
+                Name=f"{PLAN_PATH}/{name}", Value=text, Type="String", Overwrite=True
+            )
+
+    def say(self, record: Record, message: Message | bytes) -> None:
+        """Send `message` to the inbox that `record` names, as an operator would."""
+        payload = message if isinstance(message, bytes) else encode(message)
+        if record.callback is None:
+            raise ValueError(f"the action of {record.instance} has no inbox: it is {record.status}")
+        self.service.send_callback_success(record.callback, payload)
+
+    def _deliver(self, event: Mapping[str, Any]) -> None:
+        # The rules of template.yaml; the hook's name is matched again by the code.
+        if event["source"] == "aws.autoscaling" and event["detail-type"] in DETAIL_TYPES:
+            plain = json.loads(msgspec.json.encode(event))
+            if self.rule_fails:
+                attributes = {
+                    "ERROR_CODE": "NO_PERMISSIONS",
+                    "ERROR_MESSAGE": "not authorized to invoke",
+                    "RULE_ARN": "-",
+                }
+                self._dead_letter("rule", json.dumps(plain), attributes)
+            else:
+                self.start(plain)
+        elif event["source"] == "aws.ec2" and event["detail-type"] in EARLY_DRAIN[self.parameters.early_drain]:
+            plain = json.loads(msgspec.json.encode(event))
+            self._invoke(lambda: interruption.handler_of(lambda: self.intake)(plain, None))
+        elif self.parameters.signals and (event["source"], event["detail-type"]) in READERS:
+            heard = json.loads(msgspec.json.encode(event))
+            self._invoke(lambda: self.heard.append(signal_received.handler_of(lambda: self.intake)(heard, None)))

@@ -1,0 +1,128 @@
+"""The stage that everything is played on: a region with what the steps need, and the application deployed in it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.addresses import Addresses
+from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
+from asg_lifecycle_simulator.services.cloud_map import CloudMap
+from asg_lifecycle_simulator.services.ecs import Ecs
+from asg_lifecycle_simulator.services.event_bus import EventBus
+from asg_lifecycle_simulator.services.functions import Functions
+from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
+from asg_lifecycle_simulator.services.route53 import Dns
+from asg_lifecycle_simulator.services.run_command.service import RunCommand
+from asg_lifecycle_simulator.services.status_checks import StatusChecks
+from asg_lifecycle_simulator.services.target_groups import TargetGroups, make_target_group
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+DeploymentT = TypeVar("DeploymentT", bound=Deployment)
+
+
+class Stage(Generic[DeploymentT]):
+    """A region and the application, in virtual time. Enter it as a context manager, once.
+
+    Args:
+        deploy: makes the deployment; it is entered with the region.
+        seed: what everything random in the region is drawn from.
+
+    Attributes:
+        timeline: the time everything lives by.
+        region: the region.
+        target_groups: its target groups.
+        run_command: its Run Command.
+        status_checks: its status checks.
+        ecs: its clusters.
+        functions: its Lambda functions, beside the application's.
+        kubernetes: its Kubernetes clusters.
+        classic_load_balancers: its Classic Load Balancers.
+        addresses: by what its instances are reached.
+        cloud_map: its Cloud Map.
+        dns: the Route 53 of its account.
+        deployment: the application.
+    """
+
+    def __init__(self, deploy: Callable[[SimulatedRegion, VirtualTimeline], DeploymentT], *, seed: int = 0) -> None:
+        self.timeline = VirtualTimeline()
+        self.region = SimulatedRegion(self.timeline, seed=seed)
+        self.target_groups = TargetGroups()
+        self.run_command = RunCommand()
+        self.status_checks = StatusChecks()
+        self.ecs = Ecs()
+        self.functions = Functions()
+        self.kubernetes = Kubernetes()
+        self.classic_load_balancers = ClassicLoadBalancers()
+        self.addresses = Addresses()
+        self.cloud_map = CloudMap()
+        self.dns = Dns()
+        for service in (
+            self.target_groups,
+            self.run_command,
+            self.status_checks,
+            self.ecs,
+            self.functions,
+            self.kubernetes,
+            self.classic_load_balancers,
+            EventBus(),
+            self.addresses,
+            self.cloud_map,
+            self.dns,
+        ):
+            self.region.add(service)
+        self.deployment = deploy(self.region, self.timeline)
+        self._entered = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Point boto3 at the region, and deploy."""
+        with ExitStack() as entering:
+            entering.enter_context(self.region)
+            entering.enter_context(self.deployment)
+            self._entered = entering.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Undo it."""
+        self._entered.__exit__(error_type, error, traceback)
+
+    def target_group(self, name: str, *instances: str, delay: int = 300, ports: tuple[int, ...] = (80,)) -> str:
+        """Make a target group that is attached to no group, and return its ARN.
+
+        Args:
+            name: its name.
+            instances: what is registered.
+            delay: deregistration delay, seconds.
+            ports: on which each instance is registered.
+        """
+        arn = make_target_group(self.region, name, delay=delay)
+        self.register(arn, *instances, ports=ports)
+        return arn
+
+    def register(self, arn: str, *instances: str, ports: tuple[int, ...] = (80,)) -> None:
+        """Register instances with a target group, on each port."""
+        targets = [{"Id": instance, "Port": port} for instance in instances for port in ports]
+        if not targets:
+            return
+        with self.region.unobserved():
+            self.region.client("elbv2").register_targets(TargetGroupArn=arn, Targets=targets)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        self.timeline.run_for(seconds)
+
+    def completions(self) -> list[str]:
+        """Return how the actions ended: the result, and who ended them."""
+        return [entry.detail for entry in self.region.log.of(LogKind.COMPLETED)]

@@ -1,0 +1,269 @@
+"""Classic Load Balancers that drain: moto's, with registrations and connection draining on the region's timeline.
+
+moto forgets an instance the moment it is deregistered, calls one it never had `Unknown`, and knows no draining. Here
+an instance that is deregistered is `InService: Instance deregistration currently in progress.` until the connection
+draining is over; one that was registered once is `OutOfService: Instance is not currently registered with the
+LoadBalancer.`; one that never was is answered with `InvalidInstance`, to a deregistration, too. Sources: Elastic Load
+Balancing API reference 2012-06-01 (DescribeInstanceHealth, InstanceState, DeregisterInstancesFromLoadBalancer,
+ConnectionDraining), "Configure connection draining" in the Classic Load Balancers user guide, boto issues 2274 and
+2576 (never registered).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from moto.core.responses import ActionResult
+from moto.elb.exceptions import ELBClientError, NoActiveLoadBalancerFoundError
+from moto.elb.models import LoadBalancer, elb_backends
+from moto.elb.responses import ELBResponse
+
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.timers import Clockwork
+from asg_lifecycle_simulator.services.classic_load_balancers.attachments import Attachments
+from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asg_lifecycle_simulator.region.region import SimulatedRegion
+
+LONGEST_TIMEOUT = 3600
+GONE = frozenset({"shutting-down", "terminated"})
+
+DRAINING_MESSAGE = "Instance deregistration currently in progress."
+UNHEALTHY_MESSAGE = "Instance has failed at least the UnhealthyThreshold number of health checks consecutively."
+HEALTHY = ("InService", "N/A", "N/A")
+DRAINING = ("InService", "N/A", DRAINING_MESSAGE)
+UNHEALTHY = ("OutOfService", "Instance", UNHEALTHY_MESSAGE)
+# A description may hold several messages.
+UNHEALTHY_AND_DRAINING = ("OutOfService", "Instance", f"{UNHEALTHY_MESSAGE} {DRAINING_MESSAGE}")
+TERMINATED = ("OutOfService", "Instance", "Instance is in terminated state.")
+STOPPED = ("OutOfService", "Instance", "Instance is in stopped state.")
+NOT_REGISTERED = ("OutOfService", "Instance", "Instance is not currently registered with the LoadBalancer.")
+TRANSIENT = ("Unknown", "ELB", "A transient error occurred. Please try again later.")
+
+
+@dataclass(kw_only=True)
+class Balancer:
+    """What moto does not know of one load balancer. Times are seconds since the epoch.
+
+    Attributes:
+        drains: connection draining is enabled.
+        timeout: of the draining, seconds; it is shown where draining is disabled, too.
+        out_at: by instance that was ever registered, when it is out; infinite while it is registered.
+    """
+
+    drains: bool = False
+    timeout: int = 300
+    out_at: dict[str, float] = field(default_factory=dict)
+
+
+class ClassicLoadBalancers:
+    """The Classic Load Balancers of a region, as a `SimulatedService`.
+
+    Logged as `LogKind.SERVICE` with the instance and `elb registered NAME` or `elb deregistered NAME`.
+
+    Attributes:
+        unhealthy: instances that fail their health checks.
+        shows_terminated: terminated instances are shown all the same, as users have seen (boto3 issue 1269).
+        untold: how many of the next answers about health know nothing.
+        connections: by instance, seconds after its deregistration when its last connection ends.
+    """
+
+    def __init__(self) -> None:
+        self.unhealthy: set[str] = set()
+        self.shows_terminated = False
+        self.untold = 0
+        self.connections: dict[str, float] = {}
+        self._region: SimulatedRegion | None = None
+        self._clockwork: Clockwork | None = None
+        self._attachments: Attachments | None = None
+        # By moto's object: one that is made again under the name of another is a different one.
+        self._balancers: defaultdict[LoadBalancer, Balancer] = defaultdict(Balancer)
+
+    def install(self, region: SimulatedRegion) -> None:
+        """Take the instances of every load balancer over from moto, and what is attached to groups."""
+        self._region = region
+        self._clockwork = Clockwork(region.timeline, region.lock)
+        operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "register_instances_with_load_balancer": self._register,
+            "deregister_instances_from_load_balancer": self._deregister,
+            "describe_instance_health": self._health,
+            "describe_load_balancer_attributes": self._attributes,
+            "modify_load_balancer_attributes": self._modify_attributes,
+        }
+        for name, operation in operations.items():
+            region.replace(ELBResponse, name, _answering(operation))
+        self._attachments = Attachments(self, region, self._clockwork)
+        self._attachments.install()
+
+    def uninstall(self) -> None:
+        """Forget everything."""
+        if self._clockwork is not None:
+            self._clockwork.stop()
+        self._balancers.clear()
+        self._region = self._clockwork = self._attachments = None
+
+    @property
+    def attachments(self) -> Attachments:
+        """What is attached to groups."""
+        if self._attachments is None:
+            raise RuntimeError("the Classic Load Balancers are not installed in a region")
+        return self._attachments
+
+    def make(self, name: str, *instances: str, timeout: int = 300) -> None:
+        """Make a load balancer.
+
+        Args:
+            name: its name.
+            instances: what is registered with it.
+            timeout: of its connection draining, seconds; 0 to disable that.
+        """
+        region, _ = self._entered()
+        with region.unobserved():
+            elb = region.client("elb")
+            elb.create_load_balancer(
+                LoadBalancerName=name,
+                Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 80}],
+                AvailabilityZones=[f"{region.name}a"],
+            )
+            draining = {"Enabled": True, "Timeout": timeout} if timeout else {"Enabled": False}
+            elb.modify_load_balancer_attributes(
+                LoadBalancerName=name, LoadBalancerAttributes={"ConnectionDraining": draining}
+            )
+        self.register(name, *instances)
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is a load balancer of that name."""
+        region, _ = self._entered()
+        return name in elb_backends[region.account][region.name].load_balancers
+
+    def is_registered(self, name: str, instance: str) -> bool:
+        """Return whether an instance is registered, and not on its way out."""
+        return self._balancer(name).out_at.get(instance) == math.inf
+
+    def register(self, name: str, *instances: str) -> None:
+        """Register instances."""
+        balancer = self._balancer(name)
+        for instance in instances:
+            balancer.out_at[instance] = math.inf
+            self._log("registered", name, instance)
+
+    def take_out(self, name: str, instance: str) -> float:
+        """Deregister an instance if it is registered; return when it is out, seconds since the epoch."""
+        _, clockwork = self._entered()
+        balancer = self._balancer(name)
+        if balancer.out_at.get(instance) == math.inf:
+            timeout = balancer.timeout if balancer.drains else 0
+            balancer.out_at[instance] = clockwork.now() + min(timeout, self.connections.get(instance, timeout))
+            self._log("deregistered", name, instance)
+        return balancer.out_at.get(instance, clockwork.now())
+
+    def _register(self, request: dict[str, Any]) -> dict[str, Any]:
+        name, asked = _asked(request)
+        self._balancer(name)
+        known = self._states()
+        for instance in asked:
+            if known.get(instance, "terminated") in GONE:
+                raise _not_found(instance)
+        self.register(name, *asked)
+        return self._left(name)
+
+    def _deregister(self, request: dict[str, Any]) -> dict[str, Any]:
+        name, asked = _asked(request)
+        self._check_known(name, asked)
+        for instance in asked:
+            self.take_out(name, instance)
+        return self._left(name)
+
+    def _health(self, request: dict[str, Any]) -> dict[str, Any]:
+        name, asked = _asked(request)
+        self._check_known(name, asked)
+        _, clockwork = self._entered()
+        out_at, known = self._balancer(name).out_at, self._states()
+        wanted = asked or [instance for instance, when in out_at.items() if clockwork.now() < when]
+        shown = []
+        for instance in wanted:
+            ec2_state = known.get(instance, "terminated")
+            # The state of terminated instances is not returned.
+            if ec2_state != "terminated" or self.shows_terminated:
+                state, reason, description = self._state(instance, out_at[instance], ec2_state)
+                shown.append({"InstanceId": instance, "State": state, "ReasonCode": reason, "Description": description})
+        return {"InstanceStates": shown}
+
+    def _state(self, instance: str, out_at: float, ec2_state: str) -> tuple[str, str, str]:
+        if self.untold:
+            self.untold -= 1
+            return TRANSIENT
+        if ec2_state == "terminated":
+            return TERMINATED
+        _, clockwork = self._entered()
+        if clockwork.now() >= out_at:
+            return NOT_REGISTERED
+        if out_at != math.inf:
+            return UNHEALTHY_AND_DRAINING if instance in self.unhealthy else DRAINING
+        if ec2_state == "stopped":
+            return STOPPED
+        return UNHEALTHY if instance in self.unhealthy else HEALTHY
+
+    def _attributes(self, request: dict[str, Any]) -> dict[str, Any]:
+        balancer = self._balancer(request["LoadBalancerName"])
+        draining = {"Enabled": balancer.drains, "Timeout": balancer.timeout}
+        return {"LoadBalancerAttributes": {"ConnectionDraining": draining, "AdditionalAttributes": []}}
+
+    def _modify_attributes(self, request: dict[str, Any]) -> dict[str, Any]:
+        balancer = self._balancer(request["LoadBalancerName"])
+        draining = request["LoadBalancerAttributes"]["ConnectionDraining"]
+        timeout = int(draining.get("Timeout", balancer.timeout))
+        if not 1 <= timeout <= LONGEST_TIMEOUT:
+            raise ELBClientError("ValidationError", f"ConnectionDraining timeout must be 1 to {LONGEST_TIMEOUT}")
+        balancer.drains, balancer.timeout = bool(draining["Enabled"]), timeout
+        return {"LoadBalancerName": request["LoadBalancerName"], **self._attributes(request)}
+
+    def _left(self, name: str) -> dict[str, Any]:
+        out_at = self._balancer(name).out_at
+        return {"Instances": [{"InstanceId": instance} for instance, when in out_at.items() if when == math.inf]}
+
+    def _check_known(self, name: str, instances: list[str]) -> None:
+        known = self._balancer(name).out_at
+        for instance in instances:
+            if instance not in known:
+                raise _not_found(instance)
+
+    def _balancer(self, name: str) -> Balancer:
+        region, _ = self._entered()
+        if not self.exists(name):
+            raise NoActiveLoadBalancerFoundError(name)
+        return self._balancers[elb_backends[region.account][region.name].load_balancers[name]]
+
+    def _states(self) -> dict[str, str]:
+        region, _ = self._entered()
+        return {name: str(each.state) for name, each in instances_by_id(region.autoscaling.fleet.ec2).items()}
+
+    def _log(self, what: str, name: str, instance: str) -> None:
+        region, _ = self._entered()
+        region.log.write(LogKind.SERVICE, instance=instance, detail=f"elb {what} {name}")
+
+    def _entered(self) -> tuple[SimulatedRegion, Clockwork]:
+        if self._region is None or self._clockwork is None:
+            raise RuntimeError("the Classic Load Balancers are not installed in a region")
+        return self._region, self._clockwork
+
+
+def _asked(request: dict[str, Any]) -> tuple[str, list[str]]:
+    return request["LoadBalancerName"], [each["InstanceId"] for each in request.get("Instances", [])]
+
+
+def _not_found(instance: str) -> ELBClientError:
+    return ELBClientError("InvalidInstance", f"Could not find EC2 instance {instance}.")
+
+
+def _answering(operation: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[ELBResponse], ActionResult]:
+    def respond(response: ELBResponse) -> ActionResult:
+        return ActionResult(operation(response._get_params()))  # noqa: SLF001 - moto's way to the request
+
+    return respond

@@ -1,0 +1,134 @@
+"""Lambda's durable execution API before a `DurableService`: what callers outside of the handler may ask.
+
+moto has none of these operations. Paths and members are botocore's (`lambda`, 2015-03-31); the durable ones have
+2025-12-01 in their paths.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from aws_durable_execution_sdk_python.lambda_service import ErrorObject, InvocationStatus
+from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException, ExecutionAlreadyStartedException
+from moto.awslambda import urls
+from moto.awslambda.exceptions import LambdaClientError
+from moto.awslambda.responses import LambdaResponse
+from moto.core.responses import ActionResult
+from moto.core.utils import get_service_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.services.durable_executions.service import DurableService
+
+PATHS = ("durable-execution-callbacks/(?P<callback_id>.+)", "durable-executions/(?P<durable_execution_arn>.+)")
+
+
+class DurableRequests:
+    """The API of a `DurableService`, as a `SimulatedService` of a region.
+
+    `SendDurableExecutionCallbackSuccess`, `…Failure`, `…Heartbeat`, `GetDurableExecution`, `StopDurableExecution`, and
+    `Invoke` of the durable function, asynchronously.
+    """
+
+    def __init__(self, service: DurableService) -> None:
+        self._service = service
+
+    def install(self, region: SimulatedRegion) -> None:
+        """Add the operations to moto's Lambda."""
+        paths = {f"{{0}}/(?P<api_version>[^/]+)/{path}$": LambdaResponse.dispatch for path in PATHS}
+        region.replace(urls, "url_paths", urls.url_paths | paths)
+        operations: dict[str, Callable[[LambdaResponse], dict[str, Any]]] = {
+            "send_durable_execution_callback_success": self._succeed,
+            "send_durable_execution_callback_failure": self._fail,
+            "send_durable_execution_callback_heartbeat": self._beat,
+            "get_durable_execution": self._get,
+            "stop_durable_execution": self._stop,
+        }
+        for name, operation in operations.items():
+            region.replace(LambdaResponse, name, _answering(operation))
+        region.replace(LambdaResponse, "invoke", self._invoke())
+        region.fate = self._service.call_fate
+
+    def uninstall(self) -> None:
+        """Stop the service's timers; the region takes the operations back."""
+        self._service.close()
+
+    def _invoke(self) -> Callable[[LambdaResponse], Any]:
+        service, of_moto = self._service, LambdaResponse.invoke
+
+        def invoke(request: LambdaResponse) -> Any:  # noqa: ANN401 - what moto's dispatcher takes
+            function = unquote(request.path.rsplit("/", 2)[-2])
+            if not service.serves(function, request.querystring.get("Qualifier", [None])[0]):
+                return of_moto(request)
+            name = request.headers.get("X-Amz-Durable-Execution-Name")
+            try:
+                execution = service.start(json.loads(request.body or b"null"), name=name)
+            except ExecutionAlreadyStartedException as error:
+                refusal = LambdaClientError("DurableExecutionAlreadyStartedException", str(error))
+                refusal.code = 409
+                raise refusal from error
+            return 202, {"X-Amz-Durable-Execution-Arn": execution.arn, "status": 202}, ""
+
+        return invoke
+
+    def _succeed(self, request: LambdaResponse) -> dict[str, Any]:
+        self._service.send_callback_success(request.uri_match["CallbackId"], request.body)
+        return {}
+
+    def _fail(self, request: LambdaResponse) -> dict[str, Any]:
+        self._service.send_callback_failure(request.uri_match["CallbackId"], _error(request))
+        return {}
+
+    def _beat(self, request: LambdaResponse) -> dict[str, Any]:
+        self._service.send_callback_heartbeat(request.uri_match["CallbackId"])
+        return {}
+
+    def _stop(self, request: LambdaResponse) -> dict[str, Any]:
+        return {"StopTimestamp": self._service.stop(request.uri_match["DurableExecutionArn"], _error(request))}
+
+    def _get(self, request: LambdaResponse) -> dict[str, Any]:
+        execution = self._service.get(request.uri_match["DurableExecutionArn"])
+        started = execution.record.get_operation_execution_started()
+        answer: dict[str, Any] = {
+            "DurableExecutionArn": execution.arn,
+            "DurableExecutionName": execution.name,
+            "FunctionArn": execution.arn.partition("/durable-execution/")[0],
+            "InputPayload": execution.payload,
+            "StartTimestamp": started.start_timestamp,
+            "Status": execution.status,
+            "Version": execution.record.executed_version(),
+        }
+        if started.end_timestamp is not None:
+            answer["EndTimestamp"] = started.end_timestamp
+        output = execution.record.result
+        if output is not None and output.status is InvocationStatus.SUCCEEDED:
+            answer["Result"] = output.result
+        elif output is not None and output.error is not None:
+            answer["Error"] = output.error.to_dict()
+        return answer
+
+
+def _error(request: LambdaResponse) -> ErrorObject | None:
+    return ErrorObject.from_dict(json.loads(request.body)) if request.body else None
+
+
+def _answering(operation: Callable[[LambdaResponse], dict[str, Any]]) -> Callable[[LambdaResponse], ActionResult]:
+    def answer(request: LambdaResponse) -> ActionResult:
+        try:
+            return ActionResult(operation(request))
+        except AwsApiException as error:
+            raise _refusal(error) from error
+
+    return answer
+
+
+def _refusal(error: AwsApiException) -> LambdaClientError:
+    code = type(error).__name__
+    refusal = LambdaClientError(code, str(error))
+    # The testing SDK's own status differs from the service model's here and there.
+    refusal.code = get_service_model("lambda").shape_for(code).metadata["error"]["httpStatusCode"]
+    return refusal

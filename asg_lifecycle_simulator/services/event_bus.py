@@ -1,0 +1,46 @@
+"""What is put on the default event bus reaches the region's subscribers, beside what moto does with it.
+
+`PutEvents` refuses sources that begin with `aws.`, as EventBridge does.
+Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from moto.events.models import EventsBackend
+
+if TYPE_CHECKING:
+    from asg_lifecycle_simulator.region.region import SimulatedRegion
+
+DEFAULT = "default"
+NOT_AUTHORIZED = {
+    "ErrorCode": "NotAuthorizedForSourceException",
+    "ErrorMessage": "Not authorized for the source.",
+}
+
+
+class EventBus:
+    """The default event bus of a region, as a `SimulatedService`."""
+
+    def install(self, region: SimulatedRegion) -> None:
+        """Hand on what is put on the bus."""
+        put = EventsBackend.put_events
+
+        def put_events(backend: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            answers: list[dict[str, Any]] = []
+            for event in events:
+                if str(event.get("Source", "")).startswith("aws."):
+                    answers.append(dict(NOT_AUTHORIZED))
+                    continue
+                (answer,) = put(backend, [event])
+                answers.append(answer)
+                if "EventId" in answer and event.get("EventBusName", DEFAULT).rpartition("/")[2] == DEFAULT:
+                    region.emit(event["Source"], event["DetailType"], json.loads(event["Detail"]))
+            return answers
+
+        region.replace(EventsBackend, "put_events", put_events)
+
+    def uninstall(self) -> None:
+        """Give it back."""

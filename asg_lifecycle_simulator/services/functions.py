@@ -1,0 +1,63 @@
+"""Lambda functions of others: what they are told, and what they answer.
+
+moto runs functions in Docker. Here a function is a Python callable of its event; an exception is a `FunctionError`.
+Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.responses import LambdaResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asg_lifecycle_simulator.region.region import SimulatedRegion
+
+
+class Functions:
+    """The functions of a region, as a `SimulatedService`.
+
+    Attributes:
+        events: what each function was invoked with, in order, by its name.
+    """
+
+    def __init__(self) -> None:
+        self._functions: dict[str, Callable[[Any], Any]] = {}
+        self.events: dict[str, list[Any]] = {}
+
+    def install(self, region: SimulatedRegion) -> None:
+        """Answer for the functions that are deployed; moto answers for the others."""
+
+        def invoke(request: LambdaResponse) -> Any:  # noqa: ANN401 - what moto's dispatcher takes
+            name = unquote(request.path.rsplit("/", 2)[-2]).rpartition(":function:")[2].partition(":")[0]
+            if name not in self._functions:
+                raise UnknownFunctionException(name)
+            event = json.loads(request.body or b"null")
+            asynchronous = request.headers.get("X-Amz-Invocation-Type") == "Event"
+            headers, answer = self._run(name, event)
+            return (202, {}, "") if asynchronous else (200, headers, json.dumps(answer))
+
+        region.replace(LambdaResponse, "invoke", invoke)
+
+    def uninstall(self) -> None:
+        """Forget everything."""
+        self._functions.clear()
+        self.events.clear()
+
+    def deploy(self, name: str, function: Callable[[Any], Any]) -> None:
+        """Deploy a function."""
+        self._functions[name] = function
+        self.events[name] = []
+
+    def _run(self, name: str, event: object) -> tuple[dict[str, str], Any]:
+        self.events[name].append(event)
+        try:
+            return {}, self._functions[name](event)
+        except Exception as error:  # noqa: BLE001 - whatever it raises is its answer
+            kind = type(error).__name__
+            return {"X-Amz-Function-Error": "Unhandled"}, {"errorType": kind, "errorMessage": str(error)}

@@ -1,0 +1,94 @@
+"""The clusters of a region: each served over TLS on loopback, and known to EKS by its name."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from moto.core.responses import ActionResult
+from moto.eks.exceptions import ResourceNotFoundException
+from moto.eks.responses import EKSResponse
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from asg_lifecycle_simulator.region.timers import Clockwork
+from asg_lifecycle_simulator.services.kubernetes.api import Api
+from asg_lifecycle_simulator.services.kubernetes.certificates import LOOPBACK, certificates
+from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
+
+if TYPE_CHECKING:
+    from asg_lifecycle_simulator.region.region import SimulatedRegion
+
+
+class Kubernetes:
+    """The clusters of a region, as a `SimulatedService`.
+
+    Attributes:
+        clusters: by name.
+        apis: their API servers, by the same.
+    """
+
+    def __init__(self) -> None:
+        self._region: SimulatedRegion | None = None
+        self._clockwork: Clockwork | None = None
+        self._serving = ExitStack()
+        self._endpoints: dict[str, str] = {}
+        self.clusters: dict[str, Cluster] = {}
+        self.apis: dict[str, Api] = {}
+
+    def install(self, region: SimulatedRegion) -> None:
+        """Let EKS describe the clusters."""
+        self._region = region
+        self._clockwork = Clockwork(region.timeline, region.lock)
+
+        def describe_cluster(response: EKSResponse) -> ActionResult:
+            name = response.path.rsplit("/", 1)[-1]
+            if name not in self._endpoints:
+                raise ResourceNotFoundException(message=f"No cluster found for name: {name}.")
+            return ActionResult({"cluster": self._described(name)})
+
+        region.replace(EKSResponse, "describe_cluster", describe_cluster)
+
+    def uninstall(self) -> None:
+        """Stop serving."""
+        if self._clockwork is not None:
+            self._clockwork.stop()
+        self._serving.close()
+        self._endpoints.clear()
+        self.clusters.clear()
+        self._region = self._clockwork = None
+
+    def cluster(self, name: str = "production") -> Cluster:
+        """Return the cluster of that name, which is made and served if there is none."""
+        if self._clockwork is None:
+            raise RuntimeError("the region has not been entered")
+        if name not in self.clusters:
+            self.clusters[name] = Cluster(name, self._clockwork)
+            self.apis[name] = Api(self.clusters[name])
+            self._endpoints[name] = self._serve(self.apis[name])
+        return self.clusters[name]
+
+    def address(self, name: str) -> tuple[str, str]:
+        """Return a cluster's endpoint, and its certificate authority, PEM in base64."""
+        return self._endpoints[name], base64.b64encode(certificates().authority).decode()
+
+    def _described(self, name: str) -> dict[str, Any]:
+        endpoint, authority = self.address(name)
+        return {"name": name, "status": "ACTIVE", "endpoint": endpoint, "certificateAuthority": {"data": authority}}
+
+    def _serve(self, api: Api) -> str:
+        server = make_server(
+            LOOPBACK, 0, api, threaded=True, request_handler=_QuietRequestHandler, ssl_context=certificates().context()
+        )
+        thread = threading.Thread(target=server.serve_forever, name="simulated-kubernetes", daemon=True)
+        thread.start()
+        self._serving.callback(thread.join)
+        self._serving.callback(server.server_close)
+        self._serving.callback(server.shutdown)
+        return f"https://{LOOPBACK}:{server.server_port}"
+
+
+class _QuietRequestHandler(WSGIRequestHandler):
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the overridden signature
+        """Write nothing."""

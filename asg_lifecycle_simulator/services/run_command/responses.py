@@ -1,0 +1,331 @@
+"""The requests of Run Command: what they may say, and what is answered.
+
+Each operation takes the decoded request and returns the answer as the service model has it (times as `datetime`).
+Errors are moto's, so they reach boto3 as they would on the wire.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from moto.core.responses import ActionResult
+from moto.ec2.models import ec2_backends
+from moto.ssm.exceptions import SSMException, ValidationException
+
+from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
+from asg_lifecycle_simulator.services.run_command.model import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from moto.ssm.responses import SimpleSystemManagerResponse
+
+    from asg_lifecycle_simulator.services.run_command.model import Invocation
+    from asg_lifecycle_simulator.services.run_command.service import RunCommand
+
+Request: TypeAlias = "dict[str, Any]"
+Operation: TypeAlias = "Callable[[RunCommand, Request, SimpleSystemManagerResponse], dict[str, Any]]"
+
+SCRIPT_PLUGINS = {"AWS-RunShellScript": "aws:runShellScript", "AWS-RunPowerShellScript": "aws:runPowerShellScript"}
+"""The AWS-owned documents that exist, and the plugin each runs. Their parameters are checked."""
+
+SCRIPT_PARAMETERS = frozenset({"commands", "workingDirectory", "executionTimeout"})
+SCRIPT_EXECUTION_TIMEOUT = 3600.0
+DELIVERY_TIMEOUTS = range(30, 2_592_001)
+DEFAULT_DELIVERY_TIMEOUT = 3600
+LONGEST_COMMENT = 100
+MOST_INSTANCES = 50
+PAGE = 50
+
+OUTPUT_KEPT = 24_000
+ERRORS_KEPT = 8_000
+PLUGIN_OUTPUT_KEPT = 2_500
+
+COMMAND_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+INSTANCE_ID = re.compile(r"m?i-(\w{8}|\w{17})")
+
+
+def answering(run_command: RunCommand, operation: Operation) -> Callable[[SimpleSystemManagerResponse], ActionResult]:
+    """Return `operation` as moto wants a method of its response class."""
+
+    def respond(response: SimpleSystemManagerResponse) -> ActionResult:
+        return ActionResult(operation(run_command, json.loads(response.body or "{}"), response))
+
+    return respond
+
+
+def send_command(run_command: RunCommand, request: Request, response: SimpleSystemManagerResponse) -> dict[str, Any]:
+    """Answer SendCommand."""
+    comment = request.get("Comment", "")
+    if len(comment) > LONGEST_COMMENT:
+        raise _constraint(comment, "comment", f"Member must have length less than or equal to {LONGEST_COMMENT}")
+    timeout = int(request.get("TimeoutSeconds", DEFAULT_DELIVERY_TIMEOUT))
+    if timeout not in DELIVERY_TIMEOUTS:
+        raise _constraint(timeout, "timeoutSeconds", "Member must have value between 30 and 2592000")
+    document = _document(request["DocumentName"], response)
+    parameters = request.get("Parameters", {})
+    execution_timeout = _execution_timeout(document, parameters)
+    instances = _instances(run_command, request, response)
+    command = Command(
+        id=run_command.new_id(),
+        document=document,
+        version=request.get("DocumentVersion", "$DEFAULT"),
+        comment=comment,
+        parameters=parameters,
+        targets=request.get("Targets", []),
+        requested_at=run_command.now,
+        delivery_timeout=float(timeout),
+        execution_timeout=execution_timeout,
+    )
+    run_command.send(command, instances)
+    return {"Command": _command(command)}
+
+
+def cancel_command(run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse) -> dict[str, Any]:
+    """Answer CancelCommand. A command that has ended stays as it is."""
+    command = run_command.commands.get(request["CommandId"])
+    if command is None:
+        raise SSMException("InvalidCommandId", "")
+    instances = request.get("InstanceIds") or list(command.invocations)
+    if unknown := [instance for instance in instances if instance not in command.invocations]:
+        raise SSMException("InvalidInstanceId", f"Instances {unknown} have no invocation of command {command.id}")
+    for instance in instances:
+        run_command.cancel(command.invocations[instance])
+    return {}
+
+
+def get_command_invocation(run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse) -> dict[str, Any]:
+    """Answer GetCommandInvocation."""
+    _check_command_id(request["CommandId"])
+    command = next((known for known in _visible(run_command) if known.id == request["CommandId"]), None)
+    invocation = command.invocations.get(request["InstanceId"]) if command is not None else None
+    if invocation is None or request.get("PluginName", _plugin(invocation)) != _plugin(invocation):
+        raise SSMException("InvocationDoesNotExist", "")
+    started, ended = invocation.started_at, invocation.ended_at
+    return {
+        **_about(invocation),
+        "PluginName": _plugin(invocation),
+        "ResponseCode": invocation.exit_code,
+        "ExecutionStartDateTime": "" if started is None else _time(started).isoformat().replace("+00:00", "Z"),
+        "ExecutionElapsedTime": "" if started is None else f"PT{(ended or run_command.now) - started:g}S",
+        "ExecutionEndDateTime": "" if ended is None else _time(ended).isoformat().replace("+00:00", "Z"),
+        "StandardOutputContent": invocation.standard_output[:OUTPUT_KEPT],
+        "StandardOutputUrl": "",
+        "StandardErrorContent": invocation.standard_error[:ERRORS_KEPT],
+        "StandardErrorUrl": "",
+    }
+
+
+def list_commands(run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse) -> dict[str, Any]:
+    """Answer ListCommands, newest first."""
+    found = [
+        _command(command)
+        for command in _chosen(run_command, request)
+        if request.get("InstanceId") in (None, *command.invocations)
+    ]
+    return _page(request, "Commands", found)
+
+
+def list_command_invocations(
+    run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse
+) -> dict[str, Any]:
+    """Answer ListCommandInvocations, newest first."""
+    found = []
+    for command in _chosen(run_command, request):
+        for invocation in command.invocations.values():
+            if request.get("InstanceId") in (None, invocation.instance):
+                plugins = [_plugin_details(invocation)] if request.get("Details") else []
+                requested = _time(command.requested_at)
+                found.append({**_about(invocation), "RequestedDateTime": requested, "CommandPlugins": plugins})
+    return _page(request, "CommandInvocations", found)
+
+
+def describe_instance_information(
+    run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse
+) -> dict[str, Any]:
+    """Answer DescribeInstanceInformation with the filters `InstanceIds` and `PingStatus`."""
+    filters = {entry["Key"]: entry["Values"] for entry in request.get("Filters", [])}
+    filters |= {entry["key"]: entry["valueSet"] for entry in request.get("InstanceInformationFilterList", [])}
+    if unknown := filters.keys() - {"InstanceIds", "PingStatus"}:
+        raise SSMException("InvalidFilterKey", f"The filter keys {sorted(unknown)} are not simulated")
+    if wrong := [instance for instance in filters.get("InstanceIds", []) if not INSTANCE_ID.fullmatch(instance)]:
+        raise SSMException("InvalidInstanceInformationFilterValue", f"{wrong} are no managed node ids")
+    found = [
+        {
+            "InstanceId": instance,
+            "PingStatus": ping,
+            "LastPingDateTime": _time(run_command.now),
+            "AgentVersion": "3.3.0.0",
+            "PlatformType": "Linux",
+            "ResourceType": "EC2Instance",
+        }
+        for instance, ping in run_command.ping_statuses.items()
+        if instance in filters.get("InstanceIds", [instance]) and ping in filters.get("PingStatus", [ping])
+    ]
+    return _page(request, "InstanceInformationList", found)
+
+
+OPERATIONS: dict[str, Operation] = {
+    "send_command": send_command,
+    "cancel_command": cancel_command,
+    "get_command_invocation": get_command_invocation,
+    "list_commands": list_commands,
+    "list_command_invocations": list_command_invocations,
+    "describe_instance_information": describe_instance_information,
+}
+"""By the names of the methods moto looks for."""
+
+
+def _document(name: str, response: SimpleSystemManagerResponse) -> str:
+    short = name.rpartition("/")[2] if name.startswith("arn:") else name
+    if short not in SCRIPT_PLUGINS:
+        # Raises InvalidDocument for one that was not created.
+        response.ssm_backend.describe_document(name=short, document_version="", version_name="")
+    return short
+
+
+def _execution_timeout(document: str, parameters: dict[str, list[str]]) -> float | None:
+    if document not in SCRIPT_PLUGINS:
+        return None
+    if not parameters.get("commands") or parameters.keys() - SCRIPT_PARAMETERS:
+        raise SSMException("InvalidParameters", f"{document} needs commands and takes {sorted(SCRIPT_PARAMETERS)}")
+    return float(parameters["executionTimeout"][0]) if "executionTimeout" in parameters else SCRIPT_EXECUTION_TIMEOUT
+
+
+def _instances(run_command: RunCommand, request: Request, response: SimpleSystemManagerResponse) -> list[str]:
+    instances: list[str] = request.get("InstanceIds", [])
+    if len(set(instances)) != len(instances):
+        raise SSMException("DuplicateInstanceId", "")
+    if len(instances) > MOST_INSTANCES:
+        raise _constraint(instances, "instanceIds", f"Member must have length less than or equal to {MOST_INSTANCES}")
+    if not instances and not request.get("Targets"):
+        raise ValidationException("Either InstanceIds or Targets must be given")
+    ec2 = ec2_backends[response.current_account][response.region]
+    usable, known_instances = set(), instances_by_id(ec2)
+    for instance in run_command.ping_statuses:
+        known = known_instances.get(instance)
+        if known is None or known.state not in {"shutting-down", "terminated"}:
+            usable.add(instance)
+    if unusable := [instance for instance in instances if instance not in usable]:
+        listed = ", ".join(unusable)
+        raise SSMException(
+            "InvalidInstanceId",
+            f"Instances [[{listed}]] not in a valid state for account {response.current_account}",
+        )
+    chosen = dict.fromkeys(instances)
+    for target in request.get("Targets", []):
+        if target["Key"] == "InstanceIds":
+            chosen |= dict.fromkeys(target["Values"])
+            continue
+        for reservation in ec2.all_reservations(filters={target["Key"]: target["Values"]}):
+            chosen |= dict.fromkeys(instance.id for instance in reservation.instances)
+    return [instance for instance in chosen if instance in usable]
+
+
+def _visible(run_command: RunCommand) -> Iterable[Command]:
+    for command in reversed(run_command.commands.values()):
+        if run_command.now >= command.requested_at + run_command.hidden_for:
+            yield command
+
+
+def _chosen(run_command: RunCommand, request: Request) -> Iterable[Command]:
+    if "CommandId" in request:
+        _check_command_id(request["CommandId"])
+    filters = {entry["key"]: entry["value"] for entry in request.get("Filters", [])}
+    if unknown := filters.keys() - {"InvokedAfter", "InvokedBefore", "DocumentName", "Status"}:
+        raise SSMException("InvalidFilterKey", f"The filter keys {sorted(unknown)} are not simulated")
+    for command in _visible(run_command):
+        status = command.status
+        if (
+            request.get("CommandId", command.id) == command.id
+            and _moment(filters.get("InvokedAfter"), command) <= command.requested_at
+            and command.requested_at <= _moment(filters.get("InvokedBefore"), command)
+            and filters.get("DocumentName", command.document) == command.document
+            and filters.get("Status", status[0]) in status
+        ):
+            yield command
+
+
+def _moment(said: str | None, command: Command) -> float:
+    if said is None:
+        return command.requested_at
+    try:
+        return datetime.fromisoformat(said).timestamp()
+    except ValueError as error:
+        raise ValidationException(f"{said} is no timestamp") from error
+
+
+def _page(request: Request, name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    start = int(request.get("NextToken", 0))
+    end = start + int(request.get("MaxResults", PAGE))
+    return {name: found[start:end]} | ({"NextToken": str(end)} if end < len(found) else {})
+
+
+def _command(command: Command) -> dict[str, Any]:
+    invocations = command.invocations.values()
+    status, status_details = command.status
+    return {
+        "CommandId": command.id,
+        "DocumentName": command.document,
+        "DocumentVersion": command.version,
+        "Comment": command.comment,
+        "ExpiresAfter": _time(command.requested_at + command.delivery_timeout + (command.execution_timeout or 0)),
+        "Parameters": command.parameters,
+        "InstanceIds": list(command.invocations) if not command.targets else [],
+        "Targets": command.targets,
+        "RequestedDateTime": _time(command.requested_at),
+        "Status": status,
+        "StatusDetails": status_details,
+        "TargetCount": len(invocations),
+        "CompletedCount": sum(invocation.ended for invocation in invocations),
+        "ErrorCount": sum(invocation.status in {"Failed", "TimedOut"} for invocation in invocations),
+        "DeliveryTimedOutCount": sum(invocation.status_details == "DeliveryTimedOut" for invocation in invocations),
+        "TimeoutSeconds": int(command.delivery_timeout),
+    }
+
+
+def _about(invocation: Invocation) -> dict[str, Any]:
+    command = invocation.command
+    return {
+        "CommandId": command.id,
+        "InstanceId": invocation.instance,
+        "Comment": command.comment,
+        "DocumentName": command.document,
+        "DocumentVersion": command.version,
+        "Status": invocation.status,
+        "StatusDetails": invocation.status_details,
+    }
+
+
+def _plugin(invocation: Invocation) -> str:
+    return SCRIPT_PLUGINS.get(invocation.command.document, "aws:runShellScript")
+
+
+def _plugin_details(invocation: Invocation) -> dict[str, Any]:
+    # A plugin knows no status Cancelling.
+    status = "InProgress" if invocation.status == "Cancelling" else invocation.status
+    return {
+        "Name": _plugin(invocation),
+        "Status": status,
+        "StatusDetails": invocation.status_details,
+        "ResponseCode": invocation.exit_code,
+        "Output": (invocation.standard_output + invocation.standard_error)[:PLUGIN_OUTPUT_KEPT],
+    }
+
+
+def _check_command_id(command: str) -> None:
+    if not COMMAND_ID.fullmatch(command):
+        raise SSMException("InvalidCommandId", "")
+
+
+def _constraint(value: object, member: str, constraint: str) -> ValidationException:
+    return ValidationException(
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,91 @@
+"""EC2's status checks, which take their time: moto's pass at once.
+
+Source: "Status checks for Amazon EC2 instances" in the EC2 user guide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.responses.instances import InstanceResponse
+
+from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
+
+if TYPE_CHECKING:
+    from moto.ec2.models.instances import Instance
+
+    from asg_lifecycle_simulator.region.region import SimulatedRegion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """How the checks of an instance go.
+
+    Attributes:
+        passes_after: seconds from the moment it was first seen until both pass; `initializing` before.
+        system: what the check of the system says then.
+        instance: what the check of the instance says then.
+    """
+
+    passes_after: float = 0.0
+    system: str = "ok"
+    instance: str = "ok"
+
+
+class StatusChecks:
+    """The status checks of a region, as a `SimulatedService`. They pass at once unless told otherwise."""
+
+    def __init__(self) -> None:
+        self._region: SimulatedRegion | None = None
+        self._checks: dict[str | None, Checks] = {None: Checks()}
+        self._seen: dict[str, float] = {}
+
+    def install(self, region: SimulatedRegion) -> None:
+        """Take the checks over from moto."""
+        self._region = region
+        region.replace(InstanceResponse, "describe_instance_status", lambda response: self._describe(region, response))
+
+    def uninstall(self) -> None:
+        """Forget everything."""
+        self._checks = {None: Checks()}
+        self._seen.clear()
+        self._region = None
+
+    def behave(self, checks: Checks, *, instance: str | None = None) -> None:
+        """Decide how the checks of an instance go from now on; of every other one without `instance`."""
+        self._checks[instance] = checks
+
+    def _describe(self, region: SimulatedRegion, response: InstanceResponse) -> ActionResult:
+        known = instances_by_id(response.ec2_backend)
+        chosen = response._get_param("InstanceIds", [])  # noqa: SLF001 - how moto's responses read their parameters
+        everything = response._get_bool_param("IncludeAllInstances", False)  # noqa: SLF001, FBT003 - likewise
+        for identity in chosen:
+            # Raises EC2's error for one that there is not.
+            response.ec2_backend.get_instance(identity)
+        now = region.timeline.now()
+        return ActionResult(
+            {
+                "InstanceStatuses": [
+                    self._status(instance, now)
+                    for identity, instance in known.items()
+                    if (not chosen or identity in chosen) and (everything or instance.state == "running")
+                ]
+            }
+        )
+
+    def _status(self, instance: Instance, now: float) -> dict[str, Any]:
+        since = self._seen.setdefault(instance.id, now)
+        checks = self._checks.get(instance.id, self._checks[None])
+        running, passed = instance.state == "running", now >= since + checks.passes_after
+        system, inner = (checks.system, checks.instance) if passed else ("initializing", "initializing")
+        if not running:
+            system = inner = "not-applicable"
+        return {
+            "InstanceId": instance.id,
+            "AvailabilityZone": instance.placement,
+            "InstanceState": {"Code": instance.state_code, "Name": instance.state},
+            "SystemStatus": {"Status": system},
+            "InstanceStatus": {"Status": inner},
+        }

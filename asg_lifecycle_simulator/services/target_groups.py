@@ -1,0 +1,329 @@
+"""Target groups that drain: moto's Elastic Load Balancing with registrations per port and a delay that passes.
+
+moto keeps one registration per target and forgets it when it is deregistered. Here a target is registered once per
+port, and a deregistered target is `draining` until the group's deregistration delay has passed on the region's
+timeline. Sources: Elastic Load Balancing API reference (RegisterTargets, DeregisterTargets, DescribeTargetHealth) and
+"Edit target group attributes" in the Application Load Balancers user guide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.models.instances import InstanceBackend
+from moto.elbv2.exceptions import InvalidTargetError, TargetGroupNotFoundError, TargetNotRunning
+from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
+
+from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.timers import Clockwork
+from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from moto.ec2.models.instances import Instance
+
+    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.timeline import Timer
+
+DELAY = "deregistration_delay.timeout_seconds"
+LONGEST_DELAY = 3600
+
+NOT_REGISTERED = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
+NOT_IN_USE = ("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
+STOPPED = ("unused", "Target.InvalidState", "Target is in the stopped state")
+DRAINING = ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
+HEALTHY = ("healthy", None, None)
+INITIAL = ("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
+
+
+@dataclass(eq=False)
+class Registration:
+    """One target on one port of one target group.
+
+    Attributes:
+        group: the target group.
+        target: instance id, IP address or load balancer ARN.
+        port: None where the group has none (Lambda functions).
+        registered_at: when it was, seconds since the epoch.
+        drained_at: when a deregistered target will be gone, seconds since the epoch; None while it is registered.
+    """
+
+    group: FakeTargetGroup
+    target: str
+    port: int | None
+    registered_at: float = 0.0
+    drained_at: float | None = None
+    timer: Timer | None = field(default=None, repr=False)
+    waiting: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    def __str__(self) -> str:
+        """Return target group and port as the region's log shows them."""
+        return f"{self.group.name}:{self.port}"
+
+
+class TargetGroups:
+    """The target groups of a region, as a `SimulatedService`.
+
+    Logged as `LogKind.SERVICE` with the target in `instance` and one of these details, GROUP being the target
+    group's name: `elbv2 registered GROUP:PORT`, `elbv2 deregistered GROUP:PORT`, `elbv2 drained GROUP:PORT`.
+
+    Attributes:
+        need_listener: when True, targets of a group that no load balancer uses are `unused`, as on AWS. When False,
+            the default, every group counts as used, so a test needs no load balancer and no listener.
+        healthy_after: seconds from the registration of a target until it is healthy; `initial` before.
+        refuse_unregistered: when True, `DeregisterTargets` answers `InvalidTarget` for a target that is not
+            registered. When False, the default, it succeeds, as the API reference promises.
+    """
+
+    def __init__(self, *, need_listener: bool = False, refuse_unregistered: bool = False) -> None:
+        self.need_listener = need_listener
+        self.refuse_unregistered = refuse_unregistered
+        self.healthy_after = 0.0
+        self._region: SimulatedRegion | None = None
+        self._clockwork: Clockwork | None = None
+        self._registrations: dict[str, dict[tuple[str, int | None], Registration]] = {}
+        self._connections: dict[str, float] = {}
+
+    def install(self, region: SimulatedRegion) -> None:
+        """Take the targets of every target group over from moto."""
+        self._region = region
+        self._clockwork = Clockwork(region.timeline, region.lock)
+        modify = ELBv2Backend.modify_target_group_attributes
+        replacements: dict[str, Callable[..., Any]] = {
+            "register_targets": self._register,
+            "deregister_targets": self._deregister,
+            "describe_target_health": self._health,
+            "modify_target_group_attributes": partial(_modify_attributes, modify),
+        }
+        for name, replacement in replacements.items():
+            region.replace(ELBv2Backend, name, _method(replacement))
+        terminate = InstanceBackend.terminate_instances
+
+        def terminate_instances(backend: InstanceBackend, instance_ids: list[str]) -> object:
+            terminated = terminate(backend, instance_ids)
+            self._instances_terminated(instance_ids)
+            return terminated
+
+        region.replace(InstanceBackend, "terminate_instances", terminate_instances)
+        region.drain_attached = self.drain_attached
+
+    def uninstall(self) -> None:
+        """Forget every registration and stop every drain."""
+        for registration in self.registrations():
+            if registration.timer is not None:
+                registration.timer.cancel()
+        if self._clockwork is not None:
+            self._clockwork.stop()
+        self._registrations.clear()
+        self._connections.clear()
+        self._region = self._clockwork = None
+
+    def registrations(self, target: str | None = None) -> list[Registration]:
+        """Return what is registered or still drains, oldest first.
+
+        Args:
+            target: only registrations of this target.
+        """
+        return [
+            registration
+            for group in self._registrations.values()
+            for registration in group.values()
+            if target in (None, registration.target)
+        ]
+
+    def connections_end_after(self, target: str, seconds: float) -> None:
+        """Let the target's last connection end `seconds` after it is deregistered, which ends its drain early.
+
+        The drain never takes longer than the group's deregistration delay. (The user guide says that a target without
+        connections may go on being shown as draining until the delay has passed; users see both.)
+        """
+        self._connections[target] = seconds
+
+    def drain_attached(self, instance_id: str, target_group_arns: Sequence[str], then: Callable[[], None]) -> None:
+        """Deregister the instance from every port of the groups; call `then` once, when it is drained everywhere (R26).
+
+        Target groups that do not exist any more and ones where it is not registered cost no time. When there is
+        nothing to wait for, `then` is called before this returns.
+        """
+        region, _ = self._entered()
+        with region.lock:
+            pending = [entry for entry in self.registrations(instance_id) if entry.group.arn in target_group_arns]
+            left = set(pending)
+
+            def one_drained(registration: Registration) -> None:
+                left.discard(registration)
+                if not left:
+                    then()
+
+            for registration in pending:
+                registration.waiting.append(partial(one_drained, registration))
+            for registration in pending:
+                self._drain(registration)
+            if not pending:
+                then()
+
+    def _register(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]]) -> None:
+        group = _group(backend, arn)
+        for target in targets:
+            _check_registrable(backend, group, target["Id"])
+        for target in targets:
+            key = _key(group, target)
+            registration = self._registrations.setdefault(arn, {}).get(key)
+            if registration is not None and registration.drained_at is None:
+                continue
+            if registration is not None:
+                self._end(registration)
+            _, clockwork = self._entered()
+            self._registrations[arn][key] = Registration(group, *key, registered_at=clockwork.now())
+            self._log("registered", self._registrations[arn][key])
+
+    def _deregister(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]]) -> None:
+        group = _group(backend, arn)
+        known = self._registrations.get(arn, {})
+        keys = [_key(group, target) for target in targets]
+        if any(
+            not _fits(group, target) or (self.refuse_unregistered and (target, port) not in known)
+            for target, port in keys
+        ):
+            raise InvalidTargetError
+        for key in keys:
+            if key in known:
+                self._drain(known[key])
+
+    def _health(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]] | None) -> list[FakeHealthStatus]:
+        group = _group(backend, arn)
+        known = self._registrations.get(arn, {})
+        # moto declares the port a string, the wire wants a number.
+        keys: list[tuple[str, Any]] = [_key(group, target) for target in targets] if targets else list(known)
+        if any(not _fits(group, target) for target, _ in keys):
+            raise InvalidTargetError
+        instances = instances_by_id(backend.ec2_backend)
+        return [
+            FakeHealthStatus(target, port, group.health_check_port, *self._state(instances, known.get((target, port))))
+            for target, port in keys
+        ]
+
+    def _state(
+        self, instances: Mapping[str, Instance], registration: Registration | None
+    ) -> tuple[str, str | None, str | None]:
+        if registration is None:
+            return NOT_REGISTERED
+        if registration.drained_at is not None:
+            return DRAINING
+        if self.need_listener and not registration.group.load_balancer_arns:
+            return NOT_IN_USE
+        instance = instances.get(registration.target)
+        if instance is not None and instance.state == "stopped":
+            return STOPPED
+        _, clockwork = self._entered()
+        return HEALTHY if clockwork.now() >= registration.registered_at + self.healthy_after else INITIAL
+
+    def _instances_terminated(self, instance_ids: list[str]) -> None:
+        for instance_id in instance_ids:
+            for registration in self.registrations(instance_id):
+                self._drain(registration)
+
+    def _drain(self, registration: Registration) -> None:
+        if registration.drained_at is not None:
+            return
+        _, clockwork = self._entered()
+        delay = 0.0 if registration.group.target_type == "lambda" else float(str(registration.group.attributes[DELAY]))
+        delay = min(delay, self._connections.get(registration.target, delay))
+        registration.drained_at = clockwork.now() + delay
+        self._log("deregistered", registration)
+        if delay <= 0:
+            self._drained(registration)
+        else:
+            name = f"drain of {registration.target} from {registration}"
+            registration.timer = clockwork.call_after(delay, partial(self._drained, registration), name=name)
+
+    def _drained(self, registration: Registration) -> None:
+        del self._registrations[registration.group.arn][registration.target, registration.port]
+        self._log("drained", registration)
+        self._end(registration)
+
+    def _end(self, registration: Registration) -> None:
+        if registration.timer is not None:
+            registration.timer.cancel()
+        waiting, registration.waiting = registration.waiting, []
+        for then in waiting:
+            then()
+
+    def _log(self, what: str, registration: Registration) -> None:
+        region, _ = self._entered()
+        region.log.write(LogKind.SERVICE, instance=registration.target, detail=f"elbv2 {what} {registration}")
+
+    def _entered(self) -> tuple[SimulatedRegion, Clockwork]:
+        if self._region is None or self._clockwork is None:
+            raise RuntimeError("the target groups are not installed in a region")
+        return self._region, self._clockwork
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    # A bound method or a partial stored on a class is not given the instance; a plain function is.
+    def method(backend: ELBv2Backend, *arguments: object) -> object:
+        return function(backend, *arguments)
+
+    return method
+
+
+def _modify_attributes(
+    modify: Callable[[ELBv2Backend, str, dict[str, Any]], None],
+    backend: ELBv2Backend,
+    arn: str,
+    attributes: dict[str, Any],
+) -> None:
+    # moto refuses the longest delay that AWS accepts.
+    longest = attributes.get(DELAY) == str(LONGEST_DELAY)
+    modify(backend, arn, {**attributes, DELAY: str(LONGEST_DELAY - 1)} if longest else attributes)
+    if longest:
+        backend.target_groups[arn].attributes[DELAY] = str(LONGEST_DELAY)
+
+
+def _group(backend: ELBv2Backend, arn: str) -> FakeTargetGroup:
+    group: FakeTargetGroup | None = backend.target_groups.get(arn)
+    if group is None:
+        raise TargetGroupNotFoundError
+    return group
+
+
+def _key(group: FakeTargetGroup, target: dict[str, Any]) -> tuple[str, int | None]:
+    # Without a port every call means the target group's own port.
+    port = target.get("Port") or group.port
+    return target["Id"], None if port is None else int(port)
+
+
+def _fits(group: FakeTargetGroup, target: str) -> bool:
+    return target.startswith("i-") == (group.target_type == "instance")
+
+
+def _check_registrable(backend: ELBv2Backend, group: FakeTargetGroup, target: str) -> None:
+    if not _fits(group, target):
+        raise InvalidTargetError
+    if group.target_type != "instance":
+        return
+    instance = instances_by_id(backend.ec2_backend).get(target)
+    if instance is None:
+        raise InvalidTargetError
+    if instance.state != "running":
+        raise TargetNotRunning(instance_id=target)
+
+
+def make_target_group(region: SimulatedRegion, name: str, *, delay: int) -> str:
+    """Make an empty target group for port 80, and return its ARN.
+
+    Args:
+        region: the region.
+        name: its name.
+        delay: deregistration delay, seconds.
+    """
+    with region.unobserved():
+        elbv2 = region.client("elbv2")
+        vpc = region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
+        created = elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)
+        arn = str(created["TargetGroups"][0]["TargetGroupArn"])
+        elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": DELAY, "Value": str(delay)}])
+    return arn

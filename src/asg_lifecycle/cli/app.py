@@ -1,0 +1,52 @@
+"""The commands of `asg-lifecycle`, put together. One module per command; a new one is added here, by hand."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from asg_lifecycle.cli.explain import explain
+from asg_lifecycle.cli.plan import plan
+from asg_lifecycle.cli.redrive import redrive
+from asg_lifecycle.cli.signal import signal
+
+DISTRIBUTION = "asg-lifecycle"
+
+application = typer.Typer(
+    help="Look at, and decide, what happens to the instances that wait at our lifecycle hooks.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
+    add_completion=False,
+    # An error nobody foresaw shows as Python shows it: that is what a bug report needs.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+application.command()(explain)
+application.command()(signal)
+application.add_typer(plan, name="plan")
+application.add_typer(redrive, name="redrive")
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands the option's value to its callback by position
+    if wanted:
+        typer.echo(f"{DISTRIBUTION} {_installed_version()}")
+        raise typer.Exit
+
+
+def _installed_version() -> str:
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "from a source tree, not installed"
+
+
+@application.callback()
+def _every_command(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass

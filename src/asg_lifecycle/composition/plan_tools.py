@@ -1,0 +1,62 @@
+"""Puts together what an operator looks at plans with."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.groups import Groups
+from asg_lifecycle.aws.instances import Instances
+from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+from asg_lifecycle.aws.plan_store import PlanStore
+from asg_lifecycle.composition.services import compose_services
+from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
+from asg_lifecycle.plans.selection import Planning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asg_lifecycle.steps.services import Services
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanDesk:
+    """The plans, and what they would be carried out on.
+
+    Attributes:
+        store: the named plans.
+        planning: chooses plans.
+        groups: the Auto Scaling groups.
+        instances: the EC2 calls.
+        services: what steps are made with.
+        clock: seconds since the epoch.
+    """
+
+    store: PlanStore
+    planning: Planning
+    groups: Groups
+    instances: Instances
+    services: Services
+    clock: Callable[[], float]
+
+
+def compose_plan_desk(path: str, features: frozenset[str] = DEFAULT_FEATURES) -> PlanDesk:
+    """Return the parts. Nothing is called yet.
+
+    Args:
+        path: where named plans are in Parameter Store.
+        features: the features of steps that the stack has switched on.
+    """
+    clients = Clients()
+    instances = Instances(clients)
+    store = PlanStore(clients, path.rstrip("/"), time.time)
+    return PlanDesk(
+        store=store,
+        planning=Planning(store, instances, features),
+        groups=Groups(clients),
+        instances=instances,
+        services=compose_services(clients, LifecycleActions(clients, time.time), time.time),
+        clock=time.time,
+    )

@@ -1,0 +1,175 @@
+"""Who owns an action: one execution claims it, takes it over from a dead one, or joins the one that began early."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from asg_lifecycle.aws.executions import Vitality
+from asg_lifecycle.model.actions import ActionResult, LifecycleAction
+from asg_lifecycle.model.messages import Join, encode
+from asg_lifecycle.model.plans import PlanDecision
+from asg_lifecycle.model.records import Record, Status, action_of, claim_record
+from asg_lifecycle.observer import Metric
+
+if TYPE_CHECKING:
+    from asg_lifecycle.execution.dependencies import Assignment
+    from asg_lifecycle.model.start_requests import Start
+
+
+class NotSettledError(Exception):
+    """Who owns the action is just changing: look again."""
+
+
+class Prior(Struct, frozen=True, kw_only=True):
+    """What is known of an action that somebody worked on before.
+
+    Attributes:
+        decision: the plan it follows, None when none was chosen yet.
+        held: why it is held, None when it is not.
+        messages: what was said to it, oldest first.
+        completing: the result that was decided, None while none is.
+        reason: why that result.
+        early: why the work began before the instance waited; None where it waits.
+        until: when work that began early has to be over, seconds since the epoch.
+    """
+
+    decision: PlanDecision | None = None
+    held: str | None = None
+    messages: tuple[str, ...] = ()
+    completing: ActionResult | None = None
+    reason: str | None = None
+    early: str | None = None
+    until: float | None = None
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """Whether this execution owns the action; if not, who does and how that stands.
+
+    Attributes:
+        owner: the execution that owns it instead, None when this one does.
+        status: how the action stands there.
+        joined: that execution was told that the instance waits.
+        action: the action as its record has it, where that was taken over.
+        prior: what was known of it then.
+    """
+
+    owner: str | None = None
+    status: str | None = None
+    joined: bool = False
+    action: LifecycleAction | None = None
+    prior: Prior = Prior()
+
+    @property
+    def granted(self) -> bool:
+        """Whether this execution owns the action."""
+        return self.owner is None
+
+
+def claim(assignment: Assignment, start: Start | None) -> Claim:
+    """Record the action for this execution, unless another execution has it.
+
+    Args:
+        assignment: the action and who wants to work on it.
+        start: what another door says about it, None for Auto Scaling's own event.
+
+    Raises:
+        CallFailed: the table or Lambda did not answer. Repeat it.
+        NotSettledError: the owner is just changing. Repeat it.
+    """
+    application = assignment.application
+    if start is not None and start.takes_over is not None:
+        return _take_over(assignment, start.takes_over)
+    early = start is not None and start.early
+    standing = application.records.claim(
+        claim_record(
+            assignment.action,
+            execution=assignment.execution,
+            now=application.clock(),
+            retention=application.settings.record_retention,
+            early=start.reason.value if start is not None and early else None,
+            until=start.until if start is not None else None,
+        )
+    )
+    if standing is None:
+        application.observer.count(Metric.CLAIMED)
+        application.observer.info("claimed the lifecycle action")
+        return Claim(prior=_prior_of_start(start))
+    if not early and standing.early is not None and standing.in_flight is not None:
+        return _join(assignment, standing)
+    return _duplicate(assignment, standing)
+
+
+def _prior_of_start(start: Start | None) -> Prior:
+    if start is None or not start.early:
+        return Prior()
+    return Prior(early=start.reason.value, until=start.until)
+
+
+def _duplicate(assignment: Assignment, standing: Record) -> Claim:
+    application = assignment.application
+    application.observer.count(Metric.DUPLICATE)
+    application.observer.info(f"duplicate: {standing.execution} has this action, which is {standing.status}")
+    return Claim(owner=standing.execution, status=standing.status.value)
+
+
+def _take_over(assignment: Assignment, dead: str) -> Claim:
+    application = assignment.application
+    record = application.records.take_over(assignment.wait, dead, assignment.execution)
+    if record is None:
+        standing = application.records.current(assignment.wait)
+        if standing is None:
+            application.observer.warning("there is no record to take over: it has expired, and the action with it")
+            return Claim(owner=dead, status="forgotten")
+        return _duplicate(assignment, standing)
+    application.observer.count(Metric.TAKEN_OVER)
+    application.observer.warning(
+        f"taken over from {dead}, which was {record.status}: {record.detail or 'just claimed'}"
+    )
+    return Claim(action=action_of(record), prior=_prior(record))
+
+
+def _prior(record: Record) -> Prior:
+    completing = record.result if record.status is Status.COMPLETING else None
+    # A token on record means that the hook's event has come, even if nobody has acted on it yet.
+    early = record.early is not None and record.token is None
+    return Prior(
+        decision=msgspec.json.decode(record.decision, type=PlanDecision) if record.decision is not None else None,
+        held=record.problem or "held" if record.status is Status.HELD else None,
+        messages=record.messages,
+        completing=ActionResult(completing) if completing is not None else None,
+        reason=record.reason if completing is not None else None,
+        early=record.early if early else None,
+        until=record.until if early else None,
+    )
+
+
+def _join(assignment: Assignment, standing: Record) -> Claim:
+    """Tell the execution that began early that its instance waits now."""
+    application, action = assignment.application, assignment.action
+    # First the record: if its owner dies with the message unread, whoever takes over knows.
+    announced = {
+        "token": action.token,
+        "event_time": action.time,
+        "origin": action.origin,
+        "destination": action.destination,
+        "operation": action.operation,
+        "metadata": action.metadata,
+    }
+    record = application.records.update(assignment.wait, standing.execution, announced)
+    if record is None:
+        raise NotSettledError(f"{standing.execution} does not own the action any more")
+    if application.executions.vitality(standing.execution) is Vitality.DEAD:
+        return _take_over(assignment, standing.execution)
+    join = Join(action=msgspec.structs.replace(action, identity=record.identity), by=_announcer(action))
+    if record.callback is None or not application.executions.say(record.callback, encode(join)):
+        raise NotSettledError(f"the inbox of {standing.execution} is just changing")
+    application.observer.count(Metric.JOINED)
+    application.observer.info(f"joined: {standing.execution} began this work before the instance waited")
+    return Claim(owner=standing.execution, status=standing.status.value, joined=True)
+
+
+def _announcer(action: LifecycleAction) -> str:
+    return "the hook's event" if action.token is not None else "the sweep"

@@ -1,0 +1,76 @@
+"""Everything an execution works with: made once per Lambda environment, in `asg_lifecycle.composition`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asg_lifecycle.model.records import wait_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asg_lifecycle.aws.executions import Executions
+    from asg_lifecycle.aws.instances import Instances
+    from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+    from asg_lifecycle.model.actions import LifecycleAction
+    from asg_lifecycle.observer import Observer
+    from asg_lifecycle.plans.selection import Planning
+    from asg_lifecycle.settings import Settings
+    from asg_lifecycle.steps.services import Services
+    from asg_lifecycle.store.drain_slots import Turns
+    from asg_lifecycle.store.outages import Outages
+    from asg_lifecycle.store.records import Records
+
+
+@dataclass(frozen=True, kw_only=True)
+class Application:
+    """The parts an execution is given.
+
+    Attributes:
+        settings: what the deployment decides.
+        lifecycle_actions: the Auto Scaling calls.
+        instances: the EC2 calls.
+        records: the table of actions.
+        executions: the durable executions, this one's siblings.
+        turns: the places of groups that drain only so many instances at once.
+        outages: the errors that stop many drains.
+        planning: chooses plans.
+        services: what steps are made with.
+        observer: logs and metrics.
+        clock: seconds since the epoch; read inside durable steps and checks only.
+        chance: a random number from 0 to 1; likewise.
+    """
+
+    settings: Settings
+    lifecycle_actions: LifecycleActions
+    instances: Instances
+    records: Records
+    executions: Executions
+    turns: Turns
+    outages: Outages
+    planning: Planning
+    services: Services
+    observer: Observer
+    clock: Callable[[], float]
+    chance: Callable[[], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """One lifecycle action in the hands of one durable execution.
+
+    Attributes:
+        application: the parts to work with.
+        action: the lifecycle action.
+        execution: ARN of the durable execution.
+    """
+
+    application: Application
+    action: LifecycleAction
+    execution: str
+
+    @property
+    def wait(self) -> str:
+        """The key of the action's record."""
+        return wait_key(self.action.group, self.action.hook, self.action.instance)

@@ -1,0 +1,145 @@
+"""What a round of the race comes to: pure decisions over what its branches found."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from asg_lifecycle.execution.heartbeat import Pulse
+from asg_lifecycle.execution.race.keep_alive import KeepAlive
+from asg_lifecycle.execution.work.plan_runner import WorkEnd
+from asg_lifecycle.model.actions import ActionResult, LifecycleAction
+from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe
+from asg_lifecycle.model.plans import Plan, holds_when_late, success_result, timeout_result
+from asg_lifecycle.model.records import StepOutcome
+from asg_lifecycle.model.replies import Reply
+
+MESSAGES_KEPT = 20
+
+
+class Ending(Struct, frozen=True, kw_only=True):
+    """How the action is to end.
+
+    Attributes:
+        how: `complete`: with `result`; `over`: it has ended without us; `taken`: it is another execution's; `joined`:
+            work that began early goes on under the action `joined`.
+        result: what to complete it with.
+        reason: why, a sentence.
+        messages: all that was said to the action, oldest first.
+        steps: how the steps ended, where the work came to an end.
+        joined: the action that the instance waits under.
+        held: why the early work was held, None when it was not.
+    """
+
+    how: Literal["complete", "over", "taken", "joined"]
+    result: ActionResult | None = None
+    reason: str
+    messages: tuple[str, ...] = ()
+    steps: tuple[StepOutcome, ...] = ()
+    joined: LifecycleAction | None = None
+    held: str | None = None
+
+
+class Finishes(Struct, frozen=True, kw_only=True):
+    """What the branches of one round came to; None for a branch that was still waiting."""
+
+    keep_alive: KeepAlive | None = None
+    message: Message | None = None
+    work: WorkEnd | None = None
+    reply: Reply | None = None
+
+
+def decide(finishes: Finishes, plan: Plan | None) -> Ending | None:  # noqa: PLR0911 - one line a case
+    """Return how the action ends after a round, None when another round begins.
+
+    When several branches finish together the one that leaves the least to decide wins: an action that is over
+    cannot be completed, an operator's word stands above the work, finished work above the deadline.
+
+    Args:
+        finishes: what the branches came to.
+        plan: what the results are by; None for one that cannot be used.
+    """
+    on_timeout = timeout_result(plan)
+    match finishes:
+        case Finishes(work=WorkEnd(how="taken")):
+            return Ending(how="taken", reason="another execution has taken this action over")
+        case Finishes(keep_alive=KeepAlive(pulse=Pulse(over=str() as why))):
+            return Ending(how="over", reason=why)
+        case Finishes(message=Finish(result=result) as message):
+            return Ending(how="complete", result=result, reason=describe(message))
+        case Finishes(work=WorkEnd(how="done", reason=why, outcomes=steps)):
+            why = f"the work is done: {why}"
+            return Ending(how="complete", result=success_result(plan), reason=why, steps=steps)
+        case Finishes(work=WorkEnd(how="abandon", reason=why, outcomes=steps)):
+            return Ending(how="complete", result=ActionResult.ABANDON, reason=why, steps=steps)
+        case Finishes(work=WorkEnd(how="late", reason=why, outcomes=steps)) if not holds_when_late(plan):
+            return Ending(how="complete", result=on_timeout, reason=f"{why}, the plan says {on_timeout}", steps=steps)
+        case Finishes(keep_alive=KeepAlive(deadline_reached=True)):
+            said = "nothing can be held any longer" if holds_when_late(plan) else f"the plan says {on_timeout}"
+            why = f"the deadline came before the work was done, {said}"
+            return Ending(how="complete", result=on_timeout, reason=why)
+        case _:
+            return None
+
+
+class Round(Struct, frozen=True, kw_only=True):
+    """What one round of the race begins with.
+
+    Attributes:
+        number: from 1.
+        held: why no work is done, None when it is.
+        newly_held: whether that came about in the round before.
+        idle: why there is no work to do though nothing is wrong; None when there is. Of early work only.
+        expired: the time that EC2 left the instance is over. Of early work only.
+        message: what ended the round before, None when no message did.
+        messages: all that was said so far, oldest first.
+        asks: the entry of the plan that needs a callback before it begins, None when none does.
+        reply: what came back through the present callback, None as long as nothing has.
+    """
+
+    number: int = 1
+    held: str | None = None
+    newly_held: bool = False
+    idle: str | None = None
+    expired: bool = False
+    message: Message | None = None
+    messages: tuple[str, ...] = ()
+    asks: int | None = None
+    reply: Reply | None = None
+
+
+def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
+    """Return the round after one that did not end the action.
+
+    Args:
+        current: the round that was run.
+        finishes: what its branches came to.
+        problems: what is wrong with the plan, empty when it can be used.
+    """
+    message, work = finishes.message, finishes.work
+    held = current.held
+    newly_held = False
+    if isinstance(message, Skip | Nudge):
+        # What was said stands above a failure that came in the same moment: it is the answer to it.
+        held = problems or None
+    elif work is not None and work.how in {"held", "late"}:
+        held, newly_held = work.reason, True
+    asks = work.index if work is not None and work.how == "asks" else None
+    return Round(
+        number=current.number + 1,
+        held=held,
+        newly_held=newly_held,
+        idle=current.idle,
+        expired=current.expired,
+        message=message,
+        messages=said_so_far(current, finishes),
+        asks=asks,
+        reply=finishes.reply or (current.reply if asks is None else None),
+    )
+
+
+def said_so_far(current: Round, finishes: Finishes) -> tuple[str, ...]:
+    """Return what was said to the action up to the end of a round, oldest first, the last twenty."""
+    said = (describe(finishes.message),) if finishes.message is not None else ()
+    return (*current.messages, *said)[-MESSAGES_KEPT:]

@@ -1,0 +1,112 @@
+"""Hands what was heard to the execution that waits for it. What nobody waits for is dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asg_lifecycle.aws.container_instances import ContainerInstance
+from asg_lifecycle.model.events import Broken, Ignore
+from asg_lifecycle.model.messages import Wake, encode
+from asg_lifecycle.model.signals import DRAINED, REGISTERED, Signal, command_ended, signal_came
+from asg_lifecycle.model.wake_events import CommandEnded, ContainerInstanceChanged, SignalSent, TaskStopped, happening
+from asg_lifecycle.observer import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from asg_lifecycle.aws.container_instances import ContainerInstances
+    from asg_lifecycle.aws.executions import Executions
+    from asg_lifecycle.model.records import Record
+    from asg_lifecycle.observer import Observer
+    from asg_lifecycle.store.record_queries import RecordQueries
+    from asg_lifecycle.store.signals import Signals
+
+
+class SignalDoor:
+    """Wakes executions, but only by what can end their wait: each time costs durable operations."""
+
+    def __init__(  # noqa: PLR0913 - what a signal passes through
+        self,
+        *,
+        records: RecordQueries,
+        signals: Signals,
+        executions: Executions,
+        container_instances: ContainerInstances,
+        observer: Observer,
+        clock: Callable[[], float],
+    ) -> None:
+        self._records = records
+        self._signals = signals
+        self._executions = executions
+        self._container_instances = container_instances
+        self._observer = observer
+        self._clock = clock
+
+    def receive(self, event: object) -> dict[str, Any]:
+        """Return what became of one event: JSON values.
+
+        Raises:
+            CallFailed: the records could not be read, or an execution not be woken. Lambda tries the event again.
+        """
+        match happening(event):
+            case Ignore(reason):
+                return {"outcome": "ignored", "reason": reason}
+            case Broken(reason):
+                self._observer.count(Metric.INVALID)
+                self._observer.error(f"invalid event, a retry cannot help: {reason}")
+                return {"outcome": "invalid", "reason": reason}
+            case SignalSent() as sent:
+                return self._signal(sent)
+            case TaskStopped() as stopped:
+                return self._task_stopped(stopped)
+            case ContainerInstanceChanged() as changed:
+                return self._container_instance_changed(changed)
+            case CommandEnded() as ended:
+                said = f"command {ended.command} ended {ended.status}"
+                return self._wake(self._waiting(ended.instance, command_ended(ended.command)), said)
+
+    def _signal(self, sent: SignalSent) -> dict[str, Any]:
+        what = f"signal {sent.name} of instance {sent.instance}"
+        signal = Signal(name=sent.name, succeeded=sent.succeeded, message=sent.message, at=self._clock())
+        records = [it for it in self._records.of_instance(sent.instance) if sent.hook in {None, it.hook}]
+        kept = [record for it in records if (record := self._signals.keep(it, signal)) is not None]
+        if not kept:
+            where = f" under hook {sent.hook}" if sent.hook is not None else ""
+            reason = f"no action of it is in flight{where}" if not records else "its action keeps no more signals"
+            self._observer.info(f"{what} was dropped: {reason}")
+            return {"outcome": "dropped", "reason": reason}
+        self._observer.info(f"{what} was kept: {sent.message}" if sent.message else f"{what} was kept")
+        wanted = [record for record in kept if signal_came(sent.name) in record.woken_by]
+        return self._wake(wanted, f"{what} has come") | {"kept": [record.hook for record in kept]}
+
+    def _task_stopped(self, stopped: TaskStopped) -> dict[str, Any]:
+        instance = self._container_instances.instance_of(stopped.container_instance, cluster=stopped.cluster)
+        records = self._waiting(instance, DRAINED) if instance is not None else []
+        return self._drained(records, cluster=stopped.cluster, arn=stopped.container_instance)
+
+    def _container_instance_changed(self, changed: ContainerInstanceChanged) -> dict[str, Any]:
+        if changed.status == "ACTIVE" and changed.connected:
+            said = f"container instance {changed.container_instance} is ACTIVE"
+            return self._wake(self._waiting(changed.instance, REGISTERED), said)
+        records = self._waiting(changed.instance, DRAINED) if changed.is_idle else []
+        return self._drained(records, cluster=changed.cluster, arn=changed.container_instance)
+
+    def _drained(self, records: list[Record], *, cluster: str, arn: str) -> dict[str, Any]:
+        # A task that was told to stop is counted as neither running nor pending, long before it has stopped.
+        container_instance = ContainerInstance(arn=arn, cluster=cluster, status="DRAINING")
+        if records and (left := self._container_instances.tasks(container_instance)):
+            return {"outcome": "left", "reason": f"{len(left)} tasks are left"}
+        return self._wake(records, f"the last task on container instance {container_instance.name} has stopped")
+
+    def _waiting(self, instance: str, what: str) -> list[Record]:
+        return [record for record in self._records.of_instance(instance) if what in record.woken_by]
+
+    def _wake(self, records: Iterable[Record], said: str) -> dict[str, Any]:
+        """Wake the executions. One whose inbox is closed is about to look by itself."""
+        woken = [record.hook for record in records if self._told(record, said)]
+        if woken:
+            self._observer.info(f"woken: {said}")
+        return {"outcome": "woken" if woken else "not awaited", "hooks": woken}
+
+    def _told(self, record: Record, said: str) -> bool:
+        return record.callback is not None and self._executions.say(record.callback, encode(Wake(by=said)))

@@ -1,0 +1,59 @@
+"""The plans for hooks that name none: what can be found out about the instance decides their steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asg_lifecycle.model.actions import Transition
+from asg_lifecycle.model.plans import Plan, PlannedStep
+from asg_lifecycle.steps.drain_ecs import ECS_CLUSTER_TAG
+from asg_lifecycle.steps.support.cluster_choice import cluster_named_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from asg_lifecycle.model.actions import LifecycleAction
+
+GROUP_TAG = "asg-lifecycle:group"
+"""The tag of a target group that an Auto Scaling group is in without being attached: the group's name."""
+
+ECS_MANAGED_TAG = "AmazonECSManaged"
+"""What a capacity provider of ECS tags its instances with. It does not name the cluster."""
+
+DEFAULT_FEATURES = frozenset({"TargetGroupSteps", "StatusCheckSteps"})
+"""Of the features that built-in plans use, those that the template grants where nobody chose."""
+
+NEEDING_TAGS = frozenset({"EcsSteps", "KubernetesSteps"})
+"""Features whose built-in steps depend on the instance's tags."""
+
+
+def built_in_plan(action: LifecycleAction, features: frozenset[str], tags: Mapping[str, str]) -> Plan:
+    """Return the plan for an action whose hook and group name none.
+
+    On the way in EC2's status checks; on the way out the target groups that are attached to the group or tagged for it,
+    the tasks of a container instance, and the pods of a Kubernetes node. Only steps that the deployment grants.
+
+    Args:
+        action: the action.
+        features: the features that are switched on.
+        tags: of the instance.
+    """
+    steps = _way_in(features) if action.transition is Transition.LAUNCHING else _way_out(action, features, tags)
+    return Plan(steps=tuple(steps))
+
+
+def _way_in(features: frozenset[str]) -> Iterator[PlannedStep]:
+    if "StatusCheckSteps" in features:
+        yield PlannedStep(kind="wait-for-status-checks")
+
+
+def _way_out(action: LifecycleAction, features: frozenset[str], tags: Mapping[str, str]) -> Iterator[PlannedStep]:
+    if "TargetGroupSteps" in features:
+        yield PlannedStep(kind="deregister-targets", options={"of_group": True, "tags": {GROUP_TAG: action.group}})
+    if "EcsSteps" in features:
+        if cluster := tags.get(ECS_CLUSTER_TAG):
+            yield PlannedStep(kind="drain-ecs", options={"cluster": cluster})
+        elif ECS_MANAGED_TAG in tags:
+            yield PlannedStep(kind="drain-ecs")
+    if "KubernetesSteps" in features and (name := cluster_named_by(tags)) is not None:
+        yield PlannedStep(kind="drain-kubernetes", options={"cluster": name})

@@ -1,0 +1,226 @@
+"""The language of plans: everything that is wrong with one is found at once, with where it stands and what is valid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from asg_lifecycle.model.durations import EXPECTED, Duration, seconds
+from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlannedStep, Result, WhenSurviving
+from asg_lifecycle.steps.callback_step import CallbackStep
+from asg_lifecycle.steps.catalog import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from enum import StrEnum
+
+    from asg_lifecycle.steps.base import Step
+    from asg_lifecycle.steps.services import Services
+
+MOST_DRAINS = 1000
+"""The largest limit on drains of one group at once; without a limit there is no counting."""
+
+PLAN_FIELDS = Plan.__struct_fields__
+STEP_FIELDS = PlannedStep.__struct_fields__
+GROUP_FIELDS = ("parallel", "timeout", "on_failure")
+"""What an entry with steps side by side may say."""
+
+CHOICES: dict[str, type[StrEnum]] = {
+    "on_failure": OnFailure,
+    "on_timeout": OnTimeout,
+    "result": Result,
+    "when_instance_survives": WhenSurviving,
+}
+
+
+class PlanProblem(Struct, frozen=True):
+    """One thing that is wrong with a plan.
+
+    Attributes:
+        path: where it stands, names and positions from 0: `("steps", 2, "options", "names")`.
+        sentence: what is wrong, and what would be right.
+    """
+
+    path: tuple[str | int, ...]
+    sentence: str
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return self.sentence
+
+
+def find_problems(plan: Mapping[str, Any]) -> tuple[PlanProblem, ...]:
+    """Return everything that is wrong with a plan given as JSON values."""
+    return tuple(_plan_problems(plan))
+
+
+def parse(plan: Mapping[str, Any]) -> Plan:
+    """Return a plan in which `find_problems` found nothing.
+
+    Raises:
+        msgspec.ValidationError: it cannot be used.
+    """
+    return msgspec.convert(plan, Plan)
+
+
+def build(planned: PlannedStep, services: Services) -> Step:
+    """Return the step that a plan without problems names.
+
+    Raises:
+        KeyError: there is no such kind.
+        msgspec.ValidationError: its options are wrong.
+    """
+    step = KINDS[planned.kind]
+    return step.create(msgspec.convert(planned.options, step.options), services)
+
+
+def _plan_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
+    for name in plan:
+        if name not in PLAN_FIELDS:
+            yield PlanProblem((name,), f"unknown field {name!r} in the plan; valid: {listed(PLAN_FIELDS)}")
+    yield from _field_problems(plan, (), ("on_failure", "on_timeout", "result"))
+    if type(plan.get("dry_run", False)) is not bool:
+        yield PlanProblem(("dry_run",), f"dry_run is {plan['dry_run']!r}; expected true or false")
+    if type(plan.get("description", "")) is not str:
+        yield PlanProblem(("description",), f"description is {kind_of(plan['description'])}; expected a string")
+    at_once = plan.get("drains_per_group")
+    if at_once is not None and (type(at_once) is not int or not 1 <= at_once <= MOST_DRAINS):
+        expected = f"expected a whole number from 1 to {MOST_DRAINS}, or nothing"
+        yield PlanProblem(("drains_per_group",), f"drains_per_group is {at_once!r}; {expected}")
+    steps = plan.get("steps", [])
+    if not isinstance(steps, list):
+        yield PlanProblem(("steps",), f"steps is {kind_of(steps)}; expected a list")
+        return
+    for index, step in enumerate(steps):
+        for problem in _entry_problems(step, ("steps", index)):
+            yield PlanProblem(problem.path, f"step {index + 1}: {problem.sentence}")
+
+
+def _entry_problems(entry: object, path: tuple[str | int, ...]) -> Iterator[PlanProblem]:
+    if not isinstance(entry, dict) or "parallel" not in entry:
+        yield from _step_problems(entry, path)
+        return
+    for name in entry:
+        if name not in GROUP_FIELDS:
+            valid = f"valid for steps side by side: {listed(GROUP_FIELDS)}"
+            yield PlanProblem((*path, name), f"unknown field {name!r}; {valid}")
+    yield from _field_problems(entry, path, ("on_failure",))
+    members = entry["parallel"]
+    if not isinstance(members, list) or not members:
+        found = "empty" if members == [] else kind_of(members)
+        yield PlanProblem((*path, "parallel"), f"parallel is {found}; expected a list of steps")
+        return
+    for index, member in enumerate(members):
+        inner = (*path, "parallel", index)
+        if isinstance(member, dict) and "parallel" in member:
+            yield PlanProblem(inner, f"parallel step {index + 1}: steps side by side cannot be nested")
+            continue
+        problems = list(_step_problems(member, inner))
+        if not problems and _waits_for_callback(member):
+            sentence = f"{member['kind']} waits for a callback, which steps side by side cannot have"
+            problems.append(PlanProblem((*inner, "options"), sentence))
+        for problem in problems:
+            yield PlanProblem(problem.path, f"parallel step {index + 1}: {problem.sentence}")
+
+
+def _waits_for_callback(step: Mapping[str, Any]) -> bool:
+    kind = KINDS[step["kind"]]
+    if not issubclass(kind, CallbackStep):
+        return False
+    return kind.callback_times(msgspec.convert(step.get("options", {}), kind.options)) is not None
+
+
+def _step_problems(step: object, path: tuple[str | int, ...]) -> Iterator[PlanProblem]:
+    if not isinstance(step, dict):
+        yield PlanProblem(path, f"is {kind_of(step)}; expected an object with {listed(STEP_FIELDS)}")
+        return
+    for name in step:
+        if name not in STEP_FIELDS:
+            yield PlanProblem((*path, name), f"unknown field {name!r}; valid: {listed(STEP_FIELDS)}")
+    yield from _field_problems(step, path, ("on_failure", "when_instance_survives"))
+    kind = step.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        yield PlanProblem((*path, "kind"), f"unknown kind {kind!r}; valid: {listed(KINDS)}")
+        return
+    options = step.get("options", {})
+    if not isinstance(options, dict):
+        yield PlanProblem((*path, "options"), f"{kind}: options is {kind_of(options)}; expected an object")
+        return
+    for problem in _option_problems(options, KINDS[kind].options, (*path, "options")):
+        yield PlanProblem(problem.path, f"{kind}: {problem.sentence}")
+
+
+def _field_problems(
+    values: Mapping[str, Any], path: tuple[str | int, ...], choices: Iterable[str]
+) -> Iterator[PlanProblem]:
+    """Yield what is wrong with the fields that plans and steps share: the choices, and the timeout."""
+    for name in choices:
+        # None stands for the default where a step leaves the choice to its plan.
+        optional = bool(path)
+        if name in values and values[name] not in tuple(CHOICES[name]) and not (optional and values[name] is None):
+            yield PlanProblem((*path, name), f"{name} is {values[name]!r}; valid: {listed(CHOICES[name])}")
+    timeout = values.get("timeout")
+    if timeout is not None and (_value_problem(timeout, Duration) is not None or seconds(timeout) == 0):
+        yield PlanProblem((*path, "timeout"), f"timeout is {timeout!r}; expected {EXPECTED}")
+
+
+def _option_problems(
+    options: Mapping[str, Any], struct: type[Struct], path: tuple[str | int, ...]
+) -> Iterator[PlanProblem]:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    found = [
+        PlanProblem((*path, name), f"unknown option {name!r}; valid: {listed(fields) or 'none'}")
+        for name in options
+        if name not in fields
+    ]
+    found += [
+        PlanProblem(path, f"option {name!r} is missing")
+        for name, field in fields.items()
+        if field.required and name not in options
+    ]
+    for name, field in fields.items():
+        if name in options and (problem := _value_problem(options[name], field.type)) is not None:
+            found.append(PlanProblem((*path, name), f"option {name!r}: {problem}"))
+    if not found:
+        try:
+            # What options have to be together, their `__post_init__` says.
+            msgspec.convert(dict(options), struct)
+        except msgspec.ValidationError as error:
+            found.append(PlanProblem(path, str(error)))
+    yield from found
+
+
+def _value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - a type
+    try:
+        # Written as the checkpoint will be: JSON can escape half a surrogate pair, which nothing can carry.
+        msgspec.json.encode(msgspec.convert(value, wanted))
+    except msgspec.ValidationError as error:
+        if wanted in {Duration, Duration | None}:
+            return f"expected {EXPECTED}"
+        choices = _choices(wanted)
+        return f"{error}; valid: {listed(choices)}" if choices else str(error)
+    except UnicodeEncodeError:
+        return "broken Unicode, half a surrogate pair"
+    return None
+
+
+def _choices(wanted: Any) -> list[str]:  # noqa: ANN401 - a type
+    """Return the values that a type names one by one, those inside of others included."""
+    if get_origin(wanted) is Literal:
+        return [str(value) for value in get_args(wanted)]
+    return [choice for inner in get_args(wanted) for choice in _choices(inner)]
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names in order, for people."""
+    return ", ".join(sorted(str(name) for name in names))
+
+
+def kind_of(value: object) -> str:
+    """Return what kind of JSON value this is, for people."""
+    if value is None:
+        return "null"
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}
+    return kinds.get(type(value), "a number")

@@ -1,0 +1,29 @@
+"""A lifecycle action as others are told of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from asg_lifecycle.steps.base import Target
+
+
+def described(target: Target, more: dict[str, Any]) -> dict[str, Any]:
+    """Return the action as JSON values.
+
+    `id` is the same for the same step of the same action: who must not act twice remembers it.
+
+    Args:
+        target: the instance and its action.
+        more: what the plan adds.
+    """
+    action = target.action
+    return {
+        "id": f"{action.reference}-{target.position + 1}",
+        "group": action.group,
+        "hook": action.hook,
+        "instance": action.instance,
+        "transition": action.transition.value,
+        "token": action.token,
+        "more": more,
+    }

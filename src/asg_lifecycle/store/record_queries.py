@@ -1,0 +1,107 @@
+"""Reading many records at once: those in flight, and the current ones of given waits."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
+from asg_lifecycle.model.records import CURRENT
+from asg_lifecycle.store.records import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from asg_lifecycle.aws.clients import Clients
+    from asg_lifecycle.model.records import Record
+
+BATCH = 100
+"""Keys of one `BatchGetItem`."""
+
+MOST_REPEATS = 10
+"""How often what DynamoDB left unread is asked for again."""
+
+UNREAD = Failure(
+    consequence=Consequence.PASSING,
+    action="dynamodb:BatchGetItem",
+    code="UnprocessedKeys",
+    message=f"records were still unread after {MOST_REPEATS} requests",
+)
+
+
+class RecordQueries:
+    """The records, read by who looks after all of them."""
+
+    def __init__(self, clients: Clients, table: str) -> None:
+        self._clients = clients
+        self._table = table
+
+    def in_flight(self) -> tuple[Record, ...]:
+        """Return the records of all live actions, oldest first.
+
+        The index lags behind the table for a moment; each record it names is read from the table.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        waits: list[str] = []
+        with calling("dynamodb:Query"):
+            for page in self._clients.dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName="in-flight",
+                KeyConditionExpression="#in_flight = :yes",
+                ExpressionAttributeNames={"#in_flight": "in_flight"},
+                ExpressionAttributeValues={":yes": {"S": "yes"}},
+            ):
+                waits += [item["wait"]["S"] for item in page["Items"]]
+        records = self.current(waits)
+        return tuple(
+            sorted(
+                (record for record in records.values() if record.in_flight is not None),
+                key=lambda record: record.claimed_at,
+            )
+        )
+
+    def of_instance(self, instance: str) -> tuple[Record, ...]:
+        """Return the records of the live actions of an instance, one for each hook it waits under.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        with calling("dynamodb:Query"):
+            answer = self._clients.dynamodb.query(
+                TableName=self._table,
+                IndexName="by-instance",
+                KeyConditionExpression="#instance = :instance AND #in_flight = :yes",
+                ExpressionAttributeNames={"#instance": "instance", "#in_flight": "in_flight"},
+                ExpressionAttributeValues={":instance": {"S": instance}, ":yes": {"S": "yes"}},
+            )
+        records = self.current(item["wait"]["S"] for item in answer["Items"])
+        return tuple(record for record in records.values() if record.in_flight is not None)
+
+    def current(self, waits: Iterable[str]) -> dict[str, Record]:
+        """Return the current records of `waits`, by wait; those without a record are left out.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        found: dict[str, Record] = {}
+        unread = iter(dict.fromkeys(waits))
+        while some := list(islice(unread, BATCH)):
+            wanted = [{"wait": {"S": wait}, "entry": {"S": CURRENT}} for wait in some]
+            for _ in range(MOST_REPEATS):
+                with calling("dynamodb:BatchGetItem"):
+                    answer = self._clients.dynamodb.batch_get_item(
+                        RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}
+                    )
+                records = [decode(item) for item in answer["Responses"].get(self._table, [])]
+                found |= {record.wait: record for record in records}
+                left = answer.get("UnprocessedKeys", {}).get(self._table)
+                if not left:
+                    break
+                wanted = list(left["Keys"])  # type: ignore[arg-type]
+            else:
+                # A record that was not read must not be taken for one that does not exist.
+                raise CallFailed(UNREAD)
+        return found

@@ -1,0 +1,127 @@
+"""The interruption door: work that begins at a Spot warning or a rebalance recommendation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from asg_lifecycle_simulator.region.log import LogKind
+from handlers.interruption import handler_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.intake.conftest import Town
+
+ALL = "spot-interruptions-and-rebalance"
+
+
+def rebalancing(town: Town, **hook: Any) -> str:
+    (instance,) = town.group(**hook)
+    town.region.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="web", CapacityRebalance=True)
+    return instance
+
+
+def completions(town: Town, instance: str) -> list[str]:
+    return [entry.detail for entry in town.region.log.of(LogKind.COMPLETED, instance=instance)]
+
+
+def warning(instance: str, **changes: Any) -> dict[str, Any]:
+    sample: dict[str, Any] = json.loads(Path("events/spot-interruption.json").read_text(encoding="utf-8"))
+    sample["detail"]["instance-id"] = instance
+    return sample | changes
+
+
+def receive(town: Town, event: object) -> dict[str, Any]:
+    return handler_of(lambda: town.deployment.intake)(event, None)
+
+
+@pytest.mark.parametrize("early", ["off", "spot-interruptions"])
+def test_an_interruption_with_and_without_an_early_start(town_of: Callable[..., Town], early: str) -> None:
+    town = town_of(early_drain=early)
+    (instance,) = town.group(duration=60)
+    town.region.interrupt_spot(instance)
+    town.run(600)
+
+    # Without Capacity Rebalancing the hook holds the instance only when it is gone (R27, R28).
+    ran = [run.started_at for run in town.run_command.runs(instance)]
+    assert len(ran) == (0 if early == "off" else 1)
+    assert completions(town, instance) == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_an_instance_that_waits_at_its_warning_is_drained_once(town_of: Callable[..., Town]) -> None:
+    town = town_of(early_drain=ALL)
+    instance = rebalancing(town)
+    town.region.interrupt_spot(instance)
+    town.run(600)
+
+    assert completions(town, instance) == ["CONTINUE CompleteLifecycleAction"]
+    assert len(town.run_command.runs(instance)) == 1
+
+
+def test_a_rebalance_recommendation_begins_the_work_and_the_replacement_ends_the_instance(
+    town_of: Callable[..., Town],
+) -> None:
+    town = town_of(early_drain=ALL)
+    instance = rebalancing(town)
+    town.region.recommend_rebalance(instance)
+    town.run(600)
+
+    assert completions(town, instance) == ["CONTINUE CompleteLifecycleAction"]
+    assert len(town.run_command.runs(instance)) == 1
+    assert sorted(town.outcomes()) == ["completed", "joined"]
+
+
+def test_without_capacity_rebalancing_a_recommendation_changes_nothing(town_of: Callable[..., Town]) -> None:
+    town = town_of(early_drain=ALL)
+    (instance,) = town.group()
+    town.region.recommend_rebalance(instance)
+    town.run(600)
+
+    assert town.deployment.executions == []
+    assert town.region.instance_state(instance) == "InService"
+
+
+def test_an_instance_of_nobody_is_ignored(town: Town) -> None:
+    answer = receive(town, warning("i-0123456789abcdef0"))
+    assert answer["outcome"] == "ignored"
+    assert "is in no Auto Scaling group" in answer["reason"]
+
+
+def test_a_group_without_our_hook_is_ignored(town: Town) -> None:
+    (instance,) = town.region.create_group("web")
+    town.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=900)
+    town.run(60)
+    assert "no terminate hook of ours" in receive(town, warning(instance))["reason"]
+
+
+def test_an_instance_that_waits_already_is_ignored(town: Town) -> None:
+    (instance,) = town.group()
+    town.region.terminate(instance)
+    town.run(2)
+    assert "is Terminating:Wait, not InService" in receive(town, warning(instance))["reason"]
+
+
+def test_a_warning_that_comes_twice_starts_once(town: Town) -> None:
+    (instance,) = town.group()
+    event = warning(instance)
+    assert receive(town, event)["outcome"] == "started"
+    assert receive(town, event)["outcome"] == "started"
+    town.run(60)
+    assert len(town.deployment.executions) == 1
+
+
+@pytest.mark.parametrize("action", ["stop", "hibernate"])
+def test_an_instance_that_is_not_terminated_is_ignored(town: Town, action: str) -> None:
+    detail = {"instance-id": "i-0123456789abcdef0", "instance-action": action}
+    assert action in receive(town, warning("", detail=detail))["reason"]
+
+
+def test_what_cannot_be_understood_is_said_and_not_tried_again(town: Town) -> None:
+    answer = receive(town, warning("i-xyz", time="yesterday"))
+    assert answer["outcome"] == "invalid"
+    assert "detail.instance-id" in answer["reason"]
+    assert "time: expected a time with its zone" in answer["reason"]
