@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 
 from asg_lifecycle.model import messages, start_requests
 from asg_lifecycle.model.actions import LifecycleAction, Transition
-from asg_lifecycle.model.events import Broken, Decision, Handle, Ignore, decide, decisions, decisions_in_text
+from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decide, decisions, decisions_in_text
 from asg_lifecycle.model.hooks import refuse
 from asg_lifecycle.model.interruptions import Interruption, interruption
-from asg_lifecycle.model.start_requests import Start, StartReason
+from asg_lifecycle.model.start_requests import StartReason, StartRequest
 from asg_lifecycle.plans.selection import plan_offline
 from asg_lifecycle_simulator.deployment.deployment import PREFIX, Deployment
-from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.deployment.testbed import Testbed
 from handlers import notification
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ ACTION = LifecycleAction(
 )
 SAMPLES: list[Any] = [json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))]
 SAMPLES += [
-    start_requests.payload(Start(reason=reason, action=ACTION, takes_over="arn:aws:lambda:x", until=1_800_000_120.0))
+    start_requests.payload(
+        StartRequest(reason=reason, action=ACTION, takes_over="arn:aws:lambda:x", until=1_800_000_120.0)
+    )
     for reason in StartReason
 ]
 
@@ -204,7 +206,7 @@ def _check_decision(decision: Decision, prefix: str) -> None:
     assert math.isfinite(action.time)
 
 
-def _check_reason(decision: Ignore | Broken) -> None:
+def _check_reason(decision: Ignore | Invalid) -> None:
     assert decision.reason
     assert decision.reason.isprintable(), decision.reason
 
@@ -236,14 +238,14 @@ class NotificationQueue:
         failed = self.given_back(bodies)
         for number, body in enumerate(bodies):
             found = decisions_in_text(body, hook_name_prefix=PREFIX)
-            assert (number in failed) == any(isinstance(each, Broken) for each in found)
+            assert (number in failed) == any(isinstance(each, Invalid) for each in found)
 
 
 @contextmanager
 def notification_queue() -> Iterator[NotificationQueue]:
     """Deploy the application in a simulated region and yield its queue."""
-    with Stage(Deployment) as stage:
-        yield NotificationQueue(stage.deployment)
+    with Testbed(Deployment) as testbed:
+        yield NotificationQueue(testbed.deployment)
 
 
 @dataclass(frozen=True)

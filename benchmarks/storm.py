@@ -24,14 +24,14 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.deployment.deployment import Deployment
-from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.rate_limits import RateLimit
 from asg_lifecycle_simulator.region.silence import without_logging
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.log import LogEntry
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
 GROUP = "web"
@@ -104,9 +104,9 @@ def let_loose(storm: Storm) -> Result:
 
 def _play(storm: Storm) -> Result:
     chance = Random(storm.seed).random  # noqa: S311 - jitter, no secret
-    with Stage(partial(Deployment, chance=chance), seed=storm.seed) as stage:
-        timeline, region, deployment = stage.timeline, stage.region, stage.deployment
-        instances = _prepare(stage, storm)
+    with Testbed(partial(Deployment, chance=chance), seed=storm.seed) as testbed:
+        timeline, region, deployment = testbed.timeline, testbed.region, testbed.deployment
+        instances = _prepare(testbed, storm)
         region.limits.set(
             RateLimit(service="autoscaling", steady=storm.steady, burst=storm.burst),
             RateLimit(service="elbv2", steady=storm.steady, burst=storm.burst, prefix="Describe"),
@@ -122,8 +122,8 @@ def _play(storm: Storm) -> Result:
         return _result(storm, region, deployment.executions, began)
 
 
-def _prepare(stage: Stage[Deployment], storm: Storm) -> list[str]:
-    region = stage.region
+def _prepare(testbed: Testbed[Deployment], storm: Storm) -> list[str]:
+    region = testbed.region
     instances = region.create_group(GROUP, capacity=storm.instances)
     plan = {"steps": [{"kind": "deregister-targets", "options": {"names": [POOL]}}]}
     region.put_hook(
@@ -133,11 +133,11 @@ def _prepare(stage: Stage[Deployment], storm: Storm) -> list[str]:
         HeartbeatTimeout=storm.heartbeat_timeout,
         NotificationMetadata=json.dumps({"plan": plan}),
     )
-    stage.target_group(POOL, *instances, delay=storm.deregistration_delay)
+    testbed.target_group(POOL, *instances, delay=storm.deregistration_delay)
     return instances
 
 
-def _result(storm: Storm, region: SimulatedRegion, executions: list[SimulatedExecution], began: float) -> Result:
+def _result(storm: Storm, region: Region, executions: list[SimulatedExecution], began: float) -> Result:
     log = list(region.log)
     drained = {entry.instance: entry.time for entry in log if entry.detail.startswith("elbv2 drained")}
     ends = {entry.token: entry for entry in log if entry.kind is LogKind.COMPLETED}

@@ -8,22 +8,22 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from asg_lifecycle.model.actions import Place, Transition
-from asg_lifecycle.model.events import Broken, Decision, Handle, Ignore, decisions
+from asg_lifecycle.model.actions import Location, Transition
+from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decisions
 from asg_lifecycle.plans.selection import plan_offline
 
 EVENTS = Path(__file__).parents[1] / "events"
 
 LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
-EC2, GROUP, POOL = Place.EC2, Place.AUTO_SCALING_GROUP, Place.WARM_POOL
+EC2, GROUP, POOL = Location.EC2, Location.AUTO_SCALING_GROUP, Location.WARM_POOL
 
 
 class Handled(Struct, frozen=True, kw_only=True):
     """What a sample's action looks like, where it differs from terminate.json."""
 
     transition: Transition = TERMINATING
-    origin: Place | None = GROUP
-    destination: Place | None = EC2
+    origin: Location | None = GROUP
+    destination: Location | None = EC2
     survives: bool = False
     instance: str = "i-1234567890abcdef0"
     metadata: bool = True
@@ -115,7 +115,7 @@ def summary(decision: Decision, expected: Handled | Ignored | Wrong) -> Handled 
         case Ignore(reason=reason):
             assert isinstance(expected, Ignored)
             return expected if expected.word in reason else Ignored(reason)
-        case Broken(field=field):
+        case Invalid(field=field):
             return Wrong(field or "")
 
 

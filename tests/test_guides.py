@@ -42,7 +42,7 @@ def test_there_is_a_guide_for_each_plan_and_no_other() -> None:
 
 @every_plan
 def test_the_guide_switches_on_what_the_plan_needs(file: Path) -> None:
-    wanted = {KINDS[step.kind].feature for step in plan_of(file).leaves()} - {None}
+    wanted = {KINDS[step.kind].template_parameter for step in plan_of(file).leaves()} - {None}
     defaults = {name for name, it in expand(source()).template["Parameters"].items() if it["Default"] == "on"}
     assert set(re.findall(r"`(\w+)=on`", guide_of(file))) == wanted - defaults
 

@@ -12,9 +12,9 @@ from functools import partial
 from multiprocessing import get_context
 
 from asg_lifecycle_simulator.campaign.invariants import violations
-from asg_lifecycle_simulator.campaign.report import Verdict, judge
-from asg_lifecycle_simulator.campaign.runner import play
-from asg_lifecycle_simulator.campaign.scenario import draw
+from asg_lifecycle_simulator.campaign.report import RunReport, judge_run
+from asg_lifecycle_simulator.campaign.runner import run_scenario
+from asg_lifecycle_simulator.campaign.scenario import generate_scenario
 
 SHOWN = 20
 
@@ -32,9 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     faults: Counter[str] = Counter()
     ends: Counter[str] = Counter()
-    broken: list[Verdict] = []
+    broken: list[RunReport] = []
     with ProcessPoolExecutor(chosen.processes, mp_context=get_context("spawn")) as pool:
-        for verdict in pool.map(partial(judge, chosen.seed), range(chosen.runs), chunksize=8):
+        for verdict in pool.map(partial(judge_run, chosen.seed), range(chosen.runs), chunksize=8):
             faults.update(verdict.faults)
             ends.update(verdict.ends)
             if verdict.found:
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if broken else 0
 
 
-def report(seed: int, verdict: Verdict) -> None:
+def report(seed: int, verdict: RunReport) -> None:
     """Print what one run violated, and how to play it again."""
     _say(f"run {verdict.run} (replay: python -m asg_lifecycle_simulator.campaign --seed {seed} --run {verdict.run})")
     for found in verdict.found[:SHOWN]:
@@ -56,17 +56,17 @@ def report(seed: int, verdict: Verdict) -> None:
 
 def replay(seed: int, run: int) -> int:
     """Play one run and print the region's log and the records."""
-    scenario = draw(seed, run)
+    scenario = generate_scenario(seed, run)
     _say(str(scenario))
-    played = play(scenario)
-    for entry in played.log:
+    history = run_scenario(scenario)
+    for entry in history.log:
         about = f"{entry.hook} {entry.instance} {entry.token[:8]}".strip()
-        _say(f"{entry.time - played.started_at:10.1f}  {entry.kind:20}  {about}  {entry.detail}")
-    for record in played.records:
+        _say(f"{entry.time - history.started_at:10.1f}  {entry.kind:20}  {about}  {entry.detail}")
+    for record in history.records:
         _say(f"{record.instance} {record.hook}: {record.status} {record.result or ''} {record.reason or record.detail}")
-    for execution in played.executions:
+    for execution in history.executions:
         _say(f"{execution.name[:8]} {execution.status} {execution.result} {execution.error or ''}")
-    verdict = Verdict(run=run, found=violations(played), faults=played.faults)
+    verdict = RunReport(run=run, found=violations(history), faults=history.faults)
     report(seed, verdict)
     return 1 if verdict.found else 0
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asg_lifecycle.model.records import Record
-    from asg_lifecycle_simulator.campaign.runner import Played
+    from asg_lifecycle_simulator.campaign.runner import RunHistory
     from asg_lifecycle_simulator.services.run_command.model import Invocation
 
 OURS = "asg-lifecycle"
@@ -48,11 +48,11 @@ class Wait:
     by: str
 
 
-def waits(played: Played) -> list[Wait]:
+def waits(history: RunHistory) -> list[Wait]:
     """Return the waits under our hooks, in the order they began."""
-    ends = {entry.token: entry for entry in played.log if entry.kind in {LogKind.COMPLETED, LogKind.SKIPPED}}
+    ends = {entry.token: entry for entry in history.log if entry.kind in {LogKind.COMPLETED, LogKind.SKIPPED}}
     found = []
-    for entry in played.log:
+    for entry in history.log:
         if entry.kind is not LogKind.WAIT_STARTED or not entry.hook.startswith(OURS):
             continue
         end = ends.get(entry.token)
@@ -71,54 +71,54 @@ def waits(played: Played) -> list[Wait]:
     return found
 
 
-def released_only_when_done(played: Played) -> Iterator[str]:
+def released_only_when_done(history: RunHistory) -> Iterator[str]:
     """(a) No CONTINUE before the work was done, unless the plan or an operator said so."""
-    for wait in waits(played):
-        if wait.result == "CONTINUE" and wait.by == BY_US and not _may_continue(played, wait):
-            yield from (f"{wait.instance} was released before {what}" for what in _undone(played, wait))
+    for wait in waits(history):
+        if wait.result == "CONTINUE" and wait.by == BY_US and not _may_continue(history, wait):
+            yield from (f"{wait.instance} was released before {what}" for what in _undone(history, wait))
 
 
-def _may_continue(played: Played, wait: Wait) -> bool:
+def _may_continue(history: RunHistory, wait: Wait) -> bool:
     """Return whether the plan, an operator or the instance's end allow a CONTINUE whatever was done."""
-    ended_at, scenario = wait.ended_at or 0.0, played.scenario
+    ended_at, scenario = wait.ended_at or 0.0, history.scenario
     plan = scenario.plan or {}
-    said = [what for at, what, instance, hook in played.said if (instance, hook) == (wait.instance, wait.hook)]
+    said = [what for at, what, instance, hook in history.said if (instance, hook) == (wait.instance, wait.hook)]
     late = ended_at >= wait.began_at + 0.95 * scenario.overall
     return (
         "finish CONTINUE" in said
         or "skip" in said
-        or played.gone_at.get(wait.instance, ended_at + 1) <= ended_at
-        or (scenario.usable and plan.get("on_failure") == "continue" and _has_failed(played, wait))
+        or history.gone_at.get(wait.instance, ended_at + 1) <= ended_at
+        or (scenario.usable and plan.get("on_failure") == "continue" and _has_failed(history, wait))
         or (scenario.usable and plan.get("on_timeout") == "continue" and late)
     )
 
 
-def _has_failed(played: Played, wait: Wait) -> bool:
+def _has_failed(history: RunHistory, wait: Wait) -> bool:
     """Return whether something happened at which a step fails: a command, a permission, a refusal."""
-    failed = any(run.ended and run.status != "Success" for run in _runs(played, wait))
+    failed = any(run.ended and run.status != "Success" for run in _runs(history, wait))
     # One that took the place of another is not under Systems Manager.
-    failed = failed or not _is_settled(played, wait)
-    failed = failed or played.scenario.hurried
-    return failed or any(trouble.kind == "denied" for trouble in played.scenario.troubles)
+    failed = failed or not _is_settled(history, wait)
+    failed = failed or history.scenario.hurried
+    return failed or any(trouble.kind == "denied" for trouble in history.scenario.troubles)
 
 
-def _is_settled(played: Played, wait: Wait) -> bool:
+def _is_settled(history: RunHistory, wait: Wait) -> bool:
     """Return whether the instance was in its target groups, and managed, when the wait began."""
-    return played.settled_at.get(wait.instance, float("inf")) <= wait.began_at + SLACK
+    return history.settled_at.get(wait.instance, float("inf")) <= wait.began_at + SLACK
 
 
-def _undone(played: Played, wait: Wait) -> Iterator[str]:
-    if not played.scenario.usable:
+def _undone(history: RunHistory, wait: Wait) -> Iterator[str]:
+    if not history.scenario.usable:
         yield "anybody could read its plan"
-    for step in played.scenario.leaves if played.scenario.usable else ():
+    for step in history.scenario.leaves if history.scenario.usable else ():
         if step["kind"] == "run-command":
-            done = [run for run in _runs(played, wait) if run.status == "Success" and _before(run.ended_at, wait)]
+            done = [run for run in _runs(history, wait) if run.status == "Success" and _before(run.ended_at, wait)]
             if not done:
                 yield "its command had ended with success"
         else:
-            registered = played.registered.get(wait.instance, ()) if _is_settled(played, wait) else ()
+            registered = history.registered.get(wait.instance, ()) if _is_settled(history, wait) else ()
             for name in step["options"]["names"]:
-                if name in registered and not _is_drained(played, wait, name):
+                if name in registered and not _is_drained(history, wait, name):
                     yield f"target group {name} had drained it"
 
 
@@ -126,10 +126,10 @@ def _before(moment: float | None, wait: Wait) -> bool:
     return moment is not None and wait.ended_at is not None and moment <= wait.ended_at
 
 
-def _is_drained(played: Played, wait: Wait, name: str) -> bool:
+def _is_drained(history: RunHistory, wait: Wait, name: str) -> bool:
     said = [
         entry.detail.split()[1]
-        for entry in played.log
+        for entry in history.log
         if entry.kind is LogKind.SERVICE
         and entry.instance == wait.instance
         and entry.detail.startswith("elbv2 ")
@@ -139,23 +139,25 @@ def _is_drained(played: Played, wait: Wait, name: str) -> bool:
     return bool(said) and said[-1] == "drained"
 
 
-def _runs(played: Played, wait: Wait) -> list[Invocation]:
+def _runs(history: RunHistory, wait: Wait) -> list[Invocation]:
     ended_at = wait.ended_at if wait.ended_at is not None else float("inf")
     # An instance may wait again a second later: what is sent then belongs to that wait.
-    following = [each.began_at for each in waits(played) if each.instance == wait.instance and each.began_at > ended_at]
+    following = [
+        each.began_at for each in waits(history) if each.instance == wait.instance and each.began_at > ended_at
+    ]
     until = min([ended_at + SLACK, *following])
     return [
         run
-        for run in played.commands
+        for run in history.commands
         if run.instance == wait.instance and wait.began_at <= run.command.requested_at <= until
     ]
 
 
-def kept_alive(played: Played) -> Iterator[str]:
+def kept_alive(history: RunHistory) -> Iterator[str]:
     """(b) No wait of ours ended by a timeout while our function was able to run."""
-    if not played.scenario.protected:
+    if not history.scenario.protected:
         return
-    for wait in waits(played):
+    for wait in waits(history):
         if wait.by in {"heartbeat timeout", "global timeout"}:
             age = (wait.ended_at or 0.0) - wait.began_at
             yield f"{wait.instance} under {wait.hook} ran into its {wait.by} after {age:.0f} s"
@@ -163,12 +165,12 @@ def kept_alive(played: Played) -> Iterator[str]:
             yield f"{wait.instance} under {wait.hook} still waits"
 
 
-def silent_after_the_end(played: Played) -> Iterator[str]:
+def silent_after_the_end(history: RunHistory) -> Iterator[str]:
     """(c) Never a heartbeat after the end, nor past the bound."""
-    for wait in waits(played):
-        mine = [entry for entry in played.log if entry.token == wait.token]
+    for wait in waits(history):
+        mine = [entry for entry in history.log if entry.token == wait.token]
         beats = [entry for entry in mine if entry.kind in {LogKind.HEARTBEAT, LogKind.HEARTBEAT_REFUSED}]
-        bound = wait.began_at + played.scenario.overall
+        bound = wait.began_at + history.scenario.overall
         yield from (
             f"{wait.instance} had a heartbeat {beat.time - bound:.0f} s past its bound"
             for beat in beats
@@ -179,121 +181,123 @@ def silent_after_the_end(played: Played) -> Iterator[str]:
         if wait.by == BY_US:
             late = [beat for beat in beats if beat.time > wait.ended_at + SLACK]
             # An answer that was lost leaves open whether there is an end.
-            if late and not _answer_was_lost(played):
+            if late and not _answer_was_lost(history):
                 yield f"{wait.instance} had a heartbeat {late[0].time - wait.ended_at:.0f} s after we completed it"
         refused = [beat.time for beat in beats if beat.kind is LogKind.HEARTBEAT_REFUSED and beat.time > wait.ended_at]
-        if refused and refused[-1] - refused[0] > _patience(played):
+        if refused and refused[-1] - refused[0] > _patience(history):
             yield f"{wait.instance} had refused heartbeats for {refused[-1] - refused[0]:.0f} s after its end"
 
 
-def _answer_was_lost(played: Played) -> bool:
-    scenario = played.scenario
-    return bool(scenario.deaths or played.stopped) or any(
+def _answer_was_lost(history: RunHistory) -> bool:
+    scenario = history.scenario
+    return bool(scenario.deaths or history.stopped) or any(
         trouble.operation == "CompleteLifecycleAction" and trouble.kind != "throttle" for trouble in scenario.troubles
     )
 
 
-def _patience(played: Played) -> float:
+def _patience(history: RunHistory) -> float:
     """Return how long an end may stay unlearnt: longer while the instance's state cannot be read, or nobody asks."""
-    scenario = played.scenario
+    scenario = history.scenario
     asked = [trouble for trouble in scenario.troubles if trouble.service == "autoscaling"]
     # Duplicate and late events of an ended wait come with heartbeats of their own.
     late = max((delay for delays in scenario.deliveries for delay in delays), default=0.0)
     more = max((trouble.lasting + 60.0 * trouble.times for trouble in asked), default=0.0)
-    return LEARNT_LATE + 60.0 + more + late + (1000.0 if played.stopped or scenario.deaths else 0.0)
+    return LEARNT_LATE + 60.0 + more + late + (1000.0 if history.stopped or scenario.deaths else 0.0)
 
 
-def begun_once(played: Played) -> Iterator[str]:
+def begun_once(history: RunHistory) -> Iterator[str]:
     """(d) One execution did each step's `begin` effects: a command is sent once for one action."""
-    hooks = 2 if played.scenario.second else 1
-    for wait in waits(played):
-        runs = _runs(played, wait)
-        steps = played.scenario.kinds.count("run-command")
+    hooks = 2 if history.scenario.second else 1
+    for wait in waits(history):
+        runs = _runs(history, wait)
+        steps = history.scenario.kinds.count("run-command")
         if len(runs) > steps * hooks:
             yield f"{wait.instance} got {len(runs)} commands for {steps * hooks} steps"
-    comments = [run.command.comment for run in played.commands]
+    comments = [run.command.comment for run in history.commands]
     yield from (f"{comment!r} was sent twice" for comment in sorted({c for c in comments if comments.count(c) > 1}))
 
 
-def recorded_truly(played: Played) -> Iterator[str]:
+def recorded_truly(history: RunHistory) -> Iterator[str]:
     """(e) The record tells the truth."""
-    for record in played.records:
-        history = [wait for wait in waits(played) if (wait.hook, wait.instance) == (record.hook, record.instance)]
+    for record in history.records:
+        of_record = [wait for wait in waits(history) if (wait.hook, wait.instance) == (record.hook, record.instance)]
         if record.in_flight is not None or record.ended_at is None:
-            if played.scenario.protected:
+            if history.scenario.protected:
                 yield f"the record of {record.instance} under {record.hook} is still {record.status}"
             continue
-        current = [wait for wait in history if record.token in {None, wait.token}]
+        current = [wait for wait in of_record if record.token in {None, wait.token}]
         if not current:
             yield f"there is a record of {record.instance} under {record.hook}, which never waited"
             continue
-        yield from _compared(record, current[-1], played)
-    known = {(record.hook, record.instance) for record in played.records}
-    if played.scenario.protected:
-        for wait in waits(played):
+        yield from _compared(record, current[-1], history)
+    known = {(record.hook, record.instance) for record in history.records}
+    if history.scenario.protected:
+        for wait in waits(history):
             # What others ended need not have come to anybody's ears.
             if wait.by == BY_US and (wait.hook, wait.instance) not in known:
                 yield f"nothing is known of {wait.instance} under {wait.hook}"
 
 
-def _compared(record: Record, wait: Wait, played: Played) -> Iterator[str]:
+def _compared(record: Record, wait: Wait, history: RunHistory) -> Iterator[str]:
     named = f"the record of {record.instance} under {record.hook}"
     by_us = wait.by == BY_US
     # A completion that was lost on its way there, not back, leaves that open, and the record says so.
-    open_to_doubt = not by_us and _answer_was_lost(played) and "answer was lost" in (record.reason or "")
+    open_to_doubt = not by_us and _answer_was_lost(history) and "answer was lost" in (record.reason or "")
     if record.status == "completed" and not (by_us and wait.result == record.result) and not open_to_doubt:
         yield f"{named} says completed with {record.result}, the log {wait.result} by {wait.by}"
-    if record.status in {"over", "lost"} and by_us and not played.stopped:
+    if record.status in {"over", "lost"} and by_us and not history.stopped:
         yield f"{named} says {record.status}, the log {wait.result} by {wait.by}"
     for step in record.steps:
         claims = step.kind == "run-command" and step.outcome == "done" and "gone" not in step.detail
-        succeeded = any(run.status == "Success" for run in played.commands if run.instance == record.instance)
+        succeeded = any(run.status == "Success" for run in history.commands if run.instance == record.instance)
         if claims and not succeeded:
             yield f"{named} says that its command succeeded: {step.detail}"
 
 
-def left_alone(played: Played) -> Iterator[str]:
+def left_alone(history: RunHistory) -> Iterator[str]:
     """(f) Nothing that is not ours was touched."""
-    named = {name for step in played.scenario.leaves for name in step["options"].get("names", ())}
+    named = {name for step in history.scenario.leaves for name in step["options"].get("names", ())}
     # EC2 takes a terminated instance out of its target groups, and that is nothing of ours.
-    ended = {entry.instance: entry.time for entry in played.log if entry.detail in {"Terminated", "Detached"}}
-    for entry in played.log:
+    ended = {entry.instance: entry.time for entry in history.log if entry.detail in {"Terminated", "Detached"}}
+    for entry in history.log:
         if entry.hook == FOREIGN_HOOK and entry.kind in {LogKind.HEARTBEAT, LogKind.HEARTBEAT_REFUSED}:
             yield f"there was a heartbeat for {FOREIGN_HOOK}"
         gone = entry.time >= min(
-            ended.get(entry.instance, float("inf")), played.gone_at.get(entry.instance, float("inf"))
+            ended.get(entry.instance, float("inf")), history.gone_at.get(entry.instance, float("inf"))
         )
         if entry.kind is LogKind.SERVICE and entry.detail.startswith("elbv2 deregistered") and not gone:
             name = entry.detail.split()[2].partition(":")[0]
-            if entry.instance not in played.registered or name == BYSTANDER_POOL:
+            if entry.instance not in history.registered or name == BYSTANDER_POOL:
                 yield f"{entry.instance} was deregistered from {name}"
             elif name not in named:
                 yield f"{entry.instance} was deregistered from {name}, which the plan does not name"
-    foreign = [entry for entry in played.log if entry.hook == FOREIGN_HOOK and entry.kind is LogKind.COMPLETED]
-    wanted = f"{played.scenario.foreign_result} {BY_US}"
+    foreign = [entry for entry in history.log if entry.hook == FOREIGN_HOOK and entry.kind is LogKind.COMPLETED]
+    wanted = f"{history.scenario.foreign_result} {BY_US}"
     yield from (
         f"{FOREIGN_HOOK} was completed with {entry.detail}"
         for entry in foreign
         if entry.detail.endswith(BY_US) and entry.detail != wanted
     )
-    yield from (f"a command ran on {run.instance}" for run in played.commands if run.instance not in played.registered)
+    yield from (
+        f"a command ran on {run.instance}" for run in history.commands if run.instance not in history.registered
+    )
 
 
-def came_to_an_end(played: Played) -> Iterator[str]:
+def came_to_an_end(history: RunHistory) -> Iterator[str]:
     """(g) Every execution ends, none by an error of ours, and none needs many durable operations."""
-    if played.unfinished:
-        yield f"{played.unfinished} executions still run"
-    if '"InternalErrors"' in played.sampled:
+    if history.unfinished:
+        yield f"{history.unfinished} executions still run"
+    if '"InternalErrors"' in history.sampled:
         yield "there was an internal error"
-    for execution in played.executions:
+    for execution in history.executions:
         status = execution.status
-        if status == "FAILED" and played.scenario.protected:
+        if status == "FAILED" and history.scenario.protected:
             yield f"an execution failed: {execution.error}"
         if execution.total_operation_count > 200:  # noqa: PLR2004 - far more than any of these needs
             yield f"an execution took {execution.total_operation_count} durable operations"
 
 
-INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
+INVARIANTS: dict[str, Callable[[RunHistory], Iterator[str]]] = {
     "a": released_only_when_done,
     "b": kept_alive,
     "c": silent_after_the_end,
@@ -304,6 +308,6 @@ INVARIANTS: dict[str, Callable[[Played], Iterator[str]]] = {
 }
 
 
-def violations(played: Played) -> list[str]:
+def violations(history: RunHistory) -> list[str]:
     """Return everything that is not as it has to be, each with the letter of its invariant."""
-    return [f"({letter}) {found}" for letter, judge in INVARIANTS.items() for found in judge(played)]
+    return [f"({letter}) {found}" for letter, judge_run in INVARIANTS.items() for found in judge_run(history)]

@@ -163,7 +163,7 @@ def apply(mutation: Mutation, source: Path) -> None:
     path.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
 
 
-def hunt(mutation: Mutation, *, seed: int, runs: int) -> str | None:
+def find_violation(mutation: Mutation, *, seed: int, runs: int) -> str | None:
     """Return what the campaign says of a broken application: the run and its violations, None when it says nothing."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "src"
@@ -190,7 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
     for mutation in MUTATIONS:
         if chosen.names and not any(name in mutation.name for name in chosen.names):
             continue
-        found = hunt(mutation, seed=chosen.seed, runs=chosen.runs)
+        found = find_violation(mutation, seed=chosen.seed, runs=chosen.runs)
         survived += found is None
         sys.stdout.write(f"{'SURVIVED' if found is None else 'found':9} {mutation.name}: {found or '-'}\n")
         sys.stdout.flush()

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from asg_lifecycle_simulator.campaign.invariants import violations, waits
-from asg_lifecycle_simulator.campaign.runner import play
-from asg_lifecycle_simulator.campaign.scenario import draw
+from asg_lifecycle_simulator.campaign.runner import run_scenario
+from asg_lifecycle_simulator.campaign.scenario import generate_scenario
 
 
 @dataclass(kw_only=True)
-class Verdict:
+class RunReport:
     """What one run came to.
 
     Attributes:
@@ -27,11 +27,11 @@ class Verdict:
     ends: Counter[str] = field(default_factory=Counter)
 
 
-def judge(seed: int, run: int) -> Verdict:
-    """Play and judge one run. A stage that breaks is a finding, too, and does not end the campaign."""
+def judge_run(seed: int, run: int) -> RunReport:
+    """Play and judge one run. A testbed that breaks is a finding, too, and does not end the campaign."""
     try:
-        played = play(draw(seed, run))
+        history = run_scenario(generate_scenario(seed, run))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported with the run that shows it
-        return Verdict(run=run, found=[f"(stage) {type(error).__name__}: {error}"], faults={})
-    ends = Counter(f"{wait.result} {wait.by}".strip() or "still waits" for wait in waits(played))
-    return Verdict(run=run, found=violations(played), faults=played.faults, ends=ends)
+        return RunReport(run=run, found=[f"(testbed) {type(error).__name__}: {error}"], faults={})
+    ends = Counter(f"{wait.result} {wait.by}".strip() or "still waits" for wait in waits(history))
+    return RunReport(run=run, found=violations(history), faults=history.faults, ends=ends)

@@ -18,7 +18,7 @@ from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Nudge, Skip
 from asg_lifecycle_simulator.campaign.scenario import SWEEP_EVERY
 from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
-from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.silence import without_logging
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.model.messages import Message
     from asg_lifecycle.model.records import Record
-    from asg_lifecycle_simulator.campaign.scenario import Incident, Scenario, Trouble, Word
+    from asg_lifecycle_simulator.campaign.scenario import Incident, InjectedFault, OperatorMessage, Scenario
     from asg_lifecycle_simulator.region.log import LogEntry
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
     from asg_lifecycle_simulator.services.run_command.model import Invocation
@@ -64,7 +64,7 @@ MOST_INSTANCES = 2000
 """More than a run ever launches."""
 
 AFTERMATH = 700.0
-"""Seconds that are played after everything has ended: beats after the end would show."""
+"""Seconds that are history after everything has ended: beats after the end would show."""
 
 PATIENCE = 600.0
 """Seconds for which an incident waits for somebody whom it can happen to."""
@@ -74,11 +74,11 @@ MARGIN = 4000.0
 
 
 @dataclass(kw_only=True)
-class Played:
+class RunHistory:
     """What happened in one run.
 
     Attributes:
-        scenario: what was played.
+        scenario: what was history.
         started_at: when, seconds since the epoch.
         log: the region's own log.
         records: the current record of each wait.
@@ -110,16 +110,16 @@ class Played:
     unfinished: int = 0
 
 
-def play(scenario: Scenario) -> Played:
+def run_scenario(scenario: Scenario) -> RunHistory:
     """Play `scenario` and return what happened."""
     output = io.StringIO()
     with without_logging(), contextlib.redirect_stdout(output):
-        played = _Stage(scenario).play()
-    played.sampled = output.getvalue()
-    return played
+        history = _ScenarioRunner(scenario).run_scenario()
+    history.sampled = output.getvalue()
+    return history
 
 
-class _Stage:
+class _ScenarioRunner:
     def __init__(self, scenario: Scenario) -> None:
         parameters = Parameters(
             sweep_every=SWEEP_EVERY if scenario.sweep else None,
@@ -127,13 +127,13 @@ class _Stage:
             signals=scenario.signals,
         )
         self._scenario = scenario
-        self._stage = Stage(partial(Deployment, parameters=parameters, chance=self._chance), seed=scenario.seed)
-        self._timeline, self._region = self._stage.timeline, self._stage.region
-        self._deployment = self._stage.deployment
+        self._testbed = Testbed(partial(Deployment, parameters=parameters, chance=self._chance), seed=scenario.seed)
+        self._timeline, self._region = self._testbed.timeline, self._testbed.region
+        self._deployment = self._testbed.deployment
         self._region.autoscaling.timings.not_yet = scenario.not_yet
-        self._target_groups = self._stage.target_groups
-        self._run_command = self._stage.run_command
-        self._played = Played(scenario=scenario, started_at=0.0)
+        self._target_groups = self._testbed.target_groups
+        self._run_command = self._testbed.run_command
+        self._played = RunHistory(scenario=scenario, started_at=0.0)
         self._arns: dict[str, str] = {}
         self._closed = False
         self._open_records: tuple[int, bool] | None = None
@@ -144,12 +144,12 @@ class _Stage:
         digest = hashlib.sha256(f"{self._scenario.seed} {self._timeline.now()}".encode()).digest()
         return int.from_bytes(digest[:4], "big") / 2**32
 
-    def play(self) -> Played:
+    def run_scenario(self) -> RunHistory:
         scenario, region, timeline = self._scenario, self._region, self._timeline
         # moto draws ids from a source that what it loads once in a process draws from, too.
         drawn = Random(scenario.seed)  # noqa: S311 - reproducible, no secrets
         ids = [f"i-{drawn.getrandbits(68):017x}" for _ in range(MOST_INSTANCES)]
-        with self._stage, instance_ids(ids):
+        with self._testbed, instance_ids(ids):
             self._build()
             self._played.started_at = timeline.now()
             self._arrange()
@@ -174,8 +174,8 @@ class _Stage:
     def _build(self) -> None:
         scenario, region = self._scenario, self._region
         for pool in scenario.pools:
-            self._arns[pool.name] = self._stage.target_group(pool.name, delay=pool.delay)
-        self._arns[BYSTANDER_POOL] = self._stage.target_group(BYSTANDER_POOL, delay=60)
+            self._arns[pool.name] = self._testbed.target_group(pool.name, delay=pool.delay)
+        self._arns[BYSTANDER_POOL] = self._testbed.target_group(BYSTANDER_POOL, delay=60)
         bystanders = region.create_group(BYSTANDER_GROUP, capacity=1)
         terminating = TRANSITIONS[scenario.move] == "TERMINATING"
         ready = scenario.instances if terminating else 0
@@ -196,7 +196,7 @@ class _Stage:
         for instance in bystanders:
             self._run_command.manage(instance)
             for arn in self._arns.values():
-                self._stage.register(arn, instance)
+                self._testbed.register(arn, instance)
         behaviour = Behaviour(duration=scenario.duration, exit_code=scenario.exit_code, never_ends=scenario.never_ends)
         self._run_command.behave(behaviour)
 
@@ -217,7 +217,7 @@ class _Stage:
         """Put an instance into all target groups, and under Systems Manager."""
         pools = tuple(pool.name for pool in self._scenario.pools)
         for pool in pools:
-            self._stage.register(self._arns[pool], instance)
+            self._testbed.register(self._arns[pool], instance)
         self._played.registered[instance] = pools
         self._played.settled_at[instance] = self._timeline.now()
         ending = next((pool.connections for pool in self._scenario.pools if pool.connections is not None), None)
@@ -258,7 +258,7 @@ class _Stage:
     def _at(self, seconds: float, then: Callable[[], None]) -> None:
         self._timeline.call_after(seconds, then, name="campaign")
 
-    def _trouble(self, trouble: Trouble) -> Callable[[], None]:
+    def _trouble(self, trouble: InjectedFault) -> Callable[[], None]:
         faults, key, fault = self._region.faults, (trouble.service, trouble.operation), FAULT[trouble.kind]
 
         def begin() -> None:
@@ -315,7 +315,7 @@ class _Stage:
         self._deployment.service.stop(running[0].arn)
         return True
 
-    def _word(self, word: Word) -> Callable[[], None]:
+    def _word(self, word: OperatorMessage) -> Callable[[], None]:
         messages: dict[str, Message | bytes] = {
             "finish CONTINUE": Finish(ActionResult.CONTINUE),
             "finish ABANDON": Finish(ActionResult.ABANDON),
@@ -324,18 +324,18 @@ class _Stage:
             "garbage": b"{nothing of ours",
         }
 
-        def say() -> None:
+        def send_message() -> None:
             for record in self._deployment.records():
                 if record.callback is None or record.in_flight is None:
                     continue
                 with contextlib.suppress(AwsApiException):
-                    self._deployment.say(record, messages[word.what])
+                    self._deployment.send_message(record, messages[word.what])
                     now = self._timeline.now()
                     self._played.said.append((now, word.what, record.instance, record.hook))
                     self._region.faults.met["operator's word"] += 1
                 return
 
-        return say
+        return send_message
 
     def _instances(self) -> list[str]:
         return self._region.instances(GROUP)

@@ -45,7 +45,7 @@ EFFECTS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trouble:
+class InjectedFault:
     """Calls that go wrong.
 
     Attributes:
@@ -66,7 +66,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Death:
+class LambdaCrash:
     """A Lambda that dies in the middle of an invocation: at a checkpoint or at an AWS call."""
 
     invocation: int
@@ -84,7 +84,7 @@ class Incident:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class OperatorMessage:
     """What an operator says to the first action, `at` seconds from the start."""
 
     what: str
@@ -153,10 +153,10 @@ class Scenario:
     not_yet: float
     sweep: bool
     drains_per_group: int | None
-    troubles: tuple[Trouble, ...]
-    deaths: tuple[Death, ...]
+    troubles: tuple[InjectedFault, ...]
+    deaths: tuple[LambdaCrash, ...]
     incidents: tuple[Incident, ...]
-    words: tuple[Word, ...]
+    words: tuple[OperatorMessage, ...]
     protected: bool
     signals: bool
 
@@ -182,7 +182,7 @@ class Scenario:
         return any("timeout" in step for step in self.leaves)
 
 
-def draw(seed: int, run: int) -> Scenario:
+def generate_scenario(seed: int, run: int) -> Scenario:
     """Return run number `run` of the campaign `seed`: always the same one."""
     return _Draw(Random(f"{seed}/{run}")).scenario()  # noqa: S311 - reproducible, no secrets
 
@@ -236,7 +236,7 @@ class _Draw:
             incidents=self._incidents(saved=saved, protected=protected),
             words=self._words(endless=endless),
             protected=protected,
-            # Drawn last: what a seed played before there were signals is what it plays with them.
+            # Drawn last: what a seed history before there were signals is what it plays with them.
             signals=self._chance(0.75),
         )
 
@@ -298,7 +298,7 @@ class _Draw:
                 found.append((self._random.uniform(0.2, 3.0),))
         return tuple(found)
 
-    def _troubles(self, heartbeat: int, *, protected: bool) -> tuple[Trouble, ...]:
+    def _troubles(self, heartbeat: int, *, protected: bool) -> tuple[InjectedFault, ...]:
         troubles = [self._blip() for _ in range(self._random.choice((0, 0, 1, 2, 4)))]
         if self._chance(0.2):
             service = self._random.choice(tuple(DEPENDENCIES))
@@ -314,14 +314,16 @@ class _Draw:
             troubles.append(self._window(service, operation, self._random.choice(FAULTS), lasting))
         return tuple(troubles)
 
-    def _blip(self) -> Trouble:
+    def _blip(self) -> InjectedFault:
         if self._chance(0.5):
             service, operation = self._random.choice(EFFECTS)
             kind = self._random.choice(("response lost", "response lost", *FAULTS))
-            return Trouble(service=service, operation=operation, kind=kind, at=0.0, times=self._random.randint(1, 2))
+            return InjectedFault(
+                service=service, operation=operation, kind=kind, at=0.0, times=self._random.randint(1, 2)
+            )
         everything = {**DEPENDENCIES, **CORE}
         service = self._random.choice(tuple(everything))
-        return Trouble(
+        return InjectedFault(
             service=service,
             operation=self._random.choice(everything[service]),
             kind=self._random.choice(FAULTS),
@@ -329,13 +331,13 @@ class _Draw:
             times=self._random.randint(1, 2),
         )
 
-    def _window(self, service: str, operation: str, kind: str, lasting: float) -> Trouble:
+    def _window(self, service: str, operation: str, kind: str, lasting: float) -> InjectedFault:
         at = self._random.choice((0.0, self._random.uniform(0, 400)))
-        return Trouble(service=service, operation=operation, kind=kind, at=at, lasting=lasting)
+        return InjectedFault(service=service, operation=operation, kind=kind, at=at, lasting=lasting)
 
-    def _deaths(self) -> tuple[Death, ...]:
+    def _deaths(self) -> tuple[LambdaCrash, ...]:
         return tuple(
-            Death(
+            LambdaCrash(
                 invocation=self._random.choice((1, 1, 2, 3, 5, 8)),
                 number=self._random.randint(1, 9),
                 at_call=self._chance(0.5),
@@ -354,22 +356,22 @@ class _Draw:
         at = self._random.choice((self._random.uniform(1, 20), self._random.uniform(1, 400)))
         return (Incident(kind=self._random.choice(kinds), at=at),)
 
-    def _words(self, *, endless: bool) -> tuple[Word, ...]:
+    def _words(self, *, endless: bool) -> tuple[OperatorMessage, ...]:
         if not self._chance(0.25):
             return self._last_word() if endless else ()
         whats = ("finish CONTINUE", "finish ABANDON", "skip", "nudge", "nudge", "garbage")
         words = tuple(
-            Word(what=self._random.choice(whats), at=self._random.uniform(2, 600))
+            OperatorMessage(what=self._random.choice(whats), at=self._random.uniform(2, 600))
             for _ in range(self._random.randint(1, 3))
         )
         return (*words, *self._last_word()) if endless else words
 
-    def _last_word(self) -> tuple[Word, ...]:
+    def _last_word(self) -> tuple[OperatorMessage, ...]:
         # Now and then it has to be the deadline.
         if self._chance(0.2):
             return ()
         what = self._random.choice(("finish CONTINUE", "finish ABANDON"))
-        return (Word(what=what, at=self._random.uniform(100, 700)),)
+        return (OperatorMessage(what=what, at=self._random.uniform(100, 700)),)
 
     def _chance(self, share: float) -> bool:
         return self._random.random() < share

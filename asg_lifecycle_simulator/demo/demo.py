@@ -29,7 +29,7 @@ from asg_lifecycle.composition.lifecycle_action import compose
 from asg_lifecycle.settings import Settings
 from asg_lifecycle.store.records import decode
 from asg_lifecycle_simulator.region.log import LogEntry, LogKind
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import ScaledTimeline
 from asg_lifecycle_simulator.server import presets
 from asg_lifecycle_simulator.services.durable_executions.scaled_runner import local_runner
@@ -56,10 +56,10 @@ SHOWN = {LogKind.WAIT_STARTED, LogKind.HEARTBEAT, LogKind.COMPLETED, LogKind.SER
 
 
 @dataclass(frozen=True)
-class Stage:
+class Testbed:
     """The play: a region, its time, the instance that leaves, and when the curtain rose."""
 
-    region: SimulatedRegion
+    region: Region
     timeline: ScaledTimeline
     instance: str
     started: float
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _play(console: Console, scale: float, delay: int) -> list[str]:
     timeline = ScaledTimeline(scale)
-    region = SimulatedRegion(timeline)
+    region = Region(timeline)
     run_command = RunCommand()
     region.add(TargetGroups())
     region.add(run_command)
@@ -141,15 +141,15 @@ def _play(console: Console, scale: float, delay: int) -> list[str]:
                 presets.Settings(table=TABLE, deregistration_delay=delay, heartbeat_timeout=HEARTBEAT_TIMEOUT),
             )
             with _deployed(region, timeline) as runner:
-                stage = Stage(region, timeline, presets.INSTANCES[0], timeline.now())
-                region.terminate(stage.instance)
-                ended = _watch(console, stage)
+                testbed = Testbed(region, timeline, presets.INSTANCES[0], timeline.now())
+                region.terminate(testbed.instance)
+                ended = _watch(console, testbed)
                 # The handler's last invocation writes the record after the completion that ended the play.
                 arns = runner.started
                 results = [runner.runner.wait_for_result(arn, timeout=10) for arn in arns] if ended else []
                 operations = sum(len(result.get_all_operations()) for result in results)
-            console.print(_summary(stage, operations))
-            complaints = verdict(stage.entries(), HEARTBEAT_TIMEOUT)
+            console.print(_summary(testbed, operations))
+            complaints = verdict(testbed.entries(), HEARTBEAT_TIMEOUT)
             return complaints if ended else [f"not ended within {PATIENCE:.0f} real seconds", *complaints]
     finally:
         timeline.close()
@@ -162,7 +162,7 @@ class _Deployed:
 
 
 @contextlib.contextmanager
-def _deployed(region: SimulatedRegion, timeline: ScaledTimeline) -> Iterator[_Deployed]:
+def _deployed(region: Region, timeline: ScaledTimeline) -> Iterator[_Deployed]:
     settings = Settings(table=TABLE, hook_name_prefix="asg-lifecycle", record_retention=86_400.0)
     application = compose(settings, clock=timeline.now)
 
@@ -176,32 +176,32 @@ def _deployed(region: SimulatedRegion, timeline: ScaledTimeline) -> Iterator[_De
         yield _Deployed(runner, started)
 
 
-def _watch(console: Console, stage: Stage) -> bool:
+def _watch(console: Console, testbed: Testbed) -> bool:
     """Show the drain until it has ended; return whether it has."""
     limit = time.monotonic() + PATIENCE
     if not console.is_terminal:
-        return _tell(console, stage, limit)
+        return _tell(console, testbed, limit)
     view = Live(
         console=console,
-        get_renderable=lambda: _view(stage),
+        get_renderable=lambda: _view(testbed),
         refresh_per_second=FRAMES_PER_SECOND,
         # The application's own output goes to its file.
         redirect_stdout=False,
         redirect_stderr=False,
     )
     with view:
-        while not _ended(stage) and time.monotonic() < limit:
+        while not _ended(testbed) and time.monotonic() < limit:
             time.sleep(1 / FRAMES_PER_SECOND)
-    return _ended(stage)
+    return _ended(testbed)
 
 
-def _tell(console: Console, stage: Stage, limit: float) -> bool:
+def _tell(console: Console, testbed: Testbed, limit: float) -> bool:
     told = 0
     while time.monotonic() < limit:
-        ended = _ended(stage)
-        entries = [entry for entry in stage.entries() if entry.kind in SHOWN]
+        ended = _ended(testbed)
+        entries = [entry for entry in testbed.entries() if entry.kind in SHOWN]
         for entry in entries[told:]:
-            at = _clock(entry.time - stage.started)
+            at = _clock(entry.time - testbed.started)
             console.print(f"{at}  {entry.kind}  {entry.detail}".rstrip(), highlight=False, markup=False)
         told = len(entries)
         if ended:
@@ -210,22 +210,22 @@ def _tell(console: Console, stage: Stage, limit: float) -> bool:
     return False
 
 
-def _ended(stage: Stage) -> bool:
-    record = stage.record()
+def _ended(testbed: Testbed) -> bool:
+    record = testbed.record()
     return record is not None and record.ended_at is not None
 
 
-def _view(stage: Stage) -> RenderableType:
-    now = stage.timeline.now()
-    entries = stage.entries()
-    record = stage.record()
+def _view(testbed: Testbed) -> RenderableType:
+    now = testbed.timeline.now()
+    entries = testbed.entries()
+    record = testbed.record()
     beats = [entry.time for entry in entries if entry.kind is LogKind.HEARTBEAT]
     waits = [entry.time for entry in entries if entry.kind is LogKind.WAIT_STARTED]
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_row("group", presets.GROUP)
-    table.add_row("instance", f"{stage.instance}  {stage.region.instance_state(stage.instance) or 'terminated'}")
-    table.add_row("time passed", _clock(now - stage.started))
+    table.add_row("instance", f"{testbed.instance}  {testbed.region.instance_state(testbed.instance) or 'terminated'}")
+    table.add_row("time passed", _clock(now - testbed.started))
     table.add_row("step", Text((record.detail if record else None) or "waiting for the event", style="cyan"))
     table.add_row("heartbeats", f"{len(beats)}" + (f", the last {now - beats[-1]:.0f} s ago" if beats else ""))
     if waits:
@@ -244,20 +244,20 @@ def _bar(left: float, whole: float, label: str) -> RenderableType:
     return grid
 
 
-def _summary(stage: Stage, operations: int) -> RenderableType:
+def _summary(testbed: Testbed, operations: int) -> RenderableType:
     table = Table(title="What happened, by the simulator's log", title_justify="left")
     table.add_column("after")
     table.add_column("what")
     table.add_column("")
-    for entry in stage.entries():
+    for entry in testbed.entries():
         if entry.kind in SHOWN:
-            table.add_row(_clock(entry.time - stage.started), entry.kind.value, entry.detail)
+            table.add_row(_clock(entry.time - testbed.started), entry.kind.value, entry.detail)
     calls = Table(title="What it cost", title_justify="left")
     calls.add_column("service")
     calls.add_column("calls", justify="right")
-    services = sorted({service for service, _ in stage.region.calls})
+    services = sorted({service for service, _ in testbed.region.calls})
     for service in services:
-        calls.add_row(service, str(sum(count for (name, _), count in stage.region.calls.items() if name == service)))
+        calls.add_row(service, str(sum(count for (name, _), count in testbed.region.calls.items() if name == service)))
     calls.add_row("durable operations", str(operations))
     return Group(table, calls)
 

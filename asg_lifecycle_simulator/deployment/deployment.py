@@ -26,9 +26,9 @@ from handlers import interruption, lifecycle_action, notification, signal_receiv
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from asg_lifecycle.execution.dependencies import Application
+    from asg_lifecycle.execution.dependencies import Dependencies
     from asg_lifecycle.observer import Observer
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.region.timeline import Timeline
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
@@ -93,7 +93,7 @@ class Deployment:
 
     def __init__(
         self,
-        region: SimulatedRegion,
+        region: Region,
         timeline: Timeline,
         parameters: Parameters | None = None,
         *,
@@ -120,7 +120,7 @@ class Deployment:
         self.sweeps: list[dict[str, Any]] = []
         self.heard: list[dict[str, Any]] = []
 
-    def _compose(self) -> Application:
+    def _compose(self) -> Dependencies:
         settings = Settings(
             table=TABLE,
             hook_name_prefix=self.parameters.prefix,
@@ -132,7 +132,7 @@ class Deployment:
         )
         return compose(settings, clock=self._timeline.now, chance=self._chance)
 
-    def _handler(self, application: Application) -> Callable[..., Any]:
+    def _handler(self, application: Dependencies) -> Callable[..., Any]:
         return lifecycle_action.handler_of(lambda: application)
 
     def redeploy(self) -> None:
@@ -243,7 +243,7 @@ class Deployment:
                 Name=f"{PLAN_PATH}/{name}", Value=text, Type="String", Overwrite=True
             )
 
-    def say(self, record: Record, message: Message | bytes) -> None:
+    def send_message(self, record: Record, message: Message | bytes) -> None:
         """Send `message` to the inbox that `record` names, as an operator would."""
         payload = message if isinstance(message, bytes) else encode(message)
         if record.callback is None:

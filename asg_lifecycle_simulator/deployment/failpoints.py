@@ -15,13 +15,13 @@ from asg_lifecycle_simulator.services.durable_executions.service import NAMES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asg_lifecycle.execution.dependencies import Application
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle.execution.dependencies import Dependencies
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.region.timeline import VirtualTimeline
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
 
-class Mishap(StrEnum):
+class InjectedFailure(StrEnum):
     """What goes wrong, of an invocation."""
 
     DIES_BEFORE_CALL = "dies before call"
@@ -33,31 +33,31 @@ class Mishap(StrEnum):
     RUNS_TWICE = "runs again with a checkpoint token that is used up"
 
 
-AT_CALLS = (Mishap.DIES_BEFORE_CALL, Mishap.DIES_AFTER_CALL)
-AT_CHECKPOINTS = (Mishap.DIES_BEFORE_CHECKPOINT, Mishap.DIES_AFTER_CHECKPOINT)
+AT_CALLS = (InjectedFailure.DIES_BEFORE_CALL, InjectedFailure.DIES_AFTER_CALL)
+AT_CHECKPOINTS = (InjectedFailure.DIES_BEFORE_CHECKPOINT, InjectedFailure.DIES_AFTER_CHECKPOINT)
 
 
 @dataclass(frozen=True)
-class Place:
+class Failpoint:
     """Where something goes wrong.
 
     Attributes:
-        mishap: what.
+        failure: what.
         invocation: in which invocation of the execution, from 1.
-        number: at which of its AWS calls or checkpoints, from 1; 0 where the mishap is the invocation's own.
+        number: at which of its AWS calls or checkpoints, from 1; 0 where the failure is the invocation's own.
     """
 
-    mishap: Mishap
+    failure: InjectedFailure
     invocation: int
     number: int = 0
 
     def __str__(self) -> str:
         """Return it as a sentence."""
-        return f"invocation {self.invocation} {self.mishap} {self.number or ''}".strip()
+        return f"invocation {self.invocation} {self.failure} {self.number or ''}".strip()
 
 
 class UnluckyDeployment(Deployment):
-    """A deployment some of whose executions meet one mishap each.
+    """A deployment some of whose executions meet one failure each.
 
     Args:
         region: as for `Deployment`.
@@ -66,7 +66,7 @@ class UnluckyDeployment(Deployment):
             of their own meet none.
     """
 
-    def __init__(self, region: SimulatedRegion, timeline: VirtualTimeline, *, places: Mapping[int, Place]) -> None:
+    def __init__(self, region: Region, timeline: VirtualTimeline, *, places: Mapping[int, Failpoint]) -> None:
         self._running: SimulatedExecution | None = None
         super().__init__(region, timeline)
         self._losses: set[tuple[str, int, int]] = set()
@@ -80,18 +80,18 @@ class UnluckyDeployment(Deployment):
         self._region.fate = self._fate
         return self
 
-    def _prepare(self, name: str, place: Place) -> None:
-        mishap, invocation, number = place.mishap, place.invocation, place.number
-        if mishap in AT_CALLS:
-            after = mishap is Mishap.DIES_AFTER_CALL
+    def _prepare(self, name: str, place: Failpoint) -> None:
+        failure, invocation, number = place.failure, place.invocation, place.number
+        if failure in AT_CALLS:
+            after = failure is InjectedFailure.DIES_AFTER_CALL
             self.service.call_crashes.append(CallCrash(invocation=invocation, call=number, after=after, execution=name))
-        elif mishap is Mishap.RESPONSE_LOST:
+        elif failure is InjectedFailure.RESPONSE_LOST:
             self._losses.add((name, invocation, number))
-        elif mishap is Mishap.RUNS_TWICE:
+        elif failure is InjectedFailure.RUNS_TWICE:
             self._twice.add((name, invocation))
         else:
-            after = mishap is Mishap.DIES_AFTER_CHECKPOINT
-            checkpoint = None if mishap is Mishap.DIES_WITH_ITS_ANSWER else number
+            after = failure is InjectedFailure.DIES_AFTER_CHECKPOINT
+            checkpoint = None if failure is InjectedFailure.DIES_WITH_ITS_ANSWER else number
             self.service.crash_points.append(
                 CrashPoint(invocation=invocation, checkpoint=checkpoint, after=after, execution=name)
             )
@@ -104,7 +104,7 @@ class UnluckyDeployment(Deployment):
         lost = (self._running.name, invocation.number, invocation.calls) in self._losses
         return CallFate.SERVED_AND_LOST if lost else fate
 
-    def _handler(self, application: Application) -> Callable[..., Any]:
+    def _handler(self, application: Dependencies) -> Callable[..., Any]:
         handler = super()._handler(application)
 
         def handle(event: Any, context: Any) -> Any:  # noqa: ANN401 - the durable engine's own envelope

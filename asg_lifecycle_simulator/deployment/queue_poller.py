@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 BATCH = 10
 POLL_DELAY = 0.5
@@ -31,7 +31,7 @@ class QueuePoller:
 
     def __init__(  # noqa: PLR0913 - the settings of an event source mapping and its queue
         self,
-        region: SimulatedRegion,
+        region: Region,
         *,
         queue: str,
         dead_letters: str,

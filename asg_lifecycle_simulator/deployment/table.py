@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 KEY_SCHEMA = ({"AttributeName": "wait", "KeyType": "HASH"}, {"AttributeName": "entry", "KeyType": "RANGE"})
 
@@ -28,7 +28,7 @@ INDEXES = {
 """Name of each index: its hash key and its range key."""
 
 
-def create_table(region: SimulatedRegion, name: str) -> None:
+def create_table(region: Region, name: str) -> None:
     """Create the table `name` in `region`."""
     with region.unobserved():
         region.client("dynamodb").create_table(

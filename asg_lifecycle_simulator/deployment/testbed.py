@@ -1,4 +1,4 @@
-"""The stage that everything is played on: a region with what the steps need, and the application deployed in it."""
+"""The testbed that everything is played on: a region with what the steps need, and the application deployed in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from asg_lifecycle_simulator.deployment.deployment import Deployment
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.services.addresses import Addresses
 from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DeploymentT = TypeVar("DeploymentT", bound=Deployment)
 
 
-class Stage(Generic[DeploymentT]):
+class Testbed(Generic[DeploymentT]):
     """A region and the application, in virtual time. Enter it as a context manager, once.
 
     Args:
@@ -51,9 +51,9 @@ class Stage(Generic[DeploymentT]):
         deployment: the application.
     """
 
-    def __init__(self, deploy: Callable[[SimulatedRegion, VirtualTimeline], DeploymentT], *, seed: int = 0) -> None:
+    def __init__(self, deploy: Callable[[Region, VirtualTimeline], DeploymentT], *, seed: int = 0) -> None:
         self.timeline = VirtualTimeline()
-        self.region = SimulatedRegion(self.timeline, seed=seed)
+        self.region = Region(self.timeline, seed=seed)
         self.target_groups = TargetGroups()
         self.run_command = RunCommand()
         self.status_checks = StatusChecks()

@@ -72,7 +72,7 @@ class SimulatedService(Protocol):
     `region.replace`, which undoes itself.
     """
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Take over the service in `region`."""
         ...
 
@@ -95,7 +95,7 @@ def drained_at_once(
     then()
 
 
-class SimulatedRegion:
+class Region:
     """One account and region. Enter it as a context manager, once.
 
     Args:
@@ -148,7 +148,7 @@ class SimulatedRegion:
         self.drain_attached: DrainAttached = drained_at_once
         self.autoscaling = AutoScalingService(self)
         self._clients: dict[str, Any] = {}
-        self._stage = threading.local()
+        self._unobserved = threading.local()
         self._services: list[SimulatedService] = [self.autoscaling]
         self._entered = False
         self._undo: ExitStack | None = None
@@ -182,12 +182,12 @@ class SimulatedRegion:
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
-        """Let this thread's requests inside pass uncounted and without faults: those of the stage, not of the play."""
-        self._stage.depth = getattr(self._stage, "depth", 0) + 1
+        """Let this thread's requests inside pass uncounted and without faults: a test arranges something, or looks."""
+        self._unobserved.depth = getattr(self._unobserved, "depth", 0) + 1
         try:
             yield
         finally:
-            self._stage.depth -= 1
+            self._unobserved.depth -= 1
 
     def create_group(
         self, name: str, *, capacity: int = 1, max_size: int | None = None, target_group_arns: Sequence[str] = ()
@@ -350,7 +350,7 @@ class SimulatedRegion:
 
     def _pass(self, request: Request, serve: Callable[[], Response]) -> Response:
         with self.lock:
-            if getattr(self._stage, "depth", 0):
+            if getattr(self._unobserved, "depth", 0):
                 return serve()
             service, operation = service_and_operation(request)
             fate = self.fate()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.timeline import Timeline, Timer
 
 
-class Clockwork:
+class RegionTimers:
     """A `Timeline` whose callbacks run under the region's lock, and not at all once the region is left."""
 
     def __init__(self, timeline: Timeline, lock: RLock) -> None:

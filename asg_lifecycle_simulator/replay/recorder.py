@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from asg_lifecycle_simulator.deployment.deployment import TABLE, Deployment
 from asg_lifecycle_simulator.replay.history import History, RecordedExecution, State, Tree, moments
 from asg_lifecycle_simulator.replay.scenarios import PLAYS
-from asg_lifecycle_simulator.replay.testbed import PlayStage
+from asg_lifecycle_simulator.replay.testbed import RecordingTestbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from aws_durable_execution_sdk_python.lambda_service import Operation
 
-    from asg_lifecycle.execution.dependencies import Application
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle.execution.dependencies import Dependencies
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.region.timeline import VirtualTimeline
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
@@ -30,10 +30,10 @@ def record(play: str) -> History:
         KeyError: there is no such play.
     """
     acted = PLAYS[play]
-    stage = PlayStage(RecordingDeployment)
-    with stage:
-        acted(stage)
-        recording = stage.deployment
+    testbed = RecordingTestbed(RecordingDeployment)
+    with testbed:
+        acted(testbed)
+        recording = testbed.deployment
         executions = tuple(recording.recorded(execution) for execution in recording.executions)
     return History(play=play, about=acted.__doc__ or "", executions=executions)
 
@@ -41,7 +41,7 @@ def record(play: str) -> History:
 class RecordingDeployment(Deployment):
     """A deployment that watches its durable function being invoked."""
 
-    def __init__(self, region: SimulatedRegion, timeline: VirtualTimeline) -> None:
+    def __init__(self, region: Region, timeline: VirtualTimeline) -> None:
         self._snapshots: dict[str, list[State]] = {}
         super().__init__(region, timeline)
 
@@ -61,7 +61,7 @@ class RecordingDeployment(Deployment):
             moments=moments([*snapshots, at_the_end]),
         )
 
-    def _handler(self, application: Application) -> Callable[..., Any]:
+    def _handler(self, application: Dependencies) -> Callable[..., Any]:
         handler = super()._handler(application)
 
         def handle(event: Any, context: Any) -> Any:  # noqa: ANN401 - the durable engine's own envelope

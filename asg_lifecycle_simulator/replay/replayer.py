@@ -13,7 +13,7 @@ from asg_lifecycle.model.messages import Message, encode
 from asg_lifecycle.settings import Settings
 from asg_lifecycle_simulator.deployment.deployment import PREFIX, TABLE, without_jitter
 from asg_lifecycle_simulator.deployment.table import create_table
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.replay.recorder import operations_as_json
 from asg_lifecycle_simulator.services.durable_executions.execution import (
@@ -49,7 +49,7 @@ class Replay:
 
     def __init__(self, recorded: RecordedExecution) -> None:
         self.timeline = VirtualTimeline(recorded.moments[0].time)
-        self.region = SimulatedRegion(self.timeline)
+        self.region = Region(self.timeline)
         settings = Settings(table=TABLE, hook_name_prefix=PREFIX, record_retention=RETENTION)
         application = compose(settings, clock=self.timeline.now, chance=without_jitter)
         self._service = ResumingService(self.timeline, lifecycle_action.handler_of(lambda: application))
@@ -92,7 +92,7 @@ class Replay:
             self.timeline.advance()
         return operations_as_json(self.execution.record.get_navigable_operations())
 
-    def say(self, inbox: str, message: Message) -> None:
+    def send_message(self, inbox: str, message: Message) -> None:
         """Put `message` into the inbox with this callback id."""
         self._service.send_callback_success(inbox, encode(message))
 

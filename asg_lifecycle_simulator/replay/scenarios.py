@@ -7,190 +7,190 @@ from typing import TYPE_CHECKING, Any
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Nudge, Skip
 from asg_lifecycle.model.records import action_of
-from asg_lifecycle.model.start_requests import Start, StartReason, payload
-from asg_lifecycle_simulator.replay.testbed import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, PlayStage
+from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
+from asg_lifecycle_simulator.replay.testbed import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, RecordingTestbed
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Play = PlayStage[Any]
+Play = RecordingTestbed[Any]
 
 
-def nothing_to_drain(stage: Play) -> None:
+def nothing_to_drain(testbed: Play) -> None:
     """The plan has no steps."""
-    stage.drain({"steps": []})
-    stage.finish()
+    testbed.drain({"steps": []})
+    testbed.finish()
 
 
-def two_steps(stage: Play) -> None:
+def two_steps(testbed: Play) -> None:
     """A target group is left, then a command is run."""
-    stage.drain(TWO_STEPS)
-    stage.finish()
+    testbed.drain(TWO_STEPS)
+    testbed.finish()
 
 
-def nudged(stage: Play) -> None:
+def nudged(testbed: Play) -> None:
     """The target group is looked at again because somebody says so."""
-    instance = stage.drain(TWO_STEPS)
-    stage.run(3)
-    stage.target_groups.connections_end_after(instance, 1)
-    stage.run(2)
-    stage.say(Nudge())
-    stage.finish()
+    instance = testbed.drain(TWO_STEPS)
+    testbed.run(3)
+    testbed.target_groups.connections_end_after(instance, 1)
+    testbed.run(2)
+    testbed.send_message(Nudge())
+    testbed.finish()
 
 
-def woken(stage: Play) -> None:
+def woken(testbed: Play) -> None:
     """The end of the command is heard of."""
-    stage.hear("aws.ssm")
-    stage.drain(TWO_STEPS, command=Behaviour(duration=60))
-    stage.finish()
+    testbed.hear("aws.ssm")
+    testbed.drain(TWO_STEPS, command=Behaviour(duration=60))
+    testbed.finish()
 
 
-def skipped(stage: Play) -> None:
+def skipped(testbed: Play) -> None:
     """A command that does not end is skipped by an operator."""
-    stage.drain(TWO_STEPS, command=Behaviour(never_ends=True))
-    stage.run(40)
-    stage.say(Skip())
-    stage.finish()
+    testbed.drain(TWO_STEPS, command=Behaviour(never_ends=True))
+    testbed.run(40)
+    testbed.send_message(Skip())
+    testbed.finish()
 
 
-def finished_by_an_operator(stage: Play) -> None:
+def finished_by_an_operator(testbed: Play) -> None:
     """An operator ends the action while a command runs."""
-    stage.drain(TWO_STEPS, command=Behaviour(never_ends=True))
-    stage.run(40)
-    stage.say(Finish(ActionResult.CONTINUE, by="anna"))
-    stage.finish()
+    testbed.drain(TWO_STEPS, command=Behaviour(never_ends=True))
+    testbed.run(40)
+    testbed.send_message(Finish(ActionResult.CONTINUE, by="anna"))
+    testbed.finish()
 
 
-def bad_plan(stage: Play) -> None:
+def bad_plan(testbed: Play) -> None:
     """The plan cannot be used: the action is held until an operator abandons it."""
-    stage.drain({"steps": [{"kind": "no-such-step"}]})
-    stage.run(200)
-    stage.say(Finish(ActionResult.ABANDON))
-    stage.finish()
+    testbed.drain({"steps": [{"kind": "no-such-step"}]})
+    testbed.run(200)
+    testbed.send_message(Finish(ActionResult.ABANDON))
+    testbed.finish()
 
 
-def failed_step(stage: Play) -> None:
+def failed_step(testbed: Play) -> None:
     """A step fails and holds the action; a nudge begins it again, an operator skips it."""
-    stage.drain({"steps": [COMMAND]}, command=Behaviour(duration=5, exit_code=1))
-    stage.run(60)
-    stage.say(Nudge())
-    stage.run(60)
-    stage.say(Skip())
-    stage.finish()
+    testbed.drain({"steps": [COMMAND]}, command=Behaviour(duration=5, exit_code=1))
+    testbed.run(60)
+    testbed.send_message(Nudge())
+    testbed.run(60)
+    testbed.send_message(Skip())
+    testbed.finish()
 
 
-def deadline(stage: Play) -> None:
+def deadline(testbed: Play) -> None:
     """The command outlasts the wait: the plan's `on_timeout` decides."""
     slow = {"steps": [{**COMMAND, "options": {"document": "wait"}}], "on_timeout": "continue"}
-    stage.drain(slow, heartbeat=30, command=Behaviour(never_ends=True))
-    stage.finish()
+    testbed.drain(slow, heartbeat=30, command=Behaviour(never_ends=True))
+    testbed.finish()
 
 
-def over(stage: Play) -> None:
+def over(testbed: Play) -> None:
     """Somebody else completes the action while the work is going on."""
-    instance = stage.drain(TWO_STEPS, command=Behaviour(never_ends=True))
-    stage.run(60)
-    with stage.region.unobserved():
-        stage.region.client("autoscaling").complete_lifecycle_action(
+    instance = testbed.drain(TWO_STEPS, command=Behaviour(never_ends=True))
+    testbed.run(60)
+    with testbed.region.unobserved():
+        testbed.region.client("autoscaling").complete_lifecycle_action(
             AutoScalingGroupName=GROUP, LifecycleHookName=HOOK, InstanceId=instance, LifecycleActionResult="CONTINUE"
         )
-    stage.finish()
+    testbed.finish()
 
 
-def duplicate(stage: Play) -> None:
+def duplicate(testbed: Play) -> None:
     """The event is delivered twice."""
-    stage.region.events.deliveries = lambda _: (1.0, 2.0)
-    stage.drain({"steps": [DEREGISTER]})
-    stage.finish()
+    testbed.region.events.deliveries = lambda _: (1.0, 2.0)
+    testbed.drain({"steps": [DEREGISTER]})
+    testbed.finish()
 
 
-def ignored(stage: Play) -> None:
+def ignored(testbed: Play) -> None:
     """The hook is not ours."""
-    (instance,) = stage.group({}, hook="somebody-elses")
-    stage.region.terminate(instance)
-    stage.finish()
+    (instance,) = testbed.group({}, hook="somebody-elses")
+    testbed.region.terminate(instance)
+    testbed.finish()
 
 
-def invalid(stage: Play) -> None:
+def invalid(testbed: Play) -> None:
     """The payload cannot be understood."""
-    stage.deployment.start({"source": "asg-lifecycle", "start": {}})
-    stage.finish()
+    testbed.deployment.start({"source": "asg-lifecycle", "start": {}})
+    testbed.finish()
 
 
-def found_by_the_sweep(stage: Play) -> None:
+def found_by_the_sweep(testbed: Play) -> None:
     """The event was lost, and the sweep found the instance waiting."""
-    stage.region.events.deliveries = lambda _: ()
-    instance = stage.drain(TWO_STEPS)
-    stage.run(60)
-    stage.found(instance, StartReason.SWEEP)
-    stage.finish()
+    testbed.region.events.deliveries = lambda _: ()
+    instance = testbed.drain(TWO_STEPS)
+    testbed.run(60)
+    testbed.found(instance, StartReason.SWEEP)
+    testbed.finish()
 
 
-def taken_over(stage: Play) -> None:
+def taken_over(testbed: Play) -> None:
     """The execution was stopped while a command ran, and another one goes on."""
-    stage.drain(TWO_STEPS, command=Behaviour(duration=100))
-    stage.run(40)
-    dead = stage.record().execution
-    stage.deployment.service.stop(dead)
-    start = Start(reason=StartReason.TAKEOVER, action=action_of(stage.record()), takes_over=dead)
-    stage.deployment.start(payload(start))
-    stage.finish()
+    testbed.drain(TWO_STEPS, command=Behaviour(duration=100))
+    testbed.run(40)
+    dead = testbed.record().execution
+    testbed.deployment.service.stop(dead)
+    start = StartRequest(reason=StartReason.TAKEOVER, action=action_of(testbed.record()), takes_over=dead)
+    testbed.deployment.start(payload(start))
+    testbed.finish()
 
 
-def taken_away(stage: Play) -> None:
+def taken_away(testbed: Play) -> None:
     """The record was given to another execution: this one completes nothing."""
-    stage.drain(TWO_STEPS, command=Behaviour(duration=100))
-    stage.run(40)
-    record = stage.record()
-    with stage.region.unobserved():
-        stage.region.client("dynamodb").update_item(
+    testbed.drain(TWO_STEPS, command=Behaviour(duration=100))
+    testbed.run(40)
+    record = testbed.record()
+    with testbed.region.unobserved():
+        testbed.region.client("dynamodb").update_item(
             TableName="asg-lifecycle",
             Key={"wait": {"S": record.wait}, "entry": {"S": record.entry}},
             UpdateExpression="SET execution = :other",
             ExpressionAttributeValues={":other": {"S": "another execution"}},
         )
-    stage.finish()
+    testbed.finish()
 
 
-def joined(stage: Play) -> None:
+def joined(testbed: Play) -> None:
     """Work began at a rebalance recommendation; the hook's event joins it in the middle."""
-    (instance,) = stage.group(TWO_STEPS)
-    stage.run_command.behave(Behaviour(duration=100))
-    stage.found(instance, StartReason.REBALANCE)
-    stage.run(40)
-    stage.region.terminate(instance)
-    stage.finish()
+    (instance,) = testbed.group(TWO_STEPS)
+    testbed.run_command.behave(Behaviour(duration=100))
+    testbed.found(instance, StartReason.REBALANCE)
+    testbed.run(40)
+    testbed.region.terminate(instance)
+    testbed.finish()
 
 
-def joined_after_the_work(stage: Play) -> None:
+def joined_after_the_work(testbed: Play) -> None:
     """Work that began at a Spot interruption warning is done before the hook's event comes."""
-    (instance,) = stage.group(TWO_STEPS)
-    stage.run_command.behave(Behaviour(duration=15))
-    stage.found(instance, StartReason.SPOT_INTERRUPTION, until=stage.timeline.now() + 120)
-    stage.run(130)
-    stage.region.terminate(instance)
-    stage.finish()
+    (instance,) = testbed.group(TWO_STEPS)
+    testbed.run_command.behave(Behaviour(duration=15))
+    testbed.found(instance, StartReason.SPOT_INTERRUPTION, until=testbed.timeline.now() + 120)
+    testbed.run(130)
+    testbed.region.terminate(instance)
+    testbed.finish()
 
 
-def never_announced(stage: Play) -> None:
+def never_announced(testbed: Play) -> None:
     """Work began at a Spot interruption warning, and the hook's event never came."""
-    (instance,) = stage.group({"steps": [DEREGISTER]})
-    stage.found(instance, StartReason.SPOT_INTERRUPTION, until=stage.timeline.now() + 120)
-    stage.finish()
+    (instance,) = testbed.group({"steps": [DEREGISTER]})
+    testbed.found(instance, StartReason.SPOT_INTERRUPTION, until=testbed.timeline.now() + 120)
+    testbed.finish()
 
 
-def turn(stage: Play) -> None:
+def turn(testbed: Play) -> None:
     """Two instances drain, one at a time; the second is nudged while it waits for its turn."""
-    first, second = stage.group({"steps": [COMMAND], "drains_per_group": 1}, capacity=2)
-    stage.run_command.behave(Behaviour(duration=60))
-    stage.region.terminate(first)
-    stage.run(5)
-    stage.region.terminate(second)
-    stage.run(10)
-    waiting = next(record for record in stage.deployment.records() if record.instance == second)
-    stage.deployment.say(waiting, Nudge())
-    stage.finish()
+    first, second = testbed.group({"steps": [COMMAND], "drains_per_group": 1}, capacity=2)
+    testbed.run_command.behave(Behaviour(duration=60))
+    testbed.region.terminate(first)
+    testbed.run(5)
+    testbed.region.terminate(second)
+    testbed.run(10)
+    waiting = next(record for record in testbed.deployment.records() if record.instance == second)
+    testbed.deployment.send_message(waiting, Nudge())
+    testbed.finish()
 
 
 PLAYS: dict[str, Callable[[Play], None]] = {

@@ -1,4 +1,4 @@
-"""The stage of the plays: the application deployed beside one group, in virtual time."""
+"""The testbed of the plays: the application deployed beside one group, in virtual time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.model.actions import LifecycleAction, Transition
-from asg_lifecycle.model.start_requests import Start, StartReason, payload
-from asg_lifecycle_simulator.deployment.testbed import DeploymentT, Stage
+from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
+from asg_lifecycle_simulator.deployment.testbed import DeploymentT, Testbed
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.model.messages import Message
     from asg_lifecycle.model.records import Record
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 
 GROUP = "web"
@@ -28,7 +28,7 @@ DEREGISTER = {"kind": "deregister-targets", "options": {"names": ["blue"]}}
 TWO_STEPS = {"steps": [DEREGISTER, COMMAND]}
 
 
-class PlayStage(Stage[DeploymentT]):
+class RecordingTestbed(Testbed[DeploymentT]):
     """The application deployed beside one group `web`.
 
     Args:
@@ -36,7 +36,7 @@ class PlayStage(Stage[DeploymentT]):
         delay: deregistration delay of the target group, seconds.
     """
 
-    def __init__(self, deploy: Callable[[SimulatedRegion, VirtualTimeline], DeploymentT], *, delay: int = 20) -> None:
+    def __init__(self, deploy: Callable[[Region, VirtualTimeline], DeploymentT], *, delay: int = 20) -> None:
         super().__init__(deploy)
         self._delay = delay
         self.hear()
@@ -80,9 +80,9 @@ class PlayStage(Stage[DeploymentT]):
         """Return the current record of the wait that was claimed first."""
         return next(record for record in self.deployment.records() if record.entry == "current")
 
-    def say(self, message: Message) -> None:
+    def send_message(self, message: Message) -> None:
         """Say `message` to the action, and let it be heard."""
-        self.deployment.say(self.record(), message)
+        self.deployment.send_message(self.record(), message)
         self.run(5)
 
     def found(self, instance: str, reason: StartReason, *, until: float | None = None) -> None:
@@ -100,4 +100,4 @@ class PlayStage(Stage[DeploymentT]):
             time=self.timeline.now(),
             metadata=hook["NotificationMetadata"],
         )
-        self.deployment.start(payload(Start(reason=reason, action=action, until=until)))
+        self.deployment.start(payload(StartRequest(reason=reason, action=action, until=until)))

@@ -30,7 +30,7 @@ from werkzeug.wrappers import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.server.state import RegionState
 
 PREFIX = "/simulator/"
@@ -55,7 +55,7 @@ class RefusedError(Exception):
 class ControlApplication:
     """A WSGI application: the control API under `/simulator/`, everything else passed on to `services`."""
 
-    def __init__(self, region: SimulatedRegion, state: RegionState, services: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(self, region: Region, state: RegionState, services: Callable[..., Iterable[bytes]]) -> None:
         self._region = region
         self._state = state
         self._services = services

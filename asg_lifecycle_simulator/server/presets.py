@@ -17,7 +17,7 @@ from asg_lifecycle_simulator.services.target_groups import make_target_group
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.run_command.service import RunCommand
 
 GROUP = "web"
@@ -52,7 +52,7 @@ class Settings:
     attached: bool = False
 
 
-def build(region: SimulatedRegion, run_command: RunCommand, settings: Settings) -> None:
+def build(region: Region, run_command: RunCommand, settings: Settings) -> None:
     """Make the table, and the group `web`: two managed instances in a target group, a terminate and a launch hook."""
     create_table(region, settings.table)
     target_group = make_target_group(region, TARGET_GROUP, delay=settings.deregistration_delay)
@@ -75,7 +75,7 @@ def build(region: SimulatedRegion, run_command: RunCommand, settings: Settings) 
         run_command.manage(instance)
 
 
-def wait_for_termination(region: SimulatedRegion, instance: str, *, token: str) -> None:
+def wait_for_termination(region: Region, instance: str, *, token: str) -> None:
     """Scale in by `instance`, which enters `Terminating:Wait` at once, with this token.
 
     The target groups attached to its group are not drained first, as they would be (R26): whoever works on the action

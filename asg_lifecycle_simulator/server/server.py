@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import ScaledTimeline
 from asg_lifecycle_simulator.server import presets
 from asg_lifecycle_simulator.server.control import ControlApplication
@@ -76,7 +76,7 @@ class SimulatorServer:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings
         self._timeline = ScaledTimeline(settings.scale)
-        self.region = SimulatedRegion(self._timeline, seed=settings.seed, name=settings.region)
+        self.region = Region(self._timeline, seed=settings.seed, name=settings.region)
         self.target_groups = TargetGroups()
         self.run_command = RunCommand()
         self.region.add(self.target_groups)

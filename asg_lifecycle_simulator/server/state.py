@@ -10,7 +10,7 @@ from moto.elbv2.models import elbv2_backends
 from asg_lifecycle_simulator.services.target_groups import DELAY
 
 if TYPE_CHECKING:
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.autoscaling.model import Action, Group
     from asg_lifecycle_simulator.services.run_command.model import Invocation
     from asg_lifecycle_simulator.services.run_command.service import RunCommand
@@ -23,7 +23,7 @@ class RegionState:
     All times are seconds since the epoch on the region's timeline, all durations seconds.
     """
 
-    def __init__(self, region: SimulatedRegion, target_groups: TargetGroups, run_command: RunCommand) -> None:
+    def __init__(self, region: Region, target_groups: TargetGroups, run_command: RunCommand) -> None:
         self._region = region
         self._target_groups = target_groups
         self._run_command = run_command

@@ -16,7 +16,7 @@ from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 if TYPE_CHECKING:
     from moto.ec2.models import EC2Backend
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 ADDRESS_PROPERTIES = (
     "private_dns_name",
@@ -33,9 +33,9 @@ class Addresses:
     """The addresses of a region's instances, as a `SimulatedService`."""
 
     def __init__(self) -> None:
-        self._region: SimulatedRegion | None = None
+        self._region: Region | None = None
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Let instances lose their interfaces when they are terminated."""
         self._region = region
         terminate = InstanceBackend.terminate_instances

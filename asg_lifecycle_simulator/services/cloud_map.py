@@ -18,7 +18,7 @@ from moto.servicediscovery.responses import ServiceDiscoveryResponse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 PAGE = 100
 """The most that a page holds, and what it holds unless asked for less."""
@@ -97,12 +97,12 @@ class CloudMap:
     """The Cloud Map of a region, as a `SimulatedService`."""
 
     def __init__(self) -> None:
-        self._region: SimulatedRegion | None = None
+        self._region: Region | None = None
         self._namespaces: dict[str, str] = {}
         self.services: dict[str, Service] = {}
         self._operations: dict[str, Operation] = {}
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Take Cloud Map over from moto."""
         self._region = region
         operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -223,7 +223,7 @@ class CloudMap:
     def _now(self) -> float:
         return self._entered().timeline.now()
 
-    def _entered(self) -> SimulatedRegion:
+    def _entered(self) -> Region:
         if self._region is None:
             raise RuntimeError("the region has not been entered")
         return self._region

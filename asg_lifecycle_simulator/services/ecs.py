@@ -17,12 +17,12 @@ from moto.ec2.models.instances import InstanceBackend
 from moto.ecs.exceptions import ClusterNotFoundException
 from moto.ecs.responses import EC2ContainerServiceResponse
 
-from asg_lifecycle_simulator.region.timers import Clockwork
+from asg_lifecycle_simulator.region.timers import RegionTimers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 PAGE = 100
 MOST_DESCRIBED = 100
@@ -89,14 +89,14 @@ class Ecs:
     """The clusters of a region, as a `SimulatedService`."""
 
     def __init__(self) -> None:
-        self._region: SimulatedRegion | None = None
-        self._clockwork: Clockwork | None = None
+        self._region: Region | None = None
+        self._timers: RegionTimers | None = None
         self.clusters: dict[str, list[ContainerInstance]] = {}
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Take ECS over from moto."""
         self._region = region
-        self._clockwork = Clockwork(region.timeline, region.lock)
+        self._timers = RegionTimers(region.timeline, region.lock)
         operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "list_clusters": self._list_clusters,
             "list_container_instances": self._list_container_instances,
@@ -120,10 +120,10 @@ class Ecs:
 
     def uninstall(self) -> None:
         """Forget everything."""
-        if self._clockwork is not None:
-            self._clockwork.stop()
+        if self._timers is not None:
+            self._timers.stop()
         self.clusters.clear()
-        self._region = self._clockwork = None
+        self._region = self._timers = None
 
     def register(
         self, instance: str, cluster: str = "default", *, status: str = "ACTIVE", connected: bool = True
@@ -197,7 +197,7 @@ class Ecs:
         return {
             "containerInstances": [self._described(member) for member in found],
             "failures": [
-                {"arn": arn, "reason": "MISSING"} for arn in request["containerInstances"] if arn not in known
+                {"arn": arn, "reason": "NOT_FOUND"} for arn in request["containerInstances"] if arn not in known
             ],
         }
 
@@ -269,8 +269,8 @@ class Ecs:
 
         for task in tasks:
             stopped_at = task.stopped_at
-            if self._clockwork is not None and stopped_at < math.inf:
-                self._clockwork.call_at(stopped_at, partial(tell, task), name="task stops")
+            if self._timers is not None and stopped_at < math.inf:
+                self._timers.call_at(stopped_at, partial(tell, task), name="task stops")
 
     def _plain(self, task: Task) -> dict[str, Any]:
         now = self._now()
@@ -299,7 +299,7 @@ class Ecs:
     def _now(self) -> float:
         return self._entered().timeline.now()
 
-    def _entered(self) -> SimulatedRegion:
+    def _entered(self) -> Region:
         if self._region is None:
             raise RuntimeError("the region has not been entered")
         return self._region

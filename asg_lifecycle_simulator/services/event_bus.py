@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from moto.events.models import EventsBackend
 
 if TYPE_CHECKING:
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 DEFAULT = "default"
 NOT_AUTHORIZED = {
@@ -24,7 +24,7 @@ NOT_AUTHORIZED = {
 class EventBus:
     """The default event bus of a region, as a `SimulatedService`."""
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Hand on what is put on the bus."""
         put = EventsBackend.put_events
 

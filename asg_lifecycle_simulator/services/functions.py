@@ -16,7 +16,7 @@ from moto.awslambda.responses import LambdaResponse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 
 class Functions:
@@ -30,7 +30,7 @@ class Functions:
         self._functions: dict[str, Callable[[Any], Any]] = {}
         self.events: dict[str, list[Any]] = {}
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Answer for the functions that are deployed; moto answers for the others."""
 
         def invoke(request: LambdaResponse) -> Any:  # noqa: ANN401 - what moto's dispatcher takes

@@ -20,7 +20,7 @@ from moto.route53.responses import Route53
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 PAGE = 300
 MOST_VALUES = 1000
@@ -73,11 +73,11 @@ class Dns:
     """The Route 53 of an account, as a `SimulatedService`."""
 
     def __init__(self) -> None:
-        self._region: SimulatedRegion | None = None
+        self._region: Region | None = None
         self.zones: dict[str, Zone] = {}
         self._in_sync_at: dict[str, float] = {}
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Take record sets and changes over from moto."""
         self._region = region
         region.replace(Route53, "change_resource_record_sets", _answering(self._change))

@@ -16,7 +16,7 @@ from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 if TYPE_CHECKING:
     from moto.ec2.models.instances import Instance
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,11 @@ class StatusChecks:
     """The status checks of a region, as a `SimulatedService`. They pass at once unless told otherwise."""
 
     def __init__(self) -> None:
-        self._region: SimulatedRegion | None = None
+        self._region: Region | None = None
         self._checks: dict[str | None, Checks] = {None: Checks()}
         self._seen: dict[str, float] = {}
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Take the checks over from moto."""
         self._region = region
         region.replace(InstanceResponse, "describe_instance_status", lambda response: self._describe(region, response))
@@ -57,7 +57,7 @@ class StatusChecks:
         """Decide how the checks of an instance go from now on; of every other one without `instance`."""
         self._checks[instance] = checks
 
-    def _describe(self, region: SimulatedRegion, response: InstanceResponse) -> ActionResult:
+    def _describe(self, region: Region, response: InstanceResponse) -> ActionResult:
         known = instances_by_id(response.ec2_backend)
         chosen = response._get_param("InstanceIds", [])  # noqa: SLF001 - how moto's responses read their parameters
         everything = response._get_bool_param("IncludeAllInstances", False)  # noqa: SLF001, FBT003 - likewise

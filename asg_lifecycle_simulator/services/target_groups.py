@@ -17,7 +17,7 @@ from moto.elbv2.exceptions import InvalidTargetError, TargetGroupNotFoundError, 
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.timers import Clockwork
+from asg_lifecycle_simulator.region.timers import RegionTimers
 from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from moto.ec2.models.instances import Instance
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.region.timeline import Timer
 
 DELAY = "deregistration_delay.timeout_seconds"
@@ -82,15 +82,15 @@ class TargetGroups:
         self.need_listener = need_listener
         self.refuse_unregistered = refuse_unregistered
         self.healthy_after = 0.0
-        self._region: SimulatedRegion | None = None
-        self._clockwork: Clockwork | None = None
+        self._region: Region | None = None
+        self._timers: RegionTimers | None = None
         self._registrations: dict[str, dict[tuple[str, int | None], Registration]] = {}
         self._connections: dict[str, float] = {}
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Take the targets of every target group over from moto."""
         self._region = region
-        self._clockwork = Clockwork(region.timeline, region.lock)
+        self._timers = RegionTimers(region.timeline, region.lock)
         modify = ELBv2Backend.modify_target_group_attributes
         replacements: dict[str, Callable[..., Any]] = {
             "register_targets": self._register,
@@ -115,11 +115,11 @@ class TargetGroups:
         for registration in self.registrations():
             if registration.timer is not None:
                 registration.timer.cancel()
-        if self._clockwork is not None:
-            self._clockwork.stop()
+        if self._timers is not None:
+            self._timers.stop()
         self._registrations.clear()
         self._connections.clear()
-        self._region = self._clockwork = None
+        self._region = self._timers = None
 
     def registrations(self, target: str | None = None) -> list[Registration]:
         """Return what is registered or still drains, oldest first.
@@ -176,8 +176,8 @@ class TargetGroups:
                 continue
             if registration is not None:
                 self._end(registration)
-            _, clockwork = self._entered()
-            self._registrations[arn][key] = Registration(group, *key, registered_at=clockwork.now())
+            _, timers = self._entered()
+            self._registrations[arn][key] = Registration(group, *key, registered_at=timers.now())
             self._log("registered", self._registrations[arn][key])
 
     def _deregister(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]]) -> None:
@@ -218,8 +218,8 @@ class TargetGroups:
         instance = instances.get(registration.target)
         if instance is not None and instance.state == "stopped":
             return STOPPED
-        _, clockwork = self._entered()
-        return HEALTHY if clockwork.now() >= registration.registered_at + self.healthy_after else INITIAL
+        _, timers = self._entered()
+        return HEALTHY if timers.now() >= registration.registered_at + self.healthy_after else INITIAL
 
     def _instances_terminated(self, instance_ids: list[str]) -> None:
         for instance_id in instance_ids:
@@ -229,16 +229,16 @@ class TargetGroups:
     def _drain(self, registration: Registration) -> None:
         if registration.drained_at is not None:
             return
-        _, clockwork = self._entered()
+        _, timers = self._entered()
         delay = 0.0 if registration.group.target_type == "lambda" else float(str(registration.group.attributes[DELAY]))
         delay = min(delay, self._connections.get(registration.target, delay))
-        registration.drained_at = clockwork.now() + delay
+        registration.drained_at = timers.now() + delay
         self._log("deregistered", registration)
         if delay <= 0:
             self._drained(registration)
         else:
             name = f"drain of {registration.target} from {registration}"
-            registration.timer = clockwork.call_after(delay, partial(self._drained, registration), name=name)
+            registration.timer = timers.call_after(delay, partial(self._drained, registration), name=name)
 
     def _drained(self, registration: Registration) -> None:
         del self._registrations[registration.group.arn][registration.target, registration.port]
@@ -256,10 +256,10 @@ class TargetGroups:
         region, _ = self._entered()
         region.log.write(LogKind.SERVICE, instance=registration.target, detail=f"elbv2 {what} {registration}")
 
-    def _entered(self) -> tuple[SimulatedRegion, Clockwork]:
-        if self._region is None or self._clockwork is None:
+    def _entered(self) -> tuple[Region, RegionTimers]:
+        if self._region is None or self._timers is None:
             raise RuntimeError("the target groups are not installed in a region")
-        return self._region, self._clockwork
+        return self._region, self._timers
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -312,7 +312,7 @@ def _check_registrable(backend: ELBv2Backend, group: FakeTargetGroup, target: st
         raise TargetNotRunning(instance_id=target)
 
 
-def make_target_group(region: SimulatedRegion, name: str, *, delay: int) -> str:
+def make_target_group(region: Region, name: str, *, delay: int) -> str:
     """Make an empty target group for port 80, and return its ARN.
 
     Args:

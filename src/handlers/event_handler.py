@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Handler = Callable[[Any, Any], dict[str, Any]]
 
 
-def door(answer: Callable[[Intake, Any], dict[str, Any]]) -> Callable[[Callable[[], Intake]], Handler]:
+def lambda_handler(answer: Callable[[Intake, Any], dict[str, Any]]) -> Callable[[Callable[[], Intake]], Handler]:
     """Return what makes a Lambda handler out of a source of parts.
 
     Args:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from handlers.event_handler import application, door
+from handlers.event_handler import application, lambda_handler
 
-handler_of = door(lambda intake, event: intake.signal_door().receive(event))
+handler_of = lambda_handler(lambda intake, event: intake.signal_intake().receive(event))
 """Makes the handler out of a source of parts."""
 
 handler = handler_of(application)

@@ -22,11 +22,11 @@ from asg_lifecycle_simulator.region.environment import region_environment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PASSING, DENIED, REFUSED, MISSING = (
-    Consequence.PASSING,
+TRANSIENT, DENIED, REFUSED, NOT_FOUND = (
+    Consequence.TRANSIENT,
     Consequence.DENIED,
     Consequence.REFUSED,
-    Consequence.MISSING,
+    Consequence.NOT_FOUND,
 )
 
 CALLS: dict[str, tuple[str, Callable[[Any], object]]] = {
@@ -97,32 +97,32 @@ def failure_of(service: str, status: int, body: bytes) -> Failure:
 
 TABLE = [
     # Throttling, contention, faults of the service: pass by themselves.
-    pytest.param("autoscaling", 400, "Throttling", "Rate exceeded", PASSING, id="R15"),
-    pytest.param("autoscaling", 500, "ResourceContention", "You already have a pending update", PASSING, id="R14"),
-    ("autoscaling", 503, "ServiceUnavailable", "", PASSING),
-    ("autoscaling", 500, "InternalFailure", "", PASSING),
-    ("autoscaling", 403, "ExpiredToken", "The security token included in the request is expired", PASSING),
-    ("autoscaling", 400, "RequestExpired", "", PASSING),
-    ("ec2", 503, "RequestLimitExceeded", "Request limit exceeded.", PASSING),
-    ("ec2", 400, "RequestLimitExceeded", "Request limit exceeded.", PASSING),
-    ("ec2", 400, "EC2ThrottledException", "", PASSING),
-    ("ec2", 503, "Unavailable", "", PASSING),
-    ("ec2", 500, "InternalError", "", PASSING),
-    ("elbv2", 400, "Throttling", "Rate exceeded", PASSING),
-    ("elbv2", 400, "RequestThrottled", "", PASSING),
-    ("elbv2", 429, "NeverHeardOf", "", PASSING),
-    ("dynamodb", 400, "ProvisionedThroughputExceededException", "", PASSING),
-    ("dynamodb", 400, "ThrottlingException", "Rate of requests exceeds the allowed throughput.", PASSING),
-    ("dynamodb", 400, "RequestLimitExceeded", "", PASSING),
-    ("dynamodb", 400, "TransactionInProgressException", "", PASSING),
-    ("dynamodb", 500, "InternalServerError", "", PASSING),
-    ("dynamodb", 400, "ExpiredTokenException", "", PASSING),
-    ("ssm", 400, "ThrottlingException", "Rate exceeded", PASSING),
-    ("ssm", 400, "ThrottledException", "", PASSING),
-    ("ssm", 400, "TooManyRequestsException", "", PASSING),
-    ("ssm", 400, "RequestTimeoutException", "", PASSING),
-    ("ssm", 500, "InternalServerError", "", PASSING),
-    ("resourcegroupstaggingapi", 400, "ThrottledException", "", PASSING),
+    pytest.param("autoscaling", 400, "Throttling", "Rate exceeded", TRANSIENT, id="R15"),
+    pytest.param("autoscaling", 500, "ResourceContention", "You already have a pending update", TRANSIENT, id="R14"),
+    ("autoscaling", 503, "ServiceUnavailable", "", TRANSIENT),
+    ("autoscaling", 500, "InternalFailure", "", TRANSIENT),
+    ("autoscaling", 403, "ExpiredToken", "The security token included in the request is expired", TRANSIENT),
+    ("autoscaling", 400, "RequestExpired", "", TRANSIENT),
+    ("ec2", 503, "RequestLimitExceeded", "Request limit exceeded.", TRANSIENT),
+    ("ec2", 400, "RequestLimitExceeded", "Request limit exceeded.", TRANSIENT),
+    ("ec2", 400, "EC2ThrottledException", "", TRANSIENT),
+    ("ec2", 503, "Unavailable", "", TRANSIENT),
+    ("ec2", 500, "InternalError", "", TRANSIENT),
+    ("elbv2", 400, "Throttling", "Rate exceeded", TRANSIENT),
+    ("elbv2", 400, "RequestThrottled", "", TRANSIENT),
+    ("elbv2", 429, "NeverHeardOf", "", TRANSIENT),
+    ("dynamodb", 400, "ProvisionedThroughputExceededException", "", TRANSIENT),
+    ("dynamodb", 400, "ThrottlingException", "Rate of requests exceeds the allowed throughput.", TRANSIENT),
+    ("dynamodb", 400, "RequestLimitExceeded", "", TRANSIENT),
+    ("dynamodb", 400, "TransactionInProgressException", "", TRANSIENT),
+    ("dynamodb", 500, "InternalServerError", "", TRANSIENT),
+    ("dynamodb", 400, "ExpiredTokenException", "", TRANSIENT),
+    ("ssm", 400, "ThrottlingException", "Rate exceeded", TRANSIENT),
+    ("ssm", 400, "ThrottledException", "", TRANSIENT),
+    ("ssm", 400, "TooManyRequestsException", "", TRANSIENT),
+    ("ssm", 400, "RequestTimeoutException", "", TRANSIENT),
+    ("ssm", 500, "InternalServerError", "", TRANSIENT),
+    ("resourcegroupstaggingapi", 400, "ThrottledException", "", TRANSIENT),
     # A permission is missing.
     ("autoscaling", 403, "AccessDenied", "User is not authorized", DENIED),
     ("elbv2", 403, "AccessDenied", "User is not authorized", DENIED),
@@ -131,11 +131,11 @@ TABLE = [
     ("ssm", 400, "AccessDeniedException", "User is not authorized", DENIED),
     ("resourcegroupstaggingapi", 400, "AccessDeniedException", "", DENIED),
     # What was asked about is not there.
-    ("ec2", 400, "InvalidInstanceID.NotFound", "The instance ID 'i-1' does not exist", MISSING),
-    ("ec2", 400, "InvalidInstanceID.Malformed", 'Invalid id: "i-1"', MISSING),
-    ("elbv2", 400, "TargetGroupNotFound", "Target groups not found", MISSING),
-    ("elbv2", 400, "LoadBalancerNotFound", "", MISSING),
-    ("dynamodb", 400, "ResourceNotFoundException", "Requested resource not found", MISSING),
+    ("ec2", 400, "InvalidInstanceID.NotFound", "The instance ID 'i-1' does not exist", NOT_FOUND),
+    ("ec2", 400, "InvalidInstanceID.Malformed", 'Invalid id: "i-1"', NOT_FOUND),
+    ("elbv2", 400, "TargetGroupNotFound", "Target groups not found", NOT_FOUND),
+    ("elbv2", 400, "LoadBalancerNotFound", "", NOT_FOUND),
+    ("dynamodb", 400, "ResourceNotFoundException", "Requested resource not found", NOT_FOUND),
     # The request is wrong.
     ("autoscaling", 400, "ValidationError", "No active Lifecycle Action found with token 1", REFUSED),
     ("elbv2", 400, "ValidationError", "'arn' is not a valid target group ARN", REFUSED),
@@ -162,14 +162,14 @@ def test_an_answer(service: str, status: int, code: str, message: str, consequen
 @pytest.mark.parametrize("body", [b"", b"<html>Bad Gateway</html>"], ids=["empty", "of a proxy"])
 @pytest.mark.parametrize("service", ["autoscaling", "dynamodb"])
 def test_an_answer_that_is_not_the_services_own_passes(service: str, status: int, body: bytes) -> None:
-    assert failure_of(service, status, body).consequence is PASSING
+    assert failure_of(service, status, body).consequence is TRANSIENT
 
 
 @pytest.mark.parametrize("body", [b"", b"<DescribeAutoScalingInstancesResp", b"<ErrorResponse><Error><Co"])
 @pytest.mark.parametrize("status", [200, 400])
 def test_an_answer_cut_short_passes(status: int, body: bytes) -> None:
     failure = failure_of("autoscaling", status, body)
-    assert (failure.consequence, failure.code) == (PASSING, "ResponseParserError")
+    assert (failure.consequence, failure.code) == (TRANSIENT, "ResponseParserError")
 
 
 def test_a_denied_call_names_what_to_grant() -> None:
@@ -192,7 +192,7 @@ def test_every_code_that_boto3_itself_would_try_again_is_passing() -> None:
     assert {"Throttling", "ThrottledException"} <= codes
     for code in codes:
         error = ClientError({"Error": {"Code": code, "Message": ""}}, "Operation")
-        assert classify(error, "service:Operation").consequence is PASSING, code
+        assert classify(error, "service:Operation").consequence is TRANSIENT, code
 
 
 # No answer at all
@@ -222,14 +222,14 @@ def test_nobody_listening_passes() -> None:
     with listening() as server:
         port = server.getsockname()[1]
     failure = failure_at(port)
-    assert (failure.consequence, failure.code) == (PASSING, "EndpointConnectionError")
+    assert (failure.consequence, failure.code) == (TRANSIENT, "EndpointConnectionError")
     assert str(failure).startswith("autoscaling:DescribeAutoScalingInstances failed: Could not connect")
 
 
 def test_an_answer_that_does_not_come_passes() -> None:
     with listening() as server:
         failure = failure_at(server.getsockname()[1])
-    assert (failure.consequence, failure.code) == (PASSING, "ReadTimeoutError")
+    assert (failure.consequence, failure.code) == (TRANSIENT, "ReadTimeoutError")
 
 
 def test_no_credentials_yet_passes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +238,7 @@ def test_no_credentials_yet_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     client = boto3.session.Session().client("autoscaling", region_name="eu-central-1")
     with pytest.raises(CallFailed) as caught, calling("autoscaling:DescribeAutoScalingInstances"):
         client.describe_auto_scaling_instances()
-    assert (caught.value.failure.consequence, caught.value.failure.code) == (PASSING, "NoCredentialsError")
+    assert (caught.value.failure.consequence, caught.value.failure.code) == (TRANSIENT, "NoCredentialsError")
 
 
 def test_a_request_that_boto3_finds_malformed_is_refused() -> None:

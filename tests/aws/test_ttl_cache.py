@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from asg_lifecycle.aws.ttl_cache import MOST_KEPT, Kept
+from asg_lifecycle.aws.ttl_cache import MOST_KEPT, TtlCache
 
 
 class Source:
@@ -15,7 +15,7 @@ class Source:
     def __init__(self) -> None:
         self.now = 0.0
         self.asked = 0
-        self.kept: Kept[int] = Kept(lambda: self.now, 60)
+        self.kept: TtlCache[int] = TtlCache(lambda: self.now, 60)
 
     def ask(self) -> int:
         self.asked += 1

@@ -13,9 +13,9 @@ from asg_lifecycle_simulator.campaign import mutations
 from asg_lifecycle_simulator.campaign.__main__ import main
 from asg_lifecycle_simulator.campaign.invariants import INVARIANTS, violations, waits
 from asg_lifecycle_simulator.campaign.mutations import MUTATIONS, apply
-from asg_lifecycle_simulator.campaign.report import judge
-from asg_lifecycle_simulator.campaign.runner import FOREIGN_HOOK, OUR_HOOK, Played, play
-from asg_lifecycle_simulator.campaign.scenario import FAULTS, draw
+from asg_lifecycle_simulator.campaign.report import judge_run
+from asg_lifecycle_simulator.campaign.runner import FOREIGN_HOOK, OUR_HOOK, RunHistory, run_scenario
+from asg_lifecycle_simulator.campaign.scenario import FAULTS, generate_scenario
 from asg_lifecycle_simulator.region.log import LogEntry, LogKind
 
 if TYPE_CHECKING:
@@ -28,20 +28,20 @@ CHUNK = 10
 
 @pytest.mark.parametrize("first", range(0, 240, CHUNK))
 def test_nothing_is_violated(first: int) -> None:
-    found = {run: verdict.found for run in range(first, first + CHUNK) if (verdict := judge(SEED, run)).found}
+    found = {run: verdict.found for run in range(first, first + CHUNK) if (verdict := judge_run(SEED, run)).found}
     assert found == {}, f"replay: python -m asg_lifecycle_simulator.campaign --seed {SEED} --run {next(iter(found))}"
 
 
-def history(played: Played) -> list[tuple[Any, ...]]:
+def history(history: RunHistory) -> list[tuple[Any, ...]]:
     # Branches of one invocation run in threads: what they do at one moment has no order.
     return sorted(
-        (entry.time, str(entry.kind), entry.hook, entry.instance, entry.token, entry.detail) for entry in played.log
+        (entry.time, str(entry.kind), entry.hook, entry.instance, entry.token, entry.detail) for entry in history.log
     )
 
 
 @pytest.mark.parametrize("run", [3, 11, 17])
 def test_a_run_is_replayed_exactly(run: int) -> None:
-    first, second = play(draw(SEED, run)), play(draw(SEED, run))
+    first, second = run_scenario(generate_scenario(SEED, run)), run_scenario(generate_scenario(SEED, run))
     assert history(first) == history(second)
     assert [msgspec.to_builtins(record) for record in first.records] == [
         msgspec.to_builtins(record) for record in second.records
@@ -49,7 +49,7 @@ def test_a_run_is_replayed_exactly(run: int) -> None:
 
 
 def test_everything_is_drawn() -> None:
-    drawn = [draw(SEED, run) for run in range(2000)]
+    drawn = [generate_scenario(SEED, run) for run in range(2000)]
     assert {scenario.move for scenario in drawn} == {"terminate", "launch", "pool-return", "pool", "root-volume"}
     assert {trouble.kind for scenario in drawn for trouble in scenario.troubles} == {*FAULTS, "denied"}
     assert {incident.kind for scenario in drawn for incident in scenario.incidents} == {
@@ -65,100 +65,100 @@ def test_everything_is_drawn() -> None:
     assert {death.at_call for scenario in drawn for death in scenario.deaths} == {True, False}
 
 
-def plain_run() -> Iterator[Played]:
+def plain_run() -> Iterator[RunHistory]:
     """Yield runs in which one command and one drain went well, undisturbed."""
     for run in range(10_000):
-        scenario = draw(SEED, run)
+        scenario = generate_scenario(SEED, run)
         quiet = not (scenario.troubles or scenario.deaths or scenario.incidents or scenario.words)
         plain = scenario.move == "terminate" and scenario.instances == 1 and scenario.exit_code == 0
         if quiet and plain and scenario.protected and set(scenario.kinds) == {"run-command", "deregister-targets"}:
-            yield play(scenario)
+            yield run_scenario(scenario)
 
 
 @pytest.fixture(scope="module")
-def good() -> Played:
-    return next(played for played in plain_run() if waits(played)[0].result == "CONTINUE")
+def good() -> RunHistory:
+    return next(history for history in plain_run() if waits(history)[0].result == "CONTINUE")
 
 
-def letters(played: Played) -> set[str]:
-    return {found[1] for found in violations(played)}
+def letters(history: RunHistory) -> set[str]:
+    return {found[1] for found in violations(history)}
 
 
-def test_a_good_run_is_good(good: Played) -> None:
+def test_a_good_run_is_good(good: RunHistory) -> None:
     assert violations(good) == []
 
 
-def without(good: Played, *words: str) -> Played:
+def without(good: RunHistory, *words: str) -> RunHistory:
     return dataclasses.replace(good, log=[e for e in good.log if not all(word in e.detail for word in words)])
 
 
-def end_of(good: Played) -> LogEntry:
+def end_of(good: RunHistory) -> LogEntry:
     return next(e for e in good.log if e.kind is LogKind.COMPLETED and e.hook == OUR_HOOK)
 
 
-def changed_end(good: Played, **changes: Any) -> Played:
+def changed_end(good: RunHistory, **changes: Any) -> RunHistory:
     end = end_of(good)
     log = [dataclasses.replace(e, **changes) if e is end else e for e in good.log]
     return dataclasses.replace(good, log=log)
 
 
-def test_a_release_before_the_drain_is_seen(good: Played) -> None:
+def test_a_release_before_the_drain_is_seen(good: RunHistory) -> None:
     assert "a" in letters(without(good, "elbv2 drained"))
 
 
-def test_a_release_before_the_command_is_seen(good: Played) -> None:
+def test_a_release_before_the_command_is_seen(good: RunHistory) -> None:
     assert "a" in letters(dataclasses.replace(good, commands=[]))
 
 
 @pytest.mark.parametrize("how", ["heartbeat timeout", "global timeout"])
-def test_a_timeout_is_seen(good: Played, how: str) -> None:
+def test_a_timeout_is_seen(good: RunHistory, how: str) -> None:
     assert "b" in letters(changed_end(good, detail=f"ABANDON {how}"))
 
 
-def test_a_heartbeat_after_the_end_is_seen(good: Played) -> None:
+def test_a_heartbeat_after_the_end_is_seen(good: RunHistory) -> None:
     end = end_of(good)
     late = dataclasses.replace(end, kind=LogKind.HEARTBEAT, time=end.time + 60, detail="")
     assert "c" in letters(dataclasses.replace(good, log=[*good.log, late]))
 
 
-def test_a_heartbeat_past_the_bound_is_seen(good: Played) -> None:
+def test_a_heartbeat_past_the_bound_is_seen(good: RunHistory) -> None:
     end = end_of(good)
     late = dataclasses.replace(end, kind=LogKind.HEARTBEAT, time=end.time + 200_000, detail="")
     assert "c" in letters(dataclasses.replace(good, log=[*good.log, late]))
 
 
-def test_a_command_sent_twice_is_seen(good: Played) -> None:
+def test_a_command_sent_twice_is_seen(good: RunHistory) -> None:
     assert "d" in letters(dataclasses.replace(good, commands=[*good.commands, *good.commands]))
 
 
 @pytest.mark.parametrize(
     "lie", [{"status": "over"}, {"result": "ABANDON"}, {"in_flight": "yes", "ended_at": None, "status": "working"}]
 )
-def test_a_record_that_lies_is_seen(good: Played, lie: dict[str, Any]) -> None:
+def test_a_record_that_lies_is_seen(good: RunHistory, lie: dict[str, Any]) -> None:
     (record, *rest) = good.records
     assert "e" in letters(dataclasses.replace(good, records=[msgspec.structs.replace(record, **lie), *rest]))
 
 
-def test_a_record_that_is_missing_is_seen(good: Played) -> None:
+def test_a_record_that_is_missing_is_seen(good: RunHistory) -> None:
     assert "e" in letters(dataclasses.replace(good, records=[]))
 
 
-def test_a_heartbeat_for_a_hook_of_others_is_seen(good: Played) -> None:
+def test_a_heartbeat_for_a_hook_of_others_is_seen(good: RunHistory) -> None:
     beat = dataclasses.replace(end_of(good), kind=LogKind.HEARTBEAT, hook=FOREIGN_HOOK, token="t")  # noqa: S106 - no secret
     assert "f" in letters(dataclasses.replace(good, log=[*good.log, beat]))
 
 
-def test_a_bystander_that_is_drained_is_seen(good: Played) -> None:
+def test_a_bystander_that_is_drained_is_seen(good: RunHistory) -> None:
     entry = next(e for e in good.log if e.detail.startswith("elbv2 deregistered"))
     other = dataclasses.replace(entry, instance="i-bystander")
     assert "f" in letters(dataclasses.replace(good, log=[*good.log, other]))
 
 
-def test_an_internal_error_is_seen(good: Played) -> None:
+def test_an_internal_error_is_seen(good: RunHistory) -> None:
     assert "g" in letters(dataclasses.replace(good, sampled='{"InternalErrors":[1.0]}'))
 
 
-def test_an_execution_that_never_ends_is_seen(good: Played) -> None:
+def test_an_execution_that_never_ends_is_seen(good: RunHistory) -> None:
     assert "g" in letters(dataclasses.replace(good, unfinished=1))
 
 
@@ -177,7 +177,7 @@ def test_every_mutation_can_be_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a step that waits is taken for done", "the hooks of others are answered"])
 def test_the_campaign_finds_what_is_broken(name: str) -> None:
     (mutation,) = [each for each in MUTATIONS if each.name == name]
-    assert mutations.hunt(mutation, seed=1, runs=40) is not None
+    assert mutations.find_violation(mutation, seed=1, runs=40) is not None
 
 
 def test_the_command_line_reports_and_replays(capsys: pytest.CaptureFixture[str]) -> None:

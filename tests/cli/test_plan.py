@@ -14,7 +14,7 @@ from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.plan_files import LARGEST_PLAN, read_plan
 from asg_lifecycle.plans.validation import PLAN_FIELDS, find_problems
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
-from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,8 +57,8 @@ on_failure: retry
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage[Deployment]]:
-    with Stage(Deployment) as made:
+def testbed() -> Iterator[Testbed[Deployment]]:
+    with Testbed(Deployment) as made:
         yield made
 
 
@@ -149,7 +149,7 @@ def test_whatever_stands_in_a_file_is_answered(text: str) -> None:
 # Keeping
 
 
-def test_a_plan_is_kept_listed_shown_and_used(stage: Stage[Deployment], tmp_path: Path) -> None:
+def test_a_plan_is_kept_listed_shown_and_used(testbed: Testbed[Deployment], tmp_path: Path) -> None:
     assert "there are no plans below" in at_path("list").stdout
     file = write(tmp_path, "web.yaml", WEB)
     assert "web is kept below /asg-lifecycle/plans, version 1" in at_path("put", "web", file).stdout
@@ -160,58 +160,58 @@ def test_a_plan_is_kept_listed_shown_and_used(stage: Stage[Deployment], tmp_path
     assert read_plan(at_path("show", "web").stdout).plan == read_plan(WEB).plan
     assert json.loads(at_path("show", "web", "--json").stdout) == read_plan(WEB).plan
 
-    (instance,) = stage.region.create_group("web")
-    stage.region.put_hook("web", HOOK, "TERMINATING")
-    stage.target_group("blue", instance, delay=5)
-    stage.run_command.manage(instance)
-    stage.region.terminate(instance)
-    stage.run(300)
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert stage.deployment.records()[0].plan_source == "group name"
+    (instance,) = testbed.region.create_group("web")
+    testbed.region.put_hook("web", HOOK, "TERMINATING")
+    testbed.target_group("blue", instance, delay=5)
+    testbed.run_command.manage(instance)
+    testbed.region.terminate(instance)
+    testbed.run(300)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.deployment.records()[0].plan_source == "group name"
 
 
-def test_a_bad_plan_is_not_kept(stage: Stage[Deployment], tmp_path: Path) -> None:
+def test_a_bad_plan_is_not_kept(testbed: Testbed[Deployment], tmp_path: Path) -> None:
     result = at_path("put", "web", write(tmp_path, "bad.yaml", BROKEN))
     assert result.exit_code == 1
     assert "unknown kind 'drain'" in result.stderr
-    assert stage.region.calls == {}
+    assert testbed.region.calls == {}
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "größe", "x" * 129, "a b"])
-def test_a_name_that_no_plan_can_have(stage: Stage[Deployment], tmp_path: Path, name: str) -> None:
+def test_a_name_that_no_plan_can_have(testbed: Testbed[Deployment], tmp_path: Path, name: str) -> None:
     result = at_path("put", name, write(tmp_path, "web.yaml", WEB))
     assert result.exit_code == 2
     assert "cannot name a plan" in result.stderr
-    assert stage.region.calls == {}
+    assert testbed.region.calls == {}
 
 
 @pytest.mark.parametrize(
     ("operation", "arguments"),
     [("GetParametersByPath", ("list",)), ("GetParameters", ("show", "web")), ("PutParameter", ("put", "web", "-"))],
 )
-def test_a_call_that_fails_is_told(stage: Stage[Deployment], operation: str, arguments: tuple[str, ...]) -> None:
-    stage.region.faults.deny("ssm", operation)
+def test_a_call_that_fails_is_told(testbed: Testbed[Deployment], operation: str, arguments: tuple[str, ...]) -> None:
+    testbed.region.faults.deny("ssm", operation)
     result = at_path(*arguments, text=WEB)
     assert result.exit_code == 1
     assert f"permission ssm:{operation} is missing" in result.stderr
 
 
-def test_a_plan_there_is_not(stage: Stage[Deployment]) -> None:
-    del stage
+def test_a_plan_there_is_not(testbed: Testbed[Deployment]) -> None:
+    del testbed
     result = at_path("show", "web")
     assert (result.exit_code, "there is no plan named" in result.stderr) == (1, True)
 
 
-def test_the_stack_says_where_plans_are(stage: Stage[Deployment]) -> None:
+def test_the_stack_says_where_plans_are(testbed: Testbed[Deployment]) -> None:
     template = {
         "Resources": {"Any": {"Type": "AWS::SQS::Queue"}},
         "Outputs": {"PlanPath": {"Value": PLAN_PATH}},
     }
-    with stage.region.unobserved():
-        client = stage.region.client("cloudformation")
+    with testbed.region.unobserved():
+        client = testbed.region.client("cloudformation")
         client.create_stack(StackName="mine", TemplateBody=json.dumps(template))
         client.create_stack(StackName="other", TemplateBody=json.dumps({"Resources": template["Resources"]}))
-    stage.deployment.put_plan("web", {"steps": []})
+    testbed.deployment.put_plan("web", {"steps": []})
     assert "web  version 1" in run("list", "--stack", "mine").stdout
     other = run("list", "--stack", "other")
     assert (other.exit_code, "has no output PlanPath" in other.stderr) == (2, True)
@@ -223,17 +223,17 @@ def test_the_stack_says_where_plans_are(stage: Stage[Deployment]) -> None:
 
 
 @pytest.mark.parametrize(("features", "expected"), [("TargetGroupSteps", 1), ("TargetGroupSteps,EcsSteps", 2)])
-def test_the_stack_says_what_built_in_plans_may_use(stage: Stage[Deployment], features: str, expected: int) -> None:
-    (instance,) = stage.region.create_group("web")
-    stage.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900)
+def test_the_stack_says_what_built_in_plans_may_use(testbed: Testbed[Deployment], features: str, expected: int) -> None:
+    (instance,) = testbed.region.create_group("web")
+    testbed.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900)
     outputs = {"PlanPath": {"Value": PLAN_PATH}, "BuiltInFeatures": {"Value": features}}
     template = {"Resources": {"Any": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
-    with stage.region.unobserved():
-        stage.region.client("cloudformation").create_stack(StackName="mine", TemplateBody=json.dumps(template))
+    with testbed.region.unobserved():
+        testbed.region.client("cloudformation").create_stack(StackName="mine", TemplateBody=json.dumps(template))
         tag = {"Key": "asg-lifecycle:ecs-cluster", "Value": "prod"}
-        stage.region.client("ec2").create_tags(Resources=[instance], Tags=[tag])
-    stage.ecs.register(instance, "prod")
-    stage.run(60)
+        testbed.region.client("ec2").create_tags(Resources=[instance], Tags=[tag])
+    testbed.ecs.register(instance, "prod")
+    testbed.run(60)
     told = run("explain", "--group", "web", "--stack", "mine", "--json").stdout
     steps = next(json.loads(line) for line in told.splitlines())["steps"]
     assert len(steps) == expected
@@ -246,14 +246,14 @@ def trials(*arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_what_each_hook_would_do_is_told_and_nothing_is_done(stage: Stage[Deployment]) -> None:
-    stage.deployment.put_plan("web", read_plan(WEB).plan)
-    (instance,) = stage.region.create_group("web")
-    stage.region.put_hook("web", HOOK, "TERMINATING")
-    stage.region.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", NotificationMetadata='{"plan": {"steps": []}}')
-    stage.region.put_hook("web", "somebody-elses", "TERMINATING")
-    stage.target_group("blue", instance)
-    stage.run_command.manage(instance)
+def test_what_each_hook_would_do_is_told_and_nothing_is_done(testbed: Testbed[Deployment]) -> None:
+    testbed.deployment.put_plan("web", read_plan(WEB).plan)
+    (instance,) = testbed.region.create_group("web")
+    testbed.region.put_hook("web", HOOK, "TERMINATING")
+    testbed.region.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", NotificationMetadata='{"plan": {"steps": []}}')
+    testbed.region.put_hook("web", "somebody-elses", "TERMINATING")
+    testbed.target_group("blue", instance)
+    testbed.run_command.manage(instance)
     launch, terminate = sorted(trials(), key=lambda trial: str(trial["hook"]))
 
     assert (launch["source"], launch["steps"]) == ("hook metadata", [])
@@ -271,24 +271,24 @@ def test_what_each_hook_would_do_is_told_and_nothing_is_done(stage: Stage[Deploy
     assert "hook asg-lifecycle-terminate (terminating): plan web from group name: it has the name of group web" in told
     assert "1.1. deregister-targets: would deregister from blue (1)" in told
     reads = {"Describe", "Get", "List"}
-    assert all(any(operation.startswith(read) for read in reads) for _, operation in stage.region.calls)
+    assert all(any(operation.startswith(read) for read in reads) for _, operation in testbed.region.calls)
 
 
-def test_a_plan_that_cannot_be_used_is_told(stage: Stage[Deployment]) -> None:
-    stage.region.create_group("web")
-    stage.region.put_hook("web", HOOK, "TERMINATING", NotificationMetadata='{"plan": "wbe"}')
+def test_a_plan_that_cannot_be_used_is_told(testbed: Testbed[Deployment]) -> None:
+    testbed.region.create_group("web")
+    testbed.region.put_hook("web", HOOK, "TERMINATING", NotificationMetadata='{"plan": "wbe"}')
     result = at_path("explain", "--group", "web")
     assert result.exit_code == 1
     assert "its actions would be held: there is no plan named 'wbe'" in result.stdout
 
 
-def test_a_group_without_instances_and_a_step_that_cannot_look(stage: Stage[Deployment]) -> None:
-    stage.region.create_group("web", capacity=0)
-    stage.region.put_hook("web", HOOK, "TERMINATING")
+def test_a_group_without_instances_and_a_step_that_cannot_look(testbed: Testbed[Deployment]) -> None:
+    testbed.region.create_group("web", capacity=0)
+    testbed.region.put_hook("web", HOOK, "TERMINATING")
     assert trials()[0]["steps"] == [{"step": "1", "kind": "deregister-targets", "would": "not tried"}]
-    stage.region.create_group("other")
-    stage.region.put_hook("other", HOOK, "TERMINATING")
-    stage.region.faults.deny("autoscaling", "DescribeLoadBalancerTargetGroups")
+    testbed.region.create_group("other")
+    testbed.region.put_hook("other", HOOK, "TERMINATING")
+    testbed.region.faults.deny("autoscaling", "DescribeLoadBalancerTargetGroups")
     told = at_path("explain", "--group", "other").stdout
     assert "could not be told: permission autoscaling:DescribeLoadBalancerTargetGroups is missing" in told
 
@@ -301,9 +301,11 @@ def test_a_group_without_instances_and_a_step_that_cannot_look(stage: Stage[Depl
         (("--group", "web", "--hook", "asg-lifecycle-x"), "has no hook"),
     ],
 )
-def test_what_there_is_nothing_to_explain_of(stage: Stage[Deployment], arguments: tuple[str, ...], words: str) -> None:
-    stage.region.create_group("web")
-    stage.region.put_hook("web", "somebody-elses", "TERMINATING")
+def test_what_there_is_nothing_to_explain_of(
+    testbed: Testbed[Deployment], arguments: tuple[str, ...], words: str
+) -> None:
+    testbed.region.create_group("web")
+    testbed.region.put_hook("web", "somebody-elses", "TERMINATING")
     result = at_path("explain", *arguments)
     assert result.exit_code == 1
     assert words in result.stderr

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
 from asg_lifecycle.model.actions import LifecycleAction, Transition
-from asg_lifecycle.model.start_requests import Start, StartReason, payload
+from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.deployment.deployment import TABLE, Deployment
-from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HOOK = "asg-lifecycle-terminate"
 
 
-class Office(Stage[Deployment]):
+class Office(Testbed[Deployment]):
     """The application with its dead-letter queues, and a stack that says where they are."""
 
     def __init__(self) -> None:
@@ -163,7 +163,7 @@ def start_of(office: Office, instance: str) -> str:
         transition=Transition.TERMINATING,
         time=office.timeline.now(),
     )
-    return json.dumps(payload(Start(reason=StartReason.SWEEP, action=action)))
+    return json.dumps(payload(StartRequest(reason=StartReason.SWEEP, action=action)))
 
 
 def test_a_start_is_believed_from_the_functions_own_queue(office: Office) -> None:

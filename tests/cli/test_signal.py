@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
 from asg_lifecycle_simulator.deployment.deployment import Deployment
-from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,17 +22,17 @@ PLAN = {"steps": [{"kind": "wait-for-signal", "options": {"name": "drained"}}]}
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage[Deployment]]:
-    with Stage(Deployment) as made:
+def testbed() -> Iterator[Testbed[Deployment]]:
+    with Testbed(Deployment) as made:
         yield made
 
 
-def waiting(stage: Stage[Deployment]) -> str:
-    (instance,) = stage.region.create_group("web")
+def waiting(testbed: Testbed[Deployment]) -> str:
+    (instance,) = testbed.region.create_group("web")
     metadata = json.dumps({"plan": PLAN})
-    stage.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900, NotificationMetadata=metadata)
-    stage.region.terminate(instance)
-    stage.run(60)
+    testbed.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900, NotificationMetadata=metadata)
+    testbed.region.terminate(instance)
+    testbed.run(60)
     return instance
 
 
@@ -40,28 +40,28 @@ def signal(*words: str) -> Result:
     return CliRunner().invoke(application, ["signal", *words])
 
 
-def test_a_signal_ends_the_wait(stage: Stage[Deployment]) -> None:
-    instance = waiting(stage)
+def test_a_signal_ends_the_wait(testbed: Testbed[Deployment]) -> None:
+    instance = waiting(testbed)
     done = signal(instance, "--name", "drained", "--message", "by hand")
     assert (done.exit_code, done.stdout) == (0, f"sent signal drained (success) of instance {instance}\n")
-    stage.run(2)
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    testbed.run(2)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_a_failure_holds(stage: Stage[Deployment]) -> None:
-    instance = waiting(stage)
+def test_a_failure_holds(testbed: Testbed[Deployment]) -> None:
+    instance = waiting(testbed)
     assert signal(instance, "--name", "drained", "--result", "failure", "--hook", HOOK).exit_code == 0
-    stage.run(2)
-    record = stage.deployment.record("web", HOOK, instance)
+    testbed.run(2)
+    record = testbed.deployment.record("web", HOOK, instance)
     assert record is not None
     assert record.problem == "step 1 (wait-for-signal) failed: signal drained said failure"
 
 
-def test_another_hook_is_not_meant(stage: Stage[Deployment]) -> None:
-    instance = waiting(stage)
+def test_another_hook_is_not_meant(testbed: Testbed[Deployment]) -> None:
+    instance = waiting(testbed)
     signal(instance, "--name", "drained", "--hook", "another")
-    stage.run(60)
-    assert stage.completions() == []
+    testbed.run(60)
+    assert testbed.completions() == []
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_what_could_not_be_understood_is_not_sent(words: list[str], said: str) -
     assert said in done.stderr
 
 
-def test_a_signal_that_could_not_be_sent_says_why(stage: Stage[Deployment]) -> None:
-    stage.region.faults.deny("events", "PutEvents")
+def test_a_signal_that_could_not_be_sent_says_why(testbed: Testbed[Deployment]) -> None:
+    testbed.region.faults.deny("events", "PutEvents")
     done = signal("i-0123456789abcdef0")
     assert done.exit_code == 1
     assert "events:PutEvents" in done.stderr

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle_simulator.deployment.deployment import Deployment
-from asg_lifecycle_simulator.deployment.testbed import Stage as SimulatedStage
+from asg_lifecycle_simulator.deployment.testbed import Testbed as SimulatedTestbed
 from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ TERMINATE_HOOK = "asg-lifecycle-terminate"
 LAUNCH_HOOK = "asg-lifecycle-launch"
 
 
-class Stage(SimulatedStage[Deployment]):
+class Testbed(SimulatedTestbed[Deployment]):
     """The application deployed beside a group `web`."""
 
     def __init__(self) -> None:
@@ -77,6 +77,6 @@ class Stage(SimulatedStage[Deployment]):
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    with Stage() as made:
+def testbed() -> Iterator[Testbed]:
+    with Testbed() as made:
         yield made

@@ -8,12 +8,12 @@ import pytest
 from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 GROUP_OF_255 = "g" * 255
 
 
-def event(stage: Stage, **detail: Any) -> dict[str, Any]:
+def event(testbed: Testbed, **detail: Any) -> dict[str, Any]:
     return {
         "version": "0",
         "id": "12345678-1234-1234-1234-123456789012",
@@ -21,7 +21,7 @@ def event(stage: Stage, **detail: Any) -> dict[str, Any]:
         "source": "aws.autoscaling",
         "account": "123456789012",
         "time": "2100-01-01T00:00:00Z",
-        "region": stage.region.name,
+        "region": testbed.region.name,
         "resources": [],
         "detail": {
             "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
@@ -42,14 +42,14 @@ def event(stage: Stage, **detail: Any) -> dict[str, Any]:
     ],
 )
 def test_a_foreign_event_is_ignored_and_nothing_is_written(
-    stage: Stage, changes: dict[str, Any], outcome: str, reason: str
+    testbed: Testbed, changes: dict[str, Any], outcome: str, reason: str
 ) -> None:
-    execution = stage.deployment.start({**event(stage), **changes})
-    stage.run(60)
+    execution = testbed.deployment.start({**event(testbed), **changes})
+    testbed.run(60)
 
     assert execution.result["outcome"] == outcome
     assert reason in execution.result["reason"]
-    assert stage.region.calls == {}
+    assert testbed.region.calls == {}
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,13 @@ def test_a_foreign_event_is_ignored_and_nothing_is_written(
         "CodeDeploy-managed-automatic-launch-deployment-hook-x",
     ],
 )
-def test_a_hook_that_is_not_ours_is_ignored(stage: Stage, hook: str) -> None:
-    execution = stage.deployment.start(event(stage, LifecycleHookName=hook))
-    stage.run(60)
+def test_a_hook_that_is_not_ours_is_ignored(testbed: Testbed, hook: str) -> None:
+    execution = testbed.deployment.start(event(testbed, LifecycleHookName=hook))
+    testbed.run(60)
 
     assert execution.result["outcome"] == "ignored"
     assert hook in execution.result["reason"]
-    assert stage.region.calls == {}
+    assert testbed.region.calls == {}
 
 
 @pytest.mark.parametrize(
@@ -81,18 +81,18 @@ def test_a_hook_that_is_not_ours_is_ignored(stage: Stage, hook: str) -> None:
     ],
 )
 def test_a_broken_event_names_the_field_and_completes_nothing(
-    stage: Stage,
+    testbed: Testbed,
     field: str,
     value: Any,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    execution = stage.deployment.start(event(stage, **{field: value}))
-    stage.run(60)
+    execution = testbed.deployment.start(event(testbed, **{field: value}))
+    testbed.run(60)
 
     assert (execution.status, execution.result["outcome"]) == ("SUCCEEDED", "invalid")
     assert field in execution.result["reason"]
-    assert stage.region.calls == {}
+    assert testbed.region.calls == {}
     errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert [field in error for error in errors] == [True]
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
@@ -100,15 +100,15 @@ def test_a_broken_event_names_the_field_and_completes_nothing(
 
 
 @pytest.mark.parametrize("group", ["a group with spaces", "path/like/name", GROUP_OF_255, "Grüße-你好"])
-def test_any_group_name_is_handled(stage: Stage, group: str) -> None:
-    (instance,) = stage.region.create_group(group, capacity=1)
-    stage.region.put_hook(group, "asg-lifecycle/terminate_1", "TERMINATING", HeartbeatTimeout=60)
-    stage.terminate(instance)
+def test_any_group_name_is_handled(testbed: Testbed, group: str) -> None:
+    (instance,) = testbed.region.create_group(group, capacity=1)
+    testbed.region.put_hook(group, "asg-lifecycle/terminate_1", "TERMINATING", HeartbeatTimeout=60)
+    testbed.terminate(instance)
 
-    execution = stage.finish()
+    execution = testbed.finish()
 
     assert execution.result["outcome"] == "completed"
-    assert stage.deployment.record(group, "asg-lifecycle/terminate_1", instance) is not None
+    assert testbed.deployment.record(group, "asg-lifecycle/terminate_1", instance) is not None
 
 
 PROBLEMS: list[tuple[Any, list[str]]] = [
@@ -120,29 +120,29 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
 
 
 @pytest.mark.parametrize(("plan", "words"), PROBLEMS)
-def test_a_bad_plan_holds_the_action_until_the_deadline(stage: Stage, plan: Any, words: list[str]) -> None:
-    (instance,) = stage.group(plan=plan, heartbeat=60)
-    stage.terminate(instance)
-    stage.run(5800)
-    held = stage.record()
+def test_a_bad_plan_holds_the_action_until_the_deadline(testbed: Testbed, plan: Any, words: list[str]) -> None:
+    (instance,) = testbed.group(plan=plan, heartbeat=60)
+    testbed.terminate(instance)
+    testbed.run(5800)
+    held = testbed.record()
 
     assert held.status == "held"
     assert held.problem is not None
     assert all(word in held.problem for word in words)
-    assert stage.completions() == []
-    assert len(stage.beats()) >= 5800 / 30 - 1
+    assert testbed.completions() == []
+    assert len(testbed.beats()) >= 5800 / 30 - 1
 
-    execution = stage.finish()
+    execution = testbed.finish()
 
     assert execution.result["result"] == "ABANDON"
-    assert stage.completions() == ["ABANDON CompleteLifecycleAction"]
-    ended = stage.log(LogKind.COMPLETED)[0].time - stage.log(LogKind.WAIT_STARTED)[0].time
+    assert testbed.completions() == ["ABANDON CompleteLifecycleAction"]
+    ended = testbed.log(LogKind.COMPLETED)[0].time - testbed.log(LogKind.WAIT_STARTED)[0].time
     assert 5870 <= ended <= 5900
 
 
-def test_metadata_that_is_not_ours_is_left_alone(stage: Stage) -> None:
-    (instance,) = stage.group(NotificationMetadata='{"team": "web", "plans": []}')
-    stage.terminate(instance)
+def test_metadata_that_is_not_ours_is_left_alone(testbed: Testbed) -> None:
+    (instance,) = testbed.group(NotificationMetadata='{"team": "web", "plans": []}')
+    testbed.terminate(instance)
 
-    assert stage.finish().result["outcome"] == "completed"
-    assert stage.record().plan_source == "built-in"
+    assert testbed.finish().result["outcome"] == "completed"
+    assert testbed.record().plan_source == "built-in"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asg_lifecycle.execution.race.branch_gate import Turnstile
+from asg_lifecycle.execution.race.branch_gate import BranchGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,38 +30,38 @@ def running(target: Callable[[], None]) -> Iterator[threading.Thread]:
 
 
 def test_it_is_open_until_it_is_closed() -> None:
-    turnstile = Turnstile()
+    gate = BranchGate()
     for _ in range(3):
-        with turnstile.passage() as is_open:
+        with gate.enter() as is_open:
             assert is_open
-    turnstile.close()
+    gate.close()
     for _ in range(3):
-        with turnstile.passage() as is_open:
+        with gate.enter() as is_open:
             assert not is_open
 
 
 def test_closing_twice_keeps_it_closed() -> None:
-    turnstile = Turnstile()
-    turnstile.close()
-    turnstile.close()
-    with turnstile.passage() as is_open:
+    gate = BranchGate()
+    gate.close()
+    gate.close()
+    with gate.enter() as is_open:
         assert not is_open
 
 
 def test_closing_waits_for_the_one_who_is_inside() -> None:
-    turnstile = Turnstile()
+    gate = BranchGate()
     inside, leave = threading.Event(), threading.Event()
     order: list[str] = []
 
     def act() -> None:
-        with turnstile.passage() as is_open:
+        with gate.enter() as is_open:
             assert is_open
             inside.set()
             assert leave.wait(LONG)
             order.append("acted")
 
     def close() -> None:
-        turnstile.close()
+        gate.close()
         order.append("closed")
 
     with running(act):
@@ -74,26 +74,26 @@ def test_closing_waits_for_the_one_who_is_inside() -> None:
 
 
 def test_nobody_acts_after_the_closing() -> None:
-    turnstile = Turnstile()
+    gate = BranchGate()
     inside, leave = threading.Event(), threading.Event()
     begun = threading.Barrier(5)
     acted_after: list[bool] = []
     closed = threading.Event()
 
     def act() -> None:
-        with turnstile.passage():
+        with gate.enter():
             inside.set()
             assert leave.wait(LONG)
 
     def come_later() -> None:
         begun.wait(LONG)
         assert closed.wait(LONG)
-        with turnstile.passage() as is_open:
+        with gate.enter() as is_open:
             acted_after.append(is_open)
 
     def close() -> None:
         begun.wait(LONG)
-        turnstile.close()
+        gate.close()
         closed.set()
 
     later = [threading.Thread(target=come_later, daemon=True) for _ in range(3)]
@@ -110,7 +110,7 @@ def test_nobody_acts_after_the_closing() -> None:
 
 
 def test_one_is_inside_at_a_time() -> None:
-    turnstile = Turnstile()
+    gate = BranchGate()
     together = threading.Barrier(4)
     inside: list[int] = []
     most: list[int] = []
@@ -118,7 +118,7 @@ def test_one_is_inside_at_a_time() -> None:
     def act() -> None:
         together.wait(LONG)
         for _ in range(200):
-            with turnstile.passage():
+            with gate.enter():
                 inside.append(1)
                 most.append(len(inside))
                 inside.pop()
@@ -133,12 +133,12 @@ def test_one_is_inside_at_a_time() -> None:
 
 
 def test_a_fault_inside_does_not_block_the_way() -> None:
-    turnstile = Turnstile()
-    with pytest.raises(ValueError, match="fault"), turnstile.passage():
+    gate = BranchGate()
+    with pytest.raises(ValueError, match="fault"), gate.enter():
         raise ValueError("fault")
-    with turnstile.passage() as is_open:
+    with gate.enter() as is_open:
         assert is_open
-    with running(turnstile.close):
+    with running(gate.close):
         pass
-    with turnstile.passage() as is_open:
+    with gate.enter() as is_open:
         assert not is_open

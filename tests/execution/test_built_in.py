@@ -9,7 +9,7 @@ import pytest
 
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
-from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.services.status_checks import Checks
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ HOOK = "asg-lifecycle-terminate"
 NO_TAGS: Mapping[str, str] = {}
 
 
-class Village(Stage[Deployment]):
+class Village(Testbed[Deployment]):
     """The application with every feature that built-in plans use."""
 
     def __init__(self) -> None:

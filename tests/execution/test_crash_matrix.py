@@ -1,7 +1,7 @@
 """The Lambda dies before and after every durable operation and every AWS call, and answers get lost.
 
 Each play runs once unharmed, which tells how many calls and checkpoints each invocation makes. Then it runs again with
-many instances side by side: each meets one mishap at one place of its own, and each has to end as if it had met none.
+many instances side by side: each meets one failure at one place of its own, and each has to end as if it had met none.
 """
 
 from __future__ import annotations
@@ -16,12 +16,18 @@ import pytest
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Nudge, Skip
 from asg_lifecycle.model.records import action_of
-from asg_lifecycle.model.start_requests import Start, StartReason, payload
+from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
-from asg_lifecycle_simulator.deployment.failpoints import AT_CALLS, AT_CHECKPOINTS, Mishap, Place, UnluckyDeployment
+from asg_lifecycle_simulator.deployment.failpoints import (
+    AT_CALLS,
+    AT_CHECKPOINTS,
+    Failpoint,
+    InjectedFailure,
+    UnluckyDeployment,
+)
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.timeline import VIRTUAL_START
-from asg_lifecycle_simulator.replay.testbed import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, PlayStage
+from asg_lifecycle_simulator.replay.testbed import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, RecordingTestbed
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
@@ -47,7 +53,7 @@ MIDWAY = 7.0
 """Seconds from the start: the targets are draining."""
 
 
-Stage = PlayStage[UnluckyDeployment]
+Testbed = RecordingTestbed[UnluckyDeployment]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +62,16 @@ class Play:
 
     Attributes:
         plan: of the hook.
-        act: plays it, given the stage and the instances.
+        act: plays it, given the testbed and the instances.
         of_each: executions of each instance.
-        subject: which of them meets the mishap, from 1.
+        subject: which of them meets the failure, from 1.
         window: seconds from the start: only invocations within meet mishaps.
         command: how the command goes.
         outcomes: of the steps, as the record has them at the end.
     """
 
     plan: Any
-    act: Callable[[Stage, list[str]], None]
+    act: Callable[[Testbed, list[str]], None]
     of_each: int = 1
     subject: int = 1
     window: tuple[float, float] = (0.0, 1e9)
@@ -73,84 +79,84 @@ class Play:
     outcomes: tuple[str, ...] = ("done", "done")
 
     @contextmanager
-    def run(self, places: Sequence[Place | None]) -> Iterator[tuple[Stage, list[tuple[str, SimulatedExecution]]]]:
-        """Yield the stage after the play, and the instance and the execution that met each of `places`."""
+    def run(self, places: Sequence[Failpoint | None]) -> Iterator[tuple[Testbed, list[tuple[str, SimulatedExecution]]]]:
+        """Yield the testbed after the play, and the instance and the execution that met each of `places`."""
         count = len(places)
         first = 1 + (self.subject - 1) * count
         unlucky = {number: place for number, place in enumerate(places, start=first) if place is not None}
-        stage: Stage = PlayStage(partial(UnluckyDeployment, places=unlucky), delay=DELAY)
-        with stage:
-            instances = stage.group(self.plan, capacity=count)
-            stage.run_command.behave(self.command)
-            self.act(stage, instances)
-            stage.finish()
-            stage.run(700)
-            assert len(stage.deployment.executions) == self.of_each * count
-            yield stage, list(zip(instances, stage.deployment.executions[first - 1 :], strict=False))
+        testbed: Testbed = RecordingTestbed(partial(UnluckyDeployment, places=unlucky), delay=DELAY)
+        with testbed:
+            instances = testbed.group(self.plan, capacity=count)
+            testbed.run_command.behave(self.command)
+            self.act(testbed, instances)
+            testbed.finish()
+            testbed.run(700)
+            assert len(testbed.deployment.executions) == self.of_each * count
+            yield testbed, list(zip(instances, testbed.deployment.executions[first - 1 :], strict=False))
 
 
-def terminate(stage: Stage, instances: list[str]) -> None:
+def terminate(testbed: Testbed, instances: list[str]) -> None:
     for instance in instances:
-        stage.region.terminate(instance)
+        testbed.region.terminate(instance)
 
 
-def record_of(stage: Stage, instance: str) -> Record:
-    record = stage.deployment.record(GROUP, HOOK, instance)
+def record_of(testbed: Testbed, instance: str) -> Record:
+    record = testbed.deployment.record(GROUP, HOOK, instance)
     assert record is not None
     return record
 
 
-def say(stage: Stage, instances: list[str], message: Message) -> None:
+def send_message(testbed: Testbed, instances: list[str], message: Message) -> None:
     for instance in instances:
-        stage.deployment.say(record_of(stage, instance), message)
+        testbed.deployment.send_message(record_of(testbed, instance), message)
 
 
-def drain(stage: Stage, instances: list[str]) -> None:
-    terminate(stage, instances)
+def drain(testbed: Testbed, instances: list[str]) -> None:
+    terminate(testbed, instances)
 
 
-def nudge(stage: Stage, instances: list[str]) -> None:
-    terminate(stage, instances)
-    stage.run(MIDWAY)
-    say(stage, instances, Nudge())
+def nudge(testbed: Testbed, instances: list[str]) -> None:
+    terminate(testbed, instances)
+    testbed.run(MIDWAY)
+    send_message(testbed, instances, Nudge())
 
 
-def skip(stage: Stage, instances: list[str]) -> None:
-    terminate(stage, instances)
-    stage.run(MIDWAY)
-    say(stage, instances, Skip())
+def skip(testbed: Testbed, instances: list[str]) -> None:
+    terminate(testbed, instances)
+    testbed.run(MIDWAY)
+    send_message(testbed, instances, Skip())
 
 
-def hold(stage: Stage, instances: list[str]) -> None:
-    terminate(stage, instances)
-    stage.run(60)
-    assert {record_of(stage, instance).status for instance in instances} == {"held"}
-    say(stage, instances, Finish(ActionResult.CONTINUE, by="anna"))
+def hold(testbed: Testbed, instances: list[str]) -> None:
+    terminate(testbed, instances)
+    testbed.run(60)
+    assert {record_of(testbed, instance).status for instance in instances} == {"held"}
+    send_message(testbed, instances, Finish(ActionResult.CONTINUE, by="anna"))
 
 
-def find(stage: Stage, instances: list[str]) -> None:
-    stage.region.events.deliveries = lambda _: ()
-    terminate(stage, instances)
-    stage.run(30)
+def find(testbed: Testbed, instances: list[str]) -> None:
+    testbed.region.events.deliveries = lambda _: ()
+    terminate(testbed, instances)
+    testbed.run(30)
     for instance in instances:
-        stage.found(instance, StartReason.SWEEP)
+        testbed.found(instance, StartReason.SWEEP)
 
 
-def take_over(stage: Stage, instances: list[str]) -> None:
-    terminate(stage, instances)
-    stage.run(MIDWAY)
+def take_over(testbed: Testbed, instances: list[str]) -> None:
+    terminate(testbed, instances)
+    testbed.run(MIDWAY)
     for instance in instances:
-        record = record_of(stage, instance)
-        stage.deployment.service.stop(record.execution)
-        start = Start(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
-        stage.deployment.start(payload(start))
+        record = record_of(testbed, instance)
+        testbed.deployment.service.stop(record.execution)
+        start = StartRequest(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
+        testbed.deployment.start(payload(start))
 
 
-def join(stage: Stage, instances: list[str]) -> None:
+def join(testbed: Testbed, instances: list[str]) -> None:
     for instance in instances:
-        stage.found(instance, StartReason.REBALANCE)
-    stage.run(MIDWAY)
-    terminate(stage, instances)
+        testbed.found(instance, StartReason.REBALANCE)
+    testbed.run(MIDWAY)
+    terminate(testbed, instances)
 
 
 SHORT = {"steps": [COMMAND]}
@@ -172,10 +178,10 @@ PLAYS = {
 
 @cache
 def unharmed(name: str) -> tuple[tuple[int, int, int], ...]:
-    """Return number, calls and checkpoints of each invocation that may meet a mishap."""
+    """Return number, calls and checkpoints of each invocation that may meet a failure."""
     play = PLAYS[name]
-    with play.run([None]) as (stage, ((instance, execution),)):
-        check(play, stage, instance)
+    with play.run([None]) as (testbed, ((instance, execution),)):
+        check(play, testbed, instance)
     early, late = play.window
     return tuple(
         (run.number, run.calls, run.checkpoints)
@@ -184,26 +190,26 @@ def unharmed(name: str) -> tuple[tuple[int, int, int], ...]:
     )
 
 
-def places(name: str, *mishaps: Mishap) -> list[Place]:
+def places(name: str, *mishaps: InjectedFailure) -> list[Failpoint]:
     found = []
     for invocation, calls, checkpoints in unharmed(name):
-        for mishap in mishaps:
-            if mishap in AT_CHECKPOINTS:
-                found += [Place(mishap, invocation, number) for number in range(1, checkpoints + 1)]
-            elif mishap in (*AT_CALLS, Mishap.RESPONSE_LOST):
-                found += [Place(mishap, invocation, number) for number in range(1, calls + 1)]
+        for failure in mishaps:
+            if failure in AT_CHECKPOINTS:
+                found += [Failpoint(failure, invocation, number) for number in range(1, checkpoints + 1)]
+            elif failure in (*AT_CALLS, InjectedFailure.RESPONSE_LOST):
+                found += [Failpoint(failure, invocation, number) for number in range(1, calls + 1)]
             else:
-                found.append(Place(mishap, invocation))
+                found.append(Failpoint(failure, invocation))
     return found
 
 
-def check(play: Play, stage: Stage, instance: str) -> None:
+def check(play: Play, testbed: Testbed, instance: str) -> None:
     """Hold one instance's end against what should have become of it."""
-    entries = [(entry.kind, entry) for entry in stage.region.log.of(instance=instance)]
+    entries = [(entry.kind, entry) for entry in testbed.region.log.of(instance=instance)]
     (ended,) = [entry for kind, entry in entries if kind is LogKind.COMPLETED]
     assert ended.detail == "CONTINUE CompleteLifecycleAction"
 
-    runs = stage.run_command.runs(instance)
+    runs = testbed.run_command.runs(instance)
     assert len(runs) == play.plan["steps"].count(COMMAND)
     assert all(run.ended_at is not None and run.ended_at <= ended.time for run in runs)
     drained = [entry.time for _, entry in entries if entry.detail.startswith("elbv2 drained")]
@@ -211,7 +217,7 @@ def check(play: Play, stage: Stage, instance: str) -> None:
         assert drained
         assert drained[0] <= ended.time
 
-    record = record_of(stage, instance)
+    record = record_of(testbed, instance)
     assert (record.status, record.result, record.in_flight, record.callback) == ("completed", "CONTINUE", None, None)
     assert record.ended_at is not None
     assert ended.time <= record.ended_at <= ended.time + 30
@@ -222,14 +228,18 @@ def check(play: Play, stage: Stage, instance: str) -> None:
     assert all(beat <= ended.time for beat in beats)
 
 
-EVERYWHERE = (*AT_CALLS, *AT_CHECKPOINTS, Mishap.DIES_WITH_ITS_ANSWER)
-AFTERWARDS = (Mishap.DIES_AFTER_CALL, Mishap.DIES_AFTER_CHECKPOINT, Mishap.DIES_WITH_ITS_ANSWER)
+EVERYWHERE = (*AT_CALLS, *AT_CHECKPOINTS, InjectedFailure.DIES_WITH_ITS_ANSWER)
+AFTERWARDS = (
+    InjectedFailure.DIES_AFTER_CALL,
+    InjectedFailure.DIES_AFTER_CHECKPOINT,
+    InjectedFailure.DIES_WITH_ITS_ANSWER,
+)
 """To die before something is to die after what came before it: these are all the places, each met once."""
 
 
-@pytest.mark.parametrize("mishap", EVERYWHERE)
-def test_the_lambda_may_die_anywhere_in_a_drain(mishap: Mishap) -> None:
-    todo = places("drain", mishap)
+@pytest.mark.parametrize("failure", EVERYWHERE)
+def test_the_lambda_may_die_anywhere_in_a_drain(failure: InjectedFailure) -> None:
+    todo = places("drain", failure)
 
     assert deaths(suffered(PLAYS["drain"], todo)) >= len(todo) * MET
 
@@ -247,26 +257,26 @@ def deaths(executions: list[SimulatedExecution]) -> int:
 
 @pytest.mark.parametrize("name", ["drain", "sweep", "wait for the event", "join"])
 def test_any_response_may_be_lost(name: str) -> None:
-    suffered(PLAYS[name], places(name, Mishap.RESPONSE_LOST))
+    suffered(PLAYS[name], places(name, InjectedFailure.RESPONSE_LOST))
 
 
 @pytest.mark.parametrize("name", ["drain", "nudge", "takeover"])
 def test_an_invocation_that_lambda_has_given_up_does_no_harm(name: str) -> None:
-    suffered(PLAYS[name], places(name, Mishap.RUNS_TWICE))
+    suffered(PLAYS[name], places(name, InjectedFailure.RUNS_TWICE))
 
 
-def suffered(play: Play, todo: list[Place]) -> list[SimulatedExecution]:
-    """Play with a mishap at each of the places, judge each end, and return the executions that met them."""
+def suffered(play: Play, todo: list[Failpoint]) -> list[SimulatedExecution]:
+    """Play with a failure at each of the places, judge each end, and return the executions that met them."""
     assert todo
     executions = []
     for start in range(0, len(todo), AT_ONCE):
         part = todo[start : start + AT_ONCE]
-        with play.run(part) as (stage, ends):
+        with play.run(part) as (testbed, ends):
             for place, (instance, execution) in zip(part, ends, strict=False):
                 try:
-                    check(play, stage, instance)
+                    check(play, testbed, instance)
                 except (AssertionError, ValueError) as error:
-                    error.add_note(f"{place}; {record_of(stage, instance)}")
+                    error.add_note(f"{place}; {record_of(testbed, instance)}")
                     raise
                 executions.append(execution)
     return executions
@@ -274,41 +284,41 @@ def suffered(play: Play, todo: list[Place]) -> list[SimulatedExecution]:
 
 def test_an_execution_that_times_out_is_taken_over_by_the_sweep() -> None:
     parameters = Parameters(execution_timeout=60, sweep_every=120)
-    stage = PlayStage(partial(Deployment, parameters=parameters))
-    with stage:
-        (instance,) = stage.group(TWO_STEPS)
-        stage.run_command.behave(Behaviour(duration=400))
-        stage.region.terminate(instance)
-        stage.run(900)
+    testbed = RecordingTestbed(partial(Deployment, parameters=parameters))
+    with testbed:
+        (instance,) = testbed.group(TWO_STEPS)
+        testbed.run_command.behave(Behaviour(duration=400))
+        testbed.region.terminate(instance)
+        testbed.run(900)
 
-        statuses = [execution.status for execution in stage.deployment.executions]
+        statuses = [execution.status for execution in testbed.deployment.executions]
         assert statuses[:-1] == ["TIMED_OUT"] * (len(statuses) - 1)
         assert len(statuses) > 2
-        assert stage.deployment.executions[-1].result["outcome"] == "completed"
-        assert len(stage.run_command.runs(instance)) == 1
-        assert [entry.detail for entry in stage.region.log.of(LogKind.COMPLETED)] == [
+        assert testbed.deployment.executions[-1].result["outcome"] == "completed"
+        assert len(testbed.run_command.runs(instance)) == 1
+        assert [entry.detail for entry in testbed.region.log.of(LogKind.COMPLETED)] == [
             "CONTINUE CompleteLifecycleAction"
         ]
 
 
 def test_a_running_execution_stays_on_its_version_and_who_takes_over_runs_on_the_new_one() -> None:
-    stage = PlayStage(partial(Deployment, parameters=Parameters(sweep_every=120)))
-    with stage:
-        instances = stage.group(TWO_STEPS, capacity=2)
-        stage.run_command.behave(Behaviour(duration=200))
+    testbed = RecordingTestbed(partial(Deployment, parameters=Parameters(sweep_every=120)))
+    with testbed:
+        instances = testbed.group(TWO_STEPS, capacity=2)
+        testbed.run_command.behave(Behaviour(duration=200))
         for instance in instances:
-            stage.region.terminate(instance)
-        stage.run(12)
-        stage.deployment.redeploy()
-        record = stage.deployment.record(GROUP, HOOK, instances[0])
+            testbed.region.terminate(instance)
+        testbed.run(12)
+        testbed.deployment.redeploy()
+        record = testbed.deployment.record(GROUP, HOOK, instances[0])
         assert record is not None
-        stage.deployment.service.stop(record.execution)
-        stage.run(900)
+        testbed.deployment.service.stop(record.execution)
+        testbed.run(900)
 
-        stopped, stayed, taken = stage.deployment.executions
+        stopped, stayed, taken = testbed.deployment.executions
         assert (stopped.version, stayed.version, taken.version) == (1, 1, 2)
         assert [stayed.result["outcome"], taken.result["outcome"]] == ["completed", "completed"]
-        assert [len(stage.run_command.runs(instance)) for instance in instances] == [1, 1]
-        assert [entry.detail for entry in stage.region.log.of(LogKind.COMPLETED)] == [
+        assert [len(testbed.run_command.runs(instance)) for instance in instances] == [1, 1]
+        assert [entry.detail for entry in testbed.region.log.of(LogKind.COMPLETED)] == [
             "CONTINUE CompleteLifecycleAction"
         ] * 2

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asg_lifecycle.execution.heartbeat import Pulse
-from asg_lifecycle.execution.race.decision import MESSAGES_KEPT, Ending, Finishes, Round, decide, next_round
+from asg_lifecycle.execution.heartbeat import HeartbeatState
+from asg_lifecycle.execution.race.decision import MESSAGES_KEPT, BranchResults, RaceOutcome, Round, decide, next_round
 from asg_lifecycle.execution.race.keep_alive import KeepAlive
-from asg_lifecycle.execution.work.plan_runner import WorkEnd
+from asg_lifecycle.execution.work.plan_runner import PlanResult
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, Unknown, describe
 from asg_lifecycle.model.plans import OnTimeout, Plan, Result
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 CONTINUE, ABANDON = ActionResult.CONTINUE, ActionResult.ABANDON
 
 
-def ended(how: Literal["done", "abandon", "held", "late", "taken"]) -> WorkEnd:
-    return WorkEnd(how=how, reason=f"work {how}", index=1, outcomes=())
+def ended(how: Literal["done", "abandon", "held", "timed_out", "lost_ownership"]) -> PlanResult:
+    return PlanResult(how=how, reason=f"work {how}", index=1, outcomes=())
 
 
 KEEP_ALIVES = {
     "beating": None,
-    "over": KeepAlive(pulse=Pulse(next_at=5.0, over="ended without us"), delay=None),
-    "deadline": KeepAlive(pulse=Pulse(next_at=5.0), deadline_reached=True, delay=None),
+    "over": KeepAlive(heartbeat=HeartbeatState(next_at=5.0, over="ended without us"), delay=None),
+    "deadline": KeepAlive(heartbeat=HeartbeatState(next_at=5.0), deadline_reached=True, delay=None),
 }
 MESSAGES: dict[str, Message | None] = {
     "silence": None,
@@ -43,17 +43,17 @@ WORKS = {
     "done": ended("done"),
     "abandon": ended("abandon"),
     "held": ended("held"),
-    "late": ended("late"),
-    "taken": ended("taken"),
+    "timed_out": ended("timed_out"),
+    "lost_ownership": ended("lost_ownership"),
 }
 
-TAKEN = Ending(how="taken", reason="another execution has taken this action over")
-OVER = Ending(how="over", reason="ended without us")
+TAKEN = RaceOutcome(how="lost_ownership", reason="another execution has taken this action over")
+OVER = RaceOutcome(how="over", reason="ended without us")
 TOLD = {
-    "finish CONTINUE": Ending(how="complete", result=CONTINUE, reason="finish CONTINUE, said ann"),
-    "finish ABANDON": Ending(how="complete", result=ABANDON, reason="finish ABANDON, said ann"),
+    "finish CONTINUE": RaceOutcome(how="complete", result=CONTINUE, reason="finish CONTINUE, said ann"),
+    "finish ABANDON": RaceOutcome(how="complete", result=ABANDON, reason="finish ABANDON, said ann"),
 }
-ABANDONED = Ending(how="complete", result=ABANDON, reason="work abandon")
+ABANDONED = RaceOutcome(how="complete", result=ABANDON, reason="work abandon")
 PLANS = {
     f"on timeout {on_timeout}, result {result}": Plan(on_timeout=on_timeout, result=result)
     for on_timeout in OnTimeout
@@ -61,30 +61,30 @@ PLANS = {
 }
 
 
-def done(result: ActionResult = CONTINUE) -> Ending:
-    return Ending(how="complete", result=result, reason="the work is done: work done")
+def done(result: ActionResult = CONTINUE) -> RaceOutcome:
+    return RaceOutcome(how="complete", result=result, reason="the work is done: work done")
 
 
-def timed_out(on_timeout: OnTimeout = OnTimeout.ABANDON) -> Ending:
+def timed_out(on_timeout: OnTimeout = OnTimeout.ABANDON) -> RaceOutcome:
     result = CONTINUE if on_timeout is OnTimeout.CONTINUE else ABANDON
     said = "nothing can be held any longer" if on_timeout is OnTimeout.HOLD else f"the plan says {result}"
-    return Ending(how="complete", result=result, reason=f"the deadline came before the work was done, {said}")
+    return RaceOutcome(how="complete", result=result, reason=f"the deadline came before the work was done, {said}")
 
 
-def late(on_timeout: OnTimeout) -> Ending:
+def late(on_timeout: OnTimeout) -> RaceOutcome:
     result = CONTINUE if on_timeout is OnTimeout.CONTINUE else ABANDON
-    return Ending(how="complete", result=result, reason=f"work late, the plan says {result}")
+    return RaceOutcome(how="complete", result=result, reason=f"work timed_out, the plan says {result}")
 
 
-def expected(alive: str, message: str, work: str, plan: Plan) -> Ending | None:
+def expected(alive: str, message: str, work: str, plan: Plan) -> RaceOutcome | None:
     """Return the ending as the table of precedences has it, the first line that applies."""
     table = [
-        (work == "taken", TAKEN),
+        (work == "lost_ownership", TAKEN),
         (alive == "over", OVER),
         (message in TOLD, TOLD.get(message)),
         (work == "done", done(ABANDON if plan.result is Result.ABANDON else CONTINUE)),
         (work == "abandon", ABANDONED),
-        (work == "late" and plan.on_timeout is not OnTimeout.HOLD, late(plan.on_timeout)),
+        (work == "timed_out" and plan.on_timeout is not OnTimeout.HOLD, late(plan.on_timeout)),
         (alive == "deadline", timed_out(plan.on_timeout)),
     ]
     return next((ending for applies, ending in table if applies), None)
@@ -93,63 +93,67 @@ def expected(alive: str, message: str, work: str, plan: Plan) -> Ending | None:
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
 @pytest.mark.parametrize(("alive", "message", "work"), [*product(KEEP_ALIVES, MESSAGES, WORKS)])
 def test_every_combination(alive: str, message: str, work: str, plan: Plan) -> None:
-    finishes = Finishes(keep_alive=KEEP_ALIVES[alive], message=MESSAGES[message], work=WORKS[work])
+    finishes = BranchResults(keep_alive=KEEP_ALIVES[alive], message=MESSAGES[message], work=WORKS[work])
     assert decide(finishes, plan) == expected(alive, message, work, plan)
 
 
-@pytest.mark.parametrize("work", ["held", "late"])
+@pytest.mark.parametrize("work", ["held", "timed_out"])
 def test_work_that_is_late_is_held_where_the_plan_holds(work: str) -> None:
-    following = next_round(Round(), Finishes(work=WORKS[work]), "")
+    following = next_round(Round(), BranchResults(work=WORKS[work]), "")
     assert (following.held, following.newly_held) == (f"work {work}", True)
 
 
 @pytest.mark.parametrize(
     ("finishes", "ending"),
     [
-        pytest.param(Finishes(), None, id="nothing has happened"),
-        pytest.param(Finishes(work=WORKS["done"]), done(), id="the work is done"),
-        pytest.param(Finishes(work=WORKS["abandon"]), ABANDONED, id="a step failed and the plan abandons"),
-        pytest.param(Finishes(work=WORKS["held"]), None, id="a step failed and the plan holds"),
-        pytest.param(Finishes(keep_alive=KEEP_ALIVES["deadline"]), timed_out(), id="the deadline"),
+        pytest.param(BranchResults(), None, id="nothing has happened"),
+        pytest.param(BranchResults(work=WORKS["done"]), done(), id="the work is done"),
+        pytest.param(BranchResults(work=WORKS["abandon"]), ABANDONED, id="a step failed and the plan abandons"),
+        pytest.param(BranchResults(work=WORKS["held"]), None, id="a step failed and the plan holds"),
+        pytest.param(BranchResults(keep_alive=KEEP_ALIVES["deadline"]), timed_out(), id="the deadline"),
         pytest.param(
-            Finishes(keep_alive=KEEP_ALIVES["deadline"], work=WORKS["done"]), done(), id="done at the deadline is done"
+            BranchResults(keep_alive=KEEP_ALIVES["deadline"], work=WORKS["done"]),
+            done(),
+            id="done at the deadline is done",
         ),
         pytest.param(
-            Finishes(keep_alive=KEEP_ALIVES["deadline"], work=WORKS["held"]),
+            BranchResults(keep_alive=KEEP_ALIVES["deadline"], work=WORKS["held"]),
             timed_out(),
             id="held at the deadline: the plan decides",
         ),
         pytest.param(
-            Finishes(keep_alive=KEEP_ALIVES["deadline"], message=MESSAGES["nudge"]),
+            BranchResults(keep_alive=KEEP_ALIVES["deadline"], message=MESSAGES["nudge"]),
             timed_out(),
             id="a nudge at the deadline gives no more time",
         ),
         pytest.param(
-            Finishes(message=MESSAGES["finish ABANDON"], work=WORKS["done"]),
+            BranchResults(message=MESSAGES["finish ABANDON"], work=WORKS["done"]),
             TOLD["finish ABANDON"],
             id="an operator's word stands above the work",
         ),
         pytest.param(
-            Finishes(message=MESSAGES["finish CONTINUE"], keep_alive=KEEP_ALIVES["over"]),
+            BranchResults(message=MESSAGES["finish CONTINUE"], keep_alive=KEEP_ALIVES["over"]),
             OVER,
             id="nobody completes an action that is over",
         ),
         pytest.param(
-            Finishes(work=WORKS["taken"], message=MESSAGES["finish CONTINUE"], keep_alive=KEEP_ALIVES["over"]),
+            BranchResults(
+                work=WORKS["lost_ownership"], message=MESSAGES["finish CONTINUE"], keep_alive=KEEP_ALIVES["over"]
+            ),
             TAKEN,
             id="another execution's action is left alone",
         ),
-        pytest.param(Finishes(message=MESSAGES["skip"]), None, id="a skip goes on"),
-        pytest.param(Finishes(message=MESSAGES["unknown"]), None, id="an unknown message changes nothing"),
+        pytest.param(BranchResults(message=MESSAGES["skip"]), None, id="a skip goes on"),
+        pytest.param(BranchResults(message=MESSAGES["unknown"]), None, id="an unknown message changes nothing"),
     ],
 )
-def test_the_cases_that_matter(finishes: Finishes, ending: Ending | None) -> None:
+def test_the_cases_that_matter(finishes: BranchResults, ending: RaceOutcome | None) -> None:
     assert decide(finishes, Plan()) == ending
 
 
 def test_a_branch_that_still_waits_is_none_of_these() -> None:
-    beating = KeepAlive(pulse=Pulse(next_at=5.0), delay=5.0)
-    assert decide(Finishes(keep_alive=beating), Plan()) is None
+    beating = KeepAlive(heartbeat=HeartbeatState(next_at=5.0), delay=5.0)
+    assert decide(BranchResults(keep_alive=beating), Plan()) is None
 
 
 GOING_ON = [
@@ -164,7 +168,7 @@ PROBLEMS = "there is no plan named 'web'"
 def test_every_next_round(message: str, work: str, held: str | None, problems: str) -> None:
     said = MESSAGES[message]
     current = Round(number=3, held=held, newly_held=held is not None, message=Nudge(), messages=("earlier",))
-    following = next_round(current, Finishes(message=said, work=WORKS[work]), problems)
+    following = next_round(current, BranchResults(message=said, work=WORKS[work]), problems)
     if work == "held" and not isinstance(MESSAGES[message], Skip | Nudge):
         assert (following.held, following.newly_held) == ("work held", True)
     elif message in {"skip", "nudge"}:
@@ -178,27 +182,27 @@ def test_every_next_round(message: str, work: str, held: str | None, problems: s
 
 @pytest.mark.parametrize("message", ["skip", "nudge"])
 def test_a_word_begins_held_work_again(message: str) -> None:
-    held = next_round(Round(), Finishes(work=WORKS["held"]), "")
+    held = next_round(Round(), BranchResults(work=WORKS["held"]), "")
     assert held.held == "work held"
-    assert next_round(held, Finishes(message=MESSAGES[message]), "").held is None
+    assert next_round(held, BranchResults(message=MESSAGES[message]), "").held is None
 
 
 @pytest.mark.parametrize("message", ["skip", "nudge", "unknown"])
 def test_no_word_begins_the_work_of_a_plan_that_cannot_be_used(message: str) -> None:
     held = Round(held=PROBLEMS)
-    assert next_round(held, Finishes(message=MESSAGES[message]), PROBLEMS).held == PROBLEMS
+    assert next_round(held, BranchResults(message=MESSAGES[message]), PROBLEMS).held == PROBLEMS
 
 
 def test_an_unknown_message_leaves_held_work_held() -> None:
     held = Round(number=2, held="work held", newly_held=True)
-    following = next_round(held, Finishes(message=Unknown("?")), "")
+    following = next_round(held, BranchResults(message=Unknown("?")), "")
     assert (following.held, following.newly_held) == ("work held", False)
 
 
 def test_the_last_twenty_messages_are_kept() -> None:
     current = Round()
     for number in range(50):
-        current = next_round(current, Finishes(message=Nudge(by=str(number))), "")
+        current = next_round(current, BranchResults(message=Nudge(by=str(number))), "")
     assert len(current.messages) == MESSAGES_KEPT == 20
     assert current.messages[0] == "look again now, said 30"
     assert current.messages[-1] == "look again now, said 49"

@@ -15,7 +15,7 @@ from tests.execution.conftest import GROUP, LAUNCH_HOOK
 if TYPE_CHECKING:
     from asg_lifecycle.model.records import Record
     from asg_lifecycle_simulator.services.route53 import Zone
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 MUTATING = "ChangeResourceRecordSets"
 OTHER = "10.255.0.9"
@@ -23,8 +23,8 @@ WEB = "web.example.com"
 
 
 @pytest.fixture
-def zone(stage: Stage) -> Zone:
-    return stage.dns.zone()
+def zone(testbed: Testbed) -> Zone:
+    return testbed.dns.zone()
 
 
 def plan(zone: Zone, kind: str = "remove-dns-records", **options: Any) -> dict[str, Any]:
@@ -32,45 +32,45 @@ def plan(zone: Zone, kind: str = "remove-dns-records", **options: Any) -> dict[s
     return {"steps": [{"kind": kind, "options": {**zones, **options}}]}
 
 
-def ended(stage: Stage) -> tuple[float, str]:
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
-    (step,) = stage.record().steps
-    return stage.elapsed, step.detail
+def ended(testbed: Testbed) -> tuple[float, str]:
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    (step,) = testbed.record().steps
+    return testbed.elapsed, step.detail
 
 
-def leaving(stage: Stage, zone: Zone, **options: Any) -> str:
-    (instance,) = stage.group(plan=plan(zone, **options))
+def leaving(testbed: Testbed, zone: Zone, **options: Any) -> str:
+    (instance,) = testbed.group(plan=plan(zone, **options))
     return instance
 
 
 class TestRemoval:
-    def test_a_value_is_taken_out_and_the_ttl_waited_for(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        zone.put(WEB, OTHER, stage.addresses.private(instance), ttl=300)
-        stage.terminate(instance)
-        stage.run(20)
+    def test_a_value_is_taken_out_and_the_ttl_waited_for(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        zone.put(WEB, OTHER, testbed.addresses.private(instance), ttl=300)
+        testbed.terminate(instance)
+        testbed.run(20)
         assert zone.values(WEB) == [OTHER]
-        assert "waiting until all servers of Route 53 know" in (stage.record().detail or "")
-        stage.run(60)
-        assert "clients may keep the address for the TTL of 5m: waiting until" in (stage.record().detail or "")
-        stage.finish()
+        assert "waiting until all servers of Route 53 know" in (testbed.record().detail or "")
+        testbed.run(60)
+        assert "clients may keep the address for the TTL of 5m: waiting until" in (testbed.record().detail or "")
+        testbed.finish()
 
-        elapsed, detail = ended(stage)
+        elapsed, detail = ended(testbed)
         assert 330 <= elapsed <= 360
         assert detail == f"taken out of {WEB} A"
 
-    def test_the_ttl_is_not_waited_for_where_the_plan_says_so(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone, wait_for_ttl=False)
-        zone.put(WEB, stage.addresses.private(instance), ttl=86_400)
-        stage.terminate(instance)
-        stage.finish()
-        assert 30 <= ended(stage)[0] <= 50
+    def test_the_ttl_is_not_waited_for_where_the_plan_says_so(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone, wait_for_ttl=False)
+        zone.put(WEB, testbed.addresses.private(instance), ttl=86_400)
+        testbed.terminate(instance)
+        testbed.finish()
+        assert 30 <= ended(testbed)[0] <= 50
         assert zone.values(WEB) is None
 
-    def test_every_kind_of_record_set(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone, types=["A", "AAAA", "CNAME"])
-        stage.addresses.give(instance, "2001:db8::1")
-        private, public = stage.addresses.private(instance), stage.addresses.public(instance)
+    def test_every_kind_of_record_set(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone, types=["A", "AAAA", "CNAME"])
+        testbed.addresses.give(instance, "2001:db8::1")
+        private, public = testbed.addresses.private(instance), testbed.addresses.public(instance)
         zone.put("public.example.com", public)
         zone.put("six.example.com", "2001:DB8:0::1", "2001:db8::2", kind="AAAA")
         zone.put("weighted.example.com", private, SetIdentifier="one", Weight=0, HealthCheckId="h")
@@ -89,8 +89,8 @@ class TestRemoval:
         zone.put("text.example.com", f'"{private}"', kind="TXT")
         target = {"DNSName": "lb.example.com.", "HostedZoneId": "Z9", "EvaluateTargetHealth": False}
         zone.put("lb-alias.example.com", AliasTarget=target)
-        stage.terminate(instance)
-        stage.finish()
+        testbed.terminate(instance)
+        testbed.finish()
 
         left = {
             (key[0].partition(".")[0], key[2]): [record["Value"] for record in content.get("ResourceRecords", ())]
@@ -108,260 +108,260 @@ class TestRemoval:
         }
         assert zone.record_sets["latency.example.com.", "A", "eu"]["Region"] == "eu-west-1"
         assert "text.example.com." in {key[0] for key in zone.record_sets}
-        assert "and 6 more" in ended(stage)[1]
+        assert "and 6 more" in ended(testbed)[1]
 
-    def test_only_the_names_and_zones_of_the_plan(self, stage: Stage, zone: Zone) -> None:
-        other = stage.dns.zone("example.org")
-        instance = leaving(stage, zone, names=[WEB.upper(), "{instance}.example.com"])
-        address = stage.addresses.private(instance)
+    def test_only_the_names_and_zones_of_the_plan(self, testbed: Testbed, zone: Zone) -> None:
+        other = testbed.dns.zone("example.org")
+        instance = leaving(testbed, zone, names=[WEB.upper(), "{instance}.example.com"])
+        address = testbed.addresses.private(instance)
         zone.put(WEB, address, OTHER)
         zone.put(f"{instance}.example.com", "10.0.0.251")
         zone.put("untold.example.com", address)
         other.put("web.example.org", address)
-        stage.terminate(instance)
-        stage.finish()
+        testbed.terminate(instance)
+        testbed.finish()
         assert zone.values(WEB) == [OTHER]
         assert zone.values(f"{instance}.example.com") is None
         assert zone.values("untold.example.com") == [address]
         assert other.values("web.example.org") == [address]
 
-    def test_two_that_leave_at_once_do_not_write_each_other_back(self, stage: Stage, zone: Zone) -> None:
-        instances = stage.group(3, plan=plan(zone, names=[WEB]))
-        addresses = [stage.addresses.private(instance) for instance in instances]
+    def test_two_that_leave_at_once_do_not_write_each_other_back(self, testbed: Testbed, zone: Zone) -> None:
+        instances = testbed.group(3, plan=plan(zone, names=[WEB]))
+        addresses = [testbed.addresses.private(instance) for instance in instances]
         zone.put(WEB, *addresses)
         zone.before_next = [
             # Somebody else takes the second one out, and puts another one in, after it was read for the first.
             lambda: zone.put(WEB, addresses[0], addresses[2], OTHER),
         ]
         for instance in instances:
-            stage.terminate(instance)
-        stage.run(10)
-        stage.finish()
+            testbed.terminate(instance)
+        testbed.run(10)
+        testbed.finish()
         assert zone.values(WEB) == [OTHER]
-        assert len(stage.completions()) == 3
+        assert len(testbed.completions()) == 3
 
-    def test_a_set_that_changes_in_between_is_read_again(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        address = stage.addresses.private(instance)
+    def test_a_set_that_changes_in_between_is_read_again(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        address = testbed.addresses.private(instance)
         zone.put(WEB, address, OTHER)
         zone.before_next = [partial(zone.put, WEB, address, OTHER, "10.1.1.1", ttl=ttl) for ttl in (61, 62, 63)]
-        stage.terminate(instance)
-        stage.run(6)
-        assert "again, somebody else changed them" in (stage.record().detail or "")
-        stage.finish()
+        testbed.terminate(instance)
+        testbed.run(6)
+        assert "again, somebody else changed them" in (testbed.record().detail or "")
+        testbed.finish()
         assert zone.values(WEB) == [OTHER, "10.1.1.1"]
         assert zone.record_sets[f"{WEB}.", "A", ""]["TTL"] == 63
-        assert stage.calls("route53")[MUTATING] == 4
+        assert testbed.calls("route53")[MUTATING] == 4
 
-    def test_one_that_is_gone_before_it_is_changed_is_done(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        zone.put(WEB, stage.addresses.private(instance))
+    def test_one_that_is_gone_before_it_is_changed_is_done(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        zone.put(WEB, testbed.addresses.private(instance))
         zone.before_next = [zone.record_sets.clear]
-        stage.terminate(instance)
-        stage.finish()
-        assert ended(stage)[1] == f"taken out of {WEB} A"
+        testbed.terminate(instance)
+        testbed.finish()
+        assert ended(testbed)[1] == f"taken out of {WEB} A"
         # When it went is not known: a minute for Route 53's servers, and the TTL.
-        assert ended(stage)[0] >= 120
+        assert ended(testbed)[0] >= 120
 
-    def test_an_instance_without_records_is_done(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
+    def test_an_instance_without_records_is_done(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
         zone.put(WEB, OTHER)
-        stage.terminate(instance)
-        stage.finish()
-        assert ended(stage)[1] == f"instance {instance} has no record in hosted zone {zone.id}"
-        assert MUTATING not in stage.calls("route53")
+        testbed.terminate(instance)
+        testbed.finish()
+        assert ended(testbed)[1] == f"instance {instance} has no record in hosted zone {zone.id}"
+        assert MUTATING not in testbed.calls("route53")
 
-    def test_a_zone_there_is_not_is_said(self, stage: Stage, zone: Zone) -> None:
-        (instance,) = stage.group(plan=plan(zone, zones=["ZNOWHERE", zone.id]))
-        zone.put(WEB, stage.addresses.private(instance))
-        stage.terminate(instance)
-        stage.finish()
-        assert ended(stage)[1] == f"taken out of {WEB} A; there is no hosted zone ZNOWHERE"
+    def test_a_zone_there_is_not_is_said(self, testbed: Testbed, zone: Zone) -> None:
+        (instance,) = testbed.group(plan=plan(zone, zones=["ZNOWHERE", zone.id]))
+        zone.put(WEB, testbed.addresses.private(instance))
+        testbed.terminate(instance)
+        testbed.finish()
+        assert ended(testbed)[1] == f"taken out of {WEB} A; there is no hosted zone ZNOWHERE"
 
-    def test_a_zone_that_goes_midway_is_done(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone, wait_for_ttl=False)
-        zone.put(WEB, stage.addresses.private(instance))
-        zone.before_next = [stage.dns.zones.clear]
-        stage.terminate(instance)
-        stage.run(1)
-        stage.dns.zones.clear()
-        stage.finish()
-        assert ended(stage)[1] == f"taken out of {WEB} A"
+    def test_a_zone_that_goes_midway_is_done(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone, wait_for_ttl=False)
+        zone.put(WEB, testbed.addresses.private(instance))
+        zone.before_next = [testbed.dns.zones.clear]
+        testbed.terminate(instance)
+        testbed.run(1)
+        testbed.dns.zones.clear()
+        testbed.finish()
+        assert ended(testbed)[1] == f"taken out of {WEB} A"
 
-    def test_a_change_that_is_refused_holds_the_instance(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        zone.put(WEB, stage.addresses.private(instance))
+    def test_a_change_that_is_refused_holds_the_instance(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        zone.put(WEB, testbed.addresses.private(instance))
         message = f"[The record set {WEB} A is protected: ask the network team]"
-        stage.region.faults.fail("route53", MUTATING, code="InvalidChangeBatch", message=message)
-        stage.terminate(instance)
-        stage.run(120)
-        assert stage.record().status is Status.HELD
-        assert "ask the network team" in (stage.record().problem or "")
+        testbed.region.faults.fail("route53", MUTATING, code="InvalidChangeBatch", message=message)
+        testbed.terminate(instance)
+        testbed.run(120)
+        assert testbed.record().status is Status.HELD
+        assert "ask the network team" in (testbed.record().problem or "")
 
-    def test_lost_answers_are_made_up_for(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        zone.put(WEB, stage.addresses.private(instance), OTHER, ttl=100)
+    def test_lost_answers_are_made_up_for(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        zone.put(WEB, testbed.addresses.private(instance), OTHER, ttl=100)
         for operation in ("ListResourceRecordSets", MUTATING, "GetChange"):
-            stage.region.faults.lose_response("route53", operation)
-        stage.terminate(instance)
-        stage.finish()
+            testbed.region.faults.lose_response("route53", operation)
+        testbed.terminate(instance)
+        testbed.finish()
         assert zone.values(WEB) == [OTHER]
         # The change itself is not known by its id: its minute is waited out, and then the TTL all the same.
-        assert ended(stage)[0] >= 160
-        assert stage.calls("route53")[MUTATING] == 1
+        assert ended(testbed)[0] >= 160
+        assert testbed.calls("route53")[MUTATING] == 1
 
     @pytest.mark.parametrize("code", ["Throttling", "PriorRequestNotComplete"])
-    def test_throttling_is_waited_out(self, stage: Stage, zone: Zone, code: str) -> None:
-        instance = leaving(stage, zone)
-        zone.put(WEB, stage.addresses.private(instance), OTHER)
+    def test_throttling_is_waited_out(self, testbed: Testbed, zone: Zone, code: str) -> None:
+        instance = leaving(testbed, zone)
+        zone.put(WEB, testbed.addresses.private(instance), OTHER)
         for operation in ("ListResourceRecordSets", MUTATING, "GetChange"):
-            stage.region.faults.fail("route53", operation, code=code, times=4)
-        stage.terminate(instance)
-        stage.finish()
-        assert ended(stage)[1] == f"taken out of {WEB} A"
+            testbed.region.faults.fail("route53", operation, code=code, times=4)
+        testbed.terminate(instance)
+        testbed.finish()
+        assert ended(testbed)[1] == f"taken out of {WEB} A"
         assert zone.values(WEB) == [OTHER]
 
-    def test_a_permission_that_is_missing_is_named(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        zone.put(WEB, stage.addresses.private(instance))
-        stage.region.faults.deny("route53", MUTATING)
-        stage.terminate(instance)
-        stage.run(120)
-        assert stage.record().status is Status.HELD
-        assert "permission route53:ChangeResourceRecordSets is missing" in (stage.record().problem or "")
+    def test_a_permission_that_is_missing_is_named(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        zone.put(WEB, testbed.addresses.private(instance))
+        testbed.region.faults.deny("route53", MUTATING)
+        testbed.terminate(instance)
+        testbed.run(120)
+        assert testbed.record().status is Status.HELD
+        assert "permission route53:ChangeResourceRecordSets is missing" in (testbed.record().problem or "")
 
-    def test_a_change_that_route_53_has_forgotten(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
+    def test_a_change_that_route_53_has_forgotten(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
         zone.takes = 5000
-        zone.put(WEB, stage.addresses.private(instance))
-        stage.terminate(instance)
-        stage.run(20)
-        stage.dns.forget_changes()
-        stage.finish()
-        assert 120 <= ended(stage)[0] <= 160
+        zone.put(WEB, testbed.addresses.private(instance))
+        testbed.terminate(instance)
+        testbed.run(20)
+        testbed.dns.forget_changes()
+        testbed.finish()
+        assert 120 <= ended(testbed)[0] <= 160
 
-    def test_an_instance_that_survives_keeps_its_records(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        zone.put(WEB, stage.addresses.private(instance))
-        stage.region.autoscaling.replace_root_volume(instance)
-        stage.run(600)
-        assert zone.values(WEB) == [stage.addresses.private(instance)]
-        assert stage.calls("route53") == {}
+    def test_an_instance_that_survives_keeps_its_records(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        zone.put(WEB, testbed.addresses.private(instance))
+        testbed.region.autoscaling.replace_root_volume(instance)
+        testbed.run(600)
+        assert zone.values(WEB) == [testbed.addresses.private(instance)]
+        assert testbed.calls("route53") == {}
 
-    def test_a_dry_run_changes_nothing(self, stage: Stage, zone: Zone) -> None:
-        (instance,) = stage.group(plan={**plan(zone), "dry_run": True})
-        address = stage.addresses.private(instance)
+    def test_a_dry_run_changes_nothing(self, testbed: Testbed, zone: Zone) -> None:
+        (instance,) = testbed.group(plan={**plan(zone), "dry_run": True})
+        address = testbed.addresses.private(instance)
         zone.put(WEB, address, OTHER)
         zone.put("alone.example.com", address)
-        stage.terminate(instance)
-        stage.finish()
-        detail = ended(stage)[1]
+        testbed.terminate(instance)
+        testbed.finish()
+        detail = ended(testbed)[1]
         assert detail == f"dry run: would delete alone.example.com A, take {address} out of {WEB} A"
-        assert MUTATING not in stage.calls("route53")
+        assert MUTATING not in testbed.calls("route53")
 
-    def test_a_zone_of_many_pages_and_more_changes_than_a_batch_takes(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        address = stage.addresses.private(instance)
+    def test_a_zone_of_many_pages_and_more_changes_than_a_batch_takes(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        address = testbed.addresses.private(instance)
         for number in range(700):
             zone.put(f"other-{number}.example.com", OTHER)
         for number in range(5):
             zone.put(f"to-the-end-{number}.example.com", address, *(f"10.200.{number}.{each}" for each in range(250)))
-        stage.terminate(instance)
-        stage.finish()
+        testbed.terminate(instance)
+        testbed.finish()
         assert all(len(zone.values(f"to-the-end-{number}.example.com") or ()) == 250 for number in range(5))
-        assert stage.calls("route53")[MUTATING] == 5
+        assert testbed.calls("route53")[MUTATING] == 5
 
-    def test_more_sets_of_one_name_than_a_page_holds(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone, names=[WEB])
+    def test_more_sets_of_one_name_than_a_page_holds(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone, names=[WEB])
         for number in range(120):
             zone.put(WEB, f"10.200.0.{number}", SetIdentifier=f"i-{number:04}", MultiValueAnswer=True)
-        zone.put(WEB, stage.addresses.private(instance), SetIdentifier="z", MultiValueAnswer=True)
-        stage.terminate(instance)
-        stage.finish()
+        zone.put(WEB, testbed.addresses.private(instance), SetIdentifier="z", MultiValueAnswer=True)
+        testbed.terminate(instance)
+        testbed.finish()
         assert zone.values(WEB, identifier="z") is None
-        assert stage.calls("route53")["ListResourceRecordSets"] == 3 * 2
+        assert testbed.calls("route53")["ListResourceRecordSets"] == 3 * 2
 
-    def test_named_records_cost_one_request_each(self, stage: Stage, zone: Zone) -> None:
+    def test_named_records_cost_one_request_each(self, testbed: Testbed, zone: Zone) -> None:
         for number in range(700):
             zone.put(f"zone-{number}.example.com", OTHER)
-        instances = stage.group(2, plan=plan(zone, names=[WEB]))
-        zone.put(WEB, OTHER, *map(stage.addresses.private, instances))
+        instances = testbed.group(2, plan=plan(zone, names=[WEB]))
+        zone.put(WEB, OTHER, *map(testbed.addresses.private, instances))
         for instance in instances:
-            stage.terminate(instance)
-            stage.run(200)
-        assert len(stage.completions()) == 2
-        assert stage.calls("route53")["ListResourceRecordSets"] == 2 * 2
-        assert stage.calls("route53")[MUTATING] == 2
+            testbed.terminate(instance)
+            testbed.run(200)
+        assert len(testbed.completions()) == 2
+        assert testbed.calls("route53")["ListResourceRecordSets"] == 2 * 2
+        assert testbed.calls("route53")[MUTATING] == 2
 
-    def gone(self, stage: Stage, instance: str) -> Record:
-        with stage.region.unobserved():
-            stage.region.client("ec2").terminate_instances(InstanceIds=[instance])
-        stage.finish()
-        (record,) = [record for record in stage.deployment.records() if record.instance == instance]
+    def gone(self, testbed: Testbed, instance: str) -> Record:
+        with testbed.region.unobserved():
+            testbed.region.client("ec2").terminate_instances(InstanceIds=[instance])
+        testbed.finish()
+        (record,) = [record for record in testbed.deployment.records() if record.instance == instance]
         return record
 
-    def test_of_an_instance_that_is_gone_what_bears_its_id_is_found(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        address = stage.addresses.private(instance)
+    def test_of_an_instance_that_is_gone_what_bears_its_id_is_found(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        address = testbed.addresses.private(instance)
         zone.put(WEB, address)
         zone.put("own.example.com", address, SetIdentifier=instance, Weight=1, ttl=5000)
-        record = self.gone(stage, instance)
+        record = self.gone(testbed, instance)
         assert zone.values("own.example.com", identifier=instance) is None
         assert zone.values(WEB) == [address]
         detail = record.steps[0].detail
         assert "the instance is gone, nothing is waited for" in detail
         assert "EC2 had forgotten its addresses before they were read" in detail
 
-    def test_names_made_of_the_id_need_no_address(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone, names=["{instance}.example.com"])
-        zone.put(f"{instance}.example.com", stage.addresses.private(instance))
-        record = self.gone(stage, instance)
+    def test_names_made_of_the_id_need_no_address(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone, names=["{instance}.example.com"])
+        zone.put(f"{instance}.example.com", testbed.addresses.private(instance))
+        record = self.gone(testbed, instance)
         assert zone.values(f"{instance}.example.com") is None
         assert "forgotten" not in record.steps[0].detail
 
-    def test_its_addresses_are_remembered_when_it_goes_midway(self, stage: Stage, zone: Zone) -> None:
-        instance = leaving(stage, zone)
-        zone.put(WEB, stage.addresses.public(instance), OTHER)
-        stage.region.faults.throttle("route53", MUTATING, times=3)
-        stage.terminate(instance)
-        stage.run(5)
+    def test_its_addresses_are_remembered_when_it_goes_midway(self, testbed: Testbed, zone: Zone) -> None:
+        instance = leaving(testbed, zone)
+        zone.put(WEB, testbed.addresses.public(instance), OTHER)
+        testbed.region.faults.throttle("route53", MUTATING, times=3)
+        testbed.terminate(instance)
+        testbed.run(5)
         assert zone.values(WEB) != [OTHER]
-        self.gone(stage, instance)
+        self.gone(testbed, instance)
         assert zone.values(WEB) == [OTHER]
 
 
 class TestAddition:
-    def launched(self, stage: Stage, zone: Zone, **options: Any) -> str:
+    def launched(self, testbed: Testbed, zone: Zone, **options: Any) -> str:
         """Launch one instance whose hook adds a record, and return its id."""
-        return self.launch(stage, plan(zone, "add-dns-record", **{"name": WEB, **options}))
+        return self.launch(testbed, plan(zone, "add-dns-record", **{"name": WEB, **options}))
 
-    def launch(self, stage: Stage, chosen: dict[str, Any]) -> str:
-        before = set(stage.group(0))
-        stage.region.put_hook(
+    def launch(self, testbed: Testbed, chosen: dict[str, Any]) -> str:
+        before = set(testbed.group(0))
+        testbed.region.put_hook(
             GROUP,
             LAUNCH_HOOK,
             "LAUNCHING",
             HeartbeatTimeout=300,
             NotificationMetadata=json.dumps({"plan": chosen}),
         )
-        stage.region.scale(GROUP, 1)
-        (instance,) = set(stage.region.instances(GROUP)) - before
+        testbed.region.scale(GROUP, 1)
+        (instance,) = set(testbed.region.instances(GROUP)) - before
         return instance
 
-    def test_it_is_done_when_all_servers_know(self, stage: Stage, zone: Zone) -> None:
-        instance = self.launched(stage, zone)
-        stage.run(20)
-        assert "waiting until all servers of Route 53 know" in (stage.record().detail or "")
-        stage.finish()
-        assert zone.values(WEB) == [stage.addresses.private(instance)]
+    def test_it_is_done_when_all_servers_know(self, testbed: Testbed, zone: Zone) -> None:
+        instance = self.launched(testbed, zone)
+        testbed.run(20)
+        assert "waiting until all servers of Route 53 know" in (testbed.record().detail or "")
+        testbed.finish()
+        assert zone.values(WEB) == [testbed.addresses.private(instance)]
         assert zone.record_sets[f"{WEB}.", "A", ""]["TTL"] == 60
-        assert 30 <= ended(stage)[0] <= 50
+        assert 30 <= ended(testbed)[0] <= 50
 
-    def test_its_address_joins_the_others(self, stage: Stage, zone: Zone) -> None:
+    def test_its_address_joins_the_others(self, testbed: Testbed, zone: Zone) -> None:
         zone.put(WEB, OTHER, ttl=17)
-        instance = self.launched(stage, zone, address="public")
-        stage.finish()
-        assert zone.values(WEB) == [OTHER, stage.addresses.public(instance)]
+        instance = self.launched(testbed, zone, address="public")
+        testbed.finish()
+        assert zone.values(WEB) == [OTHER, testbed.addresses.public(instance)]
         assert zone.record_sets[f"{WEB}.", "A", ""]["TTL"] == 17
 
     @pytest.mark.parametrize(
@@ -372,11 +372,11 @@ class TestAddition:
         ],
     )
     def test_a_record_set_of_its_own(
-        self, stage: Stage, zone: Zone, options: dict[str, Any], expected: dict[str, Any]
+        self, testbed: Testbed, zone: Zone, options: dict[str, Any], expected: dict[str, Any]
     ) -> None:
         zone.put(WEB, OTHER, SetIdentifier="other", ttl=30, **expected)
-        instance = self.launched(stage, zone, **options)
-        stage.finish()
+        instance = self.launched(testbed, zone, **options)
+        testbed.finish()
         own = zone.record_sets[f"{WEB}.", "A", instance]
         assert own == {
             "Name": f"{WEB}.",
@@ -384,46 +384,46 @@ class TestAddition:
             "SetIdentifier": instance,
             **expected,
             "TTL": 30,
-            "ResourceRecords": [{"Value": stage.addresses.private(instance)}],
+            "ResourceRecords": [{"Value": testbed.addresses.private(instance)}],
         }
         assert zone.values(WEB, identifier="other") == [OTHER]
 
-    def test_a_name_of_its_own_is_removed_again_on_the_way_out(self, stage: Stage, zone: Zone) -> None:
-        instance = self.launched(stage, zone, name="{instance}.example.com", ttl="5s")
-        stage.finish()
-        assert zone.values(f"{instance}.example.com") == [stage.addresses.private(instance)]
+    def test_a_name_of_its_own_is_removed_again_on_the_way_out(self, testbed: Testbed, zone: Zone) -> None:
+        instance = self.launched(testbed, zone, name="{instance}.example.com", ttl="5s")
+        testbed.finish()
+        assert zone.values(f"{instance}.example.com") == [testbed.addresses.private(instance)]
 
-    def test_ipv6(self, stage: Stage, zone: Zone) -> None:
-        instance = self.launched(stage, zone, type="AAAA")
-        stage.addresses.give(instance, "2001:db8::7")
-        stage.finish()
+    def test_ipv6(self, testbed: Testbed, zone: Zone) -> None:
+        instance = self.launched(testbed, zone, type="AAAA")
+        testbed.addresses.give(instance, "2001:db8::7")
+        testbed.finish()
         assert zone.values(WEB, "AAAA") == ["2001:db8::7"]
 
-    def test_one_that_is_there_is_done_at_once(self, stage: Stage, zone: Zone) -> None:
-        instance = self.launched(stage, zone)
-        address = stage.addresses.private(instance)
+    def test_one_that_is_there_is_done_at_once(self, testbed: Testbed, zone: Zone) -> None:
+        instance = self.launched(testbed, zone)
+        address = testbed.addresses.private(instance)
         zone.put(WEB, OTHER, address)
-        stage.finish()
-        assert ended(stage)[1] == f"{WEB} A holds {address} already"
-        assert MUTATING not in stage.calls("route53")
+        testbed.finish()
+        assert ended(testbed)[1] == f"{WEB} A holds {address} already"
+        assert MUTATING not in testbed.calls("route53")
 
     @pytest.mark.parametrize(("options", "told"), [({"address": "public"}, "public IPv4"), ({"type": "AAAA"}, "IPv6")])
     def test_an_instance_without_such_an_address_is_held(
-        self, stage: Stage, zone: Zone, options: dict[str, Any], told: str
+        self, testbed: Testbed, zone: Zone, options: dict[str, Any], told: str
     ) -> None:
-        instance = self.launched(stage, zone, **options)
-        stage.addresses.take_public(instance)
-        stage.run(60)
-        assert stage.record().status is Status.HELD
-        assert f"instance {instance} has no {told} address for {WEB}" in (stage.record().problem or "")
+        instance = self.launched(testbed, zone, **options)
+        testbed.addresses.take_public(instance)
+        testbed.run(60)
+        assert testbed.record().status is Status.HELD
+        assert f"instance {instance} has no {told} address for {WEB}" in (testbed.record().problem or "")
 
-    def test_an_address_that_ec2_is_about_to_give_is_waited_for(self, stage: Stage, zone: Zone) -> None:
-        instance = self.launched(stage, zone, address="public")
-        stage.addresses.hold_back(instance)
-        stage.run(60)
-        assert "waiting for EC2 to give the instance a public IPv4 address" in (stage.record().detail or "")
-        stage.addresses.bring_up(instance, "203.0.113.9")
-        stage.finish()
+    def test_an_address_that_ec2_is_about_to_give_is_waited_for(self, testbed: Testbed, zone: Zone) -> None:
+        instance = self.launched(testbed, zone, address="public")
+        testbed.addresses.hold_back(instance)
+        testbed.run(60)
+        assert "waiting for EC2 to give the instance a public IPv4 address" in (testbed.record().detail or "")
+        testbed.addresses.bring_up(instance, "203.0.113.9")
+        testbed.finish()
         assert zone.values(WEB) == ["203.0.113.9"]
 
     @pytest.mark.parametrize(
@@ -435,68 +435,68 @@ class TestAddition:
         ],
     )
     def test_what_is_in_the_way_holds_the_instance(
-        self, stage: Stage, zone: Zone, there: dict[str, Any], told: str
+        self, testbed: Testbed, zone: Zone, there: dict[str, Any], told: str
     ) -> None:
         zone.put(WEB, *there.pop("values", ()), **there)
-        self.launched(stage, zone)
-        stage.run(60)
-        assert stage.record().status is Status.HELD
-        assert told in (stage.record().problem or "")
-        assert MUTATING not in stage.calls("route53")
+        self.launched(testbed, zone)
+        testbed.run(60)
+        assert testbed.record().status is Status.HELD
+        assert told in (testbed.record().problem or "")
+        assert MUTATING not in testbed.calls("route53")
 
-    def test_a_zone_there_is_not_holds_the_instance(self, stage: Stage, zone: Zone) -> None:
+    def test_a_zone_there_is_not_holds_the_instance(self, testbed: Testbed, zone: Zone) -> None:
         zone.id = "ZNOWHERE"
-        self.launched(stage, zone)
-        stage.run(60)
-        assert stage.record().status is Status.HELD
-        assert "there is no hosted zone ZNOWHERE" in (stage.record().problem or "")
+        self.launched(testbed, zone)
+        testbed.run(60)
+        assert testbed.record().status is Status.HELD
+        assert "there is no hosted zone ZNOWHERE" in (testbed.record().problem or "")
 
     @pytest.mark.parametrize("present", [True, False])
-    def test_somebody_else_is_faster(self, stage: Stage, zone: Zone, *, present: bool) -> None:
+    def test_somebody_else_is_faster(self, testbed: Testbed, zone: Zone, *, present: bool) -> None:
         if present:
             zone.put(WEB, "10.1.1.1")
         zone.before_next = [lambda: zone.put(WEB, OTHER)]
-        instance = self.launched(stage, zone)
-        stage.finish()
-        assert zone.values(WEB) == [OTHER, stage.addresses.private(instance)]
-        assert stage.calls("route53")[MUTATING] == 2
+        instance = self.launched(testbed, zone)
+        testbed.finish()
+        assert zone.values(WEB) == [OTHER, testbed.addresses.private(instance)]
+        assert testbed.calls("route53")[MUTATING] == 2
 
-    def test_lost_answers_add_once(self, stage: Stage, zone: Zone) -> None:
+    def test_lost_answers_add_once(self, testbed: Testbed, zone: Zone) -> None:
         for operation in ("ListResourceRecordSets", MUTATING, "GetChange"):
-            stage.region.faults.lose_response("route53", operation)
-        instance = self.launched(stage, zone)
-        stage.finish()
-        assert zone.values(WEB) == [stage.addresses.private(instance)]
-        assert ended(stage)[0] >= 60
-        assert stage.calls("route53")[MUTATING] == 1
+            testbed.region.faults.lose_response("route53", operation)
+        instance = self.launched(testbed, zone)
+        testbed.finish()
+        assert zone.values(WEB) == [testbed.addresses.private(instance)]
+        assert ended(testbed)[0] >= 60
+        assert testbed.calls("route53")[MUTATING] == 1
 
-    def test_throttling_is_waited_out(self, stage: Stage, zone: Zone) -> None:
+    def test_throttling_is_waited_out(self, testbed: Testbed, zone: Zone) -> None:
         for operation in ("ListResourceRecordSets", MUTATING, "GetChange"):
-            stage.region.faults.throttle("route53", operation, times=3)
-        instance = self.launched(stage, zone)
-        stage.finish()
-        assert zone.values(WEB) == [stage.addresses.private(instance)]
+            testbed.region.faults.throttle("route53", operation, times=3)
+        instance = self.launched(testbed, zone)
+        testbed.finish()
+        assert zone.values(WEB) == [testbed.addresses.private(instance)]
 
-    def test_a_permission_that_is_missing_is_named(self, stage: Stage, zone: Zone) -> None:
-        stage.region.faults.deny("route53", "ListResourceRecordSets")
-        self.launched(stage, zone)
-        stage.run(120)
-        assert stage.record().status is Status.HELD
-        assert "permission route53:ListResourceRecordSets is missing" in (stage.record().problem or "")
+    def test_a_permission_that_is_missing_is_named(self, testbed: Testbed, zone: Zone) -> None:
+        testbed.region.faults.deny("route53", "ListResourceRecordSets")
+        self.launched(testbed, zone)
+        testbed.run(120)
+        assert testbed.record().status is Status.HELD
+        assert "permission route53:ListResourceRecordSets is missing" in (testbed.record().problem or "")
 
     @pytest.mark.parametrize(
         ("there", "told"),
         [(None, "would add {address} to"), (OTHER, "would add {address} to"), ("own", "holds {address} already")],
     )
-    def test_a_dry_run_adds_nothing(self, stage: Stage, zone: Zone, there: str | None, told: str) -> None:
+    def test_a_dry_run_adds_nothing(self, testbed: Testbed, zone: Zone, there: str | None, told: str) -> None:
         chosen = {**plan(zone, "add-dns-record", name=WEB), "dry_run": True}
-        instance = self.launch(stage, chosen)
-        address = stage.addresses.private(instance)
+        instance = self.launch(testbed, chosen)
+        address = testbed.addresses.private(instance)
         if there is not None:
             zone.put(WEB, address if there == "own" else there)
-        stage.finish()
-        assert told.format(address=address) in ended(stage)[1]
-        assert MUTATING not in stage.calls("route53")
+        testbed.finish()
+        assert told.format(address=address) in ended(testbed)[1]
+        assert MUTATING not in testbed.calls("route53")
 
 
 @pytest.mark.parametrize(

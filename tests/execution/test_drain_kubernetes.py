@@ -25,7 +25,7 @@ from asg_lifecycle_simulator.services.kubernetes.certificates import certificate
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
     from asg_lifecycle_simulator.services.kubernetes.objects import Node
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 HOUR = 3600.0
 ENVIRONMENT = {"cluster": "production"}
@@ -35,138 +35,138 @@ def step(**options: Any) -> dict[str, Any]:
     return {"kind": "drain-kubernetes", "options": {**ENVIRONMENT, **options}}
 
 
-def node(stage: Stage, *, heartbeat: int = 900, **options: Any) -> tuple[str, Cluster, Node]:
+def node(testbed: Testbed, *, heartbeat: int = 900, **options: Any) -> tuple[str, Cluster, Node]:
     """Make a group whose instance is a node of the cluster `production`."""
-    (instance,) = stage.group(heartbeat=heartbeat, plan={"steps": [step(**options)]})
-    cluster = stage.kubernetes.cluster()
+    (instance,) = testbed.group(heartbeat=heartbeat, plan={"steps": [step(**options)]})
+    cluster = testbed.kubernetes.cluster()
     return instance, cluster, cluster.join(instance)
 
 
-def clusters_of(stage: Stage) -> Clusters:
-    clients, clock = Clients(), stage.timeline.now
+def clusters_of(testbed: Testbed) -> Clusters:
+    clients, clock = Clients(), testbed.timeline.now
     return Clusters(Eks(clients, clock), SecretParameters(clients), clock)
 
 
-def drained(stage: Stage) -> tuple[float, str]:
-    stage.finish()
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
-    (outcome,) = stage.record().steps
-    return stage.elapsed, outcome.detail
+def drained(testbed: Testbed) -> tuple[float, str]:
+    testbed.finish()
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    (outcome,) = testbed.record().steps
+    return testbed.elapsed, outcome.detail
 
 
-def asked(stage: Stage) -> dict[str, int]:
-    return stage.kubernetes.apis["production"].asked
+def asked(testbed: Testbed) -> dict[str, int]:
+    return testbed.kubernetes.apis["production"].asked
 
 
-def test_it_is_done_when_the_pods_are_gone_and_not_when_they_are_told_to_go(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_it_is_done_when_the_pods_are_gone_and_not_when_they_are_told_to_go(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     web = cluster.run(here, "web", count=3, takes=25)
     (slow,) = cluster.run(here, "worker", takes=29)
-    stage.terminate(instance)
-    stage.run(15)
+    testbed.terminate(instance)
+    testbed.run(15)
     assert here.unschedulable
     assert here.labels == {"node.kubernetes.io/exclude-from-external-load-balancers": "true"}
-    detail = stage.record().detail or ""
+    detail = testbed.record().detail or ""
     assert f"waiting for 4 of 4 pods on node {here.name} of cluster production: " in detail
     assert f"default/{slow.name} terminating" in detail
     assert all(pod.told_at is not None for pod in web)
 
-    elapsed, said = drained(stage)
+    elapsed, said = drained(testbed)
     assert 29 <= elapsed <= 45
     assert said == f"node {here.name} of cluster production is drained"
     assert cluster.on(here) == []
-    assert asked(stage)["create pods/eviction"] == 4
+    assert asked(testbed)["create pods/eviction"] == 4
     # The nodes are listed once; from then on the node is known by its name.
-    assert asked(stage)["list nodes"] == 1
+    assert asked(testbed)["list nodes"] == 1
 
 
-def test_what_does_not_leave_is_not_waited_for(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_what_does_not_leave_is_not_waited_for(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     stay = cluster.run(here, "log-agent", owner="DaemonSet")
     stay += cluster.run(here, "kube-proxy", owner=None, mirror=True)
     stay += cluster.run(here, "job", owner="Job", phase="Succeeded")
     cluster.run(here, "alone", owner=None)
-    stage.terminate(instance)
-    assert drained(stage)[0] < 60
+    testbed.terminate(instance)
+    assert drained(testbed)[0] < 60
     assert cluster.on(here) == stay
 
 
-def test_a_budget_that_blocks_is_named_and_waited_for(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_a_budget_that_blocks_is_named_and_waited_for(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     (pod,) = cluster.run(here, "database")
     budget = cluster.budget("database-quorum", "database", min_available=1)
-    stage.terminate(instance)
-    stage.run(HOUR)
-    detail = stage.record().detail or ""
+    testbed.terminate(instance)
+    testbed.run(HOUR)
+    detail = testbed.record().detail or ""
     assert f"default/{pod.name} is kept: The disruption budget database-quorum needs 1 healthy pods and has 1" in detail
     assert pod.told_at is None
     budget.min_available = 0
-    assert HOUR <= drained(stage)[0] <= HOUR + 400
+    assert HOUR <= drained(testbed)[0] <= HOUR + 400
 
 
-def test_a_budget_lets_pods_go_one_after_the_other(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_a_budget_lets_pods_go_one_after_the_other(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     cluster.run(here, "web", count=4, takes=20, replaced_after=30)
     cluster.budget("web", "web", min_available=3)
-    stage.terminate(instance)
+    testbed.terminate(instance)
     lowest = 4
-    while not stage.execution_or_none_complete():
-        stage.timeline.advance()
+    while not testbed.execution_or_none_complete():
+        testbed.timeline.advance()
         lowest = min(lowest, sum(pod.healthy for pod in cluster.pods.values()))
     assert lowest == 3
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_a_pod_that_two_budgets_are_for_is_explained(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_a_pod_that_two_budgets_are_for_is_explained(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     (pod,) = cluster.run(here, "web")
     cluster.budget("one", "web", min_available=0)
     cluster.budget("two", "web", min_available=0)
-    stage.terminate(instance)
-    stage.run(60)
+    testbed.terminate(instance)
+    testbed.run(60)
     assert f"default/{pod.name} is kept: This pod has more than one PodDisruptionBudget" in (
-        stage.record().detail or ""
+        testbed.record().detail or ""
     )
 
 
-def test_after_its_time_a_pod_is_deleted_whatever_its_budget_says(stage: Stage) -> None:
-    instance, cluster, here = node(stage, force_after="2h", grace="10s")
+def test_after_its_time_a_pod_is_deleted_whatever_its_budget_says(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed, force_after="2h", grace="10s")
     (pod,) = cluster.run(here, "database", takes=25)
     cluster.budget("never", "database", min_available=1)
-    stage.terminate(instance)
-    stage.run(1.9 * HOUR)
+    testbed.terminate(instance)
+    testbed.run(1.9 * HOUR)
     assert pod.told_at is None
-    elapsed, _ = drained(stage)
+    elapsed, _ = drained(testbed)
     assert 2 * HOUR <= elapsed <= 2 * HOUR + 700
-    assert asked(stage)["delete pods"] == 1
+    assert asked(testbed)["delete pods"] == 1
 
 
-def test_a_pod_that_never_ends_keeps_the_instance(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_a_pod_that_never_ends_keeps_the_instance(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     (pod,) = cluster.run(here, "stuck", takes=math.inf)
-    stage.terminate(instance)
-    stage.run(20 * HOUR)
-    assert stage.completions() == []
-    assert f"default/{pod.name} terminating" in (stage.record().detail or "")
+    testbed.terminate(instance)
+    testbed.run(20 * HOUR)
+    assert testbed.completions() == []
+    assert f"default/{pod.name} terminating" in (testbed.record().detail or "")
     # Who has been told to go is not told again.
-    assert asked(stage)["create pods/eviction"] == 1
+    assert asked(testbed)["create pods/eviction"] == 1
 
 
-def test_a_pod_of_the_same_name_elsewhere_is_left_alone(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_a_pod_of_the_same_name_elsewhere_is_left_alone(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     (first,) = cluster.run(here, "database", owner="StatefulSet", takes=20, replaced_after=1)
     cluster.run(here, "web", takes=29)
-    stage.terminate(instance)
-    drained(stage)
+    testbed.terminate(instance)
+    drained(testbed)
     again = cluster.pods["default", first.name]
     assert again.uid != first.uid
     assert again.told_at is None
 
 
-def test_a_pod_that_came_back_since_it_was_listed_is_not_evicted(stage: Stage) -> None:
-    _, simulated, here = node(stage)
+def test_a_pod_that_came_back_since_it_was_listed_is_not_evicted(testbed: Testbed) -> None:
+    _, simulated, here = node(testbed)
     (listed,) = simulated.run(here, "database", owner="StatefulSet")
-    cluster = clusters_of(stage).open("production")
+    cluster = clusters_of(testbed).open("production")
     (pod,) = [each for found in [cluster.node(here.name)] if found is not None for each in cluster.pods(found)]
     again = replace(listed, uid="00000000-0000-0000-0000-00000000ffff")
     simulated.pods["default", listed.name] = again
@@ -176,115 +176,115 @@ def test_a_pod_that_came_back_since_it_was_listed_is_not_evicted(stage: Stage) -
     assert again.told_at is None
 
 
-def test_a_node_of_the_same_name_that_another_instance_is_by_now_is_left_alone(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_a_node_of_the_same_name_that_another_instance_is_by_now_is_left_alone(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     cluster.run(here, "web", takes=math.inf)
-    stage.terminate(instance)
-    stage.run(30)
+    testbed.terminate(instance)
+    testbed.run(30)
     cluster.pods.clear()
     here.instance, here.unschedulable = "i-0123456789abcdef0", False
     (pod,) = cluster.run(here, "web")
-    assert drained(stage)[1] == f"node {here.name} has left cluster production"
+    assert drained(testbed)[1] == f"node {here.name} has left cluster production"
     assert (pod.told_at, here.unschedulable) == (None, False)
 
 
-def test_a_node_that_somebody_uncordons_is_cordoned_again(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_a_node_that_somebody_uncordons_is_cordoned_again(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     cluster.run(here, "web", takes=math.inf)
-    stage.terminate(instance)
-    stage.run(60)
+    testbed.terminate(instance)
+    testbed.run(60)
     here.unschedulable = False
     cluster.pods.clear()
     late = cluster.run(here, "late")
-    stage.finish()
+    testbed.finish()
     assert here.unschedulable
     assert late[0].told_at is not None
 
 
-def test_one_that_somebody_else_cordoned_is_not_taken_for_ours(stage: Stage) -> None:
-    instance, _, here = node(stage)
+def test_one_that_somebody_else_cordoned_is_not_taken_for_ours(testbed: Testbed) -> None:
+    instance, _, here = node(testbed)
     here.unschedulable = True
-    stage.terminate(instance)
-    drained(stage)
+    testbed.terminate(instance)
+    drained(testbed)
     assert "asg-lifecycle/cordoned" not in here.annotations
 
 
 @pytest.mark.parametrize("joined", [True, False])
-def test_an_instance_that_is_no_node_is_done(stage: Stage, *, joined: bool) -> None:
-    instance, cluster, here = node(stage)
+def test_an_instance_that_is_no_node_is_done(testbed: Testbed, *, joined: bool) -> None:
+    instance, cluster, here = node(testbed)
     if not joined:
         here.instance = "i-0123456789abcdef0"
     cluster.run(here, "web", takes=math.inf)
-    stage.terminate(instance)
+    testbed.terminate(instance)
     if joined:
-        stage.run(60)
+        testbed.run(60)
         del cluster.nodes[here.name]
-    elapsed, said = drained(stage)
+    elapsed, said = drained(testbed)
     left, never = f"node {here.name} has left cluster", f"instance {instance} is no node of cluster"
     assert said == f"{left if joined else never} production"
     assert elapsed < 120
 
 
-def test_the_tags_name_the_cluster(stage: Stage) -> None:
-    (instance,) = stage.group(plan={"steps": [{"kind": "drain-kubernetes"}]})
-    cluster = stage.kubernetes.cluster("shop")
+def test_the_tags_name_the_cluster(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan={"steps": [{"kind": "drain-kubernetes"}]})
+    cluster = testbed.kubernetes.cluster("shop")
     cluster.run(cluster.join(instance), "web")
-    with stage.region.unobserved():
+    with testbed.region.unobserved():
         tag = {"Key": "kubernetes.io/cluster/shop", "Value": "owned"}
-        stage.region.client("ec2").create_tags(Resources=[instance], Tags=[tag])
-    stage.terminate(instance)
-    assert drained(stage)[1].endswith("of cluster shop is drained")
+        testbed.region.client("ec2").create_tags(Resources=[instance], Tags=[tag])
+    testbed.terminate(instance)
+    assert drained(testbed)[1].endswith("of cluster shop is drained")
 
 
-def test_a_cluster_that_nothing_names_holds_the_instance(stage: Stage) -> None:
-    (instance,) = stage.group(plan={"steps": [{"kind": "drain-kubernetes"}]})
-    stage.terminate(instance)
-    stage.run(30)
-    record = stage.record()
+def test_a_cluster_that_nothing_names_holds_the_instance(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan={"steps": [{"kind": "drain-kubernetes"}]})
+    testbed.terminate(instance)
+    testbed.run(30)
+    record = testbed.record()
     assert record.status is Status.HELD
     assert "names a Kubernetes cluster: give the step a cluster, or tag the instance" in (record.problem or "")
 
 
-def test_a_cluster_of_somebody_else_by_its_address(stage: Stage) -> None:
-    cluster = stage.kubernetes.cluster("elsewhere")
-    endpoint, authority = stage.kubernetes.address("elsewhere")
+def test_a_cluster_of_somebody_else_by_its_address(testbed: Testbed) -> None:
+    cluster = testbed.kubernetes.cluster("elsewhere")
+    endpoint, authority = testbed.kubernetes.address("elsewhere")
     cluster.tokens.add("secret")
     name = "/asg-lifecycle/kubernetes/elsewhere"
     options = {"endpoint": endpoint, "certificate_authority": authority, "token_parameter": name}
-    (instance,) = stage.group(plan={"steps": [{"kind": "drain-kubernetes", "options": options}]})
-    with stage.region.unobserved():
-        stage.region.client("ssm").put_parameter(Name=name, Value="secret", Type="SecureString")
+    (instance,) = testbed.group(plan={"steps": [{"kind": "drain-kubernetes", "options": options}]})
+    with testbed.region.unobserved():
+        testbed.region.client("ssm").put_parameter(Name=name, Value="secret", Type="SecureString")
     cluster.run(cluster.join(instance), "web")
-    stage.terminate(instance)
-    assert "is drained" in drained(stage)[1]
-    assert stage.calls("eks") == {}
+    testbed.terminate(instance)
+    assert "is drained" in drained(testbed)[1]
+    assert testbed.calls("eks") == {}
 
 
-def test_more_pods_than_a_page_and_than_one_look_asks(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_more_pods_than_a_page_and_than_one_look_asks(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     for number in range(600):
         cluster.nodes[f"other-{number}"] = type(here)(name=f"other-{number}", instance=f"i-{number:08x}")
     # Listed last.
     cluster.nodes[here.name] = cluster.nodes.pop(here.name)
     cluster.run(here, "web", count=620, replaced_after=None)
-    stage.terminate(instance)
-    stage.run(5)
-    assert "waiting for 620 of 620 pods" in (stage.record().detail or "")
-    assert asked(stage)["create pods/eviction"] <= 100
-    drained(stage)
+    testbed.terminate(instance)
+    testbed.run(5)
+    assert "waiting for 620 of 620 pods" in (testbed.record().detail or "")
+    assert asked(testbed)["create pods/eviction"] <= 100
+    drained(testbed)
     assert cluster.on(here) == []
 
 
-def test_an_api_server_that_is_down_for_an_hour_releases_nothing(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_an_api_server_that_is_down_for_an_hour_releases_nothing(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     cluster.run(here, "web", takes=20)
     cluster.down = True
-    stage.terminate(instance)
-    stage.run(HOUR)
-    assert stage.completions() == []
-    assert "kubernetes: get nodes failed: etcdserver: request timed out" in (stage.record().detail or "")
+    testbed.terminate(instance)
+    testbed.run(HOUR)
+    assert testbed.completions() == []
+    assert "kubernetes: get nodes failed: etcdserver: request timed out" in (testbed.record().detail or "")
     cluster.down = False
-    assert HOUR <= drained(stage)[0] <= HOUR + 400
+    assert HOUR <= drained(testbed)[0] <= HOUR + 400
 
 
 def test_python_would_refuse_what_eks_signs_with_its_strictest_rules() -> None:
@@ -298,13 +298,13 @@ def test_python_would_refuse_what_eks_signs_with_its_strictest_rules() -> None:
 
 
 @pytest.mark.parametrize("right", ["list nodes", "patch nodes", "list pods", "create pods/eviction"])
-def test_a_right_that_is_missing_holds_the_instance_and_is_named(stage: Stage, right: str) -> None:
-    instance, cluster, here = node(stage)
+def test_a_right_that_is_missing_holds_the_instance_and_is_named(testbed: Testbed, right: str) -> None:
+    instance, cluster, here = node(testbed)
     cluster.run(here, "web")
     cluster.forbidden.add(right)
-    stage.terminate(instance)
-    stage.run(200)
-    record = stage.record()
+    testbed.terminate(instance)
+    testbed.run(200)
+    record = testbed.record()
     assert record.status is Status.HELD
     assert f"permission kubernetes: {right} is missing" in (record.problem or "")
     assert "access entry" in (record.problem or "")
@@ -328,22 +328,22 @@ def test_a_right_that_is_missing_holds_the_instance_and_is_named(stage: Stage, r
     ],
 )
 def test_what_an_eviction_is_answered_with_is_told_apart(
-    stage: Stage, error: tuple[int, str, str], said: str, status: str
+    testbed: Testbed, error: tuple[int, str, str], said: str, status: str
 ) -> None:
-    instance, cluster, here = node(stage)
+    instance, cluster, here = node(testbed)
     cluster.run(here, "web")
     cluster.errors["create pods/eviction"] = error
-    stage.terminate(instance)
-    stage.run(300)
-    record = stage.record()
+    testbed.terminate(instance)
+    testbed.run(300)
+    record = testbed.record()
     assert record.status == status
     assert said in (record.problem or record.detail or "")
     if status == "working":
         cluster.errors.clear()
-        drained(stage)
+        drained(testbed)
 
 
-def test_a_token_that_is_refused_midway_is_replaced(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_is_refused_midway_is_replaced(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     token = Eks.token
 
@@ -352,130 +352,130 @@ def test_a_token_that_is_refused_midway_is_replaced(stage: Stage, monkeypatch: p
         return made[-1]
 
     monkeypatch.setattr(Eks, "token", another)
-    instance, cluster, here = node(stage)
+    instance, cluster, here = node(testbed)
     (pod,) = cluster.run(here, "web", takes=math.inf)
-    stage.terminate(instance)
-    stage.run(30)
-    cluster.refused_tokens.add(stage.kubernetes.apis["production"].last_token)
-    stage.run(60)
-    assert stage.record().status is Status.WORKING
+    testbed.terminate(instance)
+    testbed.run(30)
+    cluster.refused_tokens.add(testbed.kubernetes.apis["production"].last_token)
+    testbed.run(60)
+    assert testbed.record().status is Status.WORKING
     assert len(made) == 2
     del cluster.pods["default", pod.name]
-    drained(stage)
+    drained(testbed)
 
 
-def test_a_token_that_is_never_taken_names_the_access_entry(stage: Stage) -> None:
-    instance, cluster, here = node(stage)
+def test_a_token_that_is_never_taken_names_the_access_entry(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
     cluster.run(here, "web")
     cluster.errors["get nodes"] = (401, "Unauthorized", "Unauthorized")
-    stage.terminate(instance)
-    stage.run(200)
-    assert "access entry" in (stage.record().problem or "")
+    testbed.terminate(instance)
+    testbed.run(200)
+    assert "access entry" in (testbed.record().problem or "")
 
 
-def test_throttled_eks_is_waited_for(stage: Stage) -> None:
-    stage.region.faults.throttle("eks", "DescribeCluster", times=3)
-    instance, cluster, here = node(stage)
+def test_throttled_eks_is_waited_for(testbed: Testbed) -> None:
+    testbed.region.faults.throttle("eks", "DescribeCluster", times=3)
+    instance, cluster, here = node(testbed)
     cluster.run(here, "web")
-    stage.terminate(instance)
-    drained(stage)
+    testbed.terminate(instance)
+    drained(testbed)
 
 
-def test_a_cluster_there_is_not_is_nothing_to_drain_only_when_the_plan_does_not_name_it(stage: Stage) -> None:
-    (instance,) = stage.group(plan={"steps": [step(cluster="porduction")]})
-    stage.terminate(instance)
-    stage.run(200)
-    record = stage.record()
+def test_a_cluster_there_is_not_is_nothing_to_drain_only_when_the_plan_does_not_name_it(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan={"steps": [step(cluster="porduction")]})
+    testbed.terminate(instance)
+    testbed.run(200)
+    record = testbed.record()
     assert record.status is Status.HELD
     assert "cluster porduction does not exist" in (record.problem or "")
 
 
 @pytest.mark.parametrize("survives", [True, False])
-def test_the_node_is_deleted_where_the_plan_says_so_and_the_instance_goes(stage: Stage, *, survives: bool) -> None:
-    instance, cluster, here = node(stage, delete_node=True)
+def test_the_node_is_deleted_where_the_plan_says_so_and_the_instance_goes(testbed: Testbed, *, survives: bool) -> None:
+    instance, cluster, here = node(testbed, delete_node=True)
     cluster.run(here, "web")
     if survives:
-        stage.region.autoscaling.replace_root_volume(instance)
+        testbed.region.autoscaling.replace_root_volume(instance)
     else:
-        stage.terminate(instance)
-    stage.run(120)
+        testbed.terminate(instance)
+    testbed.run(120)
     assert (here.name in cluster.nodes) is survives
     assert here.unschedulable
 
 
-def test_the_node_of_an_instance_that_is_gone_is_not_waited_for(stage: Stage) -> None:
-    instance, cluster, here = node(stage, out_of_service_taint=True, delete_node=False)
+def test_the_node_of_an_instance_that_is_gone_is_not_waited_for(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed, out_of_service_taint=True, delete_node=False)
     cluster.run(here, "database", takes=math.inf)
     here.taints = [{"key": "team", "effect": "NoSchedule"}]
-    with stage.region.unobserved():
-        stage.region.client("ec2").terminate_instances(InstanceIds=[instance])
-    stage.run(60)
-    record = stage.deployment.record("web", "asg-lifecycle-terminate", instance)
+    with testbed.region.unobserved():
+        testbed.region.client("ec2").terminate_instances(InstanceIds=[instance])
+    testbed.run(60)
+    record = testbed.deployment.record("web", "asg-lifecycle-terminate", instance)
     assert record is not None
     assert record.status is Status.COMPLETED
     assert record.steps[0].detail == f"instance {instance} is terminated, node {here.name} runs no pods"
     assert [taint["key"] for taint in here.taints] == ["team", "node.kubernetes.io/out-of-service"]
 
 
-def test_the_taint_is_not_put_on_an_instance_that_runs(stage: Stage) -> None:
-    instance, cluster, here = node(stage, out_of_service_taint=True)
+def test_the_taint_is_not_put_on_an_instance_that_runs(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed, out_of_service_taint=True)
     cluster.run(here, "web")
-    stage.terminate(instance)
-    drained(stage)
+    testbed.terminate(instance)
+    drained(testbed)
     assert here.taints == []
 
 
-def test_a_dry_run_names_the_pods_and_touches_nothing(stage: Stage) -> None:
-    (instance,) = stage.group(plan={"steps": [step()], "dry_run": True})
-    cluster = stage.kubernetes.cluster()
+def test_a_dry_run_names_the_pods_and_touches_nothing(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan={"steps": [step()], "dry_run": True})
+    cluster = testbed.kubernetes.cluster()
     here = cluster.join(instance)
     (pod,) = cluster.run(here, "web")
-    stage.terminate(instance)
-    _, said = drained(stage)
+    testbed.terminate(instance)
+    _, said = drained(testbed)
     assert f"would drain node {here.name} of cluster production, which has 1 pod: default/{pod.name} Running" in said
-    assert set(asked(stage)) == {"get nodes", "list nodes", "list pods"}
+    assert set(asked(testbed)) == {"get nodes", "list nodes", "list pods"}
 
 
-def test_two_nodes_of_one_cluster_at_once(stage: Stage) -> None:
-    first, second = stage.group(2, plan={"steps": [step()]})
-    cluster = stage.kubernetes.cluster()
+def test_two_nodes_of_one_cluster_at_once(testbed: Testbed) -> None:
+    first, second = testbed.group(2, plan={"steps": [step()]})
+    cluster = testbed.kubernetes.cluster()
     for instance in (first, second):
         cluster.run(cluster.join(instance), "web", count=5)
-    stage.terminate(first)
-    stage.terminate(second)
-    stage.finish()
-    assert len(stage.completions()) == 2
-    assert stage.calls("eks") == {"DescribeCluster": 1}
+    testbed.terminate(first)
+    testbed.terminate(second)
+    testbed.finish()
+    assert len(testbed.completions()) == 2
+    assert testbed.calls("eks") == {"DescribeCluster": 1}
 
 
-def test_a_token_is_never_older_than_eks_takes_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_never_older_than_eks_takes_it(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[float] = []
     token = Eks.token
 
     def noting(eks: Eks, cluster: str) -> str:
-        made.append(stage.timeline.now())
+        made.append(testbed.timeline.now())
         return token(eks, cluster)
 
     monkeypatch.setattr(Eks, "token", noting)
-    instance, cluster, here = node(stage)
+    instance, cluster, here = node(testbed)
     (pod,) = cluster.run(here, "web", takes=math.inf)
-    stage.terminate(instance)
-    stage.run(20 * HOUR)
-    looks = asked(stage)["get nodes"]
+    testbed.terminate(instance)
+    testbed.run(20 * HOUR)
+    looks = asked(testbed)["get nodes"]
     del cluster.pods["default", pod.name]
-    drained(stage)
+    drained(testbed)
     # Looks are five minutes apart in the end, and each finds a token younger than that, or makes one.
     assert max(later - earlier for earlier, later in pairwise(made)) <= 900
     assert len(made) <= looks + 2
 
 
-def test_a_cluster_is_kept_for_minutes_only(stage: Stage) -> None:
-    stage.kubernetes.cluster()
-    clusters = clusters_of(stage)
+def test_a_cluster_is_kept_for_minutes_only(testbed: Testbed) -> None:
+    testbed.kubernetes.cluster()
+    clusters = clusters_of(testbed)
     first = clusters.open("production")
-    stage.run(240)
+    testbed.run(240)
     assert clusters.open("production") is first
-    stage.run(120)
+    testbed.run(120)
     assert clusters.open("production") is not first
 
 

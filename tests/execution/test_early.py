@@ -10,201 +10,201 @@ import pytest
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
 from asg_lifecycle.model.messages import Finish, Nudge
 from asg_lifecycle.model.records import action_of
-from asg_lifecycle.model.start_requests import Start, StartReason, payload
+from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}}
 PLAN = {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}, COMMAND]}
 
 
 def warned(
-    stage: Stage, *, delay: int = 60, until: float | None = None, plan: Any = PLAN, command: Behaviour | None = None
+    testbed: Testbed, *, delay: int = 60, until: float | None = None, plan: Any = PLAN, command: Behaviour | None = None
 ) -> str:
-    (instance,) = stage.group(plan=plan)
-    stage.target_group("blue", instance, delay=delay)
-    stage.run_command.manage(instance)
-    stage.run_command.behave(command or Behaviour(duration=30))
+    (instance,) = testbed.group(plan=plan)
+    testbed.target_group("blue", instance, delay=delay)
+    testbed.run_command.manage(instance)
+    testbed.run_command.behave(command or Behaviour(duration=30))
     action = LifecycleAction(
         token=None,
         group="web",
         hook="asg-lifecycle-terminate",
         instance=instance,
         transition=Transition.TERMINATING,
-        time=stage.timeline.now(),
+        time=testbed.timeline.now(),
         metadata=json.dumps({"plan": plan}),
     )
     reason = StartReason.REBALANCE if until is None else StartReason.SPOT_INTERRUPTION
-    limit = None if until is None else stage.timeline.now() + until
-    stage.deployment.start(payload(Start(reason=reason, action=action, until=limit)))
+    limit = None if until is None else testbed.timeline.now() + until
+    testbed.deployment.start(payload(StartRequest(reason=reason, action=action, until=limit)))
     return instance
 
 
-def outcomes(stage: Stage) -> list[str]:
-    return [execution.result["outcome"] for execution in stage.deployment.executions]
+def outcomes(testbed: Testbed) -> list[str]:
+    return [execution.result["outcome"] for execution in testbed.deployment.executions]
 
 
-def test_the_work_begins_before_the_instance_waits_and_no_heartbeat_is_tried(stage: Stage) -> None:
-    warned(stage)
-    stage.run(20)
+def test_the_work_begins_before_the_instance_waits_and_no_heartbeat_is_tried(testbed: Testbed) -> None:
+    warned(testbed)
+    testbed.run(20)
 
-    record = stage.record()
+    record = testbed.record()
     assert record.early == "rebalance"
     assert record.detail is not None
     assert record.detail.startswith("deregister-targets: waiting for 1 target")
-    assert "RecordLifecycleActionHeartbeat" not in stage.calls("autoscaling")
+    assert "RecordLifecycleActionHeartbeat" not in testbed.calls("autoscaling")
 
 
-def test_the_hooks_event_joins_the_work_under_way(stage: Stage) -> None:
-    instance = warned(stage)
-    stage.run(20)
-    stage.terminate(instance)
-    stage.finish()
+def test_the_hooks_event_joins_the_work_under_way(testbed: Testbed) -> None:
+    instance = warned(testbed)
+    testbed.run(20)
+    testbed.terminate(instance)
+    testbed.finish()
 
-    assert outcomes(stage) == ["completed", "joined"]
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert stage.calls("elbv2")["DeregisterTargets"] == 1
-    assert len(stage.run_command.runs(instance)) == 1
-    record = stage.record()
+    assert outcomes(testbed) == ["completed", "joined"]
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.calls("elbv2")["DeregisterTargets"] == 1
+    assert len(testbed.run_command.runs(instance)) == 1
+    record = testbed.record()
     assert record.early is None
-    assert record.token == stage.log(LogKind.WAIT_STARTED)[0].token
-    assert record.execution == stage.deployment.executions[0].arn
+    assert record.token == testbed.log(LogKind.WAIT_STARTED)[0].token
+    assert record.execution == testbed.deployment.executions[0].arn
 
 
-def test_work_that_is_done_waits_for_the_event_and_then_completes_at_once(stage: Stage) -> None:
-    instance = warned(stage)
-    stage.run(3600)
-    assert stage.record().detail == "2 done of 2 steps, waiting for the hook's event"
-    assert stage.record().status == "working"
-    at = stage.elapsed
-    stage.terminate(instance)
-    stage.finish()
+def test_work_that_is_done_waits_for_the_event_and_then_completes_at_once(testbed: Testbed) -> None:
+    instance = warned(testbed)
+    testbed.run(3600)
+    assert testbed.record().detail == "2 done of 2 steps, waiting for the hook's event"
+    assert testbed.record().status == "working"
+    at = testbed.elapsed
+    testbed.terminate(instance)
+    testbed.finish()
 
-    assert outcomes(stage) == ["completed", "joined"]
-    assert stage.log(LogKind.COMPLETED)[0].time - stage.started - at < 10
-    assert len(stage.run_command.runs(instance)) == 1
-    assert stage.calls("elbv2")["DeregisterTargets"] == 1
-
-
-def test_an_event_delivered_three_times_joins_once(stage: Stage) -> None:
-    stage.region.events.deliveries = lambda _: (1.0, 1.0, 8.0)
-    instance = warned(stage)
-    stage.run(20)
-    stage.terminate(instance)
-    stage.finish()
-
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert len(stage.run_command.runs(instance)) == 1
-    assert outcomes(stage)[0] == "completed"
-    assert set(outcomes(stage)[1:]) <= {"joined", "duplicate"}
+    assert outcomes(testbed) == ["completed", "joined"]
+    assert testbed.log(LogKind.COMPLETED)[0].time - testbed.started - at < 10
+    assert len(testbed.run_command.runs(instance)) == 1
+    assert testbed.calls("elbv2")["DeregisterTargets"] == 1
 
 
-def test_a_warning_twice_begins_once(stage: Stage) -> None:
-    warned(stage)
-    (first,) = stage.deployment.executions
-    stage.run(10)
-    stage.deployment.start(json.loads(first.payload))
-    stage.run(10)
+def test_an_event_delivered_three_times_joins_once(testbed: Testbed) -> None:
+    testbed.region.events.deliveries = lambda _: (1.0, 1.0, 8.0)
+    instance = warned(testbed)
+    testbed.run(20)
+    testbed.terminate(instance)
+    testbed.finish()
 
-    assert stage.execution.result["outcome"] == "duplicate"
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert len(testbed.run_command.runs(instance)) == 1
+    assert outcomes(testbed)[0] == "completed"
+    assert set(outcomes(testbed)[1:]) <= {"joined", "duplicate"}
 
 
-def test_two_minutes_are_all_that_a_spot_instance_has(stage: Stage) -> None:
-    warned(stage, delay=600, until=120)
-    stage.run(125)
-    record = stage.record()
+def test_a_warning_twice_begins_once(testbed: Testbed) -> None:
+    warned(testbed)
+    (first,) = testbed.deployment.executions
+    testbed.run(10)
+    testbed.deployment.start(json.loads(first.payload))
+    testbed.run(10)
+
+    assert testbed.execution.result["outcome"] == "duplicate"
+
+
+def test_two_minutes_are_all_that_a_spot_instance_has(testbed: Testbed) -> None:
+    warned(testbed, delay=600, until=120)
+    testbed.run(125)
+    record = testbed.record()
     assert record.detail == "the time EC2 left the instance is over, waiting for the hook's event"
-    stage.run(1000)
+    testbed.run(1000)
 
-    assert outcomes(stage) == ["over"]
-    assert stage.record().reason == "the hook's event never came"
+    assert outcomes(testbed) == ["over"]
+    assert testbed.record().reason == "the hook's event never came"
 
 
-def test_an_event_after_the_end_of_a_spot_instance_finds_it_gone_and_completes(stage: Stage) -> None:
-    instance = warned(stage, delay=600, until=120)
-    stage.timeline.call_after(
-        120, lambda: stage.region.client("ec2").terminate_instances(InstanceIds=[instance]), name="reclaimed"
+def test_an_event_after_the_end_of_a_spot_instance_finds_it_gone_and_completes(testbed: Testbed) -> None:
+    instance = warned(testbed, delay=600, until=120)
+    testbed.timeline.call_after(
+        120, lambda: testbed.region.client("ec2").terminate_instances(InstanceIds=[instance]), name="reclaimed"
     )
-    stage.run(130)
-    stage.finish(within=600)
+    testbed.run(130)
+    testbed.finish(within=600)
 
-    assert outcomes(stage)[:2] == ["completed", "joined"]
-    assert [entry.detail for entry in stage.region.log.of(LogKind.COMPLETED, instance=instance)] == [
+    assert outcomes(testbed)[:2] == ["completed", "joined"]
+    assert [entry.detail for entry in testbed.region.log.of(LogKind.COMPLETED, instance=instance)] == [
         "CONTINUE CompleteLifecycleAction"
     ]
 
 
-def test_early_work_that_is_held_stays_held_under_the_action(stage: Stage) -> None:
-    instance = warned(stage, delay=20, command=Behaviour(duration=5, exit_code=1))
-    stage.run(120)
-    assert stage.record().status == "held"
-    stage.terminate(instance)
-    stage.run(600)
-    assert stage.record().status == "held"
-    assert stage.beats()
-    stage.deployment.say(stage.record(), Finish(ActionResult.CONTINUE))
-    stage.finish()
+def test_early_work_that_is_held_stays_held_under_the_action(testbed: Testbed) -> None:
+    instance = warned(testbed, delay=20, command=Behaviour(duration=5, exit_code=1))
+    testbed.run(120)
+    assert testbed.record().status == "held"
+    testbed.terminate(instance)
+    testbed.run(600)
+    assert testbed.record().status == "held"
+    assert testbed.beats()
+    testbed.deployment.send_message(testbed.record(), Finish(ActionResult.CONTINUE))
+    testbed.finish()
 
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
-
-
-def test_an_operator_can_end_early_work(stage: Stage) -> None:
-    warned(stage, delay=600)
-    stage.run(20)
-    stage.deployment.say(stage.record(), Finish(ActionResult.CONTINUE))
-    stage.finish()
-
-    assert outcomes(stage) == ["over"]
-    assert "nothing to complete" in (stage.record().reason or "")
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_a_nudge_looks_again(stage: Stage) -> None:
-    instance = warned(stage, delay=600)
-    stage.run(20)
-    stage.target_groups.connections_end_after(instance, 1)
-    stage.deployment.say(stage.record(), Nudge())
-    stage.run(5)
-    stage.terminate(instance)
-    stage.finish()
+def test_an_operator_can_end_early_work(testbed: Testbed) -> None:
+    warned(testbed, delay=600)
+    testbed.run(20)
+    testbed.deployment.send_message(testbed.record(), Finish(ActionResult.CONTINUE))
+    testbed.finish()
 
-    assert outcomes(stage) == ["completed", "joined"]
-    assert len(stage.run_command.runs(instance)) == 1
+    assert outcomes(testbed) == ["over"]
+    assert "nothing to complete" in (testbed.record().reason or "")
 
 
-def test_early_work_whose_execution_died_is_taken_over_by_the_event(stage: Stage) -> None:
-    instance = warned(stage, delay=300)
-    stage.run(20)
-    stage.deployment.service.stop(stage.record().execution)
-    stage.terminate(instance)
-    stage.run(5)
-    stage.finish()
+def test_a_nudge_looks_again(testbed: Testbed) -> None:
+    instance = warned(testbed, delay=600)
+    testbed.run(20)
+    testbed.target_groups.connections_end_after(instance, 1)
+    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.run(5)
+    testbed.terminate(instance)
+    testbed.finish()
 
-    (dead, owner) = stage.deployment.executions
+    assert outcomes(testbed) == ["completed", "joined"]
+    assert len(testbed.run_command.runs(instance)) == 1
+
+
+def test_early_work_whose_execution_died_is_taken_over_by_the_event(testbed: Testbed) -> None:
+    instance = warned(testbed, delay=300)
+    testbed.run(20)
+    testbed.deployment.service.stop(testbed.record().execution)
+    testbed.terminate(instance)
+    testbed.run(5)
+    testbed.finish()
+
+    (dead, owner) = testbed.deployment.executions
     assert owner.result["outcome"] == "completed"
-    assert stage.record().execution == owner.arn
-    assert stage.calls("elbv2")["DeregisterTargets"] == 1
-    assert len(stage.run_command.runs(instance)) == 1
+    assert testbed.record().execution == owner.arn
+    assert testbed.calls("elbv2")["DeregisterTargets"] == 1
+    assert len(testbed.run_command.runs(instance)) == 1
     assert dead.is_complete
 
 
-def test_early_work_whose_execution_died_is_taken_over_by_the_sweep(stage: Stage) -> None:
-    instance = warned(stage, delay=300)
-    stage.run(20)
-    dead = stage.record().execution
-    stage.deployment.service.stop(dead)
-    action = action_of(stage.record())
-    stage.deployment.start(payload(Start(reason=StartReason.TAKEOVER, action=action, takes_over=dead)))
-    stage.run(30)
-    assert stage.record().early == "rebalance"
-    stage.terminate(instance)
-    stage.finish()
+def test_early_work_whose_execution_died_is_taken_over_by_the_sweep(testbed: Testbed) -> None:
+    instance = warned(testbed, delay=300)
+    testbed.run(20)
+    dead = testbed.record().execution
+    testbed.deployment.service.stop(dead)
+    action = action_of(testbed.record())
+    testbed.deployment.start(payload(StartRequest(reason=StartReason.TAKEOVER, action=action, takes_over=dead)))
+    testbed.run(30)
+    assert testbed.record().early == "rebalance"
+    testbed.terminate(instance)
+    testbed.finish()
 
-    assert [execution.result["outcome"] for execution in stage.deployment.executions[1:]] == ["completed", "joined"]
-    assert stage.calls("elbv2")["DeregisterTargets"] == 1
-    assert len(stage.run_command.runs(instance)) == 1
+    assert [execution.result["outcome"] for execution in testbed.deployment.executions[1:]] == ["completed", "joined"]
+    assert testbed.calls("elbv2")["DeregisterTargets"] == 1
+    assert len(testbed.run_command.runs(instance)) == 1
 
 
 @pytest.mark.parametrize(
@@ -216,14 +216,14 @@ def test_early_work_whose_execution_died_is_taken_over_by_the_sweep(stage: Stage
     ],
 )
 def test_early_work_that_is_late_is_decided_when_the_instance_waits(
-    stage: Stage, on_timeout: str, status: str, completions: list[str]
+    testbed: Testbed, on_timeout: str, status: str, completions: list[str]
 ) -> None:
     plan = {**PLAN, "timeout": "10m", "on_timeout": on_timeout}
-    instance = warned(stage, plan=plan, command=Behaviour(duration=5000))
-    stage.run(1000)
-    assert stage.record().detail == "the work was not done within 10m, waiting for the hook's event"
-    stage.terminate(instance)
-    stage.run(300)
+    instance = warned(testbed, plan=plan, command=Behaviour(duration=5000))
+    testbed.run(1000)
+    assert testbed.record().detail == "the work was not done within 10m, waiting for the hook's event"
+    testbed.terminate(instance)
+    testbed.run(300)
 
-    assert stage.completions() == completions
-    assert stage.record().status == status
+    assert testbed.completions() == completions
+    assert testbed.record().status == status

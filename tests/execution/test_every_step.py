@@ -1,4 +1,4 @@
-"""What holds for every kind of step on a stage where it has something to do."""
+"""What holds for every kind of step on a testbed where it has something to do."""
 
 from __future__ import annotations
 
@@ -25,86 +25,86 @@ from asg_lifecycle_simulator.services.status_checks import Checks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 READING = ("Describe", "Get", "List", "BatchGet", "Query")
 """What the operations that change nothing begin with."""
 
 
-def targets(stage: Stage, instance: str) -> dict[str, Any]:
-    stage.target_group("blue", instance, delay=60)
+def targets(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.target_group("blue", instance, delay=60)
     return {"names": ["blue"]}
 
 
-def new_targets(stage: Stage, _: str) -> dict[str, Any]:
-    stage.target_group("blue")
-    stage.target_groups.healthy_after = 30
+def new_targets(testbed: Testbed, _: str) -> dict[str, Any]:
+    testbed.target_group("blue")
+    testbed.target_groups.healthy_after = 30
     return {"names": ["blue"]}
 
 
-def classic(stage: Stage, instance: str) -> dict[str, Any]:
-    stage.classic_load_balancers.make("web", instance, timeout=60)
+def classic(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.classic_load_balancers.make("web", instance, timeout=60)
     return {"names": ["web"]}
 
 
-def tasks(stage: Stage, instance: str) -> dict[str, Any]:
-    stage.ecs.run(stage.ecs.register(instance, "prod"), "web:1", service="web", takes=60)
+def tasks(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.ecs.run(testbed.ecs.register(instance, "prod"), "web:1", service="web", takes=60)
     return {"cluster": "prod"}
 
 
-def draining_container_instance(stage: Stage, instance: str) -> dict[str, Any]:
-    stage.ecs.register(instance, "prod", status="DRAINING")
+def draining_container_instance(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.ecs.register(instance, "prod", status="DRAINING")
     return {"cluster": "prod"}
 
 
-def pods(stage: Stage, instance: str) -> dict[str, Any]:
-    cluster = stage.kubernetes.cluster()
+def pods(testbed: Testbed, instance: str) -> dict[str, Any]:
+    cluster = testbed.kubernetes.cluster()
     cluster.run(cluster.join(instance), "web", takes=20)
     return {"cluster": "production"}
 
 
-def new_node(stage: Stage, instance: str) -> dict[str, Any]:
-    stage.kubernetes.cluster().join(instance, ready=False)
+def new_node(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.kubernetes.cluster().join(instance, ready=False)
     return {"cluster": "production"}
 
 
-def function(stage: Stage, _: str) -> dict[str, Any]:
-    stage.functions.deploy("archive", lambda event: event["id"])
+def function(testbed: Testbed, _: str) -> dict[str, Any]:
+    testbed.functions.deploy("archive", lambda event: event["id"])
     return {"function": "archive"}
 
 
-def command(stage: Stage, instance: str) -> dict[str, Any]:
-    stage.run_command.manage(instance)
-    stage.run_command.behave(Behaviour(duration=60))
+def command(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.run_command.manage(instance)
+    testbed.run_command.behave(Behaviour(duration=60))
     return {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}
 
 
-def registry(stage: Stage, instance: str) -> dict[str, Any]:
-    shop = stage.cloud_map.namespace("shop.internal")
-    stage.cloud_map.service("web", shop, takes=10).instances = {instance: {}}
+def registry(testbed: Testbed, instance: str) -> dict[str, Any]:
+    shop = testbed.cloud_map.namespace("shop.internal")
+    testbed.cloud_map.service("web", shop, takes=10).instances = {instance: {}}
     return {"namespaces": [shop]}
 
 
-def record(stage: Stage, instance: str) -> dict[str, Any]:
-    zone = stage.dns.zone()
-    zone.put("web.example.com", stage.addresses.private(instance), "192.0.2.1")
+def record(testbed: Testbed, instance: str) -> dict[str, Any]:
+    zone = testbed.dns.zone()
+    zone.put("web.example.com", testbed.addresses.private(instance), "192.0.2.1")
     return {"zones": [zone.id]}
 
 
-def new_record(stage: Stage, _: str) -> dict[str, Any]:
-    return {"zone": stage.dns.zone().id, "name": "web.example.com"}
+def new_record(testbed: Testbed, _: str) -> dict[str, Any]:
+    return {"zone": testbed.dns.zone().id, "name": "web.example.com"}
 
 
-def checks(stage: Stage, _: str) -> dict[str, Any]:
-    stage.status_checks.behave(Checks(passes_after=60))
+def checks(testbed: Testbed, _: str) -> dict[str, Any]:
+    testbed.status_checks.behave(Checks(passes_after=60))
     return {}
 
 
-def metric(_: Stage, __: str) -> dict[str, Any]:
+def metric(_: Testbed, __: str) -> dict[str, Any]:
     return {"metrics": {"busy": {"namespace": "W", "name": "Busy"}}, "comparison": "<=", "threshold": 0}
 
 
-SCENES: dict[str, Callable[[Stage, str], dict[str, Any]]] = {
+SCENES: dict[str, Callable[[Testbed, str], dict[str, Any]]] = {
     "add-dns-record": new_record,
     "deregister-classic-elb": classic,
     "deregister-cloud-map": registry,
@@ -133,14 +133,14 @@ every_kind = pytest.mark.parametrize("kind", sorted(KINDS))
 
 
 class Scene:
-    """One step on a stage, with its target."""
+    """One step on a testbed, with its target."""
 
-    def __init__(self, stage: Stage, kind: str) -> None:
-        (instance,) = stage.group(plan={"steps": []})
-        options = SCENES[kind](stage, instance)
-        clients, clock = Clients(), stage.timeline.now
+    def __init__(self, testbed: Testbed, kind: str) -> None:
+        (instance,) = testbed.group(plan={"steps": []})
+        options = SCENES[kind](testbed, instance)
+        clients, clock = Clients(), testbed.timeline.now
         services = compose_services(clients, LifecycleActions(clients, clock), clock, signals=Signals(clients, TABLE))
-        self.stage = stage
+        self.testbed = testbed
         self.step = build(PlannedStep(kind=kind, options=options), services)
         self._action = LifecycleAction(
             token="87654321-4321-4321-4321-210987654321",  # noqa: S106 - names an action, opens nothing
@@ -150,24 +150,24 @@ class Scene:
             transition=Transition.TERMINATING,
             time=clock(),
         )
-        self._facts = stage.deployment._application.instances.facts(instance)  # noqa: SLF001 - as the engine reads them
+        self._facts = testbed.deployment._application.instances.facts(instance)  # noqa: SLF001 - as the engine reads them
         self._began_at = clock()
 
-    def target(self, begun_before: float | None = None) -> Target:
+    def target(self, began_before: float | None = None) -> Target:
         return Target(
             action=self._action,
             facts=self._facts,
             position=0,
             began_at=self._began_at,
-            now=self.stage.timeline.now(),
-            begun_before=begun_before,
+            now=self.testbed.timeline.now(),
+            began_before=began_before,
         )
 
     def changes(self) -> list[str]:
         """Return the operations so far that may have changed something."""
-        api = self.stage.kubernetes.apis.get("production")
+        api = self.testbed.kubernetes.apis.get("production")
         asked = [] if api is None else [verb for verb in api.asked if not verb.startswith(("get", "list"))]
-        called = [operation for _, operation in self.stage.region.calls if not operation.startswith(READING)]
+        called = [operation for _, operation in self.testbed.region.calls if not operation.startswith(READING)]
         return called + asked
 
 
@@ -176,8 +176,8 @@ def test_every_kind_has_a_scene() -> None:
 
 
 @every_kind
-def test_a_preview_changes_nothing_and_says_what_would_be(stage: Stage, kind: str) -> None:
-    scene = Scene(stage, kind)
+def test_a_preview_changes_nothing_and_says_what_would_be(testbed: Testbed, kind: str) -> None:
+    scene = Scene(testbed, kind)
     said = scene.step.preview(scene.target())
     assert said
     assert "\n" not in said
@@ -185,8 +185,8 @@ def test_a_preview_changes_nothing_and_says_what_would_be(stage: Stage, kind: st
 
 
 @every_kind
-def test_what_a_step_remembers_comes_back_from_json(stage: Stage, kind: str) -> None:
-    scene = Scene(stage, kind)
+def test_what_a_step_remembers_comes_back_from_json(testbed: Testbed, kind: str) -> None:
+    scene = Scene(testbed, kind)
     progress = scene.step.begin(scene.target())
     if not isinstance(progress, Waiting):
         return
@@ -194,34 +194,34 @@ def test_what_a_step_remembers_comes_back_from_json(stage: Stage, kind: str) -> 
     assert isinstance(again, Waiting)
     assert json.dumps(again.state) == json.dumps(progress.state)
     # And it can be gone on with.
-    stage.run(progress.again_after or 5)
+    testbed.run(progress.again_after or 5)
     following = scene.step.check(scene.target(), again)
     assert not isinstance(following, Failed)
     assert msgspec.json.decode(msgspec.json.encode(following), type=Progress)
 
 
 @every_kind
-def test_beginning_twice_is_beginning_once(stage: Stage, kind: str) -> None:
-    scene = Scene(stage, kind)
+def test_beginning_twice_is_beginning_once(testbed: Testbed, kind: str) -> None:
+    scene = Scene(testbed, kind)
     first = scene.step.begin(scene.target())
-    before = dict(stage.region.calls)
-    stage.run(1)
-    second = scene.step.begin(scene.target(begun_before=scene.target().now if KINDS[kind].begins_once else None))
+    before = dict(testbed.region.calls)
+    testbed.run(1)
+    second = scene.step.begin(scene.target(began_before=scene.target().now if KINDS[kind].at_most_once else None))
     assert isinstance(second, type(first) | Done)
     if kind not in AT_LEAST_ONCE:
         repeated = {
             operation
-            for (service, operation), count in stage.region.calls.items()
+            for (service, operation), count in testbed.region.calls.items()
             if not operation.startswith(READING) and count > before.get((service, operation), 0)
         }
         # Repeating these changes nothing, as their APIs say; a command is never sent again.
         assert repeated <= {"UpdateContainerInstancesState", "RegisterTargets", "DeregisterInstance"}
-    assert stage.region.calls["ssm", "SendCommand"] == (1 if kind == "run-command" else 0)
+    assert testbed.region.calls["ssm", "SendCommand"] == (1 if kind == "run-command" else 0)
 
 
 @every_kind
-def test_giving_up_says_what_was_stopped_or_nothing(stage: Stage, kind: str) -> None:
-    scene = Scene(stage, kind)
+def test_giving_up_says_what_was_stopped_or_nothing(testbed: Testbed, kind: str) -> None:
+    scene = Scene(testbed, kind)
     progress = scene.step.begin(scene.target())
     stopped = scene.step.cancel(scene.target(), progress if isinstance(progress, Waiting) else None)
     assert stopped is None or stopped.strip()
@@ -229,4 +229,7 @@ def test_giving_up_says_what_was_stopped_or_nothing(stage: Stage, kind: str) -> 
 
 def test_steps_that_remove_an_instance_for_good_say_so() -> None:
     # Who comes back from a warm pool is found by its names and nodes again only if they were left.
-    assert {step.kind for step in CATALOG if step.forgets_instance} == {"deregister-cloud-map", "remove-dns-records"}
+    assert {step.kind for step in CATALOG if step.skip_if_instance_survives} == {
+        "deregister-cloud-map",
+        "remove-dns-records",
+    }

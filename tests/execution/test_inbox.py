@@ -10,7 +10,7 @@ from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 DRAIN_THEN_RUN = {
     "steps": [
@@ -20,151 +20,151 @@ DRAIN_THEN_RUN = {
 }
 
 
-def draining(stage: Stage, delay: int = 3600) -> str:
-    (instance,) = stage.group(plan=DRAIN_THEN_RUN, heartbeat=1800)
-    stage.target_group("blue", instance, delay=delay)
-    stage.run_command.manage(instance)
-    stage.run_command.behave(Behaviour(duration=600))
-    stage.terminate(instance)
-    stage.run(30)
+def draining(testbed: Testbed, delay: int = 3600) -> str:
+    (instance,) = testbed.group(plan=DRAIN_THEN_RUN, heartbeat=1800)
+    testbed.target_group("blue", instance, delay=delay)
+    testbed.run_command.manage(instance)
+    testbed.run_command.behave(Behaviour(duration=600))
+    testbed.terminate(instance)
+    testbed.run(30)
     return instance
 
 
 @pytest.mark.parametrize("result", list(ActionResult))
-def test_finish_ends_the_action_now(stage: Stage, result: ActionResult) -> None:
-    draining(stage)
-    stage.deployment.say(stage.record(), Finish(result, "the night shift"))
-    execution = stage.finish(within=10)
+def test_finish_ends_the_action_now(testbed: Testbed, result: ActionResult) -> None:
+    draining(testbed)
+    testbed.deployment.send_message(testbed.record(), Finish(result, "the night shift"))
+    execution = testbed.finish(within=10)
 
     assert execution.result == {
         "outcome": "completed",
         "result": result.value,
         "reason": f"finish {result}, said the night shift",
     }
-    assert stage.record().messages == (f"finish {result}, said the night shift",)
-    assert stage.completions() == [f"{result} CompleteLifecycleAction"]
+    assert testbed.record().messages == (f"finish {result}, said the night shift",)
+    assert testbed.completions() == [f"{result} CompleteLifecycleAction"]
 
 
-def test_finish_cancels_the_command_that_is_under_way(stage: Stage) -> None:
-    instance = draining(stage, delay=0)
-    assert len(stage.run_command.runs(instance)) == 1
-    stage.deployment.say(stage.record(), Finish(ActionResult.ABANDON))
-    execution = stage.finish(within=10)
-    stage.run(5)
+def test_finish_cancels_the_command_that_is_under_way(testbed: Testbed) -> None:
+    instance = draining(testbed, delay=0)
+    assert len(testbed.run_command.runs(instance)) == 1
+    testbed.deployment.send_message(testbed.record(), Finish(ActionResult.ABANDON))
+    execution = testbed.finish(within=10)
+    testbed.run(5)
 
     assert "was asked to stop" in execution.result["reason"]
-    (run,) = stage.run_command.runs(instance)
+    (run,) = testbed.run_command.runs(instance)
     assert run.ended
-    assert "CancelCommand" in stage.calls("ssm")
+    assert "CancelCommand" in testbed.calls("ssm")
 
 
-def test_skip_leaves_the_current_step_and_goes_on_with_the_next(stage: Stage) -> None:
-    instance = draining(stage)
-    stage.deployment.say(stage.record(), Skip("the night shift"))
-    stage.run(30)
-    during = stage.record()
+def test_skip_leaves_the_current_step_and_goes_on_with_the_next(testbed: Testbed) -> None:
+    instance = draining(testbed)
+    testbed.deployment.send_message(testbed.record(), Skip("the night shift"))
+    testbed.run(30)
+    during = testbed.record()
 
     assert [(step.kind, step.outcome) for step in during.steps] == [("deregister-targets", "skipped")]
     assert (during.detail or "").startswith("run-command: ")
 
-    execution = stage.finish(within=1000)
+    execution = testbed.finish(within=1000)
 
     assert execution.result["result"] == "CONTINUE"
-    assert [step.outcome for step in stage.record().steps] == ["skipped", "done"]
-    assert len(stage.run_command.runs(instance)) == 1
+    assert [step.outcome for step in testbed.record().steps] == ["skipped", "done"]
+    assert len(testbed.run_command.runs(instance)) == 1
 
 
-def test_skipping_the_last_step_ends_the_work(stage: Stage) -> None:
-    instance = draining(stage, delay=0)
-    stage.deployment.say(stage.record(), Skip())
-    execution = stage.finish(within=30)
+def test_skipping_the_last_step_ends_the_work(testbed: Testbed) -> None:
+    instance = draining(testbed, delay=0)
+    testbed.deployment.send_message(testbed.record(), Skip())
+    execution = testbed.finish(within=30)
 
     assert execution.result["result"] == "CONTINUE"
-    assert "CancelCommand" in stage.calls("ssm")
-    assert len(stage.run_command.runs(instance)) == 1
+    assert "CancelCommand" in testbed.calls("ssm")
+    assert len(testbed.run_command.runs(instance)) == 1
 
 
-def test_a_nudge_looks_again_now(stage: Stage) -> None:
-    instance = draining(stage)
-    stage.target_groups.connections_end_after(instance, 100)
-    looks = stage.calls("elbv2")["DescribeTargetHealth"]
-    stage.run(5)
-    assert stage.calls("elbv2")["DescribeTargetHealth"] == looks
-    stage.deployment.say(stage.record(), Nudge())
-    stage.run(2)
+def test_a_nudge_looks_again_now(testbed: Testbed) -> None:
+    instance = draining(testbed)
+    testbed.target_groups.connections_end_after(instance, 100)
+    looks = testbed.calls("elbv2")["DescribeTargetHealth"]
+    testbed.run(5)
+    assert testbed.calls("elbv2")["DescribeTargetHealth"] == looks
+    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.run(2)
 
-    assert stage.calls("elbv2")["DescribeTargetHealth"] == looks + 1
-    assert stage.calls("elbv2")["DeregisterTargets"] == 1
+    assert testbed.calls("elbv2")["DescribeTargetHealth"] == looks + 1
+    assert testbed.calls("elbv2")["DeregisterTargets"] == 1
 
 
-def test_many_nudges_never_run_the_command_twice(stage: Stage) -> None:
-    instance = draining(stage, delay=0)
+def test_many_nudges_never_run_the_command_twice(testbed: Testbed) -> None:
+    instance = draining(testbed, delay=0)
     for _ in range(10):
-        stage.deployment.say(stage.record(), Nudge())
-        stage.run(7)
-    execution = stage.finish()
+        testbed.deployment.send_message(testbed.record(), Nudge())
+        testbed.run(7)
+    execution = testbed.finish()
 
     assert execution.result["result"] == "CONTINUE"
-    assert len(stage.run_command.runs(instance)) == 1
-    assert stage.calls("ssm")["SendCommand"] == 1
+    assert len(testbed.run_command.runs(instance)) == 1
+    assert testbed.calls("ssm")["SendCommand"] == 1
 
 
-def test_a_message_nobody_understands_is_recorded_and_ignored(stage: Stage) -> None:
-    draining(stage, delay=600)
-    stage.deployment.say(stage.record(), b'{"message": "explode"}')
-    stage.run(5)
+def test_a_message_nobody_understands_is_recorded_and_ignored(testbed: Testbed) -> None:
+    draining(testbed, delay=600)
+    testbed.deployment.send_message(testbed.record(), b'{"message": "explode"}')
+    testbed.run(5)
 
-    assert stage.record().messages == ('unknown message, ignored: {"message": "explode"}',)
-    assert stage.record().status == "working"
-    assert stage.finish().result["result"] == "CONTINUE"
-
-
-def test_a_callback_that_was_failed_is_no_message(stage: Stage) -> None:
-    draining(stage, delay=600)
-    stage.deployment.service.send_callback_failure(stage.record().callback or "", "by mistake")
-    stage.run(5)
-
-    assert "by mistake" in stage.record().messages[0]
-    assert stage.finish().result["result"] == "CONTINUE"
+    assert testbed.record().messages == ('unknown message, ignored: {"message": "explode"}',)
+    assert testbed.record().status == "working"
+    assert testbed.finish().result["result"] == "CONTINUE"
 
 
-def test_no_beat_follows_the_end(stage: Stage) -> None:
-    draining(stage)
+def test_a_callback_that_was_failed_is_no_message(testbed: Testbed) -> None:
+    draining(testbed, delay=600)
+    testbed.deployment.service.send_callback_failure(testbed.record().callback or "", "by mistake")
+    testbed.run(5)
+
+    assert "by mistake" in testbed.record().messages[0]
+    assert testbed.finish().result["result"] == "CONTINUE"
+
+
+def test_no_beat_follows_the_end(testbed: Testbed) -> None:
+    draining(testbed)
     for _ in range(3):
-        stage.deployment.say(stage.record(), Nudge())
-        stage.run(3)
-    stage.deployment.say(stage.record(), Finish(ActionResult.CONTINUE))
-    stage.finish()
-    stage.run(7200)
+        testbed.deployment.send_message(testbed.record(), Nudge())
+        testbed.run(3)
+    testbed.deployment.send_message(testbed.record(), Finish(ActionResult.CONTINUE))
+    testbed.finish()
+    testbed.run(7200)
 
-    ended = stage.log(LogKind.COMPLETED)[0].time
-    assert [entry for entry in stage.log(LogKind.HEARTBEAT, LogKind.HEARTBEAT_REFUSED) if entry.time > ended] == []
+    ended = testbed.log(LogKind.COMPLETED)[0].time
+    assert [entry for entry in testbed.log(LogKind.HEARTBEAT, LogKind.HEARTBEAT_REFUSED) if entry.time > ended] == []
 
 
-def test_a_failed_step_is_held_until_an_operator_has_mended_it(stage: Stage) -> None:
-    (instance,) = stage.group(plan={"steps": [DRAIN_THEN_RUN["steps"][1]]}, heartbeat=60)
-    stage.terminate(instance)
-    stage.run(600)
-    held = stage.record()
+def test_a_failed_step_is_held_until_an_operator_has_mended_it(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan={"steps": [DRAIN_THEN_RUN["steps"][1]]}, heartbeat=60)
+    testbed.terminate(instance)
+    testbed.run(600)
+    held = testbed.record()
 
     assert held.status == "held"
     assert "is not managed by Systems Manager" in (held.problem or "")
-    assert stage.completions() == []
+    assert testbed.completions() == []
 
-    stage.run_command.manage(instance)
-    stage.deployment.say(held, Nudge("the night shift"))
-    execution = stage.finish(within=1000)
+    testbed.run_command.manage(instance)
+    testbed.deployment.send_message(held, Nudge("the night shift"))
+    execution = testbed.finish(within=1000)
 
     assert execution.result["result"] == "CONTINUE"
-    assert len(stage.run_command.runs(instance)) == 1
+    assert len(testbed.run_command.runs(instance)) == 1
 
 
-def test_the_first_nudge_finds_the_inbox_of_every_round(stage: Stage) -> None:
-    draining(stage)
+def test_the_first_nudge_finds_the_inbox_of_every_round(testbed: Testbed) -> None:
+    draining(testbed)
     seen = set()
     for _ in range(5):
-        record = stage.record()
+        record = testbed.record()
         seen.add(record.callback)
-        stage.deployment.say(record, Nudge())
-        stage.run(1)
+        testbed.deployment.send_message(record, Nudge())
+        testbed.run(1)
     assert len(seen) == 5

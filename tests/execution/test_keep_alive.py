@@ -13,60 +13,62 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.model.progress import Progress, Waiting
     from asg_lifecycle.steps.base import Target
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 DEREGISTER = {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}]}
 HEARTBEAT = "RecordLifecycleActionHeartbeat"
 
 
-def draining(stage: Stage, *, heartbeat: int = 300, delay: int = 1000) -> str:
-    (instance,) = stage.group(plan=DEREGISTER, heartbeat=heartbeat)
-    stage.target_group("blue", instance, delay=delay)
-    stage.terminate(instance)
+def draining(testbed: Testbed, *, heartbeat: int = 300, delay: int = 1000) -> str:
+    (instance,) = testbed.group(plan=DEREGISTER, heartbeat=heartbeat)
+    testbed.target_group("blue", instance, delay=delay)
+    testbed.terminate(instance)
     return instance
 
 
 @pytest.mark.parametrize("heartbeat", [30, 60, 300, 7200])
 @pytest.mark.parametrize("failures", [1, 2, 3, 4])
-def test_failed_heartbeats_are_tried_again_before_the_timer_lapses(stage: Stage, heartbeat: int, failures: int) -> None:
-    draining(stage, heartbeat=heartbeat, delay=min(3600, heartbeat * 4))
-    stage.run(3)
-    stage.region.faults.throttle("autoscaling", HEARTBEAT, times=failures)
-    stage.finish()
+def test_failed_heartbeats_are_tried_again_before_the_timer_lapses(
+    testbed: Testbed, heartbeat: int, failures: int
+) -> None:
+    draining(testbed, heartbeat=heartbeat, delay=min(3600, heartbeat * 4))
+    testbed.run(3)
+    testbed.region.faults.throttle("autoscaling", HEARTBEAT, times=failures)
+    testbed.finish()
 
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
 @pytest.mark.parametrize("trouble", ["contend", "lose_request", "lose_response"])
-def test_a_passing_error_does_not_end_the_drain(stage: Stage, trouble: str) -> None:
-    draining(stage)
-    stage.run(3)
-    getattr(stage.region.faults, trouble)("autoscaling", HEARTBEAT, times=2)
-    stage.finish()
+def test_a_passing_error_does_not_end_the_drain(testbed: Testbed, trouble: str) -> None:
+    draining(testbed)
+    testbed.run(3)
+    getattr(testbed.region.faults, trouble)("autoscaling", HEARTBEAT, times=2)
+    testbed.finish()
 
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_the_first_heartbeat_comes_before_anything_is_drained(stage: Stage) -> None:
-    draining(stage)
-    stage.run(5)
-    operations = [call.operation for call in stage.region.requests]
+def test_the_first_heartbeat_comes_before_anything_is_drained(testbed: Testbed) -> None:
+    draining(testbed)
+    testbed.run(5)
+    operations = [call.operation for call in testbed.region.requests]
 
     assert operations.index(HEARTBEAT) < operations.index("DescribeTargetHealth")
     assert operations.index(HEARTBEAT) < operations.index("DeregisterTargets")
 
 
-def test_no_active_action_while_the_instance_still_waits_means_not_yet(stage: Stage) -> None:
-    stage.region.autoscaling.timings.not_yet = 12.0
-    draining(stage)
-    stage.finish()
+def test_no_active_action_while_the_instance_still_waits_means_not_yet(testbed: Testbed) -> None:
+    testbed.region.autoscaling.timings.not_yet = 12.0
+    draining(testbed)
+    testbed.finish()
 
-    refused = stage.log(LogKind.HEARTBEAT_REFUSED)
+    refused = testbed.log(LogKind.HEARTBEAT_REFUSED)
     assert len(refused) >= 2
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_an_action_that_somebody_else_completed_is_over_and_the_rest_is_not_begun(stage: Stage) -> None:
+def test_an_action_that_somebody_else_completed_is_over_and_the_rest_is_not_begun(testbed: Testbed) -> None:
     plan = {
         "steps": [
             *DEREGISTER["steps"],
@@ -76,147 +78,149 @@ def test_an_action_that_somebody_else_completed_is_over_and_the_rest_is_not_begu
             },
         ]
     }
-    (instance,) = stage.group(plan=plan, heartbeat=300)
-    stage.target_group("blue", instance, delay=1000)
-    stage.run_command.manage(instance)
-    stage.terminate(instance)
-    stage.run(20)
-    stage.region.client("autoscaling").complete_lifecycle_action(
+    (instance,) = testbed.group(plan=plan, heartbeat=300)
+    testbed.target_group("blue", instance, delay=1000)
+    testbed.run_command.manage(instance)
+    testbed.terminate(instance)
+    testbed.run(20)
+    testbed.region.client("autoscaling").complete_lifecycle_action(
         AutoScalingGroupName="web",
         LifecycleHookName="asg-lifecycle-terminate",
         InstanceId=instance,
         LifecycleActionResult="CONTINUE",
     )
-    execution = stage.finish()
+    execution = testbed.finish()
 
     assert execution.result["outcome"] == "over"
-    assert stage.record().status == "over"
-    assert "SendCommand" not in stage.calls("ssm")
-    ended = stage.log(LogKind.COMPLETED)[0].time
-    assert [entry for entry in stage.log(LogKind.HEARTBEAT) if entry.time > ended] == []
+    assert testbed.record().status == "over"
+    assert "SendCommand" not in testbed.calls("ssm")
+    ended = testbed.log(LogKind.COMPLETED)[0].time
+    assert [entry for entry in testbed.log(LogKind.HEARTBEAT) if entry.time > ended] == []
 
 
-def test_an_action_that_ended_while_a_sibling_hook_holds_the_instance_is_over_after_a_minute(stage: Stage) -> None:
-    instance = draining(stage, heartbeat=300, delay=3600)
-    stage.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
-    (other,) = stage.region.create_group("other", capacity=1)
+def test_an_action_that_ended_while_a_sibling_hook_holds_the_instance_is_over_after_a_minute(testbed: Testbed) -> None:
+    instance = draining(testbed, heartbeat=300, delay=3600)
+    testbed.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
+    (other,) = testbed.region.create_group("other", capacity=1)
     del other
-    stage.run(20)
-    stage.region.client("autoscaling").complete_lifecycle_action(
+    testbed.run(20)
+    testbed.region.client("autoscaling").complete_lifecycle_action(
         AutoScalingGroupName="web",
         LifecycleHookName="asg-lifecycle-terminate",
         InstanceId=instance,
         LifecycleActionResult="CONTINUE",
     )
-    execution = stage.finish(within=400)
+    execution = testbed.finish(within=400)
 
     assert execution.result["outcome"] == "over"
 
 
-def test_no_beat_is_sent_past_the_deadline_and_the_plan_decides(stage: Stage) -> None:
+def test_no_beat_is_sent_past_the_deadline_and_the_plan_decides(testbed: Testbed) -> None:
     plan = {**DEREGISTER, "on_timeout": "continue"}
-    (instance,) = stage.group(plan=plan, heartbeat=30)
-    stage.target_group("blue", instance, delay=3600)
-    stage.terminate(instance)
-    execution = stage.finish()
+    (instance,) = testbed.group(plan=plan, heartbeat=30)
+    testbed.target_group("blue", instance, delay=3600)
+    testbed.terminate(instance)
+    execution = testbed.finish()
 
-    started = stage.log(LogKind.WAIT_STARTED)[0].time
+    started = testbed.log(LogKind.WAIT_STARTED)[0].time
     deadline = started + 3000 - 60
     assert execution.result["result"] == "CONTINUE"
     assert "deadline" in execution.result["reason"]
-    assert max(entry.time for entry in stage.log(LogKind.HEARTBEAT)) < deadline
-    assert deadline <= stage.log(LogKind.COMPLETED)[0].time < started + 3000
+    assert max(entry.time for entry in testbed.log(LogKind.HEARTBEAT)) < deadline
+    assert deadline <= testbed.log(LogKind.COMPLETED)[0].time < started + 3000
 
 
-def test_without_permission_to_beat_the_work_goes_on_and_the_record_says_so(stage: Stage) -> None:
-    stage.region.faults.deny("autoscaling", HEARTBEAT)
-    draining(stage, heartbeat=7200, delay=600)
-    execution = stage.finish()
+def test_without_permission_to_beat_the_work_goes_on_and_the_record_says_so(testbed: Testbed) -> None:
+    testbed.region.faults.deny("autoscaling", HEARTBEAT)
+    draining(testbed, heartbeat=7200, delay=600)
+    execution = testbed.finish()
 
     assert execution.result["outcome"] == "completed"
 
 
-def test_without_permission_to_read_the_hook_the_shortest_timeout_is_assumed(stage: Stage) -> None:
-    stage.region.faults.deny("autoscaling", "DescribeLifecycleHooks")
-    draining(stage, heartbeat=30, delay=300)
-    stage.run(10)
-    record = stage.record()
+def test_without_permission_to_read_the_hook_the_shortest_timeout_is_assumed(testbed: Testbed) -> None:
+    testbed.region.faults.deny("autoscaling", "DescribeLifecycleHooks")
+    draining(testbed, heartbeat=30, delay=300)
+    testbed.run(10)
+    record = testbed.record()
 
     assert (record.heartbeat_timeout, record.global_timeout) == (30, 172_800)
     assert "autoscaling:DescribeLifecycleHooks is missing" in (record.problem or "") or record.status == "working"
-    assert stage.finish().result["outcome"] == "completed"
+    assert testbed.finish().result["outcome"] == "completed"
 
 
-def test_a_completion_none_of_whose_answers_comes_is_told_by_the_instance(stage: Stage) -> None:
-    stage.region.faults.lose_response("autoscaling", "CompleteLifecycleAction", times=1000)
-    (instance,) = stage.group(plan={"steps": []})
-    stage.terminate(instance)
-    stage.finish()
+def test_a_completion_none_of_whose_answers_comes_is_told_by_the_instance(testbed: Testbed) -> None:
+    testbed.region.faults.lose_response("autoscaling", "CompleteLifecycleAction", times=1000)
+    (instance,) = testbed.group(plan={"steps": []})
+    testbed.terminate(instance)
+    testbed.finish()
 
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert stage.record().status == "completed"
-    assert "the answer was lost" in (stage.record().reason or "")
-    assert stage.calls("autoscaling")["CompleteLifecycleAction"] == 2
-
-
-def test_an_instance_that_a_sibling_holds_tells_nothing_of_a_completion(stage: Stage) -> None:
-    stage.region.faults.lose_response("autoscaling", "CompleteLifecycleAction", times=5)
-    (instance,) = stage.group(plan={"steps": []})
-    stage.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
-    stage.terminate(instance)
-    stage.finish()
-
-    assert stage.record().status == "completed"
-    assert stage.calls("autoscaling")["CompleteLifecycleAction"] == 6
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.record().status == "completed"
+    assert "the answer was lost" in (testbed.record().reason or "")
+    assert testbed.calls("autoscaling")["CompleteLifecycleAction"] == 2
 
 
-def test_a_completion_whose_answer_was_lost_is_not_taken_for_somebody_elses(stage: Stage) -> None:
-    stage.region.faults.lose_response("autoscaling", "CompleteLifecycleAction")
-    draining(stage, delay=60)
-    execution = stage.finish()
+def test_an_instance_that_a_sibling_holds_tells_nothing_of_a_completion(testbed: Testbed) -> None:
+    testbed.region.faults.lose_response("autoscaling", "CompleteLifecycleAction", times=5)
+    (instance,) = testbed.group(plan={"steps": []})
+    testbed.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
+    testbed.terminate(instance)
+    testbed.finish()
 
-    assert execution.result["outcome"] == "completed"
-    assert stage.record().status == "completed"
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.record().status == "completed"
+    assert testbed.calls("autoscaling")["CompleteLifecycleAction"] == 6
 
 
-def test_a_completion_that_is_throttled_is_repeated_and_the_wait_kept_alive(stage: Stage) -> None:
-    stage.region.faults.throttle("autoscaling", "CompleteLifecycleAction", times=30)
-    draining(stage, heartbeat=30, delay=10)
-    execution = stage.finish()
+def test_a_completion_whose_answer_was_lost_is_not_taken_for_somebody_elses(testbed: Testbed) -> None:
+    testbed.region.faults.lose_response("autoscaling", "CompleteLifecycleAction")
+    draining(testbed, delay=60)
+    execution = testbed.finish()
 
     assert execution.result["outcome"] == "completed"
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.record().status == "completed"
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_a_completion_that_is_never_permitted_is_lost_and_says_so(stage: Stage) -> None:
-    stage.region.faults.deny("autoscaling", "CompleteLifecycleAction")
-    draining(stage, heartbeat=30, delay=10)
-    execution = stage.finish()
+def test_a_completion_that_is_throttled_is_repeated_and_the_wait_kept_alive(testbed: Testbed) -> None:
+    testbed.region.faults.throttle("autoscaling", "CompleteLifecycleAction", times=30)
+    draining(testbed, heartbeat=30, delay=10)
+    execution = testbed.finish()
+
+    assert execution.result["outcome"] == "completed"
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_a_completion_that_is_never_permitted_is_lost_and_says_so(testbed: Testbed) -> None:
+    testbed.region.faults.deny("autoscaling", "CompleteLifecycleAction")
+    draining(testbed, heartbeat=30, delay=10)
+    execution = testbed.finish()
 
     assert execution.result["outcome"] in {"lost", "over"}
-    assert "autoscaling:CompleteLifecycleAction is missing" in (stage.record().reason or "")
+    assert "autoscaling:CompleteLifecycleAction is missing" in (testbed.record().reason or "")
 
 
-def test_a_deleted_hook_ends_the_drain(stage: Stage) -> None:
-    draining(stage, heartbeat=300)
-    stage.run(10)
-    stage.region.client("autoscaling").delete_lifecycle_hook(
+def test_a_deleted_hook_ends_the_drain(testbed: Testbed) -> None:
+    draining(testbed, heartbeat=300)
+    testbed.run(10)
+    testbed.region.client("autoscaling").delete_lifecycle_hook(
         AutoScalingGroupName="web", LifecycleHookName="asg-lifecycle-terminate"
     )
-    assert stage.finish().result["outcome"] == "over"
+    assert testbed.finish().result["outcome"] == "over"
 
 
-def test_a_heartbeat_does_not_wait_for_a_look_that_takes_long(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_does_not_wait_for_a_look_that_takes_long(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Both are due 150 s after the beginning, and each waits inside its call until the other is in its own.
     together = threading.Barrier(2, timeout=10)
     met: list[float] = []
     beat, check = LifecycleActions.heartbeat, DeregisterTargets.check
 
     def meet() -> None:
-        if stage.beats() and stage.elapsed == stage.beats()[0] + 150:
+        if testbed.beats() and testbed.elapsed == testbed.beats()[0] + 150:
             together.wait()
-            met.append(stage.elapsed)
+            met.append(testbed.elapsed)
 
     def slow_beat(self: LifecycleActions, action: LifecycleAction) -> Answer:
         meet()
@@ -228,14 +232,14 @@ def test_a_heartbeat_does_not_wait_for_a_look_that_takes_long(stage: Stage, monk
 
     monkeypatch.setattr(LifecycleActions, "heartbeat", slow_beat)
     monkeypatch.setattr(DeregisterTargets, "check", slow_check)
-    draining(stage, heartbeat=300, delay=300)
-    stage.finish()
+    draining(testbed, heartbeat=300, delay=300)
+    testbed.finish()
 
     assert len(met) == 2
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_an_instance_terminated_through_ec2_completes_at_once(stage: Stage) -> None:
+def test_an_instance_terminated_through_ec2_completes_at_once(testbed: Testbed) -> None:
     plan = {
         "steps": [
             *DEREGISTER["steps"],
@@ -245,14 +249,14 @@ def test_an_instance_terminated_through_ec2_completes_at_once(stage: Stage) -> N
             },
         ]
     }
-    (instance,) = stage.group(plan=plan)
-    stage.target_group("blue", instance, delay=1000)
-    stage.region.client("ec2").terminate_instances(InstanceIds=[instance])
-    stage.finish()
+    (instance,) = testbed.group(plan=plan)
+    testbed.target_group("blue", instance, delay=1000)
+    testbed.region.client("ec2").terminate_instances(InstanceIds=[instance])
+    testbed.finish()
 
-    record = stage.deployment.record("web", "asg-lifecycle-terminate", instance)
+    record = testbed.deployment.record("web", "asg-lifecycle-terminate", instance)
     assert record is not None
     assert record.result == "CONTINUE"
-    assert stage.log(LogKind.COMPLETED)[0].time - stage.log(LogKind.WAIT_STARTED)[0].time < 10
+    assert testbed.log(LogKind.COMPLETED)[0].time - testbed.log(LogKind.WAIT_STARTED)[0].time < 10
     assert [step.outcome for step in record.steps] == ["done", "skipped"]
-    assert "SendCommand" not in stage.calls("ssm")
+    assert "SendCommand" not in testbed.calls("ssm")

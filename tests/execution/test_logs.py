@@ -8,7 +8,7 @@ from asg_lifecycle.observer import KEYS
 if TYPE_CHECKING:
     import pytest
 
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 DEREGISTER = {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}]}
 
@@ -24,26 +24,28 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
     return totals
 
 
-def drained(stage: Stage) -> str:
-    (instance,) = stage.group(plan=DEREGISTER, heartbeat=300)
-    stage.target_group("blue", instance, delay=300)
-    stage.terminate(instance)
-    stage.finish()
+def drained(testbed: Testbed) -> str:
+    (instance,) = testbed.group(plan=DEREGISTER, heartbeat=300)
+    testbed.target_group("blue", instance, delay=300)
+    testbed.terminate(instance)
+    testbed.finish()
     return instance
 
 
 def test_every_occurrence_is_counted_once_whatever_is_replayed(
-    stage: Stage, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    drained(stage)
-    beats = len(stage.beats())
+    drained(testbed)
+    beats = len(testbed.beats())
 
-    assert len(stage.execution.invocations) > 5
+    assert len(testbed.execution.invocations) > 5
     assert metrics(capsys) == {"ActionsClaimed": 1, "Heartbeats": beats, "ActionsCompleted": 1}
 
 
-def test_a_sentence_is_logged_once_with_the_keys_of_its_action(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    drained(stage)
+def test_a_sentence_is_logged_once_with_the_keys_of_its_action(
+    testbed: Testbed, caplog: pytest.LogCaptureFixture
+) -> None:
+    drained(testbed)
     said = [record for record in caplog.records if record.name == "asg-lifecycle"]
     messages = [record.getMessage() for record in said]
 
@@ -52,11 +54,11 @@ def test_a_sentence_is_logged_once_with_the_keys_of_its_action(stage: Stage, cap
     assert steps == ["", "", "deregister-targets", "deregister-targets", ""]
 
 
-def test_an_event_that_is_ignored_is_not_logged_under_the_action_before(stage: Stage) -> None:
-    drained(stage)
-    logger = stage.deployment.observer.logger
+def test_an_event_that_is_ignored_is_not_logged_under_the_action_before(testbed: Testbed) -> None:
+    drained(testbed)
+    logger = testbed.deployment.observer.logger
     assert set(KEYS) <= set(logger.get_current_keys())
-    stage.deployment.start({"source": "aws.ec2"})
-    stage.run(1)
+    testbed.deployment.start({"source": "aws.ec2"})
+    testbed.run(1)
 
     assert set(KEYS) & set(logger.get_current_keys()) == set()

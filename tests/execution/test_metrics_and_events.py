@@ -11,46 +11,46 @@ import pytest
 from asg_lifecycle.model.records import Status
 
 if TYPE_CHECKING:
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 BUSY = {"namespace": "Workers", "name": "Busy", "dimensions": {"InstanceId": "{instance}"}}
 IDLE = {"metrics": {"busy": BUSY}, "comparison": "<=", "threshold": 0}
 
 
-def measure(stage: Stage, value: float, *, instance: str, name: str = "Busy") -> None:
-    with stage.region.unobserved():
-        stage.region.client("cloudwatch").put_metric_data(
+def measure(testbed: Testbed, value: float, *, instance: str, name: str = "Busy") -> None:
+    with testbed.region.unobserved():
+        testbed.region.client("cloudwatch").put_metric_data(
             Namespace="Workers",
             MetricData=[
                 {
                     "MetricName": name,
                     "Dimensions": [{"Name": "InstanceId", "Value": instance}],
-                    "Timestamp": datetime.fromtimestamp(stage.timeline.now(), UTC),
+                    "Timestamp": datetime.fromtimestamp(testbed.timeline.now(), UTC),
                     "Value": value,
                 }
             ],
         )
 
 
-def measured(stage: Stage, instance: str, until_idle: float, *, every: float = 60, delay: float = 0) -> None:
+def measured(testbed: Testbed, instance: str, until_idle: float, *, every: float = 60, delay: float = 0) -> None:
     """Let the instance say each minute how busy it is, and say 0 from `until_idle` seconds on."""
-    began = stage.timeline.now()
+    began = testbed.timeline.now()
 
-    def say() -> None:
-        measure(stage, 3 if stage.timeline.now() - began < until_idle else 0, instance=instance)
-        if stage.timeline.now() < began + 4 * until_idle + 3600:
-            stage.timeline.call_after(every, say, name="metric")
+    def send_message() -> None:
+        measure(testbed, 3 if testbed.timeline.now() - began < until_idle else 0, instance=instance)
+        if testbed.timeline.now() < began + 4 * until_idle + 3600:
+            testbed.timeline.call_after(every, send_message, name="metric")
 
-    stage.timeline.call_after(delay, say, name="metric")
+    testbed.timeline.call_after(delay, send_message, name="metric")
 
 
-def drain(stage: Stage, kind: str, options: dict[str, Any], **plan: Any) -> str:
-    (instance,) = stage.group(plan={"steps": [{"kind": kind, "options": options}], **plan})
+def drain(testbed: Testbed, kind: str, options: dict[str, Any], **plan: Any) -> str:
+    (instance,) = testbed.group(plan={"steps": [{"kind": kind, "options": options}], **plan})
     return instance
 
 
-def step_detail(stage: Stage) -> str:
-    (step,) = stage.record().steps
+def step_detail(testbed: Testbed) -> str:
+    (step,) = testbed.record().steps
     assert step.outcome == "done"
     return step.detail
 
@@ -59,50 +59,50 @@ def step_detail(stage: Stage) -> str:
 
 
 @pytest.mark.parametrize(("periods", "soonest"), [(1, 600), (3, 720)])
-def test_a_metric_is_waited_for_until_it_has_held_long_enough(stage: Stage, periods: int, soonest: float) -> None:
-    instance = drain(stage, "wait-for-metric", {**IDLE, "periods": periods})
-    measured(stage, instance, 600)
-    stage.terminate(instance)
-    stage.run(300)
-    assert (stage.record().detail or "").startswith("wait-for-metric: waiting for Busy <= 0 for ")
-    assert f"0 of {periods} periods so far" in (stage.record().detail or "")
-    stage.finish()
+def test_a_metric_is_waited_for_until_it_has_held_long_enough(testbed: Testbed, periods: int, soonest: float) -> None:
+    instance = drain(testbed, "wait-for-metric", {**IDLE, "periods": periods})
+    measured(testbed, instance, 600)
+    testbed.terminate(instance)
+    testbed.run(300)
+    assert (testbed.record().detail or "").startswith("wait-for-metric: waiting for Busy <= 0 for ")
+    assert f"0 of {periods} periods so far" in (testbed.record().detail or "")
+    testbed.finish()
 
-    assert soonest <= stage.elapsed <= soonest + 200
-    assert step_detail(stage).endswith(", ".join(["0"] * periods))
-    assert stage.calls("cloudwatch")["GetMetricData"] <= stage.elapsed / 60 + 2
+    assert soonest <= testbed.elapsed <= soonest + 200
+    assert step_detail(testbed).endswith(", ".join(["0"] * periods))
+    assert testbed.calls("cloudwatch")["GetMetricData"] <= testbed.elapsed / 60 + 2
 
 
-def test_a_metric_of_others_says_nothing_of_this_instance(stage: Stage) -> None:
-    instance = drain(stage, "wait-for-metric", IDLE)
-    measured(stage, "i-other", 0)
-    stage.terminate(instance)
-    stage.run(1200)
-    assert stage.completions() == []
+def test_a_metric_of_others_says_nothing_of_this_instance(testbed: Testbed) -> None:
+    instance = drain(testbed, "wait-for-metric", IDLE)
+    measured(testbed, "i-other", 0)
+    testbed.terminate(instance)
+    testbed.run(1200)
+    assert testbed.completions() == []
 
 
 @pytest.mark.parametrize("without_values", ["waiting", "met"])
-def test_a_metric_without_values(stage: Stage, without_values: str) -> None:
-    stage.terminate(drain(stage, "wait-for-metric", {**IDLE, "without_values": without_values}))
-    stage.run(600)
-    assert bool(stage.completions()) == (without_values == "met")
+def test_a_metric_without_values(testbed: Testbed, without_values: str) -> None:
+    testbed.terminate(drain(testbed, "wait-for-metric", {**IDLE, "without_values": without_values}))
+    testbed.run(600)
+    assert bool(testbed.completions()) == (without_values == "met")
 
 
 @pytest.mark.parametrize(
     ("comparison", "threshold", "done"),
     [("<", 3, False), ("<=", 3, True), ("==", 3, True), (">=", 3, True), (">", 3, False), (">", 2.5, True)],
 )
-def test_each_comparison(stage: Stage, comparison: str, threshold: float, done: object) -> None:
+def test_each_comparison(testbed: Testbed, comparison: str, threshold: float, done: object) -> None:
     options = {"metrics": {"m": BUSY}, "comparison": comparison, "threshold": threshold}
-    instance = drain(stage, "wait-for-metric", options)
-    measured(stage, instance, 100_000)
-    stage.run(120)
-    stage.terminate(instance)
-    stage.run(300)
-    assert bool(stage.completions()) == done
+    instance = drain(testbed, "wait-for-metric", options)
+    measured(testbed, instance, 100_000)
+    testbed.run(120)
+    testbed.terminate(instance)
+    testbed.run(300)
+    assert bool(testbed.completions()) == done
 
 
-def test_metric_math(stage: Stage) -> None:
+def test_metric_math(testbed: Testbed) -> None:
     everything = {**BUSY, "name": "All"}
     options = {
         "metrics": {"busy": BUSY, "all": everything},
@@ -110,36 +110,36 @@ def test_metric_math(stage: Stage) -> None:
         "comparison": "<",
         "threshold": 0,
     }
-    instance = drain(stage, "wait-for-metric", options)
-    measure(stage, 1, instance=instance)
-    measure(stage, 4, instance=instance, name="All")
-    stage.terminate(instance)
-    stage.run(100)
+    instance = drain(testbed, "wait-for-metric", options)
+    measure(testbed, 1, instance=instance)
+    measure(testbed, 4, instance=instance, name="All")
+    testbed.terminate(instance)
+    testbed.run(100)
 
-    (asked,) = {operation for service, operation in stage.region.calls if service == "cloudwatch"}
+    (asked,) = {operation for service, operation in testbed.region.calls if service == "cloudwatch"}
     assert asked == "GetMetricData"
-    assert "busy - all < 0" in (stage.record().detail or "")
+    assert "busy - all < 0" in (testbed.record().detail or "")
 
 
-def test_a_metric_that_may_not_be_read_names_the_permission_and_its_plan_holds(stage: Stage) -> None:
-    stage.region.faults.deny("cloudwatch", "GetMetricData")
-    stage.terminate(drain(stage, "wait-for-metric", IDLE))
-    stage.run(600)
-    assert stage.record().status is Status.HELD
-    assert "permission cloudwatch:GetMetricData is missing" in (stage.record().problem or "")
+def test_a_metric_that_may_not_be_read_names_the_permission_and_its_plan_holds(testbed: Testbed) -> None:
+    testbed.region.faults.deny("cloudwatch", "GetMetricData")
+    testbed.terminate(drain(testbed, "wait-for-metric", IDLE))
+    testbed.run(600)
+    assert testbed.record().status is Status.HELD
+    assert "permission cloudwatch:GetMetricData is missing" in (testbed.record().problem or "")
 
 
 # Events
 
 
-def listening(stage: Stage, *, topic: bool, bus: str = "default") -> tuple[str, str]:
+def listening(testbed: Testbed, *, topic: bool, bus: str = "default") -> tuple[str, str]:
     """Make a queue behind a topic, or behind a rule for our source; return its URL and the topic's ARN."""
-    with stage.region.unobserved():
-        sqs, events = stage.region.client("sqs"), stage.region.client("events")
+    with testbed.region.unobserved():
+        sqs, events = testbed.region.client("sqs"), testbed.region.client("events")
         url = sqs.create_queue(QueueName="heard")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         if topic:
-            sns = stage.region.client("sns")
+            sns = testbed.region.client("sns")
             made = str(sns.create_topic(Name="drained")["TopicArn"])
             sns.subscribe(TopicArn=made, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
             return url, made
@@ -150,22 +150,24 @@ def listening(stage: Stage, *, topic: bool, bus: str = "default") -> tuple[str, 
         return url, ""
 
 
-def heard(stage: Stage, url: str) -> list[dict[str, Any]]:
-    with stage.region.unobserved():
-        messages = stage.region.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+def heard(testbed: Testbed, url: str) -> list[dict[str, Any]]:
+    with testbed.region.unobserved():
+        messages = (
+            testbed.region.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        )
     return [json.loads(message["Body"]) for message in messages]
 
 
 @pytest.mark.parametrize("bus", ["default", "mine"])
-def test_an_event_says_which_action_has_come_how_far(stage: Stage, bus: str) -> None:
-    url, _ = listening(stage, topic=False, bus=bus)
+def test_an_event_says_which_action_has_come_how_far(testbed: Testbed, bus: str) -> None:
+    url, _ = listening(testbed, topic=False, bus=bus)
     options = {"detail_type": "Web Server Drained", "detail": {"team": "blue"}, "bus": bus}
-    instance = drain(stage, "publish-event", options)
-    stage.terminate(instance)
-    stage.finish()
+    instance = drain(testbed, "publish-event", options)
+    testbed.terminate(instance)
+    testbed.finish()
 
-    (event,) = heard(stage, url)
-    token = stage.record().token
+    (event,) = heard(testbed, url)
+    token = testbed.record().token
     assert (event["source"], event["detail-type"]) == ("asg-lifecycle", "Web Server Drained")
     assert event["detail"] == {
         "id": f"{token}-1",
@@ -176,40 +178,40 @@ def test_an_event_says_which_action_has_come_how_far(stage: Stage, bus: str) -> 
         "token": token,
         "more": {"team": "blue"},
     }
-    assert step_detail(stage) == f"published 'Web Server Drained' to bus {bus}"
+    assert step_detail(testbed) == f"published 'Web Server Drained' to bus {bus}"
 
 
-def test_a_message_to_a_topic(stage: Stage) -> None:
-    url, topic = listening(stage, topic=True)
-    stage.terminate(drain(stage, "publish-event", {"topic": topic}))
-    stage.finish()
+def test_a_message_to_a_topic(testbed: Testbed) -> None:
+    url, topic = listening(testbed, topic=True)
+    testbed.terminate(drain(testbed, "publish-event", {"topic": topic}))
+    testbed.finish()
 
-    (message,) = heard(stage, url)
+    (message,) = heard(testbed, url)
     assert message["group"] == "web"
-    assert step_detail(stage) == f"published 'Lifecycle Step Reached' to topic {topic}"
+    assert step_detail(testbed) == f"published 'Lifecycle Step Reached' to topic {topic}"
 
 
-def test_what_is_said_twice_has_one_id(stage: Stage) -> None:
-    url, _ = listening(stage, topic=False)
-    stage.region.faults.lose_response("events", "PutEvents")
-    stage.terminate(drain(stage, "publish-event", {}))
-    stage.finish()
+def test_what_is_said_twice_has_one_id(testbed: Testbed) -> None:
+    url, _ = listening(testbed, topic=False)
+    testbed.region.faults.lose_response("events", "PutEvents")
+    testbed.terminate(drain(testbed, "publish-event", {}))
+    testbed.finish()
 
-    assert len({event["detail"]["id"] for event in heard(stage, url)}) == 1
+    assert len({event["detail"]["id"] for event in heard(testbed, url)}) == 1
 
 
-def test_a_topic_there_is_not_fails_the_step(stage: Stage) -> None:
+def test_a_topic_there_is_not_fails_the_step(testbed: Testbed) -> None:
     topic = "arn:aws:sns:eu-west-1:123456789012:nobody"
-    stage.terminate(drain(stage, "publish-event", {"topic": topic}))
-    stage.run(300)
-    assert stage.record().status is Status.HELD
-    assert "sns:Publish failed" in (stage.record().problem or "")
+    testbed.terminate(drain(testbed, "publish-event", {"topic": topic}))
+    testbed.run(300)
+    assert testbed.record().status is Status.HELD
+    assert "sns:Publish failed" in (testbed.record().problem or "")
 
 
-def test_a_dry_run_says_what_would_be_published(stage: Stage) -> None:
-    url, _ = listening(stage, topic=False)
-    stage.terminate(drain(stage, "publish-event", {"detail_type": "X"}, dry_run=True))
-    stage.finish()
+def test_a_dry_run_says_what_would_be_published(testbed: Testbed) -> None:
+    url, _ = listening(testbed, topic=False)
+    testbed.terminate(drain(testbed, "publish-event", {"detail_type": "X"}, dry_run=True))
+    testbed.finish()
 
-    assert "would publish 'X' to bus default" in step_detail(stage)
-    assert heard(stage, url) == []
+    assert "would publish 'X' to bus default" in step_detail(testbed)
+    assert heard(testbed, url) == []

@@ -10,20 +10,20 @@ from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}}
 
 
-def draining(stage: Stage, count: int, *, on_failure: str, apart: float = 2) -> list[str]:
+def draining(testbed: Testbed, count: int, *, on_failure: str, apart: float = 2) -> list[str]:
     plan: Any = {"steps": [COMMAND], "on_failure": on_failure}
-    instances = stage.group(count, plan=plan)
+    instances = testbed.group(count, plan=plan)
     for instance in instances:
-        stage.run_command.manage(instance)
-    stage.run_command.behave(Behaviour(duration=20))
+        testbed.run_command.manage(instance)
+    testbed.run_command.behave(Behaviour(duration=20))
     for instance in instances:
-        stage.terminate(instance)
-        stage.run(apart)
+        testbed.terminate(instance)
+        testbed.run(apart)
     return instances
 
 
@@ -33,71 +33,71 @@ def notices(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 @pytest.mark.parametrize("on_failure", ["continue", "abandon"])
 def test_a_permission_that_is_gone_releases_nothing(
-    stage: Stage, caplog: pytest.LogCaptureFixture, on_failure: str
+    testbed: Testbed, caplog: pytest.LogCaptureFixture, on_failure: str
 ) -> None:
-    stage.region.faults.deny("ssm", "SendCommand")
-    draining(stage, 8, on_failure=on_failure)
-    stage.run(3600)
+    testbed.region.faults.deny("ssm", "SendCommand")
+    draining(testbed, 8, on_failure=on_failure)
+    testbed.run(3600)
 
-    assert stage.completions() == []
-    details = [record.detail or "" for record in stage.deployment.records()]
+    assert testbed.completions() == []
+    details = [record.detail or "" for record in testbed.deployment.records()]
     assert all("drains of this stack are stopped by ssm:SendCommand AccessDenied since" in detail for detail in details)
     assert len(notices(caplog)) == 1
-    stage.region.faults.allow("ssm", "SendCommand")
-    stage.finish()
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"] * 8
-    assert all(len(stage.run_command.runs(entry.instance)) == 1 for entry in stage.log(LogKind.COMPLETED))
+    testbed.region.faults.allow("ssm", "SendCommand")
+    testbed.finish()
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 8
+    assert all(len(testbed.run_command.runs(entry.instance)) == 1 for entry in testbed.log(LogKind.COMPLETED))
 
 
 @pytest.mark.parametrize(("on_failure", "result"), [("continue", "CONTINUE"), ("abandon", "ABANDON")])
-def test_the_trouble_of_a_few_is_their_own(stage: Stage, on_failure: str, result: str) -> None:
-    stage.region.faults.deny("ssm", "SendCommand")
-    draining(stage, 3, on_failure=on_failure)
-    stage.finish()
+def test_the_trouble_of_a_few_is_their_own(testbed: Testbed, on_failure: str, result: str) -> None:
+    testbed.region.faults.deny("ssm", "SendCommand")
+    draining(testbed, 3, on_failure=on_failure)
+    testbed.finish()
 
-    assert stage.completions() == [f"{result} CompleteLifecycleAction"] * 3
-    assert stage.elapsed < 90
-
-
-def test_drains_apart_in_time_are_no_outage(stage: Stage) -> None:
-    stage.region.faults.deny("ssm", "SendCommand")
-    draining(stage, 6, on_failure="continue", apart=700)
-    stage.finish()
-
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"] * 6
+    assert testbed.completions() == [f"{result} CompleteLifecycleAction"] * 3
+    assert testbed.elapsed < 90
 
 
-def test_a_dependency_that_is_down_is_said_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    stage.region.faults.fail("ssm", "DescribeInstanceInformation", code="InternalServerError", status=500, times=400)
-    draining(stage, 6, on_failure="abandon")
-    stage.run(1800)
+def test_drains_apart_in_time_are_no_outage(testbed: Testbed) -> None:
+    testbed.region.faults.deny("ssm", "SendCommand")
+    draining(testbed, 6, on_failure="continue", apart=700)
+    testbed.finish()
 
-    assert stage.completions() == []
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 6
+
+
+def test_a_dependency_that_is_down_is_said_once(testbed: Testbed, caplog: pytest.LogCaptureFixture) -> None:
+    testbed.region.faults.fail("ssm", "DescribeInstanceInformation", code="InternalServerError", status=500, times=400)
+    draining(testbed, 6, on_failure="abandon")
+    testbed.run(1800)
+
+    assert testbed.completions() == []
     assert len(notices(caplog)) == 1
     assert "ssm:DescribeInstanceInformation InternalServerError" in notices(caplog)[0]
 
 
-def test_a_second_outage_after_a_quiet_time_is_said_again(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_second_outage_after_a_quiet_time_is_said_again(testbed: Testbed, caplog: pytest.LogCaptureFixture) -> None:
     plan: Any = {"steps": [COMMAND], "on_failure": "continue"}
-    instances = stage.group(12, plan=plan)
+    instances = testbed.group(12, plan=plan)
     for instance in instances:
-        stage.run_command.manage(instance)
+        testbed.run_command.manage(instance)
     for first, said in ((0, 1), (6, 2)):
-        stage.region.faults.deny("ssm", "SendCommand")
+        testbed.region.faults.deny("ssm", "SendCommand")
         for instance in instances[first : first + 6]:
-            stage.terminate(instance)
-        stage.run(300)
+            testbed.terminate(instance)
+        testbed.run(300)
         assert len(notices(caplog)) == said
-        stage.region.faults.allow("ssm", "SendCommand")
-        stage.finish()
-        stage.run(1300)
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"] * 12
+        testbed.region.faults.allow("ssm", "SendCommand")
+        testbed.finish()
+        testbed.run(1300)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 12
 
 
-def test_when_outages_cannot_be_counted_the_instances_are_kept(stage: Stage) -> None:
-    stage.region.faults.deny("ssm", "SendCommand")
-    draining(stage, 1, on_failure="continue")
-    stage.region.faults.deny("dynamodb", "UpdateItem")
-    stage.run(600)
+def test_when_outages_cannot_be_counted_the_instances_are_kept(testbed: Testbed) -> None:
+    testbed.region.faults.deny("ssm", "SendCommand")
+    draining(testbed, 1, on_failure="continue")
+    testbed.region.faults.deny("dynamodb", "UpdateItem")
+    testbed.run(600)
 
-    assert stage.completions() == []
+    assert testbed.completions() == []

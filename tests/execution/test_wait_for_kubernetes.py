@@ -9,78 +9,80 @@ from asg_lifecycle.model.records import Status
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
-    from tests.execution.conftest import Stage
+    from tests.execution.conftest import Testbed
 
 
-def launch(stage: Stage, *, dry_run: bool = False, **options: Any) -> tuple[str, Cluster]:
-    stage.region.create_group("web", capacity=0, max_size=5)
+def launch(testbed: Testbed, *, dry_run: bool = False, **options: Any) -> tuple[str, Cluster]:
+    testbed.region.create_group("web", capacity=0, max_size=5)
     step = {"kind": "wait-for-kubernetes", "options": {"cluster": "production", **options}, "timeout": "30m"}
     metadata = json.dumps({"plan": {"steps": [step], "dry_run": dry_run}})
-    stage.region.put_hook(
+    testbed.region.put_hook(
         "web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=300, NotificationMetadata=metadata
     )
-    cluster = stage.kubernetes.cluster()
-    stage.region.scale("web", 1)
-    (instance,) = stage.region.instances("web")
+    cluster = testbed.kubernetes.cluster()
+    testbed.region.scale("web", 1)
+    (instance,) = testbed.region.instances("web")
     return instance, cluster
 
 
-def test_a_node_is_waited_for_until_it_is_ready(stage: Stage) -> None:
-    instance, cluster = launch(stage)
-    stage.run(60)
-    assert stage.record().detail == (f"wait-for-kubernetes: waiting for instance {instance} to join cluster production")
+def test_a_node_is_waited_for_until_it_is_ready(testbed: Testbed) -> None:
+    instance, cluster = launch(testbed)
+    testbed.run(60)
+    assert testbed.record().detail == (
+        f"wait-for-kubernetes: waiting for instance {instance} to join cluster production"
+    )
     node = cluster.join(instance, ready=False, taints=("node.kubernetes.io/not-ready", "team"))
-    stage.run(60)
+    testbed.run(60)
     assert "Ready is False: container runtime network not ready; taints node.kubernetes.io/not-ready are left" in (
-        stage.record().detail or ""
+        testbed.record().detail or ""
     )
     node.ready = True
-    stage.run(60)
-    assert stage.record().status is Status.WORKING
+    testbed.run(60)
+    assert testbed.record().status is Status.WORKING
     node.taints = [taint for taint in node.taints if taint["key"] == "team"]
-    stage.finish()
-    assert stage.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert stage.record().steps[0].detail == f"node {node.name} of cluster production is Ready"
+    testbed.finish()
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.record().steps[0].detail == f"node {node.name} of cluster production is Ready"
 
 
-def test_taints_of_the_plan_have_to_be_gone_too(stage: Stage) -> None:
-    instance, cluster = launch(stage, startup_taints=["node.cilium.io/agent-not-ready"])
+def test_taints_of_the_plan_have_to_be_gone_too(testbed: Testbed) -> None:
+    instance, cluster = launch(testbed, startup_taints=["node.cilium.io/agent-not-ready"])
     node = cluster.join(instance, taints=("node.cilium.io/agent-not-ready",))
-    stage.run(60)
-    assert "taints node.cilium.io/agent-not-ready are left" in (stage.record().detail or "")
+    testbed.run(60)
+    assert "taints node.cilium.io/agent-not-ready are left" in (testbed.record().detail or "")
     node.taints = []
-    stage.finish()
+    testbed.finish()
 
 
-def test_a_node_that_we_cordoned_is_uncordoned(stage: Stage) -> None:
-    instance, cluster = launch(stage)
+def test_a_node_that_we_cordoned_is_uncordoned(testbed: Testbed) -> None:
+    instance, cluster = launch(testbed)
     node = cluster.join(instance)
     node.unschedulable = True
     node.annotations["asg-lifecycle/cordoned"] = "true"
     node.annotations["asg-lifecycle/excluded-from-load-balancers"] = "true"
     node.labels["node.kubernetes.io/exclude-from-external-load-balancers"] = "true"
     node.labels["team"] = "blue"
-    stage.finish()
+    testbed.finish()
     assert (node.unschedulable, node.annotations, node.labels) == (False, {}, {"team": "blue"})
 
 
-def test_a_node_that_somebody_else_cordoned_stays_so(stage: Stage) -> None:
-    instance, cluster = launch(stage)
+def test_a_node_that_somebody_else_cordoned_stays_so(testbed: Testbed) -> None:
+    instance, cluster = launch(testbed)
     node = cluster.join(instance)
     node.unschedulable = True
-    stage.finish()
+    testbed.finish()
     assert node.unschedulable
 
 
-def test_one_that_never_joins_fails_when_its_time_is_over(stage: Stage) -> None:
-    launch(stage)
-    stage.run(2000)
-    record = stage.record()
+def test_one_that_never_joins_fails_when_its_time_is_over(testbed: Testbed) -> None:
+    launch(testbed)
+    testbed.run(2000)
+    record = testbed.record()
     assert record.status is Status.HELD
     assert "not done within 30m" in (record.problem or "")
 
 
-def test_a_dry_run_says_how_the_node_is(stage: Stage) -> None:
-    launch(stage, dry_run=True)
-    stage.finish()
-    assert "now: it has not joined" in stage.record().steps[0].detail
+def test_a_dry_run_says_how_the_node_is(testbed: Testbed) -> None:
+    launch(testbed, dry_run=True)
+    testbed.finish()
+    assert "now: it has not joined" in testbed.record().steps[0].detail

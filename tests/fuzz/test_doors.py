@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from asg_lifecycle.model import start_requests
-from asg_lifecycle.model.start_requests import Start, StartReason
+from asg_lifecycle.model.start_requests import StartReason, StartRequest
 from benchmarks import doors, fuzz
 from benchmarks.doors import ACTION, BODIES, DOORS, Door, notification_queue
 
@@ -37,7 +37,7 @@ def test_one_message_that_cannot_be_written_does_not_fail_its_batch() -> None:
 
 
 def test_a_start_does_not_come_through_the_queue() -> None:
-    start = json.dumps(start_requests.payload(Start(reason=StartReason.SWEEP, action=ACTION)))
+    start = json.dumps(start_requests.payload(StartRequest(reason=StartReason.SWEEP, action=ACTION)))
 
     with notification_queue() as queue:
         queue.given_back([start])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
-from asg_lifecycle_simulator.deployment.testbed import Stage
+from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", 
 PLAN = {"steps": [COMMAND]}
 
 
-class Town(Stage[Deployment]):
+class IntakeTestbed(Testbed[Deployment]):
     """The application with all its doors."""
 
     def __init__(self, parameters: Parameters) -> None:
@@ -49,11 +49,11 @@ class Town(Stage[Deployment]):
 
 
 @pytest.fixture
-def town_of() -> Iterator[Callable[..., Town]]:
+def testbed_of() -> Iterator[Callable[..., IntakeTestbed]]:
     with ExitStack() as entered:
-        yield lambda **parameters: entered.enter_context(Town(Parameters(**parameters)))
+        yield lambda **parameters: entered.enter_context(IntakeTestbed(Parameters(**parameters)))
 
 
 @pytest.fixture
-def town(town_of: Callable[..., Town]) -> Town:
-    return town_of()
+def testbed(testbed_of: Callable[..., IntakeTestbed]) -> IntakeTestbed:
+    return testbed_of()

@@ -14,19 +14,19 @@ from handlers.interruption import handler_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.intake.conftest import Town
+    from tests.intake.conftest import IntakeTestbed
 
 ALL = "spot-interruptions-and-rebalance"
 
 
-def rebalancing(town: Town, **hook: Any) -> str:
-    (instance,) = town.group(**hook)
-    town.region.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="web", CapacityRebalance=True)
+def rebalancing(testbed: IntakeTestbed, **hook: Any) -> str:
+    (instance,) = testbed.group(**hook)
+    testbed.region.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="web", CapacityRebalance=True)
     return instance
 
 
-def completions(town: Town, instance: str) -> list[str]:
-    return [entry.detail for entry in town.region.log.of(LogKind.COMPLETED, instance=instance)]
+def completions(testbed: IntakeTestbed, instance: str) -> list[str]:
+    return [entry.detail for entry in testbed.region.log.of(LogKind.COMPLETED, instance=instance)]
 
 
 def warning(instance: str, **changes: Any) -> dict[str, Any]:
@@ -35,93 +35,95 @@ def warning(instance: str, **changes: Any) -> dict[str, Any]:
     return sample | changes
 
 
-def receive(town: Town, event: object) -> dict[str, Any]:
-    return handler_of(lambda: town.deployment.intake)(event, None)
+def receive(testbed: IntakeTestbed, event: object) -> dict[str, Any]:
+    return handler_of(lambda: testbed.deployment.intake)(event, None)
 
 
 @pytest.mark.parametrize("early", ["off", "spot-interruptions"])
-def test_an_interruption_with_and_without_an_early_start(town_of: Callable[..., Town], early: str) -> None:
-    town = town_of(early_drain=early)
-    (instance,) = town.group(duration=60)
-    town.region.interrupt_spot(instance)
-    town.run(600)
+def test_an_interruption_with_and_without_an_early_start(testbed_of: Callable[..., IntakeTestbed], early: str) -> None:
+    testbed = testbed_of(early_drain=early)
+    (instance,) = testbed.group(duration=60)
+    testbed.region.interrupt_spot(instance)
+    testbed.run(600)
 
     # Without Capacity Rebalancing the hook holds the instance only when it is gone (R27, R28).
-    ran = [run.started_at for run in town.run_command.runs(instance)]
+    ran = [run.started_at for run in testbed.run_command.runs(instance)]
     assert len(ran) == (0 if early == "off" else 1)
-    assert completions(town, instance) == ["CONTINUE CompleteLifecycleAction"]
+    assert completions(testbed, instance) == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_an_instance_that_waits_at_its_warning_is_drained_once(town_of: Callable[..., Town]) -> None:
-    town = town_of(early_drain=ALL)
-    instance = rebalancing(town)
-    town.region.interrupt_spot(instance)
-    town.run(600)
+def test_an_instance_that_waits_at_its_warning_is_drained_once(testbed_of: Callable[..., IntakeTestbed]) -> None:
+    testbed = testbed_of(early_drain=ALL)
+    instance = rebalancing(testbed)
+    testbed.region.interrupt_spot(instance)
+    testbed.run(600)
 
-    assert completions(town, instance) == ["CONTINUE CompleteLifecycleAction"]
-    assert len(town.run_command.runs(instance)) == 1
+    assert completions(testbed, instance) == ["CONTINUE CompleteLifecycleAction"]
+    assert len(testbed.run_command.runs(instance)) == 1
 
 
 def test_a_rebalance_recommendation_begins_the_work_and_the_replacement_ends_the_instance(
-    town_of: Callable[..., Town],
+    testbed_of: Callable[..., IntakeTestbed],
 ) -> None:
-    town = town_of(early_drain=ALL)
-    instance = rebalancing(town)
-    town.region.recommend_rebalance(instance)
-    town.run(600)
+    testbed = testbed_of(early_drain=ALL)
+    instance = rebalancing(testbed)
+    testbed.region.recommend_rebalance(instance)
+    testbed.run(600)
 
-    assert completions(town, instance) == ["CONTINUE CompleteLifecycleAction"]
-    assert len(town.run_command.runs(instance)) == 1
-    assert sorted(town.outcomes()) == ["completed", "joined"]
-
-
-def test_without_capacity_rebalancing_a_recommendation_changes_nothing(town_of: Callable[..., Town]) -> None:
-    town = town_of(early_drain=ALL)
-    (instance,) = town.group()
-    town.region.recommend_rebalance(instance)
-    town.run(600)
-
-    assert town.deployment.executions == []
-    assert town.region.instance_state(instance) == "InService"
+    assert completions(testbed, instance) == ["CONTINUE CompleteLifecycleAction"]
+    assert len(testbed.run_command.runs(instance)) == 1
+    assert sorted(testbed.outcomes()) == ["completed", "joined"]
 
 
-def test_an_instance_of_nobody_is_ignored(town: Town) -> None:
-    answer = receive(town, warning("i-0123456789abcdef0"))
+def test_without_capacity_rebalancing_a_recommendation_changes_nothing(
+    testbed_of: Callable[..., IntakeTestbed],
+) -> None:
+    testbed = testbed_of(early_drain=ALL)
+    (instance,) = testbed.group()
+    testbed.region.recommend_rebalance(instance)
+    testbed.run(600)
+
+    assert testbed.deployment.executions == []
+    assert testbed.region.instance_state(instance) == "InService"
+
+
+def test_an_instance_of_nobody_is_ignored(testbed: IntakeTestbed) -> None:
+    answer = receive(testbed, warning("i-0123456789abcdef0"))
     assert answer["outcome"] == "ignored"
     assert "is in no Auto Scaling group" in answer["reason"]
 
 
-def test_a_group_without_our_hook_is_ignored(town: Town) -> None:
-    (instance,) = town.region.create_group("web")
-    town.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=900)
-    town.run(60)
-    assert "no terminate hook of ours" in receive(town, warning(instance))["reason"]
+def test_a_group_without_our_hook_is_ignored(testbed: IntakeTestbed) -> None:
+    (instance,) = testbed.region.create_group("web")
+    testbed.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=900)
+    testbed.run(60)
+    assert "no terminate hook of ours" in receive(testbed, warning(instance))["reason"]
 
 
-def test_an_instance_that_waits_already_is_ignored(town: Town) -> None:
-    (instance,) = town.group()
-    town.region.terminate(instance)
-    town.run(2)
-    assert "is Terminating:Wait, not InService" in receive(town, warning(instance))["reason"]
+def test_an_instance_that_waits_already_is_ignored(testbed: IntakeTestbed) -> None:
+    (instance,) = testbed.group()
+    testbed.region.terminate(instance)
+    testbed.run(2)
+    assert "is Terminating:Wait, not InService" in receive(testbed, warning(instance))["reason"]
 
 
-def test_a_warning_that_comes_twice_starts_once(town: Town) -> None:
-    (instance,) = town.group()
+def test_a_warning_that_comes_twice_starts_once(testbed: IntakeTestbed) -> None:
+    (instance,) = testbed.group()
     event = warning(instance)
-    assert receive(town, event)["outcome"] == "started"
-    assert receive(town, event)["outcome"] == "started"
-    town.run(60)
-    assert len(town.deployment.executions) == 1
+    assert receive(testbed, event)["outcome"] == "started"
+    assert receive(testbed, event)["outcome"] == "started"
+    testbed.run(60)
+    assert len(testbed.deployment.executions) == 1
 
 
 @pytest.mark.parametrize("action", ["stop", "hibernate"])
-def test_an_instance_that_is_not_terminated_is_ignored(town: Town, action: str) -> None:
+def test_an_instance_that_is_not_terminated_is_ignored(testbed: IntakeTestbed, action: str) -> None:
     detail = {"instance-id": "i-0123456789abcdef0", "instance-action": action}
-    assert action in receive(town, warning("", detail=detail))["reason"]
+    assert action in receive(testbed, warning("", detail=detail))["reason"]
 
 
-def test_what_cannot_be_understood_is_said_and_not_tried_again(town: Town) -> None:
-    answer = receive(town, warning("i-xyz", time="yesterday"))
+def test_what_cannot_be_understood_is_said_and_not_tried_again(testbed: IntakeTestbed) -> None:
+    answer = receive(testbed, warning("i-xyz", time="yesterday"))
     assert answer["outcome"] == "invalid"
     assert "detail.instance-id" in answer["reason"]
     assert "time: expected a time with its zone" in answer["reason"]

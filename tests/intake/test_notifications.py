@@ -10,89 +10,91 @@ import pytest
 from handlers.notification import handler_of
 
 if TYPE_CHECKING:
-    from tests.intake.conftest import Town
+    from tests.intake.conftest import IntakeTestbed
 
 ROLE = "arn:aws:iam::123456789012:role/notify"
 
 
-def notified(town: Town, target: str) -> str:
-    town.deployment.open_queues()
-    arn = town.deployment.topic if target == "topic" else town.deployment.queue_arn("notification")
-    (instance,) = town.group(NotificationTargetARN=arn, RoleARN=ROLE)
+def notified(testbed: IntakeTestbed, target: str) -> str:
+    testbed.deployment.open_queues()
+    arn = testbed.deployment.topic if target == "topic" else testbed.deployment.queue_arn("notification")
+    (instance,) = testbed.group(NotificationTargetARN=arn, RoleARN=ROLE)
     return instance
 
 
-def dead_letters(town: Town) -> list[dict[str, Any]]:
-    with town.region.unobserved():
-        sqs = town.region.client("sqs")
-        answer = sqs.receive_message(QueueUrl=town.deployment.queues["notification-dead"], MaxNumberOfMessages=10)
+def dead_letters(testbed: IntakeTestbed) -> list[dict[str, Any]]:
+    with testbed.region.unobserved():
+        sqs = testbed.region.client("sqs")
+        answer = sqs.receive_message(QueueUrl=testbed.deployment.queues["notification-dead"], MaxNumberOfMessages=10)
     return list(answer.get("Messages", []))
 
 
 @pytest.mark.parametrize("target", ["queue", "topic"])
-def test_a_hook_that_notifies_is_answered_without_the_rule(town: Town, target: str) -> None:
-    instance = notified(town, target)
-    town.lose_events()
-    town.region.terminate(instance)
-    town.run(300)
+def test_a_hook_that_notifies_is_answered_without_the_rule(testbed: IntakeTestbed, target: str) -> None:
+    instance = notified(testbed, target)
+    testbed.lose_events()
+    testbed.region.terminate(instance)
+    testbed.run(300)
 
-    assert town.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert town.outcomes() == ["completed"]
-    assert town.record(instance).token is not None
-    assert dead_letters(town) == []
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.outcomes() == ["completed"]
+    assert testbed.record(instance).token is not None
+    assert dead_letters(testbed) == []
 
 
 @pytest.mark.parametrize("target", ["queue", "topic"])
-def test_both_doors_wired_at_once_do_the_work_once(town: Town, target: str) -> None:
-    instance = notified(town, target)
-    town.region.terminate(instance)
-    town.run(300)
+def test_both_doors_wired_at_once_do_the_work_once(testbed: IntakeTestbed, target: str) -> None:
+    instance = notified(testbed, target)
+    testbed.region.terminate(instance)
+    testbed.run(300)
 
-    assert sorted(town.outcomes()) == ["completed", "duplicate"]
-    assert len(town.run_command.runs(instance)) == 1
+    assert sorted(testbed.outcomes()) == ["completed", "duplicate"]
+    assert len(testbed.run_command.runs(instance)) == 1
 
 
-def test_a_message_that_comes_twice_starts_once(town: Town) -> None:
-    instance = notified(town, "queue")
-    town.lose_events()
+def test_a_message_that_comes_twice_starts_once(testbed: IntakeTestbed) -> None:
+    instance = notified(testbed, "queue")
+    testbed.lose_events()
     # The function is started and the answer is lost: the message comes again.
-    town.region.faults.lose_response("lambda", "Invoke", times=2)
-    town.region.terminate(instance)
-    town.run(900)
+    testbed.region.faults.lose_response("lambda", "Invoke", times=2)
+    testbed.region.terminate(instance)
+    testbed.run(900)
 
-    assert town.outcomes() == ["completed"]
-    assert len(town.run_command.runs(instance)) == 1
-
-
-def test_a_message_that_cannot_be_handed_on_comes_again(town: Town) -> None:
-    instance = notified(town, "queue")
-    town.lose_events()
-    town.region.faults.lose_request("lambda", "Invoke", times=2)
-    town.region.terminate(instance)
-    town.run(100)
-    assert town.outcomes() == []
-    town.run(300)
-
-    assert town.outcomes() == ["completed"]
+    assert testbed.outcomes() == ["completed"]
+    assert len(testbed.run_command.runs(instance)) == 1
 
 
-def test_what_cannot_be_understood_becomes_a_dead_letter(town: Town) -> None:
-    instance = notified(town, "queue")
-    town.lose_events()
-    with town.region.unobserved():
-        town.region.client("sqs").send_message(QueueUrl=town.deployment.queues["notification"], MessageBody="{broken")
-    town.region.terminate(instance)
-    town.run(1500)
+def test_a_message_that_cannot_be_handed_on_comes_again(testbed: IntakeTestbed) -> None:
+    instance = notified(testbed, "queue")
+    testbed.lose_events()
+    testbed.region.faults.lose_request("lambda", "Invoke", times=2)
+    testbed.region.terminate(instance)
+    testbed.run(100)
+    assert testbed.outcomes() == []
+    testbed.run(300)
 
-    assert [message["Body"] for message in dead_letters(town)] == ["{broken"]
-    assert town.outcomes() == ["completed"]
+    assert testbed.outcomes() == ["completed"]
 
 
-def test_only_what_failed_is_reported(town: Town) -> None:
-    town.deployment.open_queues()
+def test_what_cannot_be_understood_becomes_a_dead_letter(testbed: IntakeTestbed) -> None:
+    instance = notified(testbed, "queue")
+    testbed.lose_events()
+    with testbed.region.unobserved():
+        testbed.region.client("sqs").send_message(
+            QueueUrl=testbed.deployment.queues["notification"], MessageBody="{broken"
+        )
+    testbed.region.terminate(instance)
+    testbed.run(1500)
+
+    assert [message["Body"] for message in dead_letters(testbed)] == ["{broken"]
+    assert testbed.outcomes() == ["completed"]
+
+
+def test_only_what_failed_is_reported(testbed: IntakeTestbed) -> None:
+    testbed.deployment.open_queues()
     bodies = {"whole": json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"}), "broken": "{}", "text": "hello"}
     records = [{"messageId": name, "body": body} for name, body in bodies.items()]
-    handle = handler_of(lambda: town.deployment.intake)
+    handle = handler_of(lambda: testbed.deployment.intake)
 
     assert handle({"Records": records}, None) == {
         "batchItemFailures": [{"itemIdentifier": "broken"}, {"itemIdentifier": "text"}]

@@ -3,14 +3,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Place, Transition
+from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Location, Transition
 
 LAUNCHING, TERMINATING = Transition.LAUNCHING, Transition.TERMINATING
-EC2, GROUP, POOL = Place.EC2, Place.AUTO_SCALING_GROUP, Place.WARM_POOL
+EC2, GROUP, POOL = Location.EC2, Location.AUTO_SCALING_GROUP, Location.WARM_POOL
 
 
 def action(
-    transition: Transition, origin: Place | None, destination: Place | None, operation: str | None = None
+    transition: Transition, origin: Location | None, destination: Location | None, operation: str | None = None
 ) -> LifecycleAction:
     return LifecycleAction(
         token="87654321-4321-4321-4321-210987654321",  # noqa: S106 - names an action, opens nothing
@@ -58,5 +58,5 @@ def test_an_action_cannot_be_changed() -> None:
 
 def test_r1_r7_the_words_of_the_api() -> None:
     assert list(Transition) == ["autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"]
-    assert list(Place) == ["EC2", "AutoScalingGroup", "WarmPool"]
+    assert list(Location) == ["EC2", "AutoScalingGroup", "WarmPool"]
     assert list(ActionResult) == ["CONTINUE", "ABANDON"]

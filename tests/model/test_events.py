@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
-from asg_lifecycle.model.events import Broken, Decision, Handle, Ignore, decide
+from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
+from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decide
 
 EVENTS = Path(__file__).parents[2] / "events"
 EVENT = json.loads((EVENTS / "terminate.json").read_text())
 NOTIFICATION = json.loads((EVENTS / "notification.json").read_text())
 TOKEN = "87654321-4321-4321-4321-210987654321"  # noqa: S105 - a lifecycle action token is no secret
 
-MISSING = object()
+NOT_FOUND = object()
 
 
 def change(payload: dict[str, Any], path: str, value: object) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def change(payload: dict[str, Any], path: str, value: object) -> dict[str, Any]:
     inner = changed
     for step in outer:
         inner = inner[step]
-    if value is MISSING:
+    if value is NOT_FOUND:
         del inner[name]
     else:
         inner[name] = value
@@ -49,8 +49,8 @@ def test_an_event_becomes_its_action() -> None:
         instance="i-1234567890abcdef0",
         transition=Transition.TERMINATING,
         time=1610496757.214,
-        origin=Place.AUTO_SCALING_GROUP,
-        destination=Place.EC2,
+        origin=Location.AUTO_SCALING_GROUP,
+        destination=Location.EC2,
         metadata="additional-info",
         operation=None,
         account="123456789012",
@@ -63,29 +63,29 @@ def test_a_notification_becomes_the_same_action_without_a_region() -> None:
     notification = handled(NOTIFICATION)
 
     assert notification.region is None
-    assert notification == handled(change(EVENT, "region", MISSING))
+    assert notification == handled(change(EVENT, "region", NOT_FOUND))
     assert event.account == notification.account
 
 
 ACCEPTED: list[tuple[str, object, str, object]] = [
     ("time", "2021-01-13T00:12:37Z", "time", 1610496757.0),
     ("time", "2021-01-13T01:12:37.5+01:00", "time", 1610496757.5),
-    ("detail.Origin", MISSING, "origin", None),
+    ("detail.Origin", NOT_FOUND, "origin", None),
     ("detail.Origin", None, "origin", None),
     ("detail.Origin", "Elsewhere", "origin", None),
-    ("detail.Origin", "WarmPool", "origin", Place.WARM_POOL),
-    ("detail.Destination", MISSING, "destination", None),
+    ("detail.Origin", "WarmPool", "origin", Location.WARM_POOL),
+    ("detail.Destination", NOT_FOUND, "destination", None),
     ("detail.Destination", "Elsewhere", "destination", None),
-    ("detail.NotificationMetadata", MISSING, "metadata", None),
+    ("detail.NotificationMetadata", NOT_FOUND, "metadata", None),
     ("detail.NotificationMetadata", '{"plan": "web"}\r\n\t', "metadata", '{"plan": "web"}\r\n\t'),
     ("detail.Action", "ReplaceRootVolume", "operation", "ReplaceRootVolume"),
     ("detail.Action", "Somersault", "operation", "Somersault"),
     ("detail.NewField", {"deep": [1]}, "group", "web"),
     ("newField", 1, "group", "web"),
     ("resources", [], "group", "web"),
-    ("resources", MISSING, "group", "web"),
-    ("account", MISSING, "account", None),
-    ("region", MISSING, "region", None),
+    ("resources", NOT_FOUND, "group", "web"),
+    ("account", NOT_FOUND, "account", None),
+    ("region", NOT_FOUND, "region", None),
     ("detail.EC2InstanceId", "i-12345678", "instance", "i-12345678"),
     ("detail.LifecycleActionToken", "71514b9d-6a40-4b26-8523-05e7eEXAMPLE", "token", None),
     ("detail.AutoScalingGroupName", "my group/with a slash", "group", "my group/with a slash"),
@@ -112,40 +112,40 @@ def test_r30_the_group_is_the_one_of_detail_not_of_resources() -> None:
 
 
 BROKEN: list[tuple[str, object, str]] = [
-    ("source", MISSING, "found nothing"),
+    ("source", NOT_FOUND, "found nothing"),
     ("source", None, "found null"),
     ("source", ["aws.autoscaling"], "found a list of 1"),
-    ("detail-type", MISSING, "found nothing"),
+    ("detail-type", NOT_FOUND, "found nothing"),
     ("detail-type", 7, "found the number 7"),
-    ("detail", MISSING, "found nothing"),
+    ("detail", NOT_FOUND, "found nothing"),
     ("detail", "{}", "expected an object, found '{}'"),
     ("detail", [], "found an empty list"),
-    ("time", MISSING, "found nothing"),
+    ("time", NOT_FOUND, "found nothing"),
     ("time", "yesterday", "found 'yesterday'"),
     ("time", "2021-01-13T00:12:37", "a time with its zone"),
     ("time", "2021-13-13T00:12:37Z", "2021-13-13"),
     ("time", 1610496757, "the number 1610496757"),
     ("account", 123456789012, "the number 123456789012"),
     ("region", True, "found true"),
-    ("detail.LifecycleActionToken", MISSING, "found nothing"),
+    ("detail.LifecycleActionToken", NOT_FOUND, "found nothing"),
     ("detail.LifecycleActionToken", TOKEN[:-1], "35 characters"),
     ("detail.LifecycleActionToken", TOKEN + "0", "37 characters"),
     ("detail.LifecycleActionToken", "", "exactly 36 characters"),
     ("detail.LifecycleActionToken", 36, "exactly 36 characters"),
-    ("detail.AutoScalingGroupName", MISSING, "found nothing"),
+    ("detail.AutoScalingGroupName", NOT_FOUND, "found nothing"),
     ("detail.AutoScalingGroupName", "", "found ''"),
     ("detail.AutoScalingGroupName", "g" * 256, "of 256 characters"),
     ("detail.AutoScalingGroupName", {"Ref": "Group"}, "an object with 'Ref'"),
     ("detail.AutoScalingGroupName", "web-\udcff", "broken Unicode 'web-\\udcff'"),
-    ("detail.LifecycleHookName", MISSING, "found nothing"),
+    ("detail.LifecycleHookName", NOT_FOUND, "found nothing"),
     ("detail.LifecycleHookName", 1.5, "the number 1.5"),
-    ("detail.EC2InstanceId", MISSING, "found nothing"),
+    ("detail.EC2InstanceId", NOT_FOUND, "found nothing"),
     ("detail.EC2InstanceId", "i-1234567", "8 or 17 hexadecimal digits"),
     ("detail.EC2InstanceId", "i-123456789", "8 or 17 hexadecimal digits"),
     ("detail.EC2InstanceId", "i-1234567890abcdeg0", "i-1234567890abcdeg0"),
     ("detail.EC2InstanceId", "i-12345678\n", "'i-12345678\\n'"),
     ("detail.EC2InstanceId", "mi-12345678", "mi-12345678"),
-    ("detail.LifecycleTransition", MISSING, "found nothing"),
+    ("detail.LifecycleTransition", NOT_FOUND, "found nothing"),
     ("detail.LifecycleTransition", "autoscaling:EC2_INSTANCE_TERMINATE", "'autoscaling:EC2_INSTANCE_TERMINATING'"),
     ("detail.LifecycleTransition", "autoscaling:EC2_INSTANCE_LAUNCHING", "because detail-type is"),
     ("detail.Origin", 5, "text or nothing"),
@@ -160,7 +160,7 @@ BROKEN: list[tuple[str, object, str]] = [
 def test_a_wrong_field_is_named_with_what_was_expected_and_found(path: str, value: object, words: str) -> None:
     decision = decide_ours(change(EVENT, path, value))
 
-    assert isinstance(decision, Broken)
+    assert isinstance(decision, Invalid)
     assert decision.field == path
     assert decision.reason.startswith(f"{path}: expected ")
     assert words in decision.reason
@@ -168,9 +168,9 @@ def test_a_wrong_field_is_named_with_what_was_expected_and_found(path: str, valu
 
 @pytest.mark.parametrize("field", ["Time", "LifecycleActionToken", "EC2InstanceId", "LifecycleTransition"])
 def test_a_field_missing_from_a_notification_is_named(field: str) -> None:
-    decision = decide_ours(change(NOTIFICATION, field, MISSING))
+    decision = decide_ours(change(NOTIFICATION, field, NOT_FOUND))
 
-    assert isinstance(decision, Broken)
+    assert isinstance(decision, Invalid)
     assert decision.field == field
 
 
@@ -186,7 +186,7 @@ def test_a_detail_type_that_contradicts_the_transition_is_named_with_it(file: st
 
     decision = decide_ours(change(event, "detail-type", detail_type))
 
-    assert isinstance(decision, Broken)
+    assert isinstance(decision, Invalid)
     assert decision.field == "detail.LifecycleTransition"
     assert f"detail-type is {detail_type!r}" in decision.reason
 
@@ -196,7 +196,7 @@ def test_every_problem_is_reported_and_the_action_named() -> None:
 
     decision = decide_ours(event)
 
-    assert isinstance(decision, Broken)
+    assert isinstance(decision, Invalid)
     assert "detail.LifecycleActionToken: " in decision.reason
     assert "; detail.LifecycleTransition: " in decision.reason
     assert decision.reason.endswith(
@@ -207,7 +207,7 @@ def test_every_problem_is_reported_and_the_action_named() -> None:
 def test_a_wrong_value_is_shortened() -> None:
     decision = decide_ours(change(EVENT, "detail.LifecycleTransition", "x" * 100_000))
 
-    assert isinstance(decision, Broken)
+    assert isinstance(decision, Invalid)
     assert "of 100000 characters" in decision.reason
     assert len(decision.reason) < 1000
 
@@ -215,7 +215,7 @@ def test_a_wrong_value_is_shortened() -> None:
 def test_a_number_too_large_to_print_is_not_printed() -> None:
     decision = decide_ours(change(EVENT, "time", 10**5000))
 
-    assert isinstance(decision, Broken)
+    assert isinstance(decision, Invalid)
     assert "a very large number" in decision.reason
 
 
@@ -223,7 +223,7 @@ def test_a_number_too_large_to_print_is_not_printed() -> None:
 def test_a_payload_of_no_known_kind_is_broken_as_a_whole(payload: object) -> None:
     decision = decide_ours(payload)
 
-    assert isinstance(decision, Broken)
+    assert isinstance(decision, Invalid)
     assert decision.field is None
     assert "expected an EventBridge event" in decision.reason
 
@@ -246,7 +246,7 @@ def test_what_is_not_for_us_is_ignored_with_the_reason(path: str, value: object,
 
 
 def test_an_action_under_a_foreign_hook_is_ignored_however_broken_it_is() -> None:
-    event = change(change(EVENT, "detail.LifecycleHookName", "theirs"), "detail.LifecycleActionToken", MISSING)
+    event = change(change(EVENT, "detail.LifecycleHookName", "theirs"), "detail.LifecycleActionToken", NOT_FOUND)
 
     assert isinstance(decide_ours(event), Ignore)
 

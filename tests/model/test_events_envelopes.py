@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from asg_lifecycle.model.events import Broken, Handle, Ignore, decide, decisions, decisions_in_text
+from asg_lifecycle.model.events import Handle, Ignore, Invalid, decide, decisions, decisions_in_text
 
 EVENTS = Path(__file__).parents[2] / "events"
 EVENT = json.loads((EVENTS / "terminate.json").read_text())
@@ -66,7 +66,7 @@ def test_each_action_of_a_batch_is_decided_for_itself_and_in_order() -> None:
 
     found = decisions(batch, hook_name_prefix=PREFIX)
 
-    assert [type(decision) for decision in found] == [Handle, Broken, Ignore, Broken, Handle]
+    assert [type(decision) for decision in found] == [Handle, Invalid, Ignore, Invalid, Handle]
 
 
 BROKEN: list[tuple[object, str, str]] = [
@@ -92,7 +92,7 @@ BROKEN: list[tuple[object, str, str]] = [
 def test_an_envelope_that_cannot_be_opened_is_broken_where_it_is(payload: object, field: str, words: str) -> None:
     (decision,) = decisions(payload, hook_name_prefix=PREFIX)
 
-    assert isinstance(decision, Broken)
+    assert isinstance(decision, Invalid)
     assert decision.field == field
     assert words in decision.reason
 
@@ -134,6 +134,6 @@ def test_text_is_parsed_as_the_lambda_runtime_does_a_repeated_name_counts_by_its
 def test_text_that_is_not_json_is_broken_as_a_whole() -> None:
     (decision,) = decisions_in_text("{", hook_name_prefix=PREFIX)
 
-    assert isinstance(decision, Broken)
+    assert isinstance(decision, Invalid)
     assert decision.field is None
     assert decision.reason.startswith("expected JSON, found '{' (")

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
+from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
 from asg_lifecycle.model.events import (
     DETAIL_TYPES,
-    Broken,
     Decision,
     Handle,
     Ignore,
+    Invalid,
     decide,
     decisions,
     decisions_in_text,
@@ -71,8 +71,8 @@ actions = st.builds(
     instance=st.from_regex(r"i-([0-9a-f]{8}|[0-9a-f]{17})", fullmatch=True),
     transition=st.sampled_from(Transition),
     time=st.integers(0, 4_000_000_000_000).map(lambda milliseconds: milliseconds / 1000),
-    origin=st.none() | st.sampled_from(Place),
-    destination=st.none() | st.sampled_from(Place),
+    origin=st.none() | st.sampled_from(Location),
+    destination=st.none() | st.sampled_from(Location),
     metadata=st.none() | st.text(max_size=200),
     operation=st.none() | st.just("ReplaceRootVolume"),
     account=st.none() | st.from_regex(r"[0-9]{12}", fullmatch=True),
@@ -126,7 +126,7 @@ def test_an_event_wrong_in_one_field_names_it_or_is_handled(
 
     decision = decide(event, hook_name_prefix=PREFIX)
 
-    if isinstance(decision, Broken):
+    if isinstance(decision, Invalid):
         assert decision.field is not None
         assert path[-1] in decision.reason
         assert f"{decision.field}.".startswith(f"{'.'.join(path)}.") or path == ("detail-type",)

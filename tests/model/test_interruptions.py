@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asg_lifecycle.model.events import Broken, Ignore
+from asg_lifecycle.model.events import Ignore, Invalid
 from asg_lifecycle.model.interruptions import Interruption, interruption
 from asg_lifecycle.model.start_requests import StartReason
 
@@ -55,14 +55,14 @@ def test_the_field_that_is_wrong_is_named(field: str, value: object) -> None:
         place = place[parent]
     place[last] = value
     found = interruption(event)
-    assert isinstance(found, Broken)
+    assert isinstance(found, Invalid)
     assert found.field == field
     assert field in found.reason
 
 
 def test_all_that_is_wrong_is_told() -> None:
     found = interruption(sample("spot-interruption") | {"time": "soon", "detail": {}})
-    assert isinstance(found, Broken)
+    assert isinstance(found, Invalid)
     assert all(name in found.reason for name in ("time", "detail.instance-id", "detail.instance-action"))
 
 
@@ -82,9 +82,9 @@ fields = st.sampled_from(["source", "detail-type", "detail", "time", "resources"
 
 @given(st.dictionaries(fields, json_values))
 def test_any_json_gives_a_decision(changes: dict[str, Any]) -> None:
-    assert isinstance(interruption(sample("spot-interruption") | changes), Interruption | Ignore | Broken)
+    assert isinstance(interruption(sample("spot-interruption") | changes), Interruption | Ignore | Invalid)
 
 
 @given(json_values)
 def test_anything_gives_a_decision(event: object) -> None:
-    assert isinstance(interruption(event), Ignore | Broken)
+    assert isinstance(interruption(event), Ignore | Invalid)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
+from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
 from asg_lifecycle.model.records import LIVE, Record, Status, claim_record, wait_key
 
 unhurried = settings(deadline=None)
@@ -27,8 +27,8 @@ ACTION = LifecycleAction(
     instance="i-1234567890abcdef0",
     transition=Transition.TERMINATING,
     time=1_000.25,
-    origin=Place.AUTO_SCALING_GROUP,
-    destination=Place.WARM_POOL,
+    origin=Location.AUTO_SCALING_GROUP,
+    destination=Location.WARM_POOL,
     operation="ReplaceRootVolume",
 )
 

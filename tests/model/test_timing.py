@@ -16,7 +16,7 @@ from asg_lifecycle.model.timing import (
     finish_reserve,
     heartbeat_interval,
     heartbeat_retry,
-    look_gap,
+    poll_delay,
 )
 
 unhurried = settings(deadline=None)
@@ -135,13 +135,13 @@ def test_assumed_timeouts_keep_every_hook_alive_and_give_none_up_early(timeouts:
 @given(st.floats(0, 200_000), st.floats(0, 200_000))
 def test_looks_come_further_apart_between_five_seconds_and_five_minutes(one: float, other: float) -> None:
     earlier, later = sorted((one, other))
-    assert 5 <= look_gap(earlier) <= look_gap(later) <= 300
+    assert 5 <= poll_delay(earlier) <= poll_delay(later) <= 300
 
 
 def looks(wait: float) -> int:
     spent, count = 0.0, 1
     while spent < wait:
-        spent += look_gap(spent)
+        spent += poll_delay(spent)
         count += 1
     return count
 

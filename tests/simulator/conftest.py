@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 GROUP = "web"
 
 
-class AutoScalingStage:
+class AutoScalingTestbed:
     """A group `web` in a simulated region, and what tests do with it through boto3."""
 
-    def __init__(self, region: SimulatedRegion, timeline: VirtualTimeline) -> None:
+    def __init__(self, region: Region, timeline: VirtualTimeline) -> None:
         self.region = region
         self.timeline = timeline
         self.started = timeline.now()
@@ -93,11 +93,11 @@ def timeline() -> VirtualTimeline:
 
 
 @pytest.fixture
-def region(timeline: VirtualTimeline) -> Iterator[SimulatedRegion]:
-    with SimulatedRegion(timeline) as region:
+def region(timeline: VirtualTimeline) -> Iterator[Region]:
+    with Region(timeline) as region:
         yield region
 
 
 @pytest.fixture
-def auto_scaling(region: SimulatedRegion, timeline: VirtualTimeline) -> AutoScalingStage:
-    return AutoScalingStage(region, timeline)
+def auto_scaling(region: Region, timeline: VirtualTimeline) -> AutoScalingTestbed:
+    return AutoScalingTestbed(region, timeline)

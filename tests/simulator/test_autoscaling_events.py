@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 
 if TYPE_CHECKING:
-    from tests.simulator.conftest import AutoScalingStage
+    from tests.simulator.conftest import AutoScalingTestbed
 
 GROUP = "web"
 
@@ -25,7 +25,7 @@ GROUP = "web"
     ],
 )
 def test_r1_r21_the_event(
-    auto_scaling: AutoScalingStage, transition: str, detail_type: str, places: tuple[str, str]
+    auto_scaling: AutoScalingTestbed, transition: str, detail_type: str, places: tuple[str, str]
 ) -> None:
     instance = auto_scaling.held(transition=transition, NotificationMetadata='{"plan": "web"}')
     auto_scaling.timeline.run_for(1)
@@ -55,20 +55,20 @@ def test_r1_r21_the_event(
     assert arn.endswith(":autoScalingGroupName/web")
 
 
-def test_r21_no_metadata_no_field(auto_scaling: AutoScalingStage) -> None:
+def test_r21_no_metadata_no_field(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.held()
     auto_scaling.timeline.run_for(1)
     assert "NotificationMetadata" not in auto_scaling.events[0]["detail"]
 
 
-def test_r29_metadata_arrives_to_the_letter(auto_scaling: AutoScalingStage) -> None:
+def test_r29_metadata_arrives_to_the_letter(auto_scaling: AutoScalingTestbed) -> None:
     metadata = '{"plan":\t"web"}\r\n<&~'
     auto_scaling.held(NotificationMetadata=metadata)
     auto_scaling.timeline.run_for(1)
     assert auto_scaling.events[0]["detail"]["NotificationMetadata"] == metadata
 
 
-def test_r30_time_without_milliseconds(auto_scaling: AutoScalingStage) -> None:
+def test_r30_time_without_milliseconds(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.region.autoscaling.notifications.milliseconds = False
     auto_scaling.held()
     auto_scaling.timeline.run_for(1)
@@ -76,7 +76,7 @@ def test_r30_time_without_milliseconds(auto_scaling: AutoScalingStage) -> None:
 
 
 @pytest.mark.parametrize("name", ["with space", "a/b", "n" * 255, "groß-网"])
-def test_r29_group_names(auto_scaling: AutoScalingStage, name: str) -> None:
+def test_r29_group_names(auto_scaling: AutoScalingTestbed, name: str) -> None:
     (instance,) = auto_scaling.region.create_group(name)
     auto_scaling.region.put_hook(name, "drain", "TERMINATING")
     auto_scaling.region.terminate(instance)
@@ -96,7 +96,7 @@ def test_r29_group_names(auto_scaling: AutoScalingStage, name: str) -> None:
 def test_the_event_is_delivered_after_the_delay(delay: float) -> None:
     timeline = VirtualTimeline()
     arrivals: list[float] = []
-    with SimulatedRegion(timeline, delivery_delay=delay) as region:
+    with Region(timeline, delivery_delay=delay) as region:
         region.subscribe(lambda _: arrivals.append(timeline.now()))
         (instance,) = region.create_group(GROUP)
         region.put_hook(GROUP, "drain", "TERMINATING")
@@ -110,7 +110,7 @@ def test_the_event_is_delivered_after_the_delay(delay: float) -> None:
     ("delays", "arrivals"), [((), []), ((1.0, 40.0, 7.0), [1.0, 7.0, 40.0])], ids=["lost", "duplicated"]
 )
 def test_r18_lost_and_duplicated(
-    auto_scaling: AutoScalingStage, delays: tuple[float, ...], arrivals: list[float]
+    auto_scaling: AutoScalingTestbed, delays: tuple[float, ...], arrivals: list[float]
 ) -> None:
     auto_scaling.region.events.deliveries = lambda _: delays
     auto_scaling.held()
@@ -124,7 +124,7 @@ def test_r18_lost_and_duplicated(
 def test_two_runs_with_one_seed_are_the_same_and_with_another_are_not() -> None:
     def run(seed: int) -> list[object]:
         timeline = VirtualTimeline()
-        with SimulatedRegion(timeline, seed=seed) as region:
+        with Region(timeline, seed=seed) as region:
             instances = region.create_group(GROUP, capacity=2)
             region.put_hook(GROUP, "drain", "TERMINATING")
             region.terminate(instances[0])

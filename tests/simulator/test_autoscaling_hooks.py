@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
-    from tests.simulator.conftest import AutoScalingStage
+    from tests.simulator.conftest import AutoScalingTestbed
 
 GROUP = "web"
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
@@ -19,19 +19,19 @@ TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 ROLE = "arn:aws:iam::123456789012:role/notify"
 
 
-def put(auto_scaling: AutoScalingStage, **fields: object) -> None:
+def put(auto_scaling: AutoScalingTestbed, **fields: object) -> None:
     named = {"AutoScalingGroupName": GROUP, "LifecycleHookName": "drain", "LifecycleTransition": TERMINATING}
     auto_scaling.client.put_lifecycle_hook(**{**named, **fields})
 
 
-def hooks(auto_scaling: AutoScalingStage) -> list[dict[str, Any]]:
+def hooks(auto_scaling: AutoScalingTestbed) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = auto_scaling.client.describe_lifecycle_hooks(AutoScalingGroupName=GROUP)[
         "LifecycleHooks"
     ]
     return found
 
 
-def test_r3_defaults(auto_scaling: AutoScalingStage) -> None:
+def test_r3_defaults(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.group()
     put(auto_scaling)
     assert hooks(auto_scaling) == [
@@ -58,7 +58,7 @@ def test_r3_defaults(auto_scaling: AutoScalingStage) -> None:
         pytest.param({"NotificationMetadata": "m" * 4000}, id="R29: longest metadata"),
     ],
 )
-def test_a_valid_hook_is_kept_as_given(auto_scaling: AutoScalingStage, fields: dict[str, Any]) -> None:
+def test_a_valid_hook_is_kept_as_given(auto_scaling: AutoScalingTestbed, fields: dict[str, Any]) -> None:
     auto_scaling.group()
     put(auto_scaling, **fields)
     (hook,) = hooks(auto_scaling)
@@ -92,7 +92,7 @@ def test_a_valid_hook_is_kept_as_given(auto_scaling: AutoScalingStage, fields: d
         ),
     ],
 )
-def test_an_invalid_hook_is_refused(auto_scaling: AutoScalingStage, fields: dict[str, Any], message: str) -> None:
+def test_an_invalid_hook_is_refused(auto_scaling: AutoScalingTestbed, fields: dict[str, Any], message: str) -> None:
     auto_scaling.group()
     with pytest.raises(ClientError, match=message) as error:
         put(auto_scaling, **fields)
@@ -100,7 +100,7 @@ def test_an_invalid_hook_is_refused(auto_scaling: AutoScalingStage, fields: dict
     assert hooks(auto_scaling) == []
 
 
-def test_r2_a_group_holds_fifty_hooks(auto_scaling: AutoScalingStage) -> None:
+def test_r2_a_group_holds_fifty_hooks(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.group()
     for number in range(50):
         put(auto_scaling, LifecycleHookName=f"hook-{number}")
@@ -110,7 +110,7 @@ def test_r2_a_group_holds_fifty_hooks(auto_scaling: AutoScalingStage) -> None:
 
 
 def test_a_change_keeps_what_it_does_not_name_and_waits_under_way_stay_as_they_were(
-    auto_scaling: AutoScalingStage,
+    auto_scaling: AutoScalingTestbed,
 ) -> None:
     instance = auto_scaling.held(heartbeat=60, NotificationMetadata="before")
     auto_scaling.client.put_lifecycle_hook(
@@ -122,7 +122,7 @@ def test_a_change_keeps_what_it_does_not_name_and_waits_under_way_stay_as_they_w
     assert [entry.detail for entry in auto_scaling.ends(instance)] == ["ABANDON heartbeat timeout"]
 
 
-def test_hooks_given_at_creation_hold_the_first_instances(auto_scaling: AutoScalingStage) -> None:
+def test_hooks_given_at_creation_hold_the_first_instances(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.group(0)
     auto_scaling.client.create_auto_scaling_group(
         AutoScalingGroupName="born-held",
@@ -139,7 +139,7 @@ def test_hooks_given_at_creation_hold_the_first_instances(auto_scaling: AutoScal
 class Target:
     """An SQS queue, fed by the hook itself or through an SNS topic."""
 
-    def __init__(self, auto_scaling: AutoScalingStage, kind: str) -> None:
+    def __init__(self, auto_scaling: AutoScalingTestbed, kind: str) -> None:
         self.kind = kind
         self.sqs = auto_scaling.region.client("sqs")
         self.queue = self.sqs.create_queue(QueueName="hooks")["QueueUrl"]
@@ -158,7 +158,7 @@ class Target:
 
 @pytest.mark.parametrize("kind", ["sqs", "sns"])
 def test_r19_r20_a_target_gets_the_test_message_and_each_action_beside_the_event(
-    auto_scaling: AutoScalingStage, kind: str
+    auto_scaling: AutoScalingTestbed, kind: str
 ) -> None:
     target = Target(auto_scaling, kind)
     (instance,) = auto_scaling.group()
@@ -175,7 +175,7 @@ def test_r19_r20_a_target_gets_the_test_message_and_each_action_beside_the_event
     assert message == {"Service": "AWS Auto Scaling", "Time": event["time"], "AccountId": "123456789012"}
 
 
-def test_r19_a_target_that_is_gone_does_not_keep_the_action_from_its_event(auto_scaling: AutoScalingStage) -> None:
+def test_r19_a_target_that_is_gone_does_not_keep_the_action_from_its_event(auto_scaling: AutoScalingTestbed) -> None:
     target = Target(auto_scaling, "sqs")
     (instance,) = auto_scaling.group()
     auto_scaling.hook(NotificationTargetARN=target.arn, RoleARN=ROLE)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 
 GROUP = "web"
@@ -23,7 +23,7 @@ class AutoScaling(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.timeline = VirtualTimeline()
-        self.region = SimulatedRegion(self.timeline).__enter__()
+        self.region = Region(self.timeline).__enter__()
         self.client = self.region.client("autoscaling")
         self.region.create_group(GROUP, capacity=2, max_size=4)
         for name in HOOKS:

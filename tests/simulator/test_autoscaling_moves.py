@@ -12,27 +12,27 @@ from asg_lifecycle_simulator.region.log import LogKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tests.simulator.conftest import AutoScalingStage
+    from tests.simulator.conftest import AutoScalingTestbed
 
 GROUP = "web"
 RETAIN = {"RetentionTriggers": {"TerminateHookAbandon": "retain"}}
 
 
-def retain(auto_scaling: AutoScalingStage) -> None:
+def retain(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.client.update_auto_scaling_group(AutoScalingGroupName=GROUP, InstanceLifecyclePolicy=RETAIN)
 
 
-def abandon(auto_scaling: AutoScalingStage, instance: str) -> None:
+def abandon(auto_scaling: AutoScalingTestbed, instance: str) -> None:
     auto_scaling.complete(instance, "ABANDON")
 
 
-def time_out(auto_scaling: AutoScalingStage, _: str) -> None:
+def time_out(auto_scaling: AutoScalingTestbed, _: str) -> None:
     auto_scaling.timeline.run_for(60)
 
 
 @pytest.mark.parametrize("end", [abandon, time_out])
 def test_r10_retained_after_an_abandoned_termination(
-    auto_scaling: AutoScalingStage, end: Callable[[AutoScalingStage, str], None]
+    auto_scaling: AutoScalingTestbed, end: Callable[[AutoScalingTestbed, str], None]
 ) -> None:
     instance = auto_scaling.held()
     retain(auto_scaling)
@@ -47,14 +47,14 @@ def test_r10_retained_after_an_abandoned_termination(
 
 
 @pytest.mark.parametrize("default", ["CONTINUE", "ABANDON"])
-def test_r10_only_an_abandon_retains(auto_scaling: AutoScalingStage, default: str) -> None:
+def test_r10_only_an_abandon_retains(auto_scaling: AutoScalingTestbed, default: str) -> None:
     instance = auto_scaling.held(DefaultResult=default)
     auto_scaling.region.autoscaling.retain(GROUP)
     auto_scaling.timeline.run_for(61)
     assert auto_scaling.state(instance) == (None if default == "CONTINUE" else "Terminating:Retained")
 
 
-def test_r10_an_abandoned_launch_is_not_retained(auto_scaling: AutoScalingStage) -> None:
+def test_r10_an_abandoned_launch_is_not_retained(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held(transition="LAUNCHING")
     retain(auto_scaling)
     auto_scaling.complete(instance, "ABANDON")
@@ -62,7 +62,7 @@ def test_r10_an_abandoned_launch_is_not_retained(auto_scaling: AutoScalingStage)
     assert auto_scaling.ec2_state(instance) == "terminated"
 
 
-def test_r10_policy_given_at_creation(auto_scaling: AutoScalingStage) -> None:
+def test_r10_policy_given_at_creation(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.group(0)
     auto_scaling.client.create_auto_scaling_group(
         AutoScalingGroupName="kept",
@@ -76,7 +76,7 @@ def test_r10_policy_given_at_creation(auto_scaling: AutoScalingStage) -> None:
 
 
 def warm_pool(
-    auto_scaling: AutoScalingStage, capacity: int = 0, *, reuse: bool = False, state: str = "Stopped"
+    auto_scaling: AutoScalingTestbed, capacity: int = 0, *, reuse: bool = False, state: str = "Stopped"
 ) -> None:
     auto_scaling.group(capacity, max_size=capacity + 1)
     for transition in ("LAUNCHING", "TERMINATING"):
@@ -89,7 +89,7 @@ def warm_pool(
     )
 
 
-def ways(auto_scaling: AutoScalingStage, instance: str) -> list[tuple[str, str, str]]:
+def ways(auto_scaling: AutoScalingTestbed, instance: str) -> list[tuple[str, str, str]]:
     """Return hook, Origin and Destination of every event about `instance`."""
     details = [event["detail"] for event in auto_scaling.events]
     return [
@@ -99,7 +99,7 @@ def ways(auto_scaling: AutoScalingStage, instance: str) -> list[tuple[str, str, 
     ]
 
 
-def finish(auto_scaling: AutoScalingStage, instance: str, hook: str, result: str = "CONTINUE") -> None:
+def finish(auto_scaling: AutoScalingTestbed, instance: str, hook: str, result: str = "CONTINUE") -> None:
     auto_scaling.complete(instance, result, hook)
     auto_scaling.timeline.run_for(1)
 
@@ -108,7 +108,7 @@ def finish(auto_scaling: AutoScalingStage, instance: str, hook: str, result: str
     ("pool_state", "ec2_state"), [("Stopped", "stopped"), ("Running", "running"), ("Hibernated", "stopped")]
 )
 def test_r22_the_launch_hook_fires_on_the_way_in_and_on_the_way_out(
-    auto_scaling: AutoScalingStage, pool_state: str, ec2_state: str
+    auto_scaling: AutoScalingTestbed, pool_state: str, ec2_state: str
 ) -> None:
     warm_pool(auto_scaling, state=pool_state)
     (instance,) = auto_scaling.region.instances(GROUP)
@@ -128,7 +128,7 @@ def test_r22_the_launch_hook_fires_on_the_way_in_and_on_the_way_out(
     ]
 
 
-def test_r22_scale_in_with_reuse_is_a_terminate_event_the_instance_survives(auto_scaling: AutoScalingStage) -> None:
+def test_r22_scale_in_with_reuse_is_a_terminate_event_the_instance_survives(auto_scaling: AutoScalingTestbed) -> None:
     warm_pool(auto_scaling, 1, reuse=True)
     spare = auto_scaling.region.instances(GROUP)[1]
     finish(auto_scaling, spare, "launching")
@@ -142,7 +142,7 @@ def test_r22_scale_in_with_reuse_is_a_terminate_event_the_instance_survives(auto
 
 @pytest.mark.parametrize(("retains", "left"), [(False, None), (True, "Warmed:Pending:Retained")])
 def test_r22_r9_r10_an_abandoned_return_to_the_pool(
-    auto_scaling: AutoScalingStage, left: str | None, *, retains: bool
+    auto_scaling: AutoScalingTestbed, left: str | None, *, retains: bool
 ) -> None:
     warm_pool(auto_scaling, 1, reuse=True)
     instance = auto_scaling.region.instances(GROUP)[0]
@@ -152,7 +152,7 @@ def test_r22_r9_r10_an_abandoned_return_to_the_pool(
     assert auto_scaling.state(instance) == left
 
 
-def test_r22_scale_in_without_reuse_terminates(auto_scaling: AutoScalingStage) -> None:
+def test_r22_scale_in_without_reuse_terminates(auto_scaling: AutoScalingTestbed) -> None:
     warm_pool(auto_scaling, 1)
     instance = auto_scaling.region.instances(GROUP)[0]
     auto_scaling.region.scale(GROUP, 0)
@@ -161,7 +161,7 @@ def test_r22_scale_in_without_reuse_terminates(auto_scaling: AutoScalingStage) -
     assert auto_scaling.ec2_state(instance) == "terminated"
 
 
-def test_r22_leaving_the_warm_pool_for_good(auto_scaling: AutoScalingStage) -> None:
+def test_r22_leaving_the_warm_pool_for_good(auto_scaling: AutoScalingTestbed) -> None:
     warm_pool(auto_scaling)
     (instance,) = auto_scaling.region.instances(GROUP)
     finish(auto_scaling, instance, "launching")
@@ -172,7 +172,7 @@ def test_r22_leaving_the_warm_pool_for_good(auto_scaling: AutoScalingStage) -> N
     assert auto_scaling.ec2_state(instance) == "terminated"
 
 
-def test_r22_an_abandoned_warm_up_is_replaced_in_the_pool(auto_scaling: AutoScalingStage) -> None:
+def test_r22_an_abandoned_warm_up_is_replaced_in_the_pool(auto_scaling: AutoScalingTestbed) -> None:
     warm_pool(auto_scaling)
     (instance,) = auto_scaling.region.instances(GROUP)
     finish(auto_scaling, instance, "launching", "ABANDON")
@@ -180,7 +180,7 @@ def test_r22_an_abandoned_warm_up_is_replaced_in_the_pool(auto_scaling: AutoScal
     assert (other != instance, auto_scaling.state(other)) == (True, "Warmed:Pending:Wait")
 
 
-def test_r23_root_volume_out_and_in(auto_scaling: AutoScalingStage) -> None:
+def test_r23_root_volume_out_and_in(auto_scaling: AutoScalingTestbed) -> None:
     (instance,) = auto_scaling.group()
     for transition in ("LAUNCHING", "TERMINATING"):
         auto_scaling.hook(transition.lower(), transition)
@@ -203,7 +203,7 @@ def test_r23_root_volume_out_and_in(auto_scaling: AutoScalingStage) -> None:
 
 @pytest.mark.parametrize(("transition", "result"), [("LAUNCHING", "ABANDON"), ("TERMINATING", "CONTINUE")])
 def test_r24_deleting_a_hook_completes_its_actions(
-    auto_scaling: AutoScalingStage, transition: str, result: str
+    auto_scaling: AutoScalingTestbed, transition: str, result: str
 ) -> None:
     instance = auto_scaling.held(transition=transition)
     auto_scaling.client.delete_lifecycle_hook(AutoScalingGroupName=GROUP, LifecycleHookName="drain")
@@ -212,7 +212,7 @@ def test_r24_deleting_a_hook_completes_its_actions(
     assert auto_scaling.ec2_state(instance) == "terminated"
 
 
-def test_r25_no_hook_for_attach_detach_standby_and_forced_deletion(auto_scaling: AutoScalingStage) -> None:
+def test_r25_no_hook_for_attach_detach_standby_and_forced_deletion(auto_scaling: AutoScalingTestbed) -> None:
     client, ec2 = auto_scaling.client, auto_scaling.region.client("ec2")
     auto_scaling.group(2)
     for transition in ("LAUNCHING", "TERMINATING"):
@@ -237,7 +237,7 @@ def test_r25_no_hook_for_attach_detach_standby_and_forced_deletion(auto_scaling:
     assert client.describe_auto_scaling_groups()["AutoScalingGroups"] == []
 
 
-def test_r25_an_action_under_way_ends_with_the_forced_deletion(auto_scaling: AutoScalingStage) -> None:
+def test_r25_an_action_under_way_ends_with_the_forced_deletion(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held()
     auto_scaling.client.delete_auto_scaling_group(AutoScalingGroupName=GROUP, ForceDelete=True)
     with pytest.raises(ClientError, match="No active Lifecycle Action"):
@@ -246,13 +246,13 @@ def test_r25_an_action_under_way_ends_with_the_forced_deletion(auto_scaling: Aut
     assert [entry.kind for entry in auto_scaling.ends(instance)] == [LogKind.SKIPPED]
 
 
-def target_group(auto_scaling: AutoScalingStage) -> str:
+def target_group(auto_scaling: AutoScalingTestbed) -> str:
     vpc = auto_scaling.region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
     created = auto_scaling.region.client("elbv2").create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=vpc)
     return str(created["TargetGroups"][0]["TargetGroupArn"])
 
 
-def test_r26_attached_target_groups_are_drained_before_the_hook_starts(auto_scaling: AutoScalingStage) -> None:
+def test_r26_attached_target_groups_are_drained_before_the_hook_starts(auto_scaling: AutoScalingTestbed) -> None:
     elbv2 = auto_scaling.region.client("elbv2")
     arn = target_group(auto_scaling)
     drains: list[tuple[str, Sequence[str]]] = []
@@ -275,7 +275,7 @@ def test_r26_attached_target_groups_are_drained_before_the_hook_starts(auto_scal
     assert auto_scaling.state(instance) == "Terminating:Wait"
 
 
-def test_r26_target_groups_attached_later_are_drained_too(auto_scaling: AutoScalingStage) -> None:
+def test_r26_target_groups_attached_later_are_drained_too(auto_scaling: AutoScalingTestbed) -> None:
     arn = target_group(auto_scaling)
     drained: list[str] = []
     auto_scaling.region.drain_attached = lambda instance, _, __: drained.append(instance)
@@ -286,7 +286,9 @@ def test_r26_target_groups_attached_later_are_drained_too(auto_scaling: AutoScal
 
 
 @pytest.mark.parametrize("phase", ["InService", "Pending:Wait"])
-def test_r28_terminated_through_ec2_the_hook_fires_for_what_is_gone(auto_scaling: AutoScalingStage, phase: str) -> None:
+def test_r28_terminated_through_ec2_the_hook_fires_for_what_is_gone(
+    auto_scaling: AutoScalingTestbed, phase: str
+) -> None:
     instance = auto_scaling.group()[0] if phase == "InService" else auto_scaling.held("warm", transition="LAUNCHING")
     auto_scaling.hook()
     auto_scaling.region.client("ec2").terminate_instances(InstanceIds=[instance])
@@ -299,7 +301,7 @@ def test_r28_terminated_through_ec2_the_hook_fires_for_what_is_gone(auto_scaling
     assert len(auto_scaling.region.instances(GROUP)) == 1  # its replacement
 
 
-def test_r28_gone_while_its_terminate_hook_waits_changes_nothing(auto_scaling: AutoScalingStage) -> None:
+def test_r28_gone_while_its_terminate_hook_waits_changes_nothing(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held()
     auto_scaling.region.client("ec2").terminate_instances(InstanceIds=[instance])
     auto_scaling.timeline.run_for(10)
@@ -307,7 +309,7 @@ def test_r28_gone_while_its_terminate_hook_waits_changes_nothing(auto_scaling: A
     assert len(auto_scaling.region.log.of(LogKind.WAIT_STARTED)) == 1
 
 
-def test_r28_nobody_waits_for_the_drain_of_what_is_gone(auto_scaling: AutoScalingStage) -> None:
+def test_r28_nobody_waits_for_the_drain_of_what_is_gone(auto_scaling: AutoScalingTestbed) -> None:
     drained: list[str] = []
     auto_scaling.region.drain_attached = lambda instance, _, __: drained.append(instance)
     (instance,) = auto_scaling.group(target_group_arns=[target_group(auto_scaling)])
@@ -319,7 +321,7 @@ def test_r28_nobody_waits_for_the_drain_of_what_is_gone(auto_scaling: AutoScalin
 
 @pytest.mark.parametrize(("decrement", "size"), [(True, 1), (False, 2)])
 def test_terminate_in_group_replaces_unless_capacity_is_decremented(
-    auto_scaling: AutoScalingStage, size: int, *, decrement: bool
+    auto_scaling: AutoScalingTestbed, size: int, *, decrement: bool
 ) -> None:
     first, second = auto_scaling.group(2)
     auto_scaling.region.terminate(first, decrement=decrement)
@@ -329,7 +331,7 @@ def test_terminate_in_group_replaces_unless_capacity_is_decremented(
     assert group["DesiredCapacity"] == size
 
 
-def test_scale_in_takes_the_oldest_and_spares_the_protected(auto_scaling: AutoScalingStage) -> None:
+def test_scale_in_takes_the_oldest_and_spares_the_protected(auto_scaling: AutoScalingTestbed) -> None:
     first, second, third = auto_scaling.group(3)
     auto_scaling.client.set_instance_protection(
         AutoScalingGroupName=GROUP, InstanceIds=[first], ProtectedFromScaleIn=True
@@ -339,7 +341,9 @@ def test_scale_in_takes_the_oldest_and_spares_the_protected(auto_scaling: AutoSc
     assert auto_scaling.ec2_state(second) == "terminated"
 
 
-def test_scale_in_during_a_launch_takes_effect_when_the_instance_is_in_service(auto_scaling: AutoScalingStage) -> None:
+def test_scale_in_during_a_launch_takes_effect_when_the_instance_is_in_service(
+    auto_scaling: AutoScalingTestbed,
+) -> None:
     instance = auto_scaling.held(transition="LAUNCHING")
     auto_scaling.region.scale(GROUP, 0)
     assert auto_scaling.state(instance) == "Pending:Wait"
@@ -347,7 +351,7 @@ def test_scale_in_during_a_launch_takes_effect_when_the_instance_is_in_service(a
     assert auto_scaling.ec2_state(instance) == "terminated"
 
 
-def test_several_instances_are_attached_and_put_into_standby_at_once(auto_scaling: AutoScalingStage) -> None:
+def test_several_instances_are_attached_and_put_into_standby_at_once(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.group(1, max_size=3)
     ec2 = auto_scaling.region.client("ec2")
     strays = [one["InstanceId"] for one in ec2.run_instances(ImageId="ami-1", MinCount=2, MaxCount=2)["Instances"]]
@@ -359,7 +363,7 @@ def test_several_instances_are_attached_and_put_into_standby_at_once(auto_scalin
     assert [auto_scaling.state(one) for one in auto_scaling.region.instances(GROUP)] == ["InService"] * 3
 
 
-def test_hundreds_of_instances_without_hooks_come_and_go(auto_scaling: AutoScalingStage) -> None:
+def test_hundreds_of_instances_without_hooks_come_and_go(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.group(0, max_size=300)
     auto_scaling.region.scale(GROUP, 200)
     auto_scaling.region.scale(GROUP, 0)

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
-    from tests.simulator.conftest import AutoScalingStage
+    from tests.simulator.conftest import AutoScalingTestbed
 
 GROUP = "web"
 DRAIN = {"AutoScalingGroupName": GROUP, "LifecycleHookName": "drain"}
@@ -23,7 +23,7 @@ def refusal(error: pytest.ExceptionInfo[ClientError]) -> tuple[int, str, str]:
 
 
 def test_r2_every_hook_of_the_transition_gets_its_own_action(
-    auto_scaling: AutoScalingStage,
+    auto_scaling: AutoScalingTestbed,
 ) -> None:
     instance = auto_scaling.group()[0]
     auto_scaling.hook("other", "LAUNCHING")
@@ -38,7 +38,7 @@ def test_r2_every_hook_of_the_transition_gets_its_own_action(
     assert {len(token) for token in tokens} == {36}
 
 
-def test_r2_instance_leaves_the_wait_when_the_last_action_is_complete(auto_scaling: AutoScalingStage) -> None:
+def test_r2_instance_leaves_the_wait_when_the_last_action_is_complete(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held("one", "two")
     auto_scaling.complete(instance, hook="one")
     auto_scaling.timeline.run_for(5)
@@ -49,7 +49,7 @@ def test_r2_instance_leaves_the_wait_when_the_last_action_is_complete(auto_scali
 
 @pytest.mark.parametrize(("heartbeat", "lasts"), [(30, 3_000), (60, 6_000), (1_728, 172_800), (7_200, 172_800)])
 def test_r4_heartbeats_never_move_the_global_timeout(
-    auto_scaling: AutoScalingStage, heartbeat: int, lasts: int
+    auto_scaling: AutoScalingTestbed, heartbeat: int, lasts: int
 ) -> None:
     instance = auto_scaling.held(heartbeat=heartbeat)
     hooks = auto_scaling.client.describe_lifecycle_hooks(AutoScalingGroupName=GROUP)["LifecycleHooks"]
@@ -63,7 +63,7 @@ def test_r4_heartbeats_never_move_the_global_timeout(
     assert [entry.detail for entry in auto_scaling.ends(instance)] == ["ABANDON global timeout"]
 
 
-def test_r5_heartbeat_restarts_the_timer_from_now(auto_scaling: AutoScalingStage) -> None:
+def test_r5_heartbeat_restarts_the_timer_from_now(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held(heartbeat=60)
     for _ in range(3):  # three beats at once add nothing
         auto_scaling.beat(instance)
@@ -80,7 +80,7 @@ def test_r5_heartbeat_restarts_the_timer_from_now(auto_scaling: AutoScalingStage
 @pytest.mark.parametrize("default", ["CONTINUE", "ABANDON", None])
 @pytest.mark.parametrize("transition", TRANSITIONS)
 def test_r6_timeout_applies_the_default_result(
-    auto_scaling: AutoScalingStage, transition: str, default: str | None
+    auto_scaling: AutoScalingTestbed, transition: str, default: str | None
 ) -> None:
     fields: dict[str, Any] = {} if default is None else {"DefaultResult": default}
     instance = auto_scaling.held(transition=transition, **fields)
@@ -91,7 +91,7 @@ def test_r6_timeout_applies_the_default_result(
     assert auto_scaling.state(instance) == ("InService" if stays else None)
 
 
-def test_r8_launch_continue_goes_on_to_the_next_hook_and_then_into_service(auto_scaling: AutoScalingStage) -> None:
+def test_r8_launch_continue_goes_on_to_the_next_hook_and_then_into_service(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held("one", "two", transition="LAUNCHING")
     auto_scaling.complete(instance, hook="two")
     assert auto_scaling.state(instance) == "Pending:Wait"
@@ -100,7 +100,7 @@ def test_r8_launch_continue_goes_on_to_the_next_hook_and_then_into_service(auto_
     assert auto_scaling.states(instance) == ["Pending", "Pending:Wait", "Pending:Proceed", "InService"]
 
 
-def test_r8_launch_abandon_terminates_replaces_and_skips_the_rest(auto_scaling: AutoScalingStage) -> None:
+def test_r8_launch_abandon_terminates_replaces_and_skips_the_rest(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held("one", "two", transition="LAUNCHING")
     auto_scaling.complete(instance, "ABANDON", hook="one")
     auto_scaling.timeline.run_for(1)
@@ -114,7 +114,7 @@ def test_r8_launch_abandon_terminates_replaces_and_skips_the_rest(auto_scaling: 
     assert auto_scaling.state(replacement) == "Pending:Wait"
 
 
-def test_r9_terminate_continue_waits_for_the_others_then_terminates(auto_scaling: AutoScalingStage) -> None:
+def test_r9_terminate_continue_waits_for_the_others_then_terminates(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held("one", "two")
     auto_scaling.complete(instance, hook="one")
     auto_scaling.timeline.run_for(10)
@@ -125,7 +125,7 @@ def test_r9_terminate_continue_waits_for_the_others_then_terminates(auto_scaling
     assert auto_scaling.states(instance)[2:] == ["Terminating", "Terminating:Wait", "Terminating:Proceed", "Terminated"]
 
 
-def test_r9_terminate_abandon_skips_the_rest_then_terminates(auto_scaling: AutoScalingStage) -> None:
+def test_r9_terminate_abandon_skips_the_rest_then_terminates(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held("one", "two")
     auto_scaling.complete(instance, "ABANDON", hook="two")
     auto_scaling.timeline.run_for(1)
@@ -135,7 +135,7 @@ def test_r9_terminate_abandon_skips_the_rest_then_terminates(auto_scaling: AutoS
 
 
 @pytest.mark.parametrize("by", ["token", "instance", "both"])
-def test_r11_by_token_or_instance_or_both(auto_scaling: AutoScalingStage, by: str) -> None:
+def test_r11_by_token_or_instance_or_both(auto_scaling: AutoScalingTestbed, by: str) -> None:
     instance = auto_scaling.held()
     which = {"LifecycleActionToken": auto_scaling.token(instance), "InstanceId": instance}
     if by != "both":
@@ -145,7 +145,7 @@ def test_r11_by_token_or_instance_or_both(auto_scaling: AutoScalingStage, by: st
     assert auto_scaling.state(instance) == "Terminating:Proceed"
 
 
-def test_r11_by_instance_a_later_wait_of_the_same_hook_is_hit(auto_scaling: AutoScalingStage) -> None:
+def test_r11_by_instance_a_later_wait_of_the_same_hook_is_hit(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.group(0, max_size=1)
     auto_scaling.hook("drain", "LAUNCHING")
     auto_scaling.client.put_warm_pool(AutoScalingGroupName=GROUP)
@@ -170,7 +170,7 @@ def test_r11_by_instance_a_later_wait_of_the_same_hook_is_hit(auto_scaling: Auto
     ids=["token", "instance"],
 )
 def test_r12_unknown_action(
-    auto_scaling: AutoScalingStage, operation: str, which: dict[str, str], subject: str
+    auto_scaling: AutoScalingTestbed, operation: str, which: dict[str, str], subject: str
 ) -> None:
     auto_scaling.held()
     more = {"LifecycleActionResult": "CONTINUE"} if operation == "complete_lifecycle_action" else {}
@@ -181,7 +181,7 @@ def test_r12_unknown_action(
 
 @pytest.mark.parametrize("wrong", [{"LifecycleHookName": "other"}, {"AutoScalingGroupName": "other"}])
 def test_r12_a_token_is_good_for_its_own_group_and_hook_only(
-    auto_scaling: AutoScalingStage, wrong: dict[str, str]
+    auto_scaling: AutoScalingTestbed, wrong: dict[str, str]
 ) -> None:
     instance = auto_scaling.held()
     with pytest.raises(ClientError, match="No active Lifecycle Action"):
@@ -190,7 +190,7 @@ def test_r12_a_token_is_good_for_its_own_group_and_hook_only(
         )
 
 
-def test_r12_finished_action_by_completion_and_by_timeout(auto_scaling: AutoScalingStage) -> None:
+def test_r12_finished_action_by_completion_and_by_timeout(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held()
     auto_scaling.complete(instance)
     with pytest.raises(ClientError) as error:
@@ -201,7 +201,7 @@ def test_r12_finished_action_by_completion_and_by_timeout(auto_scaling: AutoScal
     assert kinds == [LogKind.WAIT_STARTED, LogKind.EVENT, LogKind.COMPLETED, LogKind.COMPLETION_REFUSED]
 
 
-def test_r13_not_yet_while_the_state_already_reads_wait(auto_scaling: AutoScalingStage) -> None:
+def test_r13_not_yet_while_the_state_already_reads_wait(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.region.autoscaling.timings.not_yet = 5
     instance = auto_scaling.held()
     assert auto_scaling.state(instance) == "Terminating:Wait"
@@ -218,7 +218,7 @@ def test_r13_not_yet_while_the_state_already_reads_wait(auto_scaling: AutoScalin
     assert auto_scaling.state(instance) == "Terminating:Proceed"
 
 
-def test_r7_a_result_is_continue_or_abandon(auto_scaling: AutoScalingStage) -> None:
+def test_r7_a_result_is_continue_or_abandon(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held()
     with pytest.raises(ClientError) as error:
         auto_scaling.complete(instance, "PROCEED")

@@ -14,13 +14,13 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from moto.server import ThreadedMotoServer
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import ScaledTimeline, VirtualTimeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.simulator.conftest import AutoScalingStage
+    from tests.simulator.conftest import AutoScalingTestbed
 
 GROUP = "web"
 DRAIN = {"AutoScalingGroupName": GROUP, "LifecycleHookName": "drain"}
@@ -28,7 +28,7 @@ ONCE = Config(retries={"total_max_attempts": 1, "mode": "standard"}, connect_tim
 
 
 @pytest.fixture(params=["in process", "served"])
-def endpoint(request: pytest.FixtureRequest, region: SimulatedRegion) -> Iterator[str | None]:
+def endpoint(request: pytest.FixtureRequest, region: Region) -> Iterator[str | None]:
     del region  # the server serves the region that is entered
     if request.param == "in process":
         yield None
@@ -48,7 +48,7 @@ def error_of(error: ClientError) -> tuple[int, str, str]:
     return answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"], answer["Error"]["Message"]
 
 
-def test_an_action_from_wait_to_completion(auto_scaling: AutoScalingStage, endpoint: str | None) -> None:
+def test_an_action_from_wait_to_completion(auto_scaling: AutoScalingTestbed, endpoint: str | None) -> None:
     instance = auto_scaling.held()
     calls = client("autoscaling", endpoint)
     which = {**DRAIN, "LifecycleActionToken": auto_scaling.token(instance)}
@@ -73,7 +73,7 @@ def test_an_action_from_wait_to_completion(auto_scaling: AutoScalingStage, endpo
     ],
 )
 def test_faults_last_for_so_many_calls_and_have_no_effect(
-    auto_scaling: AutoScalingStage, endpoint: str | None, operation: str, fault: str, expected: tuple[object, ...]
+    auto_scaling: AutoScalingTestbed, endpoint: str | None, operation: str, fault: str, expected: tuple[object, ...]
 ) -> None:
     instance = auto_scaling.held()
     call = getattr(client("autoscaling", endpoint), operation)
@@ -92,7 +92,7 @@ def test_faults_last_for_so_many_calls_and_have_no_effect(
     assert auto_scaling.region.calls["autoscaling", api_name] == 3
 
 
-def test_r14_contention_is_the_modelled_exception(auto_scaling: AutoScalingStage, endpoint: str | None) -> None:
+def test_r14_contention_is_the_modelled_exception(auto_scaling: AutoScalingTestbed, endpoint: str | None) -> None:
     calls = client("autoscaling", endpoint)
     auto_scaling.region.faults.contend("autoscaling", "DescribeAutoScalingGroups")
     with pytest.raises(calls.exceptions.ResourceContentionFault):
@@ -101,7 +101,7 @@ def test_r14_contention_is_the_modelled_exception(auto_scaling: AutoScalingStage
 
 @pytest.mark.parametrize(("loss", "effect"), [("lose_response", True), ("lose_request", False)])
 def test_lost_after_and_before_the_effect(
-    auto_scaling: AutoScalingStage, endpoint: str | None, loss: str, *, effect: bool
+    auto_scaling: AutoScalingTestbed, endpoint: str | None, loss: str, *, effect: bool
 ) -> None:
     instance = auto_scaling.held()
     getattr(auto_scaling.region.faults, loss)("autoscaling", "CompleteLifecycleAction")
@@ -129,7 +129,7 @@ DENIALS = [
 
 @pytest.mark.parametrize(("service", "operation", "method"), DENIALS, ids=[one[0] for one in DENIALS])
 def test_denial_of_any_service_until_allowed(
-    region: SimulatedRegion, endpoint: str | None, service: str, operation: str, method: str
+    region: Region, endpoint: str | None, service: str, operation: str, method: str
 ) -> None:
     call = getattr(client(service, endpoint), method)
     region.faults.deny(service, operation)
@@ -144,7 +144,7 @@ def test_denial_of_any_service_until_allowed(
     assert [one.status for one in region.requests] == [403, 403, 200]
 
 
-def test_faults_are_met_in_the_order_they_were_set(region: SimulatedRegion) -> None:
+def test_faults_are_met_in_the_order_they_were_set(region: Region) -> None:
     region.faults.fail("ec2", "DescribeInstances", code="First")
     region.faults.fail("ec2", "DescribeInstances", code="Second")
     for code in ("First", "Second"):
@@ -153,7 +153,7 @@ def test_faults_are_met_in_the_order_they_were_set(region: SimulatedRegion) -> N
         assert error_of(error.value)[1] == code
 
 
-def test_of_many_completions_at_once_one_is_accepted(auto_scaling: AutoScalingStage) -> None:
+def test_of_many_completions_at_once_one_is_accepted(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held()
     calls = client("autoscaling", None)
 
@@ -172,7 +172,7 @@ def test_of_many_completions_at_once_one_is_accepted(auto_scaling: AutoScalingSt
 def test_in_scaled_time_a_hook_times_out_while_requests_come_in() -> None:
     timeline = ScaledTimeline(scale=1000)
     delivered = threading.Event()
-    with SimulatedRegion(timeline) as region:
+    with Region(timeline) as region:
         (instance,) = region.create_group(GROUP)
         region.put_hook(GROUP, "drain", "TERMINATING", HeartbeatTimeout=30)
         region.subscribe(lambda _: delivered.set())
@@ -184,20 +184,20 @@ def test_in_scaled_time_a_hook_times_out_while_requests_come_in() -> None:
     assert [entry.detail for entry in region.log.of(LogKind.COMPLETED)] == ["ABANDON heartbeat timeout"]
 
 
-def test_boto3_retries_what_the_region_refuses_and_each_try_counts(region: SimulatedRegion) -> None:
+def test_boto3_retries_what_the_region_refuses_and_each_try_counts(region: Region) -> None:
     region.faults.fail("ec2", "DescribeInstances", code="RequestLimitExceeded", status=503)
     region.client("ec2").describe_instances()
     assert region.calls["ec2", "DescribeInstances"] == 2
 
 
-def test_what_the_stage_asks_is_neither_counted_nor_refused(region: SimulatedRegion) -> None:
+def test_what_the_stage_asks_is_neither_counted_nor_refused(region: Region) -> None:
     region.faults.deny("autoscaling", "CreateAutoScalingGroup")
     region.create_group(GROUP)
     assert (region.calls, region.requests) == ({}, [])
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
-def test_pages(auto_scaling: AutoScalingStage, endpoint: str | None, size: int) -> None:
+def test_pages(auto_scaling: AutoScalingTestbed, endpoint: str | None, size: int) -> None:
     names = [f"group-{number}" for number in range(5)]
     instances = [auto_scaling.region.create_group(name)[0] for name in names]
     calls = client("autoscaling", endpoint)
@@ -211,7 +211,7 @@ def test_pages(auto_scaling: AutoScalingStage, endpoint: str | None, size: int) 
         assert max(count for count, _ in sizes_and_ids) == size
 
 
-def test_r16_what_waits_is_found_by_its_state(auto_scaling: AutoScalingStage, endpoint: str | None) -> None:
+def test_r16_what_waits_is_found_by_its_state(auto_scaling: AutoScalingTestbed, endpoint: str | None) -> None:
     instance = auto_scaling.held()
     (group,) = client("autoscaling", endpoint).describe_auto_scaling_groups()["AutoScalingGroups"]
     waiting = [one["InstanceId"] for one in group["Instances"] if one["LifecycleState"].endswith(":Wait")]
@@ -235,14 +235,14 @@ def test_r16_what_waits_is_found_by_its_state(auto_scaling: AutoScalingStage, en
         ("create_auto_scaling_group", {"AutoScalingGroupName": GROUP, "MinSize": 0, "MaxSize": 1}, "AlreadyExists"),
     ],
 )
-def test_refusals(auto_scaling: AutoScalingStage, operation: str, named: dict[str, Any], message: str) -> None:
+def test_refusals(auto_scaling: AutoScalingTestbed, operation: str, named: dict[str, Any], message: str) -> None:
     auto_scaling.group()
     with pytest.raises(ClientError, match=message) as error:
         getattr(auto_scaling.client, operation)(**named)
     assert error_of(error.value)[0] == 400
 
 
-def test_tags_stay_with_the_group(auto_scaling: AutoScalingStage) -> None:
+def test_tags_stay_with_the_group(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.group()
     tag = {"ResourceId": GROUP, "ResourceType": "auto-scaling-group", "Key": "k", "Value": "v"}
     auto_scaling.client.create_or_update_tags(Tags=[{**tag, "PropagateAtLaunch": True}])
@@ -254,7 +254,7 @@ def test_leaving_the_region_puts_everything_back() -> None:
     environment, session = dict(os.environ), boto3.DEFAULT_SESSION
     before = moto_methods()
     timeline = VirtualTimeline()
-    with SimulatedRegion(timeline) as region:
+    with Region(timeline) as region:
         assert moto_methods() != before
         (instance,) = region.create_group(GROUP)
         region.put_hook(GROUP, "drain", "TERMINATING", HeartbeatTimeout=30)
@@ -265,7 +265,7 @@ def test_leaving_the_region_puts_everything_back() -> None:
     assert (dict(os.environ), boto3.DEFAULT_SESSION, moto_methods()) == (environment, session, before)
     with pytest.raises(RuntimeError, match="once"):
         region.__enter__()
-    with SimulatedRegion(VirtualTimeline()) as other:
+    with Region(VirtualTimeline()) as other:
         assert other.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
 
 
@@ -284,7 +284,7 @@ def moto_methods() -> list[object]:
     ]
 
 
-def test_the_log_has_no_entry_for_refused_requests_but_says_who_completed(auto_scaling: AutoScalingStage) -> None:
+def test_the_log_has_no_entry_for_refused_requests_but_says_who_completed(auto_scaling: AutoScalingTestbed) -> None:
     instance = auto_scaling.held()
     auto_scaling.complete(instance)
     (entry,) = auto_scaling.region.log.of(LogKind.COMPLETED)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
 
@@ -17,8 +17,8 @@ NOT_REGISTERED = ("OutOfService", "Instance is not currently registered with the
 HEALTHY = ("InService", "N/A")
 
 
-class Stage:
-    def __init__(self, region: SimulatedRegion, timeline: VirtualTimeline, balancers: ClassicLoadBalancers) -> None:
+class Testbed:
+    def __init__(self, region: Region, timeline: VirtualTimeline, balancers: ClassicLoadBalancers) -> None:
         self.region = region
         self.timeline = timeline
         self.balancers = balancers
@@ -45,99 +45,99 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def testbed() -> Iterator[Testbed]:
     timeline = VirtualTimeline()
-    region = SimulatedRegion(timeline)
+    region = Region(timeline)
     balancers = ClassicLoadBalancers()
     region.add(balancers)
     with region:
-        yield Stage(region, timeline, balancers)
+        yield Testbed(region, timeline, balancers)
 
 
-def test_a_deregistered_instance_drains_in_service_and_is_known_after_that(stage: Stage) -> None:
-    stage.balancers.make("blue", timeout=60)
-    stage.register()
-    assert stage.health() == {stage.instance: HEALTHY}
-    stage.deregister()
-    stage.deregister()
-    stage.timeline.run_for(59)
-    assert stage.health("blue", stage.instance) == {stage.instance: DRAINING}
-    stage.timeline.run_for(1)
-    assert stage.health("blue", stage.instance) == {stage.instance: NOT_REGISTERED}
-    assert stage.health() == {}
-    stage.deregister()
+def test_a_deregistered_instance_drains_in_service_and_is_known_after_that(testbed: Testbed) -> None:
+    testbed.balancers.make("blue", timeout=60)
+    testbed.register()
+    assert testbed.health() == {testbed.instance: HEALTHY}
+    testbed.deregister()
+    testbed.deregister()
+    testbed.timeline.run_for(59)
+    assert testbed.health("blue", testbed.instance) == {testbed.instance: DRAINING}
+    testbed.timeline.run_for(1)
+    assert testbed.health("blue", testbed.instance) == {testbed.instance: NOT_REGISTERED}
+    assert testbed.health() == {}
+    testbed.deregister()
 
 
-def test_an_instance_that_never_was_registered_is_not_found(stage: Stage) -> None:
-    stage.balancers.make("blue")
-    for ask in (stage.deregister, lambda: stage.health("blue", stage.instance)):
-        with pytest.raises(ClientError, match=f"Could not find EC2 instance {stage.instance}") as caught:
+def test_an_instance_that_never_was_registered_is_not_found(testbed: Testbed) -> None:
+    testbed.balancers.make("blue")
+    for ask in (testbed.deregister, lambda: testbed.health("blue", testbed.instance)):
+        with pytest.raises(ClientError, match=f"Could not find EC2 instance {testbed.instance}") as caught:
             ask()
         assert caught.value.response["Error"]["Code"] == "InvalidInstance"
 
 
-def test_a_load_balancer_there_is_not(stage: Stage) -> None:
-    for ask in (stage.deregister, stage.register, stage.health):
+def test_a_load_balancer_there_is_not(testbed: Testbed) -> None:
+    for ask in (testbed.deregister, testbed.register, testbed.health):
         with pytest.raises(ClientError) as caught:
             ask()
         assert caught.value.response["Error"]["Code"] == "LoadBalancerNotFound"
 
 
-def test_one_that_is_made_again_has_forgotten_its_instances(stage: Stage) -> None:
-    stage.balancers.make("blue", stage.instance)
-    stage.elb.delete_load_balancer(LoadBalancerName="blue")
-    stage.balancers.make("blue")
-    assert stage.health() == {}
+def test_one_that_is_made_again_has_forgotten_its_instances(testbed: Testbed) -> None:
+    testbed.balancers.make("blue", testbed.instance)
+    testbed.elb.delete_load_balancer(LoadBalancerName="blue")
+    testbed.balancers.make("blue")
+    assert testbed.health() == {}
 
 
 @pytest.mark.parametrize("draining", [{"Enabled": True, "Timeout": 0}, {"Enabled": True, "Timeout": 3601}])
-def test_a_timeout_out_of_range_is_refused(stage: Stage, draining: dict[str, Any]) -> None:
-    stage.balancers.make("blue")
+def test_a_timeout_out_of_range_is_refused(testbed: Testbed, draining: dict[str, Any]) -> None:
+    testbed.balancers.make("blue")
     with pytest.raises(ClientError, match="1 to 3600"):
-        stage.elb.modify_load_balancer_attributes(
+        testbed.elb.modify_load_balancer_attributes(
             LoadBalancerName="blue", LoadBalancerAttributes={"ConnectionDraining": draining}
         )
 
 
-def test_the_timeout_is_shown_where_draining_is_disabled(stage: Stage) -> None:
-    stage.balancers.make("blue", timeout=0)
-    shown = stage.elb.describe_load_balancer_attributes(LoadBalancerName="blue")["LoadBalancerAttributes"]
+def test_the_timeout_is_shown_where_draining_is_disabled(testbed: Testbed) -> None:
+    testbed.balancers.make("blue", timeout=0)
+    shown = testbed.elb.describe_load_balancer_attributes(LoadBalancerName="blue")["LoadBalancerAttributes"]
     assert shown["ConnectionDraining"] == {"Enabled": False, "Timeout": 300}
 
 
-def test_r26_attached_ones_are_drained_before_the_hook(stage: Stage) -> None:
-    stage.region.put_hook("web", "hook", "TERMINATING", HeartbeatTimeout=300)
-    stage.balancers.make("blue", timeout=90)
-    stage.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
-    assert stage.health() == {stage.instance: HEALTHY}
-    stage.region.terminate(stage.instance)
-    stage.timeline.run_for(89)
-    assert stage.region.instance_state(stage.instance) == "Terminating"
-    assert stage.health("blue", stage.instance) == {stage.instance: DRAINING}
-    stage.timeline.run_for(1)
-    assert stage.region.instance_state(stage.instance) == "Terminating:Wait"
+def test_r26_attached_ones_are_drained_before_the_hook(testbed: Testbed) -> None:
+    testbed.region.put_hook("web", "hook", "TERMINATING", HeartbeatTimeout=300)
+    testbed.balancers.make("blue", timeout=90)
+    testbed.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+    assert testbed.health() == {testbed.instance: HEALTHY}
+    testbed.region.terminate(testbed.instance)
+    testbed.timeline.run_for(89)
+    assert testbed.region.instance_state(testbed.instance) == "Terminating"
+    assert testbed.health("blue", testbed.instance) == {testbed.instance: DRAINING}
+    testbed.timeline.run_for(1)
+    assert testbed.region.instance_state(testbed.instance) == "Terminating:Wait"
 
 
-def test_what_is_launched_later_is_registered(stage: Stage) -> None:
-    stage.balancers.make("blue")
-    stage.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
-    stage.region.scale("web", 2)
-    stage.timeline.run_for(60)
-    assert stage.health() == dict.fromkeys(stage.region.instances("web"), HEALTHY)
+def test_what_is_launched_later_is_registered(testbed: Testbed) -> None:
+    testbed.balancers.make("blue")
+    testbed.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+    testbed.region.scale("web", 2)
+    testbed.timeline.run_for(60)
+    assert testbed.health() == dict.fromkeys(testbed.region.instances("web"), HEALTHY)
 
 
-def test_detaching_takes_the_time_of_the_drain(stage: Stage) -> None:
-    stage.balancers.make("blue", timeout=60)
-    stage.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
-    assert stage.attached() == {"blue": "Added"}
-    stage.autoscaling.detach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
-    assert stage.attached() == {"blue": "Removing"}
-    stage.timeline.run_for(60)
-    assert stage.attached() == {}
+def test_detaching_takes_the_time_of_the_drain(testbed: Testbed) -> None:
+    testbed.balancers.make("blue", timeout=60)
+    testbed.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+    assert testbed.attached() == {"blue": "Added"}
+    testbed.autoscaling.detach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+    assert testbed.attached() == {"blue": "Removing"}
+    testbed.timeline.run_for(60)
+    assert testbed.attached() == {}
 
 
-def test_what_does_not_exist_cannot_be_attached(stage: Stage) -> None:
+def test_what_does_not_exist_cannot_be_attached(testbed: Testbed) -> None:
     with pytest.raises(ClientError, match="may not be valid"):
-        stage.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+        testbed.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
     with pytest.raises(ClientError, match="not found"):
-        stage.autoscaling.describe_load_balancers(AutoScalingGroupName="other")
+        testbed.autoscaling.describe_load_balancers(AutoScalingGroupName="other")

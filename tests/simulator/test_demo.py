@@ -24,7 +24,7 @@ def without(index: int) -> list[LogEntry]:
 
 
 def test_the_demo_drains_and_says_so() -> None:
-    command = [sys.executable, "-m", "asg_lifecycle_simulator.demo.demo", "--scale", "120", "--delay", "300"]
+    command = [sys.executable, "-m", "asg_lifecycle_simulator.demo", "--scale", "120", "--delay", "300"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)  # noqa: S603 - our own
 
     assert done.returncode == 0, done.stdout + done.stderr

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.services.route53 import Dns, Zone
 
@@ -18,7 +18,7 @@ WEB = "web.example.com."
 
 
 class Bench:
-    def __init__(self, region: SimulatedRegion, dns: Dns, timeline: VirtualTimeline) -> None:
+    def __init__(self, region: Region, dns: Dns, timeline: VirtualTimeline) -> None:
         self.timeline = timeline
         self.zone: Zone = dns.zone()
         self.route53 = region.client("route53")
@@ -42,7 +42,7 @@ class Bench:
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     timeline, dns = VirtualTimeline(), Dns()
-    region = SimulatedRegion(timeline)
+    region = Region(timeline)
     region.add(dns)
     with region:
         yield Bench(region, dns, timeline)

@@ -47,7 +47,7 @@ class Track:
     def elapsed(self) -> float:
         return self.timeline.now() - VIRTUAL_START
 
-    def say(self, execution: SimulatedExecution, message: bytes) -> None:
+    def send_message(self, execution: SimulatedExecution, message: bytes) -> None:
         self.service.send_callback_success(self._callback_ids[execution.arn], message)
 
     def times(self, branch: str) -> list[float]:
@@ -118,7 +118,7 @@ def test_what_falls_due_together_is_done_in_one_invocation() -> None:
 def test_a_message_ends_the_race_at_once() -> None:
     track = Track(poll=5, beat=150, done_after=NEVER)
     execution = track.service.start({})
-    track.timeline.call_after(152.5, lambda: track.say(execution, b"now"))
+    track.timeline.call_after(152.5, lambda: track.send_message(execution, b"now"))
 
     track.timeline.run_until_idle(within=1_000)
 
@@ -193,7 +193,7 @@ def test_executions_of_one_service_do_not_see_each_other() -> None:
     second = track.service.start({"number": 2})
     track.timeline.run_for(3)
 
-    track.say(second, b"for the second")
+    track.send_message(second, b"for the second")
     track.timeline.run_for(0)
 
     assert (first.status, first.operation("inbox").status) == ("RUNNING", "STARTED")

@@ -9,7 +9,7 @@ from aws_durable_execution_sdk_python.config import CallbackConfig, Duration
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VIRTUAL_START, VirtualTimeline
 from asg_lifecycle_simulator.services.durable_executions.requests import DurableRequests
 from asg_lifecycle_simulator.services.durable_executions.service import DurableService
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Office:
     """A region with a durable function whose executions wait for one message."""
 
-    def __init__(self, region: SimulatedRegion, timeline: VirtualTimeline) -> None:
+    def __init__(self, region: Region, timeline: VirtualTimeline) -> None:
         self.region = region
         self.timeline = timeline
         self.callback_id = ""
@@ -57,7 +57,7 @@ class Office:
 @pytest.fixture
 def office() -> Iterator[Office]:
     timeline = VirtualTimeline()
-    with SimulatedRegion(timeline) as region:
+    with Region(timeline) as region:
         yield Office(region, timeline)
 
 
@@ -171,11 +171,11 @@ def test_a_server_of_the_region_takes_callbacks_too(office: Office) -> None:
 
 def test_the_region_takes_everything_with_it() -> None:
     timeline = VirtualTimeline()
-    with SimulatedRegion(timeline) as region:
+    with Region(timeline) as region:
         office = Office(region, timeline)
 
     timeline.run_for(1_000)
 
     assert office.execution.status == "RUNNING"
-    with SimulatedRegion(VirtualTimeline()) as next_region, pytest.raises((NotImplementedError, ClientError)):
+    with Region(VirtualTimeline()) as next_region, pytest.raises((NotImplementedError, ClientError)):
         next_region.client("lambda").get_durable_execution(DurableExecutionArn=office.execution.arn)

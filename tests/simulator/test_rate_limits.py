@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asg_lifecycle_simulator.region.rate_limits import RateLimit, RateLimits
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 
 
@@ -57,7 +57,7 @@ def test_only_what_the_limit_names_draws_from_it() -> None:
 
 def test_a_throttled_request_has_no_effect_and_looks_like_one_on_the_wire() -> None:
     timeline = VirtualTimeline()
-    with SimulatedRegion(timeline) as region:
+    with Region(timeline) as region:
         region.limits.set(RateLimit(service="autoscaling", steady=0.1, burst=2))
         client = boto3.client("autoscaling", config=Config(retries={"total_max_attempts": 1}))
         client.describe_auto_scaling_groups()

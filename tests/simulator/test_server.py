@@ -23,7 +23,7 @@ from werkzeug.test import Client
 
 from asg_lifecycle.model.events import Handle, decide
 from asg_lifecycle.plans.selection import plan_offline
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.server import presets
 from asg_lifecycle_simulator.server.control import ControlApplication
@@ -228,10 +228,10 @@ def test_faults_can_be_set(server: Server) -> None:
         sqs.list_queues()
     server.post("faults", {"fault": "clear"})
     assert [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]] == ["lost"]
-    fail = {"fault": "fail", "service": "sqs", "operation": "ListQueues", "code": "Broken", "status": 503, "times": 2}
+    fail = {"fault": "fail", "service": "sqs", "operation": "ListQueues", "code": "Invalid", "status": 503, "times": 2}
     server.post("faults", fail)
     for _ in range(2):
-        with pytest.raises(ClientError, match="Broken"):
+        with pytest.raises(ClientError, match="Invalid"):
             sqs.list_queues()
     sqs.list_queues()
 
@@ -266,7 +266,7 @@ def test_the_log_can_be_read_from_an_entry_on(server: Server) -> None:
     ("address", "status"), [("127.0.0.1", "200 OK"), ("10.0.0.7", "403 FORBIDDEN"), ("", "403 FORBIDDEN")]
 )
 def test_only_this_machine_controls_it(address: str, status: str) -> None:
-    region = SimulatedRegion(VirtualTimeline())
+    region = Region(VirtualTimeline())
     application = ControlApplication(region, RegionState(region, TargetGroups(), RunCommand()), lambda *_: [])
     response = Client(application).get("/simulator/events", environ_base={"REMOTE_ADDR": address})
     assert response.status == status
@@ -275,7 +275,7 @@ def test_only_this_machine_controls_it(address: str, status: str) -> None:
 @pytest.mark.parametrize("attached", [True, False])
 def test_the_hook_makes_its_instance_drain_whoever_deregisters_it(*, attached: bool) -> None:
     timeline = VirtualTimeline()
-    region, target_groups, run_command = SimulatedRegion(timeline), TargetGroups(), RunCommand()
+    region, target_groups, run_command = Region(timeline), TargetGroups(), RunCommand()
     region.add(target_groups)
     region.add(run_command)
     with region:

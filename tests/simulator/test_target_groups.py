@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 DELAY = "deregistration_delay.timeout_seconds"
 
 
-class Stage:
-    def __init__(self, region: SimulatedRegion, timeline: VirtualTimeline, target_groups: TargetGroups) -> None:
+class Testbed:
+    def __init__(self, region: Region, timeline: VirtualTimeline, target_groups: TargetGroups) -> None:
         self.region = region
         self.timeline = timeline
         self.target_groups = target_groups
@@ -76,26 +76,26 @@ NOT_REGISTERED = ("unused", "Target.NotRegistered")
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def testbed() -> Iterator[Testbed]:
     timeline = VirtualTimeline()
-    region = SimulatedRegion(timeline)
+    region = Region(timeline)
     target_groups = TargetGroups()
     region.add(target_groups)
     with region:
-        yield Stage(region, timeline, target_groups)
+        yield Testbed(region, timeline, target_groups)
 
 
-def test_a_target_is_registered_once_per_port(stage: Stage) -> None:
-    group, instance = stage.group(), stage.instance()
-    stage.register(group, instance, 80, 8080)
-    stage.register(group, instance)
-    assert stage.health(group) == {(instance, 80): HEALTHY, (instance, 8080): HEALTHY}
+def test_a_target_is_registered_once_per_port(testbed: Testbed) -> None:
+    group, instance = testbed.group(), testbed.instance()
+    testbed.register(group, instance, 80, 8080)
+    testbed.register(group, instance)
+    assert testbed.health(group) == {(instance, 80): HEALTHY, (instance, 8080): HEALTHY}
 
 
-def test_a_target_that_is_not_registered_on_the_port_asked_for_is_unused(stage: Stage) -> None:
-    group, instance = stage.group(), stage.instance()
-    stage.register(group, instance, 8080)
-    assert stage.health(group, {"Id": instance, "Port": 8080}, {"Id": instance, "Port": 9090}) == {
+def test_a_target_that_is_not_registered_on_the_port_asked_for_is_unused(testbed: Testbed) -> None:
+    group, instance = testbed.group(), testbed.instance()
+    testbed.register(group, instance, 8080)
+    assert testbed.health(group, {"Id": instance, "Port": 8080}, {"Id": instance, "Port": 9090}) == {
         (instance, 8080): HEALTHY,
         (instance, 9090): NOT_REGISTERED,
     }
@@ -103,209 +103,209 @@ def test_a_target_that_is_not_registered_on_the_port_asked_for_is_unused(stage: 
 
 @pytest.mark.parametrize(("delay", "drained_after"), [(None, 300), (45, 45), (3600, 3600)])
 def test_a_deregistered_target_drains_for_the_deregistration_delay(
-    stage: Stage, delay: int | None, drained_after: int
+    testbed: Testbed, delay: int | None, drained_after: int
 ) -> None:
-    group, instance = stage.group(delay=delay), stage.instance()
-    stage.register(group, instance)
-    stage.deregister(group, instance)
-    stage.timeline.run_for(drained_after - 0.1)
-    assert stage.health(group) == {(instance, 80): DRAINING}
-    stage.timeline.run_for(0.2)
-    assert stage.health(group) == {}
-    assert stage.health(group, {"Id": instance, "Port": 80}) == {(instance, 80): NOT_REGISTERED}
+    group, instance = testbed.group(delay=delay), testbed.instance()
+    testbed.register(group, instance)
+    testbed.deregister(group, instance)
+    testbed.timeline.run_for(drained_after - 0.1)
+    assert testbed.health(group) == {(instance, 80): DRAINING}
+    testbed.timeline.run_for(0.2)
+    assert testbed.health(group) == {}
+    assert testbed.health(group, {"Id": instance, "Port": 80}) == {(instance, 80): NOT_REGISTERED}
 
 
-def test_without_delay_a_deregistered_target_is_gone_at_once(stage: Stage) -> None:
-    group, instance = stage.group(delay=0), stage.instance()
-    stage.register(group, instance)
-    stage.deregister(group, instance)
-    assert stage.health(group) == {}
+def test_without_delay_a_deregistered_target_is_gone_at_once(testbed: Testbed) -> None:
+    group, instance = testbed.group(delay=0), testbed.instance()
+    testbed.register(group, instance)
+    testbed.deregister(group, instance)
+    assert testbed.health(group) == {}
 
 
-def test_the_delay_is_read_back_as_it_was_set(stage: Stage) -> None:
-    group = stage.group(delay=3600)
-    attributes = stage.elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+def test_the_delay_is_read_back_as_it_was_set(testbed: Testbed) -> None:
+    group = testbed.group(delay=3600)
+    attributes = testbed.elbv2.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
     assert {entry["Key"]: entry["Value"] for entry in attributes}[DELAY] == "3600"
 
 
-def test_a_delay_beyond_an_hour_is_refused(stage: Stage) -> None:
+def test_a_delay_beyond_an_hour_is_refused(testbed: Testbed) -> None:
     with pytest.raises(ClientError, match="ValidationError"):
-        stage.group(delay=3601)
+        testbed.group(delay=3601)
 
 
-def test_deregistering_without_a_port_means_the_port_of_the_group(stage: Stage) -> None:
-    group, instance = stage.group(), stage.instance()
-    stage.register(group, instance, 80, 8080)
-    stage.deregister(group, instance)
-    assert stage.health(group) == {(instance, 80): DRAINING, (instance, 8080): HEALTHY}
+def test_deregistering_without_a_port_means_the_port_of_the_group(testbed: Testbed) -> None:
+    group, instance = testbed.group(), testbed.instance()
+    testbed.register(group, instance, 80, 8080)
+    testbed.deregister(group, instance)
+    assert testbed.health(group) == {(instance, 80): DRAINING, (instance, 8080): HEALTHY}
 
 
-def test_deregistering_again_does_not_prolong_the_drain(stage: Stage) -> None:
-    group, instance = stage.group(), stage.instance()
-    stage.register(group, instance)
-    stage.deregister(group, instance)
-    stage.timeline.run_for(200)
-    stage.deregister(group, instance)
-    stage.timeline.run_for(1000)
-    assert stage.told(instance)[1:] == [(0, "elbv2 deregistered web:80"), (300, "elbv2 drained web:80")]
+def test_deregistering_again_does_not_prolong_the_drain(testbed: Testbed) -> None:
+    group, instance = testbed.group(), testbed.instance()
+    testbed.register(group, instance)
+    testbed.deregister(group, instance)
+    testbed.timeline.run_for(200)
+    testbed.deregister(group, instance)
+    testbed.timeline.run_for(1000)
+    assert testbed.told(instance)[1:] == [(0, "elbv2 deregistered web:80"), (300, "elbv2 drained web:80")]
 
 
-def test_a_changed_delay_counts_for_the_next_drain_only(stage: Stage) -> None:
-    group, instance = stage.group(delay=60), stage.instance()
-    stage.register(group, instance)
-    stage.deregister(group, instance)
-    stage.elbv2.modify_target_group_attributes(TargetGroupArn=group, Attributes=[{"Key": DELAY, "Value": "600"}])
-    stage.timeline.run_for(61)
-    assert stage.health(group) == {}
+def test_a_changed_delay_counts_for_the_next_drain_only(testbed: Testbed) -> None:
+    group, instance = testbed.group(delay=60), testbed.instance()
+    testbed.register(group, instance)
+    testbed.deregister(group, instance)
+    testbed.elbv2.modify_target_group_attributes(TargetGroupArn=group, Attributes=[{"Key": DELAY, "Value": "600"}])
+    testbed.timeline.run_for(61)
+    assert testbed.health(group) == {}
 
 
-def test_a_target_registered_again_while_it_drains_stays(stage: Stage) -> None:
-    group, instance = stage.group(), stage.instance()
-    stage.register(group, instance)
-    stage.deregister(group, instance)
-    stage.timeline.run_for(10)
-    stage.register(group, instance)
-    stage.timeline.run_for(1000)
-    assert stage.health(group) == {(instance, 80): HEALTHY}
+def test_a_target_registered_again_while_it_drains_stays(testbed: Testbed) -> None:
+    group, instance = testbed.group(), testbed.instance()
+    testbed.register(group, instance)
+    testbed.deregister(group, instance)
+    testbed.timeline.run_for(10)
+    testbed.register(group, instance)
+    testbed.timeline.run_for(1000)
+    assert testbed.health(group) == {(instance, 80): HEALTHY}
 
 
-def test_a_drain_ends_with_the_last_connection_and_never_after_the_delay(stage: Stage) -> None:
-    group, early, late = stage.group(), stage.instance(), stage.instance()
-    stage.target_groups.connections_end_after(early, 20)
-    stage.target_groups.connections_end_after(late, 5000)
+def test_a_drain_ends_with_the_last_connection_and_never_after_the_delay(testbed: Testbed) -> None:
+    group, early, late = testbed.group(), testbed.instance(), testbed.instance()
+    testbed.target_groups.connections_end_after(early, 20)
+    testbed.target_groups.connections_end_after(late, 5000)
     for instance in (early, late):
-        stage.register(group, instance)
-        stage.deregister(group, instance)
-    stage.timeline.run_for(21)
-    assert stage.health(group) == {(late, 80): DRAINING}
-    stage.timeline.run_for(280)
-    assert stage.health(group) == {}
+        testbed.register(group, instance)
+        testbed.deregister(group, instance)
+    testbed.timeline.run_for(21)
+    assert testbed.health(group) == {(late, 80): DRAINING}
+    testbed.timeline.run_for(280)
+    assert testbed.health(group) == {}
 
 
-def test_deregistering_what_is_not_registered_succeeds(stage: Stage) -> None:
-    stage.deregister(stage.group(), stage.instance(), 80, 9090)
+def test_deregistering_what_is_not_registered_succeeds(testbed: Testbed) -> None:
+    testbed.deregister(testbed.group(), testbed.instance(), 80, 9090)
 
 
-def test_deregistering_what_is_not_registered_can_be_refused(stage: Stage) -> None:
-    group, registered, other = stage.group(), stage.instance(), stage.instance()
-    stage.target_groups.refuse_unregistered = True
-    stage.register(group, registered)
-    with pytest.raises(stage.elbv2.exceptions.InvalidTargetException):
-        stage.elbv2.deregister_targets(TargetGroupArn=group, Targets=[{"Id": registered}, {"Id": other}])
-    assert stage.health(group) == {(registered, 80): HEALTHY}
+def test_deregistering_what_is_not_registered_can_be_refused(testbed: Testbed) -> None:
+    group, registered, other = testbed.group(), testbed.instance(), testbed.instance()
+    testbed.target_groups.refuse_unregistered = True
+    testbed.register(group, registered)
+    with pytest.raises(testbed.elbv2.exceptions.InvalidTargetException):
+        testbed.elbv2.deregister_targets(TargetGroupArn=group, Targets=[{"Id": registered}, {"Id": other}])
+    assert testbed.health(group) == {(registered, 80): HEALTHY}
 
 
-def test_what_cannot_be_a_target_of_the_group_is_refused(stage: Stage) -> None:
-    of_instances, of_addresses = stage.group(), stage.group("addresses", target_type="ip")
-    for group, target in ((of_instances, "10.0.0.7"), (of_addresses, stage.instance()), (of_instances, "i-0bad")):
-        with pytest.raises(stage.elbv2.exceptions.InvalidTargetException):
-            stage.register(group, target)
-    for call in (stage.elbv2.deregister_targets, stage.elbv2.describe_target_health):
-        with pytest.raises(stage.elbv2.exceptions.InvalidTargetException):
+def test_what_cannot_be_a_target_of_the_group_is_refused(testbed: Testbed) -> None:
+    of_instances, of_addresses = testbed.group(), testbed.group("addresses", target_type="ip")
+    for group, target in ((of_instances, "10.0.0.7"), (of_addresses, testbed.instance()), (of_instances, "i-0bad")):
+        with pytest.raises(testbed.elbv2.exceptions.InvalidTargetException):
+            testbed.register(group, target)
+    for call in (testbed.elbv2.deregister_targets, testbed.elbv2.describe_target_health):
+        with pytest.raises(testbed.elbv2.exceptions.InvalidTargetException):
             call(TargetGroupArn=of_instances, Targets=[{"Id": "10.0.0.7"}])
 
 
-def test_a_stopped_instance_cannot_be_registered_and_is_unused_where_it_is(stage: Stage) -> None:
-    group, instance = stage.group(), stage.instance()
-    stage.register(group, instance)
-    stage.ec2.stop_instances(InstanceIds=[instance])
-    assert stage.health(group) == {(instance, 80): ("unused", "Target.InvalidState")}
-    with pytest.raises(stage.elbv2.exceptions.InvalidTargetException):
-        stage.register(group, instance, 8080)
+def test_a_stopped_instance_cannot_be_registered_and_is_unused_where_it_is(testbed: Testbed) -> None:
+    group, instance = testbed.group(), testbed.instance()
+    testbed.register(group, instance)
+    testbed.ec2.stop_instances(InstanceIds=[instance])
+    assert testbed.health(group) == {(instance, 80): ("unused", "Target.InvalidState")}
+    with pytest.raises(testbed.elbv2.exceptions.InvalidTargetException):
+        testbed.register(group, instance, 8080)
 
 
-def test_addresses_drain_like_instances(stage: Stage) -> None:
-    group = stage.group("addresses", target_type="ip", delay=30)
-    stage.register(group, "10.0.0.7", 8443)
-    stage.deregister(group, "10.0.0.7", 8443)
-    assert stage.health(group) == {("10.0.0.7", 8443): DRAINING}
-    stage.timeline.run_for(30)
-    assert stage.health(group) == {}
+def test_addresses_drain_like_instances(testbed: Testbed) -> None:
+    group = testbed.group("addresses", target_type="ip", delay=30)
+    testbed.register(group, "10.0.0.7", 8443)
+    testbed.deregister(group, "10.0.0.7", 8443)
+    assert testbed.health(group) == {("10.0.0.7", 8443): DRAINING}
+    testbed.timeline.run_for(30)
+    assert testbed.health(group) == {}
 
 
-def test_an_unknown_target_group_is_not_found(stage: Stage) -> None:
-    group, instance = stage.group(), stage.instance()
-    stage.elbv2.delete_target_group(TargetGroupArn=group)
+def test_an_unknown_target_group_is_not_found(testbed: Testbed) -> None:
+    group, instance = testbed.group(), testbed.instance()
+    testbed.elbv2.delete_target_group(TargetGroupArn=group)
     for call in (
-        lambda: stage.register(group, instance),
-        lambda: stage.deregister(group, instance),
-        lambda: stage.health(group),
-        lambda: stage.elbv2.describe_target_group_attributes(TargetGroupArn=group),
-        lambda: stage.elbv2.describe_target_groups(Names=["web"]),
+        lambda: testbed.register(group, instance),
+        lambda: testbed.deregister(group, instance),
+        lambda: testbed.health(group),
+        lambda: testbed.elbv2.describe_target_group_attributes(TargetGroupArn=group),
+        lambda: testbed.elbv2.describe_target_groups(Names=["web"]),
     ):
-        with pytest.raises(stage.elbv2.exceptions.TargetGroupNotFoundException):
+        with pytest.raises(testbed.elbv2.exceptions.TargetGroupNotFoundException):
             call()
 
 
-def test_targets_of_a_group_without_load_balancer_are_unused_when_a_listener_is_needed(stage: Stage) -> None:
-    stage.target_groups.need_listener = True
-    group, instance = stage.group(), stage.instance()
-    stage.register(group, instance)
-    assert stage.health(group) == {(instance, 80): ("unused", "Target.NotInUse")}
+def test_targets_of_a_group_without_load_balancer_are_unused_when_a_listener_is_needed(testbed: Testbed) -> None:
+    testbed.target_groups.need_listener = True
+    group, instance = testbed.group(), testbed.instance()
+    testbed.register(group, instance)
+    assert testbed.health(group) == {(instance, 80): ("unused", "Target.NotInUse")}
 
 
-def test_a_terminated_instance_drains_from_its_target_groups(stage: Stage) -> None:
-    group, instance = stage.group(delay=30), stage.instance()
-    stage.register(group, instance)
-    stage.ec2.terminate_instances(InstanceIds=[instance])
-    assert stage.health(group) == {(instance, 80): DRAINING}
-    stage.timeline.run_for(30)
-    assert stage.health(group) == {}
+def test_a_terminated_instance_drains_from_its_target_groups(testbed: Testbed) -> None:
+    group, instance = testbed.group(delay=30), testbed.instance()
+    testbed.register(group, instance)
+    testbed.ec2.terminate_instances(InstanceIds=[instance])
+    assert testbed.health(group) == {(instance, 80): DRAINING}
+    testbed.timeline.run_for(30)
+    assert testbed.health(group) == {}
 
 
-def test_r26_attached_groups_are_drained_on_every_port_before_the_word_is_given(stage: Stage) -> None:
+def test_r26_attached_groups_are_drained_on_every_port_before_the_word_is_given(testbed: Testbed) -> None:
     slow, quick, other, instance = (
-        stage.group("slow", delay=90),
-        stage.group("quick", delay=10),
-        stage.group("other"),
-        stage.instance(),
+        testbed.group("slow", delay=90),
+        testbed.group("quick", delay=10),
+        testbed.group("other"),
+        testbed.instance(),
     )
-    stage.register(slow, instance, 80, 8080)
-    stage.register(quick, instance)
-    stage.register(other, instance)
+    testbed.register(slow, instance, 80, 8080)
+    testbed.register(quick, instance)
+    testbed.register(other, instance)
     words: list[float] = []
-    stage.target_groups.drain_attached(instance, [slow, quick], lambda: words.append(stage.timeline.now()))
-    stage.timeline.run_for(1000)
-    assert words == [stage.started + 90]
-    assert stage.health(other) == {(instance, 80): HEALTHY}
+    testbed.target_groups.drain_attached(instance, [slow, quick], lambda: words.append(testbed.timeline.now()))
+    testbed.timeline.run_for(1000)
+    assert words == [testbed.started + 90]
+    assert testbed.health(other) == {(instance, 80): HEALTHY}
 
 
-def test_r26_nothing_to_drain_gives_the_word_at_once(stage: Stage) -> None:
+def test_r26_nothing_to_drain_gives_the_word_at_once(testbed: Testbed) -> None:
     words: list[str] = []
-    stage.region.drain_attached(stage.instance(), [stage.group()], lambda: words.append("drained"))
+    testbed.region.drain_attached(testbed.instance(), [testbed.group()], lambda: words.append("drained"))
     assert words == ["drained"]
 
 
-def test_r26_a_drain_under_way_is_waited_for(stage: Stage) -> None:
-    group, instance = stage.group(delay=60), stage.instance()
-    stage.register(group, instance)
-    stage.deregister(group, instance)
-    stage.timeline.run_for(40)
+def test_r26_a_drain_under_way_is_waited_for(testbed: Testbed) -> None:
+    group, instance = testbed.group(delay=60), testbed.instance()
+    testbed.register(group, instance)
+    testbed.deregister(group, instance)
+    testbed.timeline.run_for(40)
     words: list[float] = []
-    stage.region.drain_attached(instance, [group], lambda: words.append(stage.timeline.now()))
-    stage.timeline.run_for(100)
-    assert words == [stage.started + 60]
+    testbed.region.drain_attached(instance, [group], lambda: words.append(testbed.timeline.now()))
+    testbed.timeline.run_for(100)
+    assert words == [testbed.started + 60]
 
 
-def test_the_log_tells_when_each_target_was_deregistered_and_drained(stage: Stage) -> None:
-    group, instance = stage.group(delay=60), stage.instance()
-    stage.register(group, instance, 8080)
-    stage.timeline.run_for(5)
-    stage.deregister(group, instance, 8080)
-    stage.timeline.run_for(100)
-    assert stage.told(instance) == [
+def test_the_log_tells_when_each_target_was_deregistered_and_drained(testbed: Testbed) -> None:
+    group, instance = testbed.group(delay=60), testbed.instance()
+    testbed.register(group, instance, 8080)
+    testbed.timeline.run_for(5)
+    testbed.deregister(group, instance, 8080)
+    testbed.timeline.run_for(100)
+    assert testbed.told(instance) == [
         (0, "elbv2 registered web:8080"),
         (5, "elbv2 deregistered web:8080"),
         (65, "elbv2 drained web:8080"),
     ]
 
 
-def test_target_groups_are_found_by_tag(stage: Stage) -> None:
-    wanted, other = stage.group("wanted"), stage.group("other")
-    stage.elbv2.add_tags(ResourceArns=[wanted], Tags=[{"Key": "service", "Value": "web"}])
-    stage.elbv2.add_tags(ResourceArns=[other], Tags=[{"Key": "service", "Value": "mail"}])
+def test_target_groups_are_found_by_tag(testbed: Testbed) -> None:
+    wanted, other = testbed.group("wanted"), testbed.group("other")
+    testbed.elbv2.add_tags(ResourceArns=[wanted], Tags=[{"Key": "service", "Value": "web"}])
+    testbed.elbv2.add_tags(ResourceArns=[other], Tags=[{"Key": "service", "Value": "mail"}])
     pages = (
-        stage.region.client("resourcegroupstaggingapi")
+        testbed.region.client("resourcegroupstaggingapi")
         .get_paginator("get_resources")
         .paginate(
             TagFilters=[{"Key": "service", "Values": ["web"]}],
@@ -315,10 +315,10 @@ def test_target_groups_are_found_by_tag(stage: Stage) -> None:
     assert [entry["ResourceARN"] for page in pages for entry in page["ResourceTagMappingList"]] == [wanted]
 
 
-def test_a_region_that_was_left_gives_moto_its_methods_back(stage: Stage) -> None:
-    group, instance = stage.group(), stage.instance()
-    stage.register(group, instance)
-    stage.deregister(group, instance)
-    stage.region.close()
-    stage.timeline.run_until_idle(within=0)
-    assert stage.target_groups.registrations() == []
+def test_a_region_that_was_left_gives_moto_its_methods_back(testbed: Testbed) -> None:
+    group, instance = testbed.group(), testbed.instance()
+    testbed.register(group, instance)
+    testbed.deregister(group, instance)
+    testbed.region.close()
+    testbed.timeline.run_until_idle(within=0)
+    assert testbed.target_groups.registrations() == []

@@ -173,7 +173,7 @@ def test_each_option_is_documented_and_no_other(step: type[Step]) -> None:
 
 @every_kind
 def test_the_permissions_are_iam_actions_in_order(step: type[Step]) -> None:
-    assert bool(step.permissions) == (step.feature is not None)
+    assert bool(step.permissions) == (step.template_parameter is not None)
     assert list(step.permissions) == sorted(set(step.permissions))
     for permission in step.permissions:
         assert re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]+", permission)
@@ -190,7 +190,7 @@ def test_each_permission_is_for_an_operation_there_is(step: type[Step]) -> None:
 
 @every_kind
 def test_the_flags_are_said_one_way_or_the_other(step: type[Step]) -> None:
-    for flag in (step.forgets_instance, step.needs_instance_alive, step.begins_once):
+    for flag in (step.skip_if_instance_survives, step.needs_instance_alive, step.at_most_once):
         assert isinstance(flag, bool)
 
 

@@ -14,7 +14,7 @@ from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.model.progress import Done, Progress, Waiting
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import Step, Target
-from asg_lifecycle_simulator.region.region import SimulatedRegion
+from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.services.target_groups import TargetGroups as SimulatedTargetGroups
 
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 class Bench:
     """One instance of group `web`, and target groups to take it out of."""
 
-    def __init__(
-        self, timeline: VirtualTimeline, region: SimulatedRegion, target_groups: SimulatedTargetGroups
-    ) -> None:
+    def __init__(self, timeline: VirtualTimeline, region: Region, target_groups: SimulatedTargetGroups) -> None:
         self.timeline = timeline
         self.region = region
         self.target_groups = target_groups
@@ -86,7 +84,7 @@ class Bench:
 @pytest.fixture
 def bench() -> Iterator[Bench]:
     timeline = VirtualTimeline()
-    region = SimulatedRegion(timeline)
+    region = Region(timeline)
     target_groups = SimulatedTargetGroups()
     region.add(target_groups)
     with region:

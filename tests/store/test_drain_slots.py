@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.store.drain_slots import Turns
+from asg_lifecycle.store.drain_slots import DrainSlots
 from asg_lifecycle_simulator.region.environment import region_environment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Places:
 
     def __init__(self, group: str = "web") -> None:
         self.clients = Clients()
-        self.turns = Turns(self.clients, TABLE)
+        self.turns = DrainSlots(self.clients, TABLE)
         self.group = group
         self.now = 1_000.0
         self.meanwhile: Any = None

@@ -120,7 +120,7 @@ def test_the_same_execution_claims_again_after_a_lost_answer(table: Table) -> No
     table.lose_answers()
     with pytest.raises(CallFailed) as caught:
         table.records.claim(claimed(ACTION, FIRST))
-    assert caught.value.failure.consequence is Consequence.PASSING
+    assert caught.value.failure.consequence is Consequence.TRANSIENT
     table.keep_answers()
     assert table.all() == {"current": claimed(ACTION, FIRST)}
     assert table.records.claim(claimed(ACTION, FIRST, now=1_015.0)) is None
@@ -287,7 +287,7 @@ any_record = st.builds(
     plan=st.lists(names, max_size=3).map(tuple),
     steps=st.lists(st.builds(StepOutcome, kind=names, outcome=names, detail=names), max_size=2).map(tuple),
     step=st.integers(0, 100),
-    step_begun_at=st.none() | numbers,
+    step_began_at=st.none() | numbers,
     step_state=st.none() | states,
     detail=texts,
     detail_at=st.none() | numbers,

@@ -75,7 +75,11 @@ SWITCHED = {
     "ContainerInstanceRule": "HearsOfEcs",
     "CommandRule": "HearsOfCommands",
     "Signal": "HearsSignals",
-    **{f"{step.feature}Policy": f"Grants{step.feature}" for step in CATALOG if step.feature is not None},
+    **{
+        f"{step.template_parameter}Policy": f"Grants{step.template_parameter}"
+        for step in CATALOG
+        if step.template_parameter is not None
+    },
 }
 """The condition of everything whose logical id begins so."""
 
@@ -390,25 +394,27 @@ def steps_are_granted_by_their_feature(expanded: Expanded) -> Iterator[str]:
     """The policy of a family of steps allows what they declare, and nothing else, and hangs on its parameter."""
     features: dict[str, set[str]] = {}
     for step in CATALOG:
-        if step.feature is None:
+        if step.template_parameter is None:
             if step.permissions:
                 yield f"{step.kind} needs {step.permissions} and names no feature"
         else:
-            features.setdefault(step.feature, set()).update(step.permissions)
+            features.setdefault(step.template_parameter, set()).update(step.permissions)
     policies = expanded.of("AWS::IAM::Policy")
-    for feature, wanted in features.items():
-        policy = policies.get(f"{feature}Policy", {"PolicyDocument": {"Statement": []}})
+    for template_parameter, wanted in features.items():
+        policy = policies.get(f"{template_parameter}Policy", {"PolicyDocument": {"Statement": []}})
         allowed = {it for statement in policy["PolicyDocument"]["Statement"] for it in _listed(statement["Action"])}
         if allowed != wanted:
-            yield f"{feature}: missing {sorted(wanted - allowed)}, spare {sorted(allowed - wanted)}"
-        parameter = expanded.template["Parameters"].get(feature, {})
+            yield f"{template_parameter}: missing {sorted(wanted - allowed)}, spare {sorted(allowed - wanted)}"
+        parameter = expanded.template["Parameters"].get(template_parameter, {})
         if parameter.get("AllowedValues") != ["off", "on"]:
-            yield f"there is no parameter {feature} to switch on and off"
-        if expanded.template["Conditions"].get(f"Grants{feature}") != {"Fn::Equals": [{"Ref": feature}, "on"]}:
-            yield f"{feature} is not granted by its parameter"
-        kinds = [step.kind for step in CATALOG if step.feature == feature]
+            yield f"there is no parameter {template_parameter} to switch on and off"
+        if expanded.template["Conditions"].get(f"Grants{template_parameter}") != {
+            "Fn::Equals": [{"Ref": template_parameter}, "on"]
+        }:
+            yield f"{template_parameter} is not granted by its parameter"
+        kinds = [step.kind for step in CATALOG if step.template_parameter == template_parameter]
         if missing := [kind for kind in kinds if kind not in parameter.get("Description", "")]:
-            yield f"the description of {feature} does not name {', '.join(missing)}"
+            yield f"the description of {template_parameter} does not name {', '.join(missing)}"
 
 
 def role_is_scoped(expanded: Expanded) -> Iterator[str]:

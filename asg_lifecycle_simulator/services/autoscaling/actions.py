@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from asg_lifecycle_simulator.region.log import RegionLog
-    from asg_lifecycle_simulator.region.timers import Clockwork
+    from asg_lifecycle_simulator.region.timers import RegionTimers
     from asg_lifecycle_simulator.services.autoscaling.model import Hook, Instance, Move
 
 
@@ -25,7 +25,7 @@ class LifecycleActions:
     """The lifecycle actions under way.
 
     Args:
-        clockwork: the region's time.
+        timers: the region's time.
         log: the region's log.
         random: where tokens come from.
         timings: how long things take.
@@ -33,9 +33,9 @@ class LifecycleActions:
     """
 
     def __init__(
-        self, clockwork: Clockwork, log: RegionLog, random: Random, timings: Timings, announce: Callable[[Action], None]
+        self, timers: RegionTimers, log: RegionLog, random: Random, timings: Timings, announce: Callable[[Action], None]
     ) -> None:
-        self._clockwork = clockwork
+        self._timers = timers
         self._log = log
         self._random = random
         self._timings = timings
@@ -49,7 +49,7 @@ class LifecycleActions:
 
     def begin(self, instance: Instance, move: Move, hooks: Iterable[Hook], ended: Callable[[Result], None]) -> None:
         """Hold `instance` under `hooks`, one action and token each (R2); call `ended` once, when the wait is over."""
-        now = self._clockwork.now()
+        now = self._timers.now()
         wait = Wait([Action(self._token(), hook, instance.id, move, now) for hook in hooks], ended)
         instance.wait = wait
         for action in wait.actions:
@@ -104,7 +104,7 @@ class LifecycleActions:
                 (action.hook.group, action.hook.name) == (group, hook)
                 and token in (None, action.token)
                 and instance_id in (None, action.instance)
-                and self._clockwork.now() >= action.started + self._timings.not_yet
+                and self._timers.now() >= action.started + self._timings.not_yet
             ):
                 return action, instance
         self._log.write(refusal, group=group, hook=hook, instance=instance_id or "", token=token or "")
@@ -114,14 +114,14 @@ class LifecycleActions:
     def _arm(self, action: Action) -> None:
         if action.timer is not None:
             action.timer.cancel()
-        action.expires = min(self._clockwork.now() + action.hook.heartbeat_timeout, action.global_deadline)
-        action.timer = self._clockwork.call_at(
+        action.expires = min(self._timers.now() + action.hook.heartbeat_timeout, action.global_deadline)
+        action.timer = self._timers.call_at(
             action.expires, lambda: self._expire(action), name=f"lifecycle action {action.token}"
         )
 
     def _expire(self, action: Action) -> None:
         # A timer that was cancelled or set anew while it waited for the lock is not the action's end.
-        if action.result is not None or self._clockwork.now() < action.expires:
+        if action.result is not None or self._timers.now() < action.expires:
             return
         which = "global timeout" if action.expires >= action.global_deadline else "heartbeat timeout"
         _, instance = self._active[action.token]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asg_lifecycle_simulator.region.log import RegionLog
-    from asg_lifecycle_simulator.region.timers import Clockwork
+    from asg_lifecycle_simulator.region.timers import RegionTimers
     from asg_lifecycle_simulator.services.autoscaling.actions import LifecycleActions
     from asg_lifecycle_simulator.services.autoscaling.fleet import Fleet
 
@@ -35,9 +35,9 @@ class Engine:
     """
 
     def __init__(
-        self, clockwork: Clockwork, log: RegionLog, actions: LifecycleActions, fleet: Fleet, timings: Timings
+        self, timers: RegionTimers, log: RegionLog, actions: LifecycleActions, fleet: Fleet, timings: Timings
     ) -> None:
-        self._clockwork = clockwork
+        self._timers = timers
         self._log = log
         self._actions = actions
         self._fleet = fleet
@@ -99,7 +99,7 @@ class Engine:
         if instance is None or instance.gone:
             return
         instance.gone = True
-        self._clockwork.call_after(
+        self._timers.call_after(
             self._timings.notice, lambda: self._notice_gone(instance), name=f"notice that {instance_id} is gone"
         )
 
@@ -239,7 +239,7 @@ class Engine:
                 self._state(instance, f"{move.state}:Retained")
                 return
             self._state(instance, f"{move.state}:Proceed")
-            self._clockwork.call_after(
+            self._timers.call_after(
                 self._timings.proceed,
                 lambda: proceed(abandoned=abandoned),
                 name=f"{instance.id} proceeds",

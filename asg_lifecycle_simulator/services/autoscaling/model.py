@@ -33,7 +33,7 @@ class Result(StrEnum):
     ABANDON = "ABANDON"
 
 
-class Place(StrEnum):
+class Location(StrEnum):
     """Where an instance comes from or goes to (R21)."""
 
     EC2 = "EC2"
@@ -54,24 +54,24 @@ class Move:
     """
 
     transition: Transition
-    origin: Place
-    destination: Place
+    origin: Location
+    destination: Location
     state: str
     operation: str | None = None
 
 
 REPLACE_ROOT_VOLUME = "ReplaceRootVolume"
 
-LAUNCH = Move(Transition.LAUNCHING, Place.EC2, Place.GROUP, "Pending")
-WARM_UP = Move(Transition.LAUNCHING, Place.EC2, Place.WARM_POOL, "Warmed:Pending")
-LEAVE_WARM_POOL = Move(Transition.LAUNCHING, Place.WARM_POOL, Place.GROUP, "Pending")
-TERMINATE = Move(Transition.TERMINATING, Place.GROUP, Place.EC2, "Terminating")
-RETURN_TO_WARM_POOL = Move(Transition.TERMINATING, Place.GROUP, Place.WARM_POOL, "Warmed:Pending")
-TERMINATE_WARMED = Move(Transition.TERMINATING, Place.WARM_POOL, Place.EC2, "Warmed:Terminating")
+LAUNCH = Move(Transition.LAUNCHING, Location.EC2, Location.GROUP, "Pending")
+WARM_UP = Move(Transition.LAUNCHING, Location.EC2, Location.WARM_POOL, "Warmed:Pending")
+LEAVE_WARM_POOL = Move(Transition.LAUNCHING, Location.WARM_POOL, Location.GROUP, "Pending")
+TERMINATE = Move(Transition.TERMINATING, Location.GROUP, Location.EC2, "Terminating")
+RETURN_TO_WARM_POOL = Move(Transition.TERMINATING, Location.GROUP, Location.WARM_POOL, "Warmed:Pending")
+TERMINATE_WARMED = Move(Transition.TERMINATING, Location.WARM_POOL, Location.EC2, "Warmed:Terminating")
 TAKE_ROOT_VOLUME = Move(
-    Transition.TERMINATING, Place.GROUP, Place.GROUP, "ReplacingRootVolume", operation=REPLACE_ROOT_VOLUME
+    Transition.TERMINATING, Location.GROUP, Location.GROUP, "ReplacingRootVolume", operation=REPLACE_ROOT_VOLUME
 )
-GIVE_ROOT_VOLUME = Move(Transition.LAUNCHING, Place.GROUP, Place.GROUP, "Pending", operation=REPLACE_ROOT_VOLUME)
+GIVE_ROOT_VOLUME = Move(Transition.LAUNCHING, Location.GROUP, Location.GROUP, "Pending", operation=REPLACE_ROOT_VOLUME)
 
 
 @dataclass(frozen=True)

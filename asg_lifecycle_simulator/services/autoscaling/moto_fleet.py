@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from moto.ec2.models import EC2Backend
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.autoscaling.model import Instance
 
 GONE = {"shutting-down", "terminated"}
@@ -28,7 +28,7 @@ GONE = {"shutting-down", "terminated"}
 class MotoFleet:
     """The `Fleet` made of moto's EC2 instances; keeps what moto shows of groups true to the engine."""
 
-    def __init__(self, region: SimulatedRegion) -> None:
+    def __init__(self, region: Region) -> None:
         self._region = region
         self._shown: dict[str, InstanceState] = {}
 

@@ -13,7 +13,7 @@ from moto.autoscaling.responses import AutoScalingResponse
 from moto.moto_api._internal import mock_random
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.timers import Clockwork
+from asg_lifecycle_simulator.region.timers import RegionTimers
 from asg_lifecycle_simulator.services.autoscaling.actions import LifecycleActions
 from asg_lifecycle_simulator.services.autoscaling.engine import Engine
 from asg_lifecycle_simulator.services.autoscaling.model import Timings
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from moto.core.common_types import TYPE_RESPONSE
     from moto.core.request import Request
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.autoscaling.model import Action, Hook
 
 REPLACEMENT_LOOK = 5.0
@@ -50,18 +50,18 @@ class AutoScalingService:
         on_notification: called when a hook's target has taken a message.
     """
 
-    def __init__(self, region: SimulatedRegion) -> None:
+    def __init__(self, region: Region) -> None:
         self._random = random = Random(region.seed)  # noqa: S311 - reproducible tokens, no secrets
         self._region = region
-        self._clockwork = Clockwork(region.timeline, region.lock)
+        self._timers = RegionTimers(region.timeline, region.lock)
         self.on_notification: Callable[[], None] = _nothing
         self.timings = Timings()
         self.fleet = MotoFleet(region)
         self.notifications = Notifications(region.account, region.name, random)
-        self.actions = LifecycleActions(self._clockwork, region.log, random, self.timings, self._announce)
-        self.engine = Engine(self._clockwork, region.log, self.actions, self.fleet, self.timings)
+        self.actions = LifecycleActions(self._timers, region.log, random, self.timings, self._announce)
+        self.engine = Engine(self._timers, region.log, self.actions, self.fleet, self.timings)
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Put the engine behind moto's Auto Scaling API and EC2's terminations."""
         mock_random.seed(region.seed)
         region.replace(AutoScalingResponse, "_dispatch", self._dispatch())
@@ -70,7 +70,7 @@ class AutoScalingService:
 
     def uninstall(self) -> None:
         """Stop every timer of the service."""
-        self._clockwork.stop()
+        self._timers.stop()
 
     def put_hook(self, hook: Hook) -> None:
         """Add or change a hook and send its target the test message (R20).
@@ -112,14 +112,14 @@ class AutoScalingService:
                 return
             arrived = [m for m in self.engine.members(group.name) if m.id not in before and m.state == "InService"]
             if not arrived:
-                self._clockwork.call_after(REPLACEMENT_LOOK, finish, name=f"replacement of {instance_id}")
+                self._timers.call_after(REPLACEMENT_LOOK, finish, name=f"replacement of {instance_id}")
                 return
             group.desired -= 1
             present = self.engine.instances.get(instance_id)
             if present is not None:
                 self.engine.terminate(present)
 
-        self._clockwork.call_after(REPLACEMENT_LOOK, finish, name=f"replacement of {instance_id}")
+        self._timers.call_after(REPLACEMENT_LOOK, finish, name=f"replacement of {instance_id}")
 
     def _rebalances(self, group: str) -> bool:
         return bool(self.fleet.group(group).capacity_rebalance)

@@ -22,8 +22,8 @@ from asg_lifecycle_simulator.services.autoscaling.requests import page_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
-    from asg_lifecycle_simulator.region.timers import Clockwork
+    from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.region.timers import RegionTimers
 
 MOST_A_PAGE = 100
 REMOVING = "Removing"
@@ -60,11 +60,11 @@ class Attachments:
         drain: Auto Scaling deregisters an instance from what is attached, before its hook (R26).
     """
 
-    def __init__(self, balancers: Balancers, region: SimulatedRegion, clockwork: Clockwork) -> None:
+    def __init__(self, balancers: Balancers, region: Region, timers: RegionTimers) -> None:
         self.drain = True
         self._balancers = balancers
         self._region = region
-        self._clockwork = clockwork
+        self._timers = timers
         self._attached: defaultdict[str, dict[str, Attachment]] = defaultdict(dict)
 
     def install(self) -> None:
@@ -104,7 +104,7 @@ class Attachments:
 
     def _describe(self, response: AutoScalingResponse) -> ActionResult:
         request = response._get_params()  # noqa: SLF001 - moto's way to the request
-        now = self._clockwork.now()
+        now = self._timers.now()
         attached = {name: each for name, each in self._attached[self._group(request)].items() if now < each.over_at}
         size = int(request.get("MaxRecords", MOST_A_PAGE))
         page, token = page_of(list(attached), request.get("NextToken"), size)
@@ -118,7 +118,7 @@ class Attachments:
         for name in request["LoadBalancerNames"]:
             attachment = self._attached[group][name]
             ends = [self._balancers.take_out(name, member.id) for member in members]
-            attachment.state, attachment.over_at = REMOVING, max(ends, default=self._clockwork.now())
+            attachment.state, attachment.over_at = REMOVING, max(ends, default=self._timers.now())
         return EmptyResult()
 
     def _register(self, instance: str, group: str) -> bool:
@@ -136,9 +136,9 @@ class Attachments:
         )
 
         def when_out() -> None:
-            left = until - self._clockwork.now()
+            left = until - self._timers.now()
             if left > 0:
-                self._clockwork.call_after(left, then, name=f"Classic Load Balancers drain {instance}")
+                self._timers.call_after(left, then, name=f"Classic Load Balancers drain {instance}")
             else:
                 then()
 

@@ -22,14 +22,14 @@ from moto.elb.models import LoadBalancer, elb_backends
 from moto.elb.responses import ELBResponse
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.timers import Clockwork
+from asg_lifecycle_simulator.region.timers import RegionTimers
 from asg_lifecycle_simulator.services.classic_load_balancers.attachments import Attachments
 from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 LONGEST_TIMEOUT = 3600
 GONE = frozenset({"shutting-down", "terminated"})
@@ -79,16 +79,16 @@ class ClassicLoadBalancers:
         self.shows_terminated = False
         self.untold = 0
         self.connections: dict[str, float] = {}
-        self._region: SimulatedRegion | None = None
-        self._clockwork: Clockwork | None = None
+        self._region: Region | None = None
+        self._timers: RegionTimers | None = None
         self._attachments: Attachments | None = None
         # By moto's object: one that is made again under the name of another is a different one.
         self._balancers: defaultdict[LoadBalancer, Balancer] = defaultdict(Balancer)
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Take the instances of every load balancer over from moto, and what is attached to groups."""
         self._region = region
-        self._clockwork = Clockwork(region.timeline, region.lock)
+        self._timers = RegionTimers(region.timeline, region.lock)
         operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "register_instances_with_load_balancer": self._register,
             "deregister_instances_from_load_balancer": self._deregister,
@@ -98,15 +98,15 @@ class ClassicLoadBalancers:
         }
         for name, operation in operations.items():
             region.replace(ELBResponse, name, _answering(operation))
-        self._attachments = Attachments(self, region, self._clockwork)
+        self._attachments = Attachments(self, region, self._timers)
         self._attachments.install()
 
     def uninstall(self) -> None:
         """Forget everything."""
-        if self._clockwork is not None:
-            self._clockwork.stop()
+        if self._timers is not None:
+            self._timers.stop()
         self._balancers.clear()
-        self._region = self._clockwork = self._attachments = None
+        self._region = self._timers = self._attachments = None
 
     @property
     def attachments(self) -> Attachments:
@@ -155,13 +155,13 @@ class ClassicLoadBalancers:
 
     def take_out(self, name: str, instance: str) -> float:
         """Deregister an instance if it is registered; return when it is out, seconds since the epoch."""
-        _, clockwork = self._entered()
+        _, timers = self._entered()
         balancer = self._balancer(name)
         if balancer.out_at.get(instance) == math.inf:
             timeout = balancer.timeout if balancer.drains else 0
-            balancer.out_at[instance] = clockwork.now() + min(timeout, self.connections.get(instance, timeout))
+            balancer.out_at[instance] = timers.now() + min(timeout, self.connections.get(instance, timeout))
             self._log("deregistered", name, instance)
-        return balancer.out_at.get(instance, clockwork.now())
+        return balancer.out_at.get(instance, timers.now())
 
     def _register(self, request: dict[str, Any]) -> dict[str, Any]:
         name, asked = _asked(request)
@@ -183,9 +183,9 @@ class ClassicLoadBalancers:
     def _health(self, request: dict[str, Any]) -> dict[str, Any]:
         name, asked = _asked(request)
         self._check_known(name, asked)
-        _, clockwork = self._entered()
+        _, timers = self._entered()
         out_at, known = self._balancer(name).out_at, self._states()
-        wanted = asked or [instance for instance, when in out_at.items() if clockwork.now() < when]
+        wanted = asked or [instance for instance, when in out_at.items() if timers.now() < when]
         shown = []
         for instance in wanted:
             ec2_state = known.get(instance, "terminated")
@@ -201,8 +201,8 @@ class ClassicLoadBalancers:
             return TRANSIENT
         if ec2_state == "terminated":
             return TERMINATED
-        _, clockwork = self._entered()
-        if clockwork.now() >= out_at:
+        _, timers = self._entered()
+        if timers.now() >= out_at:
             return NOT_REGISTERED
         if out_at != math.inf:
             return UNHEALTHY_AND_DRAINING if instance in self.unhealthy else DRAINING
@@ -248,10 +248,10 @@ class ClassicLoadBalancers:
         region, _ = self._entered()
         region.log.write(LogKind.SERVICE, instance=instance, detail=f"elb {what} {name}")
 
-    def _entered(self) -> tuple[SimulatedRegion, Clockwork]:
-        if self._region is None or self._clockwork is None:
+    def _entered(self) -> tuple[Region, RegionTimers]:
+        if self._region is None or self._timers is None:
             raise RuntimeError("the Classic Load Balancers are not installed in a region")
-        return self._region, self._clockwork
+        return self._region, self._timers
 
 
 def _asked(request: dict[str, Any]) -> tuple[str, list[str]]:

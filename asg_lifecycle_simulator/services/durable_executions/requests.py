@@ -21,7 +21,7 @@ from moto.core.utils import get_service_model
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 
 PATHS = ("durable-execution-callbacks/(?P<callback_id>.+)", "durable-executions/(?P<durable_execution_arn>.+)")
@@ -37,7 +37,7 @@ class DurableRequests:
     def __init__(self, service: DurableService) -> None:
         self._service = service
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Add the operations to moto's Lambda."""
         paths = {f"{{0}}/(?P<api_version>[^/]+)/{path}$": LambdaResponse.dispatch for path in PATHS}
         region.replace(urls, "url_paths", urls.url_paths | paths)

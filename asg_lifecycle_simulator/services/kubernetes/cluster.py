@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from asg_lifecycle_simulator.services.kubernetes.objects import DisruptionBudget, Node, Pod
 
 if TYPE_CHECKING:
-    from asg_lifecycle_simulator.region.timers import Clockwork
+    from asg_lifecycle_simulator.region.timers import RegionTimers
 
 ELSEWHERE = "ip-10-0-0-99.ec2.internal"
 """The node on which pods are made again."""
@@ -45,9 +45,9 @@ class Cluster:
         errors: by verb and resource, the code, reason and message that it answers with.
     """
 
-    def __init__(self, name: str, clockwork: Clockwork) -> None:
+    def __init__(self, name: str, timers: RegionTimers) -> None:
         self.name = name
-        self._clockwork = clockwork
+        self._timers = timers
         self._made = 0
         self.nodes: dict[str, Node] = {}
         self.pods: dict[tuple[str, str], Pod] = {}
@@ -143,18 +143,18 @@ class Cluster:
         """Tell a pod to end."""
         if pod.told_at is not None:
             return
-        pod.told_at = self._clockwork.now()
+        pod.told_at = self._timers.now()
         takes = pod.ends_after(grace)
         if pod.replaced_after is not None and pod.owner is not None and pod.owner[0] == "ReplicaSet":
-            self._clockwork.call_after(pod.replaced_after, lambda: self._replace(pod), name="pod is replaced")
+            self._timers.call_after(pod.replaced_after, lambda: self._replace(pod), name="pod is replaced")
         if takes < math.inf:
-            self._clockwork.call_after(takes, lambda: self._end(pod), name="pod ends")
+            self._timers.call_after(takes, lambda: self._end(pod), name="pod ends")
 
     def _end(self, pod: Pod) -> None:
         if self.pods.get((pod.namespace, pod.name)) is pod:
             del self.pods[pod.namespace, pod.name]
         if pod.replaced_after is not None and pod.owner is not None and pod.owner[0] == "StatefulSet":
-            self._clockwork.call_after(pod.replaced_after, lambda: self._replace(pod), name="pod is replaced")
+            self._timers.call_after(pod.replaced_after, lambda: self._replace(pod), name="pod is replaced")
 
     def _replace(self, pod: Pod) -> None:
         self._made += 1

@@ -12,13 +12,13 @@ from moto.eks.exceptions import ResourceNotFoundException
 from moto.eks.responses import EKSResponse
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from asg_lifecycle_simulator.region.timers import Clockwork
+from asg_lifecycle_simulator.region.timers import RegionTimers
 from asg_lifecycle_simulator.services.kubernetes.api import Api
 from asg_lifecycle_simulator.services.kubernetes.certificates import LOOPBACK, certificates
 from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
 
 if TYPE_CHECKING:
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 
 class Kubernetes:
@@ -30,17 +30,17 @@ class Kubernetes:
     """
 
     def __init__(self) -> None:
-        self._region: SimulatedRegion | None = None
-        self._clockwork: Clockwork | None = None
+        self._region: Region | None = None
+        self._timers: RegionTimers | None = None
         self._serving = ExitStack()
         self._endpoints: dict[str, str] = {}
         self.clusters: dict[str, Cluster] = {}
         self.apis: dict[str, Api] = {}
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Let EKS describe the clusters."""
         self._region = region
-        self._clockwork = Clockwork(region.timeline, region.lock)
+        self._timers = RegionTimers(region.timeline, region.lock)
 
         def describe_cluster(response: EKSResponse) -> ActionResult:
             name = response.path.rsplit("/", 1)[-1]
@@ -52,19 +52,19 @@ class Kubernetes:
 
     def uninstall(self) -> None:
         """Stop serving."""
-        if self._clockwork is not None:
-            self._clockwork.stop()
+        if self._timers is not None:
+            self._timers.stop()
         self._serving.close()
         self._endpoints.clear()
         self.clusters.clear()
-        self._region = self._clockwork = None
+        self._region = self._timers = None
 
     def cluster(self, name: str = "production") -> Cluster:
         """Return the cluster of that name, which is made and served if there is none."""
-        if self._clockwork is None:
+        if self._timers is None:
             raise RuntimeError("the region has not been entered")
         if name not in self.clusters:
-            self.clusters[name] = Cluster(name, self._clockwork)
+            self.clusters[name] = Cluster(name, self._timers)
             self.apis[name] = Api(self.clusters[name])
             self._endpoints[name] = self._serve(self.apis[name])
         return self.clusters[name]

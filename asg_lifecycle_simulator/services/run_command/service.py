@@ -17,14 +17,14 @@ from moto.ec2.models.instances import InstanceBackend
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.timers import Clockwork
+from asg_lifecycle_simulator.region.timers import RegionTimers
 from asg_lifecycle_simulator.services.run_command.model import NO_EXIT_CODE, Behaviour, Command, Invocation
 from asg_lifecycle_simulator.services.run_command.responses import OPERATIONS, answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from asg_lifecycle_simulator.region.region import SimulatedRegion
+    from asg_lifecycle_simulator.region.region import Region
 
 KILLED = 137
 
@@ -48,14 +48,14 @@ class RunCommand:
         self.commands: dict[str, Command] = {}
         self.ping_statuses: dict[str, str] = {}
         self._behaviours: dict[tuple[str | None, str | None], Behaviour] = {}
-        self._region: SimulatedRegion | None = None
-        self._clockwork: Clockwork | None = None
+        self._region: Region | None = None
+        self._timers: RegionTimers | None = None
         self._random = random.Random()  # noqa: S311 - seeded by the region so that command ids repeat
 
-    def install(self, region: SimulatedRegion) -> None:
+    def install(self, region: Region) -> None:
         """Take Run Command over from moto."""
         self._region = region
-        self._clockwork = Clockwork(region.timeline, region.lock)
+        self._timers = RegionTimers(region.timeline, region.lock)
         self._random.seed(region.seed)
         for name, operation in OPERATIONS.items():
             region.replace(SimpleSystemManagerResponse, name, answering(self, operation))
@@ -72,11 +72,11 @@ class RunCommand:
         """Stop every command and forget everything but the behaviours."""
         for invocation in self.invocations():
             _stop_timers(invocation)
-        if self._clockwork is not None:
-            self._clockwork.stop()
+        if self._timers is not None:
+            self._timers.stop()
         self.commands.clear()
         self.ping_statuses.clear()
-        self._region = self._clockwork = None
+        self._region = self._timers = None
 
     @property
     def now(self) -> float:
@@ -199,9 +199,9 @@ class RunCommand:
         self._log(invocation)
 
     def _after(self, invocation: Invocation, seconds: float, then: Callable[[Invocation], None]) -> None:
-        _, clockwork = self._entered()
+        _, timers = self._entered()
         name = f"command on {invocation.instance}"
-        invocation.timers.append(clockwork.call_after(seconds, partial(then, invocation), name=name))
+        invocation.timers.append(timers.call_after(seconds, partial(then, invocation), name=name))
 
     def _log(self, invocation: Invocation) -> None:
         region, _ = self._entered()
@@ -216,10 +216,10 @@ class RunCommand:
         }
         region.emit("aws.ssm", "EC2 Command Invocation Status-change Notification", told)
 
-    def _entered(self) -> tuple[SimulatedRegion, Clockwork]:
-        if self._region is None or self._clockwork is None:
+    def _entered(self) -> tuple[Region, RegionTimers]:
+        if self._region is None or self._timers is None:
             raise RuntimeError("Run Command is not installed in a region")
-        return self._region, self._clockwork
+        return self._region, self._timers
 
 
 def _stop_timers(invocation: Invocation) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.aws.ttl_cache import Kept
+from asg_lifecycle.aws.ttl_cache import TtlCache
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class ClassicLoadBalancers:
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
-        self._attached: Kept[tuple[str, ...]] = Kept(clock, SETTINGS_KEPT)
-        self._timeouts: Kept[float] = Kept(clock, SETTINGS_KEPT)
+        self._attached: TtlCache[tuple[str, ...]] = TtlCache(clock, SETTINGS_KEPT)
+        self._timeouts: TtlCache[float] = TtlCache(clock, SETTINGS_KEPT)
 
     def attached(self, group: str) -> tuple[str, ...]:
         """Return the names of the load balancers attached to the Auto Scaling group.
@@ -83,7 +83,7 @@ class ClassicLoadBalancers:
                     LoadBalancerName=name, Instances=[{"InstanceId": instance}]
                 )["InstanceStates"]
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
                 return Membership.NO_BALANCER
             if failed.failure.code == NEVER_REGISTERED:
                 return Membership.OUT
@@ -105,7 +105,7 @@ class ClassicLoadBalancers:
                 )
         except CallFailed as failed:
             # What another system took away a moment ago is as good as drained by us.
-            if failed.failure.consequence is not Consequence.MISSING and failed.failure.code != NEVER_REGISTERED:
+            if failed.failure.consequence is not Consequence.NOT_FOUND and failed.failure.code != NEVER_REGISTERED:
                 raise
 
     def draining_timeout(self, name: str) -> float:
@@ -121,7 +121,7 @@ class ClassicLoadBalancers:
             with calling("elasticloadbalancing:DescribeLoadBalancerAttributes"):
                 attributes = self._clients.elb.describe_load_balancer_attributes(LoadBalancerName=name)
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
                 return 0.0
             raise
         draining = attributes["LoadBalancerAttributes"].get("ConnectionDraining")

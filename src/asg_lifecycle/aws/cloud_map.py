@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from msgspec import Struct
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.aws.ttl_cache import Kept
+from asg_lifecycle.aws.ttl_cache import TtlCache
 from asg_lifecycle.model.addresses import normalized
 from asg_lifecycle.model.failures import CallFailed
 
@@ -97,8 +97,8 @@ class CloudMap:
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
-        self._namespaces: Kept[tuple[str, ...]] = Kept(clock, NAMESPACES_KEPT)
-        self._services: Kept[tuple[Service, ...]] = Kept(clock, SERVICES_KEPT)
+        self._namespaces: TtlCache[tuple[str, ...]] = TtlCache(clock, NAMESPACES_KEPT)
+        self._services: TtlCache[tuple[Service, ...]] = TtlCache(clock, SERVICES_KEPT)
 
     def namespaces(self, name: str) -> tuple[str, ...]:
         """Return the ids of the namespaces called `name`: private ones of several networks may share it.

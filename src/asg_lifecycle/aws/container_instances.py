@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.aws.ttl_cache import Kept
+from asg_lifecycle.aws.ttl_cache import TtlCache
 from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class ContainerInstances:
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
-        self._clusters: Kept[tuple[str, ...]] = Kept(clock, CLUSTERS_KEPT)
+        self._clusters: TtlCache[tuple[str, ...]] = TtlCache(clock, CLUSTERS_KEPT)
         self._of_group: dict[str, str] = {}
         self._instance_of: dict[str, str | None] = {}
 

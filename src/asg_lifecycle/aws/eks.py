@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.aws.ttl_cache import Kept
+from asg_lifecycle.aws.ttl_cache import TtlCache
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Eks:
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
-        self._addresses: Kept[ClusterAddress] = Kept(clock, ADDRESS_KEPT)
+        self._addresses: TtlCache[ClusterAddress] = TtlCache(clock, ADDRESS_KEPT)
 
     def address(self, cluster: str) -> ClusterAddress:
         """Return where a cluster is.
@@ -59,7 +59,7 @@ class Eks:
             if not endpoint or not authority:
                 state = found.get("status", "in an unknown state")
                 what = Failure(
-                    consequence=Consequence.PASSING,
+                    consequence=Consequence.TRANSIENT,
                     action="eks:DescribeCluster",
                     code="NoEndpoint",
                     message=f"cluster {cluster} is {state} and has no endpoint yet",

@@ -84,7 +84,7 @@ def classify(error: ClientError | BotoCoreError | ResponseParserError, action: s
     if not isinstance(error, ClientError):
         # No answer at all: no route, no name, a timeout, no credentials yet, an answer cut short. Only a request
         # boto3 itself finds malformed cannot get better.
-        consequence = Consequence.REFUSED if isinstance(error, ParamValidationError) else Consequence.PASSING
+        consequence = Consequence.REFUSED if isinstance(error, ParamValidationError) else Consequence.TRANSIENT
         return Failure(consequence=consequence, action=action, code=type(error).__name__, message=str(error))
     answer = error.response.get("Error", {})
     code = answer.get("Code", "Unknown")
@@ -101,9 +101,9 @@ def _consequence(code: str, status: int) -> Consequence:
     if code in DENIED_CODES:
         return Consequence.DENIED
     if code in MISSING_CODES:
-        return Consequence.MISSING
+        return Consequence.NOT_FOUND
     if code in PASSING_CODES or status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
-        return Consequence.PASSING
+        return Consequence.TRANSIENT
     return Consequence.REFUSED
 
 

@@ -16,7 +16,7 @@ ALREADY_STARTED = "DurableExecutionAlreadyStartedException"
 CLOSED_CODES = frozenset({"CallbackTimeoutException", "InvalidParameterValueException"})
 
 
-class Vitality(StrEnum):
+class Liveness(StrEnum):
     """Whether an execution can still work on its action."""
 
     ALIVE = "alive"
@@ -75,20 +75,20 @@ class Executions:
                     DurableExecutionArn=execution, IncludeExecutionData=False
                 )["Status"]
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
                 return None
             raise
 
-    def vitality(self, execution: str) -> Vitality:
+    def liveness(self, execution: str) -> Liveness:
         """Return whether the execution can still work on its action.
 
         Raises:
             CallFailed: no answer, throttled, denied.
         """
         status = self.status(execution)
-        return Vitality.ALIVE if status in {"RUNNING", "PAUSING", "PAUSED"} else Vitality.DEAD
+        return Liveness.ALIVE if status in {"RUNNING", "PAUSING", "PAUSED"} else Liveness.DEAD
 
-    def say(self, callback: str, message: bytes) -> bool:
+    def send_message(self, callback: str, message: bytes) -> bool:
         """Put `message` into the inbox `callback`; return False when nobody hears it: it is closed or unknown.
 
         Raises:
@@ -98,7 +98,7 @@ class Executions:
             with calling("lambda:SendDurableExecutionCallbackSuccess"):
                 self._clients.functions.send_durable_execution_callback_success(CallbackId=callback, Result=message)
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING or failed.failure.code in CLOSED_CODES:
+            if failed.failure.consequence is Consequence.NOT_FOUND or failed.failure.code in CLOSED_CODES:
                 return False
             raise
         return True

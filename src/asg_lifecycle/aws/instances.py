@@ -120,7 +120,7 @@ class Instances:
             with calling("ec2:DescribeInstances"):
                 reservations = self._clients.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
                 return None
             raise
         return next((entry for reservation in reservations for entry in reservation.get("Instances", [])), None)
@@ -146,7 +146,7 @@ class Instances:
                     "InstanceStatuses"
                 ]
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
                 return None
             raise
         if not found:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypedDict
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.aws.ttl_cache import Kept
+from asg_lifecycle.aws.ttl_cache import TtlCache
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.timing import HookTimeouts
 
@@ -44,8 +44,8 @@ class LifecycleActions:
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
-        self._timeouts: Kept[HookTimeouts] = Kept(clock, SETTINGS_KEPT)
-        self._attached: Kept[tuple[str, ...]] = Kept(clock, SETTINGS_KEPT)
+        self._timeouts: TtlCache[HookTimeouts] = TtlCache(clock, SETTINGS_KEPT)
+        self._attached: TtlCache[tuple[str, ...]] = TtlCache(clock, SETTINGS_KEPT)
 
     def heartbeat(self, action: LifecycleAction) -> Answer:
         """Restart the heartbeat timer of `action` from now (R5).

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.aws.ttl_cache import Kept
+from asg_lifecycle.aws.ttl_cache import TtlCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -49,8 +49,8 @@ class PlanStore:
     def __init__(self, clients: Clients, path: str, clock: Callable[[], float]) -> None:
         self.path = path
         self._clients = clients
-        self._texts: Kept[dict[str, str]] = Kept(clock, PLANS_KEPT)
-        self._tags: Kept[tuple[str, ...]] = Kept(clock, PLANS_KEPT)
+        self._texts: TtlCache[dict[str, str]] = TtlCache(clock, PLANS_KEPT)
+        self._tags: TtlCache[tuple[str, ...]] = TtlCache(clock, PLANS_KEPT)
 
     def texts(self, *names: str) -> dict[str, str]:
         """Return the JSON text of those of the named plans that there are, ten at most.

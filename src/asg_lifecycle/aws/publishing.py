@@ -40,7 +40,7 @@ class Publishing:
             if code := entry.get("ErrorCode"):
                 # The call succeeds, the entry in it does not.
                 passing = code in PASSING_CODES or code.startswith("Internal")
-                consequence = Consequence.PASSING if passing else Consequence.REFUSED
+                consequence = Consequence.TRANSIENT if passing else Consequence.REFUSED
                 message = entry.get("ErrorMessage", "no message")
                 raise CallFailed(Failure(consequence=consequence, action=action, code=code, message=message))
 

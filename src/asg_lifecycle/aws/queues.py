@@ -18,7 +18,7 @@ HIDDEN = 60
 """Seconds a message is kept from others while it is looked at: SQS has no way to only look."""
 
 
-class Letter(Struct, frozen=True, kw_only=True):
+class DeadLetter(Struct, frozen=True, kw_only=True):
     """One message of a dead-letter queue.
 
     Attributes:
@@ -44,13 +44,13 @@ class Queues:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def letters(self, queue: str) -> tuple[Letter, ...]:
+    def letters(self, queue: str) -> tuple[DeadLetter, ...]:
         """Take every message of the queue that nobody else holds, oldest first; `give_back` what is not deleted.
 
         Raises:
             CallFailed: no answer, throttled, denied, no such queue.
         """
-        found: dict[str, Letter] = {}
+        found: dict[str, DeadLetter] = {}
         while True:
             with calling("sqs:ReceiveMessage"):
                 page = self._clients.sqs.receive_message(
@@ -65,7 +65,7 @@ class Queues:
                 return tuple(sorted(found.values(), key=lambda letter: letter.sent_at))
             for message in page:
                 attributes = message.get("MessageAttributes", {})
-                found[message["MessageId"]] = Letter(
+                found[message["MessageId"]] = DeadLetter(
                     queue=queue,
                     id=message["MessageId"],
                     receipt=message["ReceiptHandle"],
@@ -74,7 +74,7 @@ class Queues:
                     sent_at=float(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000,
                 )
 
-    def give_back(self, letters: Iterable[Letter]) -> None:
+    def give_back(self, letters: Iterable[DeadLetter]) -> None:
         """Let others see `letters` again.
 
         Raises:
@@ -86,7 +86,7 @@ class Queues:
                     QueueUrl=letter.queue, ReceiptHandle=letter.receipt, VisibilityTimeout=0
                 )
 
-    def delete(self, letter: Letter) -> None:
+    def delete(self, letter: DeadLetter) -> None:
         """Delete a message for good.
 
         Raises:

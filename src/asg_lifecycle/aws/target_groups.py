@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.aws.ttl_cache import Kept
+from asg_lifecycle.aws.ttl_cache import TtlCache
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
@@ -54,10 +54,10 @@ class TargetGroups:
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
-        self._arns: Kept[str] = Kept(clock, NAME_KEPT)
-        self._tagged: Kept[tuple[str, ...]] = Kept(clock, TAGS_KEPT)
-        self._delays: Kept[float] = Kept(clock, DELAY_KEPT)
-        self._settings: Kept[TargetGroupSettings] = Kept(clock, DELAY_KEPT)
+        self._arns: TtlCache[str] = TtlCache(clock, NAME_KEPT)
+        self._tagged: TtlCache[tuple[str, ...]] = TtlCache(clock, TAGS_KEPT)
+        self._delays: TtlCache[float] = TtlCache(clock, DELAY_KEPT)
+        self._settings: TtlCache[TargetGroupSettings] = TtlCache(clock, DELAY_KEPT)
 
     def named(self, name: str) -> str | None:
         """Return the ARN of the target group `name`, None when there is none.
@@ -72,7 +72,7 @@ class TargetGroups:
             with calling("elasticloadbalancing:DescribeTargetGroups"):
                 found = self._clients.elbv2.describe_target_groups(Names=[name])["TargetGroups"]
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
                 return None
             raise
         return found[0]["TargetGroupArn"] if found else None
@@ -127,7 +127,7 @@ class TargetGroups:
             with calling("elasticloadbalancing:DescribeTargetGroups"):
                 (found,) = self._clients.elbv2.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"]
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
                 return None
             raise
         return TargetGroupSettings(port=found.get("Port"), by_address=found.get("TargetType") == "ip")
@@ -154,7 +154,7 @@ class TargetGroups:
                 )
         except CallFailed as failed:
             # A target another system deregistered a moment ago is as good as drained by us.
-            if failed.failure.consequence is not Consequence.MISSING and failed.failure.code != "InvalidTarget":
+            if failed.failure.consequence is not Consequence.NOT_FOUND and failed.failure.code != "InvalidTarget":
                 raise
 
     def deregistration_delay(self, arn: str) -> float:
@@ -170,7 +170,7 @@ class TargetGroups:
             with calling("elasticloadbalancing:DescribeTargetGroupAttributes"):
                 attributes = self._clients.elbv2.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
                 return 0.0
             raise
         values = {entry.get("Key"): entry.get("Value") for entry in attributes}
@@ -186,7 +186,7 @@ class TargetGroups:
                 else:
                     answer = self._clients.elbv2.describe_target_health(TargetGroupArn=arn)
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING or failed.failure.code == "InvalidTarget":
+            if failed.failure.consequence is Consequence.NOT_FOUND or failed.failure.code == "InvalidTarget":
                 return ()
             raise
         return tuple(_registered(entry) for entry in answer["TargetHealthDescriptions"])

@@ -13,7 +13,7 @@ AnswerT = TypeVar("AnswerT")
 MOST_KEPT = 1000
 
 
-class Kept(Generic[AnswerT]):
+class TtlCache(Generic[AnswerT]):
     """Keeps answers for some seconds. In a storm a few environments serve many executions, all with one question.
 
     Only for what a moment's delay cannot make wrong: names, timers, settings; never for whether something is drained.

@@ -12,7 +12,7 @@ import msgspec
 import typer
 from msgspec import Struct
 
-from asg_lifecycle.model.events import Broken, Handle, Ignore, decisions_in_text
+from asg_lifecycle.model.events import Handle, Ignore, Invalid, decisions_in_text
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
 from asg_lifecycle.plans.selection import plan_offline
@@ -85,7 +85,7 @@ def explain_text(text: str, hook_name_prefix: str) -> Explanation:
                 answers.append(_explain_action(decision))
             case Ignore(reason=reason):
                 answers.append({"decision": "ignore", "reason": reason})
-            case Broken(reason=reason):
+            case Invalid(reason=reason):
                 broken.append(reason)
     return Explanation(tuple(answers), tuple(broken))
 

@@ -17,7 +17,7 @@ from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 
 if TYPE_CHECKING:
     from asg_lifecycle.cli.plan_files import PlanFile
-    from asg_lifecycle.composition.plan_tools import PlanDesk
+    from asg_lifecycle.composition.plan_tools import PlanTools
 
 NOT_GOOD = 1
 WRONG_USAGE = 2
@@ -202,9 +202,9 @@ def _as_yaml(text: str) -> str:
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _desk(stack: str, path: str) -> PlanDesk:
+def _desk(stack: str, path: str) -> PlanTools:
     from asg_lifecycle.composition.operator import stack_outputs  # noqa: PLC0415 - offline commands pay for no AWS
-    from asg_lifecycle.composition.plan_tools import compose_plan_desk  # noqa: PLC0415 - likewise
+    from asg_lifecycle.composition.plan_tools import compose_plan_tools  # noqa: PLC0415 - likewise
 
     features = DEFAULT_FEATURES
     if not path:
@@ -217,7 +217,7 @@ def _desk(stack: str, path: str) -> PlanDesk:
             _fail(f"stack {stack} could not be read: {failed}; name it with --stack, or give --path", WRONG_USAGE)
     if not path:
         _fail(f"stack {stack} is no stack of asg-lifecycle: it has no output {PATH_OUTPUT}", WRONG_USAGE)
-    return compose_plan_desk(path, features)
+    return compose_plan_tools(path, features)
 
 
 def _named(file: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.groups import Hook
     from asg_lifecycle.aws.instances import InstanceFacts
-    from asg_lifecycle.composition.plan_tools import PlanDesk
+    from asg_lifecycle.composition.plan_tools import PlanTools
     from asg_lifecycle.model.plans import Plan, PlannedStep
 
 
@@ -67,7 +67,7 @@ class Trial(Struct, frozen=True, kw_only=True):
             yield "  no steps: the action is completed at once"
 
 
-def try_hook(desk: PlanDesk, group: str, hook: Hook, instance: str) -> Trial:
+def try_hook(desk: PlanTools, group: str, hook: Hook, instance: str) -> Trial:
     """Return what the plan of one hook would do with an instance.
 
     Args:
@@ -104,7 +104,7 @@ def try_hook(desk: PlanDesk, group: str, hook: Hook, instance: str) -> Trial:
 
 
 def _steps(
-    desk: PlanDesk, plan: Plan, action: LifecycleAction, facts: InstanceFacts | None
+    desk: PlanTools, plan: Plan, action: LifecycleAction, facts: InstanceFacts | None
 ) -> Iterator[tuple[str, str, str]]:
     position = 0
     for index, entry in enumerate(plan.steps, start=1):
@@ -115,7 +115,7 @@ def _steps(
 
 
 def _preview(
-    desk: PlanDesk, planned: PlannedStep, action: LifecycleAction, facts: InstanceFacts | None, position: int
+    desk: PlanTools, planned: PlannedStep, action: LifecycleAction, facts: InstanceFacts | None, position: int
 ) -> str:
     if facts is None:
         return "not tried"

@@ -14,8 +14,8 @@ from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
 
 if TYPE_CHECKING:
-    from asg_lifecycle.aws.queues import Letter
-    from asg_lifecycle.composition.operator import DeadLetterOffice
+    from asg_lifecycle.aws.queues import DeadLetter
+    from asg_lifecycle.composition.operator import DeadLetterTools
     from asg_lifecycle.intake.redrive import Content
 
 NOT_ALL_DONE = 1
@@ -47,7 +47,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON for each.
 class Opened:
     """A dead letter and what is in it."""
 
-    letter: Letter
+    letter: DeadLetter
     contents: tuple[Content, ...]
 
 
@@ -139,7 +139,7 @@ def start(  # noqa: PLR0913 - one parameter for each option
         raise typer.Exit(NOT_ALL_DONE)
 
 
-def _start(office: DeadLetterOffice, opened: Opened, *, discard: bool) -> bool:
+def _start(office: DeadLetterTools, opened: Opened, *, discard: bool) -> bool:
     """Start what one letter holds; return whether it is done with."""
     keep = False
     for content in opened.contents:
@@ -169,9 +169,9 @@ def _start(office: DeadLetterOffice, opened: Opened, *, discard: bool) -> bool:
 
 def _office(
     stack: str, queues: list[str] | None, function: str, table: str, prefix: str
-) -> tuple[DeadLetterOffice, list[str]]:
+) -> tuple[DeadLetterTools, list[str]]:
     # Commands that ask nothing of AWS do not pay for what does.
-    from asg_lifecycle.composition.operator import compose_dead_letter_office, stack_outputs  # noqa: PLC0415 - see above
+    from asg_lifecycle.composition.operator import compose_dead_letter_tools, stack_outputs  # noqa: PLC0415 - see above
 
     outputs: dict[str, str] = {}
     if not (queues and function and table):
@@ -184,13 +184,13 @@ def _office(
     function, table = function or outputs.get("FunctionAlias", ""), table or outputs.get("Table", "")
     if not (known and function and table):
         _fail(f"stack {stack} is no stack of asg-lifecycle: its outputs name no queue, function or table", WRONG_USAGE)
-    office = compose_dead_letter_office(
+    office = compose_dead_letter_tools(
         function=function, table=table, hook_name_prefix=prefix, function_queue=outputs.get(FUNCTION_QUEUE)
     )
     return office, known
 
 
-def _open(office: DeadLetterOffice, queues: list[str]) -> list[Opened]:
+def _open(office: DeadLetterTools, queues: list[str]) -> list[Opened]:
     try:
         letters = [letter for queue in queues for letter in office.queues.letters(queue)]
         return [Opened(letter, office.redrive.look(letter)) for letter in letters]
@@ -198,7 +198,7 @@ def _open(office: DeadLetterOffice, queues: list[str]) -> list[Opened]:
         _fail(str(failed), NOT_ALL_DONE)
 
 
-def _give_back(office: DeadLetterOffice, opened: list[Opened]) -> None:
+def _give_back(office: DeadLetterTools, opened: list[Opened]) -> None:
     try:
         office.queues.give_back(each.letter for each in opened)
     except CallFailed as failed:
@@ -226,14 +226,14 @@ def _summary(opened: Opened, now: float) -> dict[str, Any]:
     }
 
 
-def _row(letter: Letter, content: Content, now: float) -> tuple[str, ...]:
+def _row(letter: DeadLetter, content: Content, now: float) -> tuple[str, ...]:
     action = content.action
     about = (action.group, action.hook, action.instance) if action is not None else ("", "", "")
     age = f"{(now - letter.sent_at) / 60:.0f} min"
     return (letter.id, age, *about, _error(letter), f"{content.standing}: {content.reason}")
 
 
-def _error(letter: Letter) -> str:
+def _error(letter: DeadLetter) -> str:
     found = {name.replace("_", "").lower(): value for name, value in letter.attributes.items()}
     return " ".join(part for part in (found.get("errorcode", ""), found.get("errormessage", "")) if part)
 

@@ -67,16 +67,16 @@ def _options(step: type[Step]) -> Iterator[str]:
 
 
 def _notes(step: type[Step]) -> Iterator[str]:
-    if step.feature is None:
+    if step.template_parameter is None:
         yield "- It needs no permission."
     else:
         granted = ", ".join(f"`{permission}`" for permission in step.permissions)
-        yield f"- It needs {granted}: parameter `{step.feature}` of the stack."
+        yield f"- It needs {granted}: parameter `{step.template_parameter}` of the stack."
     if step.needs_instance_alive:
         yield "- It is skipped when EC2 has terminated the instance already."
-    if step.forgets_instance:
+    if step.skip_if_instance_survives:
         yield "- It is skipped when the instance survives, unless the plan says `when_instance_survives: run`."
-    if step.begins_once:
+    if step.at_most_once:
         yield "- It is never begun twice for one action."
 
 

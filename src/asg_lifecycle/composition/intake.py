@@ -15,9 +15,9 @@ from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.groups import Groups
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
-from asg_lifecycle.intake.interruptions import InterruptionDoor
-from asg_lifecycle.intake.notifications import NotificationDoor
-from asg_lifecycle.intake.signals import SignalDoor
+from asg_lifecycle.intake.interruptions import InterruptionIntake
+from asg_lifecycle.intake.notifications import NotificationIntake
+from asg_lifecycle.intake.signals import SignalIntake
 from asg_lifecycle.intake.starter import Starter
 from asg_lifecycle.intake.sweep import Sweep
 from asg_lifecycle.observer import Observer
@@ -66,19 +66,19 @@ class Intake:
             hook_name_prefix=self.settings.hook_name_prefix,
         )
 
-    def notification_door(self) -> NotificationDoor:
+    def notification_intake(self) -> NotificationIntake:
         """Return the door for messages of SQS and SNS."""
-        return NotificationDoor(self.executions, self.observer, self.settings.hook_name_prefix)
+        return NotificationIntake(self.executions, self.observer, self.settings.hook_name_prefix)
 
-    def interruption_door(self) -> InterruptionDoor:
+    def interruption_intake(self) -> InterruptionIntake:
         """Return the door for events of EC2."""
-        return InterruptionDoor(
+        return InterruptionIntake(
             Groups(self.clients), Starter(self.executions), self.observer, self.settings.hook_name_prefix
         )
 
-    def signal_door(self) -> SignalDoor:
+    def signal_intake(self) -> SignalIntake:
         """Return the door for what may end a step's wait."""
-        return SignalDoor(
+        return SignalIntake(
             records=RecordQueries(self.clients, self.settings.table),
             signals=Signals(self.clients, self.settings.table),
             executions=self.executions,

@@ -15,10 +15,10 @@ from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
 from asg_lifecycle.composition.services import compose_services
-from asg_lifecycle.execution.dependencies import Application
+from asg_lifecycle.execution.dependencies import Dependencies
 from asg_lifecycle.observer import Observer
 from asg_lifecycle.plans.selection import Planning
-from asg_lifecycle.store.drain_slots import Turns
+from asg_lifecycle.store.drain_slots import DrainSlots
 from asg_lifecycle.store.outages import Outages
 from asg_lifecycle.store.records import Records
 from asg_lifecycle.store.signals import Signals
@@ -34,7 +34,7 @@ def compose(
     *,
     clock: Callable[[], float] = time.time,
     chance: Callable[[], float] = random.random,
-) -> Application:
+) -> Dependencies:
     """Return the application for `settings`. No client is made and nothing is called yet.
 
     Args:
@@ -45,13 +45,13 @@ def compose(
     clients = Clients()
     lifecycle_actions = LifecycleActions(clients, clock)
     instances = Instances(clients)
-    return Application(
+    return Dependencies(
         settings=settings,
         lifecycle_actions=lifecycle_actions,
         instances=instances,
         records=Records(clients, settings.table),
         executions=Executions(clients, function=""),
-        turns=Turns(clients, settings.table),
+        drain_slots=DrainSlots(clients, settings.table),
         outages=Outages(clients, settings.table),
         planning=Planning(PlanStore(clients, settings.plan_path, clock), instances, settings.built_in_features),
         services=compose_services(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeadLetterOffice:
+class DeadLetterTools:
     """The dead-letter queues, what looks into them, and the time in seconds since the epoch."""
 
     queues: Queues
@@ -30,9 +30,9 @@ class DeadLetterOffice:
     clock: Callable[[], float]
 
 
-def compose_dead_letter_office(
+def compose_dead_letter_tools(
     *, function: str, table: str, hook_name_prefix: str, function_queue: str | None
-) -> DeadLetterOffice:
+) -> DeadLetterTools:
     """Return the parts. Nothing is called yet.
 
     Args:
@@ -43,7 +43,7 @@ def compose_dead_letter_office(
     """
     clients = Clients()
     executions = Executions(clients, function)
-    return DeadLetterOffice(
+    return DeadLetterTools(
         queues=Queues(clients),
         redrive=Redrive(
             Records(clients, table),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanDesk:
+class PlanTools:
     """The plans, and what they would be carried out on.
 
     Attributes:
@@ -42,7 +42,7 @@ class PlanDesk:
     clock: Callable[[], float]
 
 
-def compose_plan_desk(path: str, features: frozenset[str] = DEFAULT_FEATURES) -> PlanDesk:
+def compose_plan_tools(path: str, features: frozenset[str] = DEFAULT_FEATURES) -> PlanTools:
     """Return the parts. Nothing is called yet.
 
     Args:
@@ -52,7 +52,7 @@ def compose_plan_desk(path: str, features: frozenset[str] = DEFAULT_FEATURES) ->
     clients = Clients()
     instances = Instances(clients)
     store = PlanStore(clients, path.rstrip("/"), time.time)
-    return PlanDesk(
+    return PlanTools(
         store=store,
         planning=Planning(store, instances, features),
         groups=Groups(clients),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.aws.executions import Vitality
+from asg_lifecycle.aws.executions import Liveness
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.messages import Join, encode
 from asg_lifecycle.model.plans import PlanDecision
@@ -15,15 +15,15 @@ from asg_lifecycle.model.records import Record, Status, action_of, claim_record
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
-    from asg_lifecycle.execution.dependencies import Assignment
-    from asg_lifecycle.model.start_requests import Start
+    from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.model.start_requests import StartRequest
 
 
 class NotSettledError(Exception):
     """Who owns the action is just changing: look again."""
 
 
-class Prior(Struct, frozen=True, kw_only=True):
+class PriorState(Struct, frozen=True, kw_only=True):
     """What is known of an action that somebody worked on before.
 
     Attributes:
@@ -60,7 +60,7 @@ class Claim(Struct, frozen=True, kw_only=True):
     status: str | None = None
     joined: bool = False
     action: LifecycleAction | None = None
-    prior: Prior = Prior()
+    prior: PriorState = PriorState()
 
     @property
     def granted(self) -> bool:
@@ -68,74 +68,74 @@ class Claim(Struct, frozen=True, kw_only=True):
         return self.owner is None
 
 
-def claim(assignment: Assignment, start: Start | None) -> Claim:
+def claim(action_context: ActionContext, start: StartRequest | None) -> Claim:
     """Record the action for this execution, unless another execution has it.
 
     Args:
-        assignment: the action and who wants to work on it.
+        action_context: the action and who wants to work on it.
         start: what another door says about it, None for Auto Scaling's own event.
 
     Raises:
         CallFailed: the table or Lambda did not answer. Repeat it.
         NotSettledError: the owner is just changing. Repeat it.
     """
-    application = assignment.application
+    dependencies = action_context.dependencies
     if start is not None and start.takes_over is not None:
-        return _take_over(assignment, start.takes_over)
+        return _take_over(action_context, start.takes_over)
     early = start is not None and start.early
-    standing = application.records.claim(
+    standing = dependencies.records.claim(
         claim_record(
-            assignment.action,
-            execution=assignment.execution,
-            now=application.clock(),
-            retention=application.settings.record_retention,
+            action_context.action,
+            execution=action_context.execution,
+            now=dependencies.clock(),
+            retention=dependencies.settings.record_retention,
             early=start.reason.value if start is not None and early else None,
             until=start.until if start is not None else None,
         )
     )
     if standing is None:
-        application.observer.count(Metric.CLAIMED)
-        application.observer.info("claimed the lifecycle action")
+        dependencies.observer.count(Metric.CLAIMED)
+        dependencies.observer.info("claimed the lifecycle action")
         return Claim(prior=_prior_of_start(start))
     if not early and standing.early is not None and standing.in_flight is not None:
-        return _join(assignment, standing)
-    return _duplicate(assignment, standing)
+        return _join(action_context, standing)
+    return _duplicate(action_context, standing)
 
 
-def _prior_of_start(start: Start | None) -> Prior:
+def _prior_of_start(start: StartRequest | None) -> PriorState:
     if start is None or not start.early:
-        return Prior()
-    return Prior(early=start.reason.value, until=start.until)
+        return PriorState()
+    return PriorState(early=start.reason.value, until=start.until)
 
 
-def _duplicate(assignment: Assignment, standing: Record) -> Claim:
-    application = assignment.application
-    application.observer.count(Metric.DUPLICATE)
-    application.observer.info(f"duplicate: {standing.execution} has this action, which is {standing.status}")
+def _duplicate(action_context: ActionContext, standing: Record) -> Claim:
+    dependencies = action_context.dependencies
+    dependencies.observer.count(Metric.DUPLICATE)
+    dependencies.observer.info(f"duplicate: {standing.execution} has this action, which is {standing.status}")
     return Claim(owner=standing.execution, status=standing.status.value)
 
 
-def _take_over(assignment: Assignment, dead: str) -> Claim:
-    application = assignment.application
-    record = application.records.take_over(assignment.wait, dead, assignment.execution)
+def _take_over(action_context: ActionContext, dead: str) -> Claim:
+    dependencies = action_context.dependencies
+    record = dependencies.records.take_over(action_context.wait, dead, action_context.execution)
     if record is None:
-        standing = application.records.current(assignment.wait)
+        standing = dependencies.records.current(action_context.wait)
         if standing is None:
-            application.observer.warning("there is no record to take over: it has expired, and the action with it")
+            dependencies.observer.warning("there is no record to take over: it has expired, and the action with it")
             return Claim(owner=dead, status="forgotten")
-        return _duplicate(assignment, standing)
-    application.observer.count(Metric.TAKEN_OVER)
-    application.observer.warning(
+        return _duplicate(action_context, standing)
+    dependencies.observer.count(Metric.TAKEN_OVER)
+    dependencies.observer.warning(
         f"taken over from {dead}, which was {record.status}: {record.detail or 'just claimed'}"
     )
     return Claim(action=action_of(record), prior=_prior(record))
 
 
-def _prior(record: Record) -> Prior:
+def _prior(record: Record) -> PriorState:
     completing = record.result if record.status is Status.COMPLETING else None
     # A token on record means that the hook's event has come, even if nobody has acted on it yet.
     early = record.early is not None and record.token is None
-    return Prior(
+    return PriorState(
         decision=msgspec.json.decode(record.decision, type=PlanDecision) if record.decision is not None else None,
         held=record.problem or "held" if record.status is Status.HELD else None,
         messages=record.messages,
@@ -146,9 +146,9 @@ def _prior(record: Record) -> Prior:
     )
 
 
-def _join(assignment: Assignment, standing: Record) -> Claim:
+def _join(action_context: ActionContext, standing: Record) -> Claim:
     """Tell the execution that began early that its instance waits now."""
-    application, action = assignment.application, assignment.action
+    dependencies, action = action_context.dependencies, action_context.action
     # First the record: if its owner dies with the message unread, whoever takes over knows.
     announced = {
         "token": action.token,
@@ -158,16 +158,16 @@ def _join(assignment: Assignment, standing: Record) -> Claim:
         "operation": action.operation,
         "metadata": action.metadata,
     }
-    record = application.records.update(assignment.wait, standing.execution, announced)
+    record = dependencies.records.update(action_context.wait, standing.execution, announced)
     if record is None:
         raise NotSettledError(f"{standing.execution} does not own the action any more")
-    if application.executions.vitality(standing.execution) is Vitality.DEAD:
-        return _take_over(assignment, standing.execution)
+    if dependencies.executions.liveness(standing.execution) is Liveness.DEAD:
+        return _take_over(action_context, standing.execution)
     join = Join(action=msgspec.structs.replace(action, identity=record.identity), by=_announcer(action))
-    if record.callback is None or not application.executions.say(record.callback, encode(join)):
+    if record.callback is None or not dependencies.executions.send_message(record.callback, encode(join)):
         raise NotSettledError(f"the inbox of {standing.execution} is just changing")
-    application.observer.count(Metric.JOINED)
-    application.observer.info(f"joined: {standing.execution} began this work before the instance waited")
+    dependencies.observer.count(Metric.JOINED)
+    dependencies.observer.info(f"joined: {standing.execution} began this work before the instance waited")
     return Claim(owner=standing.execution, status=standing.status.value, joined=True)
 
 

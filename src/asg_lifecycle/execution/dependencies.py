@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from asg_lifecycle.plans.selection import Planning
     from asg_lifecycle.settings import Settings
     from asg_lifecycle.steps.services import Services
-    from asg_lifecycle.store.drain_slots import Turns
+    from asg_lifecycle.store.drain_slots import DrainSlots
     from asg_lifecycle.store.outages import Outages
     from asg_lifecycle.store.records import Records
 
 
 @dataclass(frozen=True, kw_only=True)
-class Application:
+class Dependencies:
     """The parts an execution is given.
 
     Attributes:
@@ -33,7 +33,7 @@ class Application:
         instances: the EC2 calls.
         records: the table of actions.
         executions: the durable executions, this one's siblings.
-        turns: the places of groups that drain only so many instances at once.
+        drain_slots: the places of groups that drain only so many instances at once.
         outages: the errors that stop many drains.
         planning: chooses plans.
         services: what steps are made with.
@@ -47,7 +47,7 @@ class Application:
     instances: Instances
     records: Records
     executions: Executions
-    turns: Turns
+    drain_slots: DrainSlots
     outages: Outages
     planning: Planning
     services: Services
@@ -57,16 +57,16 @@ class Application:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Assignment:
+class ActionContext:
     """One lifecycle action in the hands of one durable execution.
 
     Attributes:
-        application: the parts to work with.
+        dependencies: the parts to work with.
         action: the lifecycle action.
         execution: ARN of the durable execution.
     """
 
-    application: Application
+    dependencies: Dependencies
     action: LifecycleAction
     execution: str
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
-from asg_lifecycle.execution.heartbeat import Pulse, beat, refused
+from asg_lifecycle.execution.heartbeat import HeartbeatState, interpret_not_active, send_heartbeat
 from asg_lifecycle.execution.work.position import Position, position_of
 from asg_lifecycle.execution.work.slot_wait import holder_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
@@ -17,10 +17,10 @@ from asg_lifecycle.model.timing import heartbeat_retry
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
-    from asg_lifecycle.execution.dependencies import Assignment
-    from asg_lifecycle.execution.race.decision import Ending
-    from asg_lifecycle.execution.setup import Admission
-    from asg_lifecycle.execution.work.plan_runner import Work
+    from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.execution.race.decision import RaceOutcome
+    from asg_lifecycle.execution.setup import Setup
+    from asg_lifecycle.execution.work.plan_runner import PlanRunner
     from asg_lifecycle.model.actions import ActionResult
 
 LOST_ANSWER = "the answer was lost and the action is over by now, so the completion is taken to have been accepted"
@@ -42,9 +42,9 @@ class Completion(Struct, frozen=True, kw_only=True):
         sent: an earlier `CompleteLifecycleAction` may have had its effect.
         status: how the action ended, None while that is open.
         reason: how it came about, added to the ending's reason.
-        pulse: the heartbeats while the action cannot be completed.
+        heartbeat: the heartbeats while the action cannot be completed.
         tries: how often the present part was tried.
-        taken: another execution owns the action.
+        lost_ownership: another execution owns the action.
         delay: seconds until the next try, None when all is done.
     """
 
@@ -54,58 +54,60 @@ class Completion(Struct, frozen=True, kw_only=True):
     sent: bool = False
     status: Status | None = None
     reason: str | None = None
-    pulse: Pulse = Pulse(next_at=0.0)
+    heartbeat: HeartbeatState = HeartbeatState(next_at=0.0)
     tries: int = 0
-    taken: bool = False
+    lost_ownership: bool = False
     delay: float | None = 0.0
 
 
 class Finisher:
     """Brings one action to its end, one try at a time. No try raises for what AWS answers."""
 
-    def __init__(self, assignment: Assignment, admission: Admission, ending: Ending, work: Work | None) -> None:
-        self._assignment = assignment
-        self._application = assignment.application
-        self._admission = admission
-        self._ending = ending
+    def __init__(
+        self, action_context: ActionContext, setup: Setup, outcome: RaceOutcome, work: PlanRunner | None
+    ) -> None:
+        self._action_context = action_context
+        self._dependencies = action_context.dependencies
+        self._setup = setup
+        self._outcome = outcome
         self._work = work
         in_plan = work.plan.drains_per_group if work is not None else None
-        self._limit = in_plan or self._application.settings.drains_per_group
+        self._limit = in_plan or self._dependencies.settings.drains_per_group
 
     def attempt(self, state: Completion) -> Completion:
         """Take the end as far as it goes: note the result, stop what is under way, complete, close the record."""
-        now = self._application.clock()
-        if self._ending.how == "taken":
-            self._application.observer.warning(self._ending.reason)
-            return msgspec.structs.replace(state, taken=True, delay=None)
+        now = self._dependencies.clock()
+        if self._outcome.how == "lost_ownership":
+            self._dependencies.observer.warning(self._outcome.reason)
+            return msgspec.structs.replace(state, lost_ownership=True, delay=None)
         state = msgspec.structs.replace(state, delay=0.0)
         for part in (self._note, self._stop, self._complete, self._leave, self._close):
             state = part(state, now)
-            if state.taken or state.delay != 0.0:
+            if state.lost_ownership or state.delay != 0.0:
                 return state
         return msgspec.structs.replace(state, delay=None)
 
     def _note(self, state: Completion, now: float) -> Completion:
         if state.noted:
             return state
-        ending = self._ending
-        over = ending.how == "over"
-        changes: dict[str, object] = {"detail": _sentence(ending), "detail_at": now, "reason": ending.reason}
-        if ending.result is not None:
-            changes |= {"status": Status.COMPLETING, "result": ending.result, "completion_try": state.sends}
+        outcome = self._outcome
+        over = outcome.how == "over"
+        changes: dict[str, object] = {"detail": _sentence(outcome), "detail_at": now, "reason": outcome.reason}
+        if outcome.result is not None:
+            changes |= {"status": Status.COMPLETING, "result": outcome.result, "completion_try": state.sends}
         try:
-            before = self._application.records.update(
-                self._assignment.wait, self._assignment.execution, changes, before=True, even_closed=True
+            before = self._dependencies.records.update(
+                self._action_context.wait, self._action_context.execution, changes, before=True, even_closed=True
             )
         except CallFailed as failed:
-            self._application.observer.warning(f"the record could not be written: {failed}")
+            self._dependencies.observer.warning(f"the record could not be written: {failed}")
             if state.sends == 0 and state.tries + 1 < NOTE_TRIES:
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
             # The work is done and the instance waits: a table that is down does not keep it.
             return msgspec.structs.replace(state, noted=True, tries=state.tries if state.sends else 0, delay=0.0)
         if before is None:
-            self._application.observer.warning("another execution has taken this action over: nothing was completed")
-            return msgspec.structs.replace(state, taken=True, delay=None)
+            self._dependencies.observer.warning("another execution has taken this action over: nothing was completed")
+            return msgspec.structs.replace(state, lost_ownership=True, delay=None)
         # The note of a try is written once, unless the Lambda died after it: then the completion may have been sent,
         # and the record may even have been closed.
         if state.sends:
@@ -123,11 +125,11 @@ class Finisher:
     def _stop(self, state: Completion, now: float) -> Completion:
         if state.stopping is None or self._work is None:
             return state
-        observer = self._application.observer
+        observer = self._dependencies.observer
         try:
             stopped = self._work.cancel(state.stopping, now)
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.PASSING and state.tries + 1 < STOP_TRIES:
+            if failed.failure.consequence is Consequence.TRANSIENT and state.tries + 1 < STOP_TRIES:
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
             stopped = f"what was under way could not be stopped: {failed}"
             observer.error(stopped)
@@ -136,123 +138,127 @@ class Finisher:
         return msgspec.structs.replace(state, stopping=None, reason=stopped, tries=0, delay=0.0)
 
     def _complete(self, state: Completion, now: float) -> Completion:
-        result = self._ending.result
+        result = self._outcome.result
         if state.status is not None:
             return state
         if result is None:
-            self._application.observer.count(Metric.OVER)
-            self._application.observer.warning(self._ending.reason)
+            self._dependencies.observer.count(Metric.OVER)
+            self._dependencies.observer.warning(self._outcome.reason)
             return msgspec.structs.replace(state, status=Status.OVER, tries=0, delay=0.0)
         try:
             return self._sent(state, now, result)
         except CallFailed as failed:
-            if failed.failure.consequence in {Consequence.REFUSED, Consequence.MISSING}:
+            if failed.failure.consequence in {Consequence.REFUSED, Consequence.NOT_FOUND}:
                 return self._not_active(state, now, str(failed))
             if state.sent and self._has_gone_on():
                 return self._completed(state, result, LOST_ANSWER)
             return self._failed(state, now, failed)
 
     def _sent(self, state: Completion, now: float, result: ActionResult) -> Completion:
-        answer = self._application.lifecycle_actions.complete(self._assignment.action, result)
+        answer = self._dependencies.lifecycle_actions.complete(self._action_context.action, result)
         if answer is Answer.NOT_ACTIVE and not state.sent:
             return self._not_active(state, now, "there was no such action to complete")
         return self._completed(state, result, LOST_ANSWER if answer is Answer.NOT_ACTIVE else None)
 
     def _completed(self, state: Completion, result: ActionResult, doubt: str | None) -> Completion:
-        self._application.observer.count(Metric.COMPLETED)
-        self._application.observer.info(f"completed with {result}: {self._ending.reason}")
+        self._dependencies.observer.count(Metric.COMPLETED)
+        self._dependencies.observer.info(f"completed with {result}: {self._outcome.reason}")
         reason = "; ".join(part for part in (state.reason, doubt) if part) or None
         return msgspec.structs.replace(state, status=Status.COMPLETED, reason=reason, tries=0, delay=0.0)
 
     def _has_gone_on(self) -> bool:
         """Return whether the instance no longer waits. While answers are lost this is all that tells of our own."""
         try:
-            state = self._application.lifecycle_actions.instance_state(self._assignment.action.instance)
+            state = self._dependencies.lifecycle_actions.instance_state(self._action_context.action.instance)
         except CallFailed as failed:
-            self._application.observer.warning(f"the instance's state could not be read: {failed}")
+            self._dependencies.observer.warning(f"the instance's state could not be read: {failed}")
             return False
         return state is None or not state.endswith(":Wait")
 
     def _not_active(self, state: Completion, now: float, why: str) -> Completion:
         try:
-            pulse = refused(self._assignment, state.pulse, now)
+            heartbeat = interpret_not_active(self._action_context, state.heartbeat, now)
         except CallFailed as failed:
             return self._failed(state, now, failed, repeated=state.sent)
-        if pulse.over is None:
-            delay = max(1.0, pulse.next_at - now)
-            return msgspec.structs.replace(state, pulse=pulse, noted=False, sends=state.sends + 1, delay=delay)
-        self._application.observer.count(Metric.OVER)
-        self._application.observer.warning(f"{why}: {pulse.over}")
-        return msgspec.structs.replace(state, pulse=pulse, status=Status.OVER, reason=pulse.over, tries=0, delay=0.0)
+        if heartbeat.over is None:
+            delay = max(1.0, heartbeat.next_at - now)
+            return msgspec.structs.replace(state, heartbeat=heartbeat, noted=False, sends=state.sends + 1, delay=delay)
+        self._dependencies.observer.count(Metric.OVER)
+        self._dependencies.observer.warning(f"{why}: {heartbeat.over}")
+        return msgspec.structs.replace(
+            state, heartbeat=heartbeat, status=Status.OVER, reason=heartbeat.over, tries=0, delay=0.0
+        )
 
     def _failed(self, state: Completion, now: float, failed: CallFailed, *, repeated: bool = True) -> Completion:
-        observer = self._application.observer
+        observer = self._dependencies.observer
         denied = failed.failure.consequence is Consequence.DENIED
         if denied:
             observer.count(Metric.PERMISSION_MISSING)
         observer.error(f"the action could not be completed, trying again: {failed}")
-        if now >= self._admission.bound:
+        if now >= self._setup.bound:
             observer.count(Metric.LOST)
             return msgspec.structs.replace(state, status=Status.LOST, reason=str(failed), tries=0, delay=0.0)
-        pulse = state.pulse
-        timeouts = self._admission.timeouts
-        if pulse.next_at <= now < self._admission.deadline:
-            pulse = beat(self._assignment, timeouts, pulse, now)
+        heartbeat = state.heartbeat
+        timeouts = self._setup.timeouts
+        if heartbeat.next_at <= now < self._setup.deadline:
+            heartbeat = send_heartbeat(self._action_context, timeouts, heartbeat, now)
         tries = state.tries + 1
-        delay = heartbeat_retry(timeouts, tries, self._application.chance())
+        delay = heartbeat_retry(timeouts, tries, self._dependencies.chance())
         return msgspec.structs.replace(
             state,
-            pulse=pulse,
+            heartbeat=heartbeat,
             sent=state.sent or (repeated and failed.failure.effect_is_open),
             noted=False,
             sends=state.sends + 1,
             tries=tries,
-            delay=max(1.0, min(delay, self._admission.bound - now)),
+            delay=max(1.0, min(delay, self._setup.bound - now)),
         )
 
     def _leave(self, state: Completion, now: float) -> Completion:
         if self._limit is None:
             return state
         try:
-            self._application.turns.leave(self._assignment.action.group, holder_of(self._assignment), now=now)
+            self._dependencies.drain_slots.leave(
+                self._action_context.action.group, holder_of(self._action_context), now=now
+            )
         except CallFailed as failed:
             # The place lapses with the wait; others would wait for it that long.
-            self._application.observer.warning(f"the turn could not be given back: {failed}")
+            self._dependencies.observer.warning(f"the turn could not be given back: {failed}")
             if state.tries + 1 < STOP_TRIES:
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
         return msgspec.structs.replace(state, tries=0)
 
     def _close(self, state: Completion, now: float) -> Completion:
         status = state.status or Status.OVER
-        reason = "; ".join(part for part in (self._ending.reason, state.reason) if part)
+        reason = "; ".join(part for part in (self._outcome.reason, state.reason) if part)
         changes: dict[str, object] = {
             "status": status,
-            "result": self._ending.result if status is Status.COMPLETED else None,
+            "result": self._outcome.result if status is Status.COMPLETED else None,
             "reason": reason,
             "detail": f"{status}: {reason}",
             "detail_at": now,
             "ended_at": now,
-            "expires_at": int(now + self._application.settings.record_retention),
+            "expires_at": int(now + self._dependencies.settings.record_retention),
             "in_flight": None,
             "callback": None,
         }
-        if self._ending.messages:
-            changes["messages"] = self._ending.messages
-        if self._ending.steps:
-            changes["steps"] = self._ending.steps
+        if self._outcome.messages:
+            changes["messages"] = self._outcome.messages
+        if self._outcome.steps:
+            changes["steps"] = self._outcome.steps
         try:
-            closed = self._application.records.update(
-                self._assignment.wait, self._assignment.execution, changes, even_closed=True
+            closed = self._dependencies.records.update(
+                self._action_context.wait, self._action_context.execution, changes, even_closed=True
             )
             if closed is None:
-                self._application.observer.warning("the record is another action's by now and was left alone")
+                self._dependencies.observer.warning("the record is another action's by now and was left alone")
         except CallFailed as failed:
-            self._application.observer.error(f"the record could not be closed: {failed}")
+            self._dependencies.observer.error(f"the record could not be closed: {failed}")
             if state.tries + 1 < CLOSE_TRIES:
                 delay = min(LATER, SOON * 2.0 ** min(state.tries, 10))
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=delay)
         return msgspec.structs.replace(state, delay=0.0)
 
 
-def _sentence(ending: Ending) -> str:
-    return f"completing with {ending.result}: {ending.reason}" if ending.result is not None else ending.reason
+def _sentence(outcome: RaceOutcome) -> str:
+    return f"completing with {outcome.result}: {outcome.reason}" if outcome.result is not None else outcome.reason

@@ -19,11 +19,11 @@ from asg_lifecycle.model.timing import (
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
-    from asg_lifecycle.execution.dependencies import Application, Assignment
+    from asg_lifecycle.execution.dependencies import ActionContext, Dependencies
     from asg_lifecycle.model.actions import LifecycleAction
 
 
-class Pulse(Struct, frozen=True, kw_only=True):
+class HeartbeatState(Struct, frozen=True, kw_only=True):
     """How the heartbeats of an action stand. Times are seconds since the epoch.
 
     Attributes:
@@ -45,55 +45,59 @@ class Pulse(Struct, frozen=True, kw_only=True):
     denied: bool = False
 
 
-def beat(assignment: Assignment, timeouts: HookTimeouts, pulse: Pulse, now: float) -> Pulse:
+def send_heartbeat(
+    action_context: ActionContext, timeouts: HookTimeouts, heartbeat: HeartbeatState, now: float
+) -> HeartbeatState:
     """Send one heartbeat and return how they stand then. Never raises for what AWS answers.
 
     "No active Lifecycle Action" means over, or not yet (R12, R13): the instance's state tells which. While it still
     waits the beat is repeated for a minute; longer than that it must be waiting under another hook.
     """
-    application = assignment.application
+    dependencies = action_context.dependencies
     try:
-        if application.lifecycle_actions.heartbeat(assignment.action) is Answer.ACCEPTED:
-            application.observer.count(Metric.HEARTBEAT)
-            return Pulse(next_at=now + heartbeat_interval(timeouts, application.chance()), last_at=now)
+        if dependencies.lifecycle_actions.heartbeat(action_context.action) is Answer.ACCEPTED:
+            dependencies.observer.count(Metric.HEARTBEAT)
+            return HeartbeatState(next_at=now + heartbeat_interval(timeouts, dependencies.chance()), last_at=now)
     except CallFailed as failed:
-        if failed.failure.consequence not in {Consequence.REFUSED, Consequence.MISSING}:
-            return _failed(application, timeouts, pulse, now, failed)
+        if failed.failure.consequence not in {Consequence.REFUSED, Consequence.NOT_FOUND}:
+            return _failed(dependencies, timeouts, heartbeat, now, failed)
         # The group or the hook is gone, perhaps with the action: the instance's state tells that too.
-        application.observer.warning(f"heartbeat refused: {failed}")
+        dependencies.observer.warning(f"heartbeat refused: {failed}")
     try:
-        return refused(assignment, pulse, now)
+        return interpret_not_active(action_context, heartbeat, now)
     except CallFailed as failed:
-        return _failed(application, timeouts, pulse, now, failed)
+        return _failed(dependencies, timeouts, heartbeat, now, failed)
 
 
-def refused(assignment: Assignment, pulse: Pulse, now: float) -> Pulse:
+def interpret_not_active(action_context: ActionContext, heartbeat: HeartbeatState, now: float) -> HeartbeatState:
     """Return what "No active Lifecycle Action" means at `now`.
 
     Raises:
         CallFailed: the instance's state could not be read.
     """
-    action = assignment.action
-    since = pulse.refused_since if pulse.refused_since is not None else now
-    state = assignment.application.lifecycle_actions.instance_state(action.instance)
+    action = action_context.action
+    since = heartbeat.refused_since if heartbeat.refused_since is not None else now
+    state = action_context.dependencies.lifecycle_actions.instance_state(action.instance)
     waits = state is not None and state.endswith(":Wait")
     if waits and now < since + NOT_YET_WINDOW:
-        return msgspec.structs.replace(pulse, next_at=now + NOT_YET_RETRY, refused_since=since)
-    return msgspec.structs.replace(pulse, over=_explanation(action, state, waits=waits))
+        return msgspec.structs.replace(heartbeat, next_at=now + NOT_YET_RETRY, refused_since=since)
+    return msgspec.structs.replace(heartbeat, over=_explanation(action, state, waits=waits))
 
 
-def _failed(application: Application, timeouts: HookTimeouts, pulse: Pulse, now: float, failed: CallFailed) -> Pulse:
+def _failed(
+    dependencies: Dependencies, timeouts: HookTimeouts, heartbeat: HeartbeatState, now: float, failed: CallFailed
+) -> HeartbeatState:
     denied = failed.failure.consequence is Consequence.DENIED
-    application.observer.count(Metric.HEARTBEAT_FAILED)
+    dependencies.observer.count(Metric.HEARTBEAT_FAILED)
     if denied:
-        application.observer.count(Metric.PERMISSION_MISSING)
-        application.observer.error(f"cannot keep the action alive: {failed}")
+        dependencies.observer.count(Metric.PERMISSION_MISSING)
+        dependencies.observer.error(f"cannot keep the action alive: {failed}")
     else:
-        application.observer.warning(f"heartbeat not answered, trying again: {failed}")
-    failures = pulse.failures + 1
+        dependencies.observer.warning(f"heartbeat not answered, trying again: {failed}")
+    failures = heartbeat.failures + 1
     return msgspec.structs.replace(
-        pulse,
-        next_at=now + heartbeat_retry(timeouts, failures, application.chance()),
+        heartbeat,
+        next_at=now + heartbeat_retry(timeouts, failures, dependencies.chance()),
         failures=failures,
         denied=denied,
         problem=str(failed),

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.aws.instances import InstanceFacts
-from asg_lifecycle.execution.heartbeat import Pulse, beat
+from asg_lifecycle.execution.heartbeat import HeartbeatState, send_heartbeat
 from asg_lifecycle.execution.work.position import Position, position_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plans import PlanDecision
@@ -20,26 +20,26 @@ from asg_lifecycle.observer import Metric
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asg_lifecycle.execution.claim import Prior
-    from asg_lifecycle.execution.dependencies import Assignment
+    from asg_lifecycle.execution.claim import PriorState
+    from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.model.actions import LifecycleAction
 
-Verdict = Literal["waiting", "admitted", "over", "late"]
+Readiness = Literal["waiting", "ready", "over", "late"]
 
 UNREAD = assume_timeouts("not read yet")
 TAKEN_OVER = "another execution has taken this action over"
 
 
-class Admission(Struct, frozen=True, kw_only=True):
+class Setup(Struct, frozen=True, kw_only=True):
     """What is known of an action before its work begins. Times are seconds since the epoch.
 
     Attributes:
-        verdict: `admitted`: work may begin; `over`: the action no longer exists; `late`: its deadline has passed
+        readiness: `ready`: work may begin; `over`: the action no longer exists; `late`: its deadline has passed
             already; `waiting`: not known yet.
         timeouts: the hook's timers, or what is assumed of them.
         timeouts_read: whether these are final.
         started: when the wait began: the event's time, unless that cannot be right. None before the first try.
-        pulse: the heartbeats so far.
+        heartbeat: the heartbeats so far.
         deadline: past this moment no heartbeat is sent.
         bound: when Auto Scaling ends the wait by itself.
         facts: what EC2 knows of the instance.
@@ -47,14 +47,14 @@ class Admission(Struct, frozen=True, kw_only=True):
         held: why the work is not begun, None when it is.
         position: where in the plan the work stands.
         tries: how many tries found it waiting.
-        delay: seconds until the next try, None when the verdict is final.
+        delay: seconds until the next try, None when the readiness is final.
     """
 
-    verdict: Verdict = "waiting"
+    readiness: Readiness = "waiting"
     timeouts: HookTimeouts = UNREAD
     timeouts_read: bool = False
     started: float | None = None
-    pulse: Pulse = Pulse(next_at=0.0)
+    heartbeat: HeartbeatState = HeartbeatState(next_at=0.0)
     deadline: float = 0.0
     bound: float = 0.0
     facts: InstanceFacts = InstanceFacts()
@@ -65,31 +65,31 @@ class Admission(Struct, frozen=True, kw_only=True):
     delay: float | None = 0.0
 
 
-def admit(assignment: Assignment, callback: str, prior: Prior, state: Admission) -> Admission:
+def set_up(action_context: ActionContext, callback: str, prior: PriorState, state: Setup) -> Setup:
     """Make one try at admitting the action.
 
     The first heartbeat comes before any work: it proves that the action exists, and wins back the time that
     the event took to arrive. Never raises for what AWS answers.
 
     Args:
-        assignment: the action and who works on it.
+        action_context: the action and who works on it.
         callback: id of the durable callback that is its inbox.
         prior: what is known of an action that somebody worked on before.
         state: what the earlier tries found.
     """
-    now = assignment.application.clock()
-    timeouts = state.timeouts if state.timeouts_read else _read_timeouts(assignment)
+    now = action_context.dependencies.clock()
+    timeouts = state.timeouts if state.timeouts_read else _read_timeouts(action_context)
     known = timeouts or UNREAD
-    started = state.started if state.started is not None else _started(assignment.action, known, now)
+    started = state.started if state.started is not None else _started(action_context.action, known, now)
     if now >= bound(started, known):
-        waits = _still_waits(assignment)
+        waits = _still_waits(action_context)
         if waits is None:
-            return _again(assignment, state)
+            return _again(action_context, state)
         if not waits:
-            pulse = msgspec.structs.replace(state.pulse, over="the event came after the action had ended")
-            return msgspec.structs.replace(state, verdict="over", pulse=pulse, delay=None)
+            heartbeat = msgspec.structs.replace(state.heartbeat, over="the event came after the action had ended")
+            return msgspec.structs.replace(state, readiness="over", heartbeat=heartbeat, delay=None)
         # No wait outlives its global timeout (R4): the event's time is wrong, as in a payload that is used again.
-        assignment.application.observer.warning("the event's time cannot be right, the wait counts from now")
+        action_context.dependencies.observer.warning("the event's time cannot be right, the wait counts from now")
         started = now
     state = msgspec.structs.replace(
         state,
@@ -100,25 +100,25 @@ def admit(assignment: Assignment, callback: str, prior: Prior, state: Admission)
         bound=bound(started, known),
     )
     if now >= state.deadline:
-        return _late(assignment, prior, state)
-    if now >= state.pulse.next_at:
-        state = msgspec.structs.replace(state, pulse=beat(assignment, known, state.pulse, now))
-    if state.pulse.over is not None:
-        return msgspec.structs.replace(state, verdict="over", delay=None)
+        return _late(action_context, prior, state)
+    if now >= state.heartbeat.next_at:
+        state = msgspec.structs.replace(state, heartbeat=send_heartbeat(action_context, known, state.heartbeat, now))
+    if state.heartbeat.over is not None:
+        return msgspec.structs.replace(state, readiness="over", delay=None)
     # Where heartbeats are not permitted, the work may still be done before the hook's own timeout.
-    proved = state.pulse.last_at is not None or state.pulse.denied
+    proved = state.heartbeat.last_at is not None or state.heartbeat.denied
     if not proved or not state.timeouts_read:
-        return _again(assignment, state)
+        return _again(action_context, state)
     timers = {"heartbeat_timeout": state.timeouts.heartbeat, "global_timeout": state.timeouts.overall}
-    opening = Opening(callback=callback, how="admitted", particulars={"early": None, "until": None, **timers})
-    return begin(assignment, prior, state, opening)
+    initial = InitialRecord(callback=callback, how="set up", particulars={"early": None, "until": None, **timers})
+    return begin(action_context, prior, state, initial)
 
 
-def _late(assignment: Assignment, prior: Prior, state: Admission) -> Admission:
-    decision = _decide(assignment, prior)
+def _late(action_context: ActionContext, prior: PriorState, state: Setup) -> Setup:
+    decision = _decide(action_context, prior)
     if decision is None:
-        return _again(assignment, state)
-    return msgspec.structs.replace(state, verdict="late", delay=None, decision=decision)
+        return _again(action_context, state)
+    return msgspec.structs.replace(state, readiness="late", delay=None, decision=decision)
 
 
 def _started(action: LifecycleAction, timeouts: HookTimeouts, now: float) -> float:
@@ -128,25 +128,25 @@ def _started(action: LifecycleAction, timeouts: HookTimeouts, now: float) -> flo
     return min(action.time, now) - (timeouts.heartbeat if found else 0.0)
 
 
-def _still_waits(assignment: Assignment) -> bool | None:
+def _still_waits(action_context: ActionContext) -> bool | None:
     """Return whether the instance is in a wait, None when that has to be asked again."""
     try:
-        state = assignment.application.lifecycle_actions.instance_state(assignment.action.instance)
+        state = action_context.dependencies.lifecycle_actions.instance_state(action_context.action.instance)
     except CallFailed as failed:
-        assignment.application.observer.warning(f"the instance's state could not be read: {failed}")
-        return None if failed.failure.consequence is Consequence.PASSING else False
+        action_context.dependencies.observer.warning(f"the instance's state could not be read: {failed}")
+        return None if failed.failure.consequence is Consequence.TRANSIENT else False
     return state is not None and state.endswith(":Wait")
 
 
-def _again(assignment: Assignment, state: Admission) -> Admission:
+def _again(action_context: ActionContext, state: Setup) -> Setup:
     tries = state.tries + 1
     # A tenth of the timer leaves time for many tries before it lapses.
-    delay = retry_delay(tries, assignment.application.chance(), state.timeouts.heartbeat / 10)
+    delay = retry_delay(tries, action_context.dependencies.chance(), state.timeouts.heartbeat / 10)
     return msgspec.structs.replace(state, tries=tries, delay=delay)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
+class InitialRecord:
     """What the record says when the work begins.
 
     Attributes:
@@ -160,48 +160,48 @@ class Opening:
     particulars: Mapping[str, object]
 
 
-def begin(assignment: Assignment, prior: Prior, state: Admission, opening: Opening) -> Admission:
+def begin(action_context: ActionContext, prior: PriorState, state: Setup, initial: InitialRecord) -> Setup:
     """Choose the plan, describe the instance and open the record for the work.
 
     Args:
-        assignment: the action and who works on it.
+        action_context: the action and who works on it.
         prior: what is known of an action that somebody worked on before.
-        state: what is known of it now; returned with a verdict, or with a delay when the record could not be written.
-        opening: what the record says.
+        state: what is known of it now; returned with a readiness, or with a delay when the record could not be written.
+        initial: what the record says.
     """
-    application = assignment.application
-    decision = _decide(assignment, prior)
+    dependencies = action_context.dependencies
+    decision = _decide(action_context, prior)
     if decision is None:
-        return _again(assignment, state)
-    facts = describe_instance(assignment)
+        return _again(action_context, state)
+    facts = describe_instance(action_context)
     problem = prior.held or "; ".join(decision.problems) or None
     changes = {
         "status": Status.HELD if problem else Status.WORKING,
-        "callback": opening.callback,
-        **particulars_of(decision),
+        "callback": initial.callback,
+        **plan_fields(decision),
         "deadline": state.deadline,
-        "detail": f"held: {problem}" if problem else opening.how,
-        "detail_at": application.clock(),
+        "detail": f"held: {problem}" if problem else initial.how,
+        "detail_at": dependencies.clock(),
         "problem": problem or (state.timeouts.assumed if state.timeouts_read else None) or facts.problem,
-        **opening.particulars,
+        **initial.particulars,
     }
     try:
-        record = application.records.update(assignment.wait, assignment.execution, changes)
+        record = dependencies.records.update(action_context.wait, action_context.execution, changes)
     except CallFailed as failed:
         # The record carries the inbox: without it no operator could reach the action.
-        application.observer.warning(f"the record could not be written, trying again: {failed}")
-        return _again(assignment, state)
+        dependencies.observer.warning(f"the record could not be written, trying again: {failed}")
+        return _again(action_context, state)
     if record is None:
-        taken = msgspec.structs.replace(state.pulse, over=TAKEN_OVER)
-        return msgspec.structs.replace(state, verdict="over", pulse=taken, delay=None)
+        lost_ownership = msgspec.structs.replace(state.heartbeat, over=TAKEN_OVER)
+        return msgspec.structs.replace(state, readiness="over", heartbeat=lost_ownership, delay=None)
     if problem and not prior.held:
-        application.observer.count(Metric.HELD)
-        application.observer.error(f"held, the plan cannot be used: {problem}")
+        dependencies.observer.count(Metric.HELD)
+        dependencies.observer.error(f"held, the plan cannot be used: {problem}")
     else:
-        application.observer.info(f"{opening.how}, with the plan from {decision.source}: {decision.why}")
+        dependencies.observer.info(f"{initial.how}, with the plan from {decision.source}: {decision.why}")
     return msgspec.structs.replace(
         state,
-        verdict="admitted",
+        readiness="ready",
         facts=facts,
         decision=decision,
         held=problem,
@@ -210,7 +210,7 @@ def begin(assignment: Assignment, prior: Prior, state: Admission, opening: Openi
     )
 
 
-def particulars_of(decision: PlanDecision) -> dict[str, object]:
+def plan_fields(decision: PlanDecision) -> dict[str, object]:
     """Return what the record says of a plan decision."""
     return {
         "decision": msgspec.json.encode(decision).decode(),
@@ -220,38 +220,38 @@ def particulars_of(decision: PlanDecision) -> dict[str, object]:
     }
 
 
-def _decide(assignment: Assignment, prior: Prior) -> PlanDecision | None:
+def _decide(action_context: ActionContext, prior: PriorState) -> PlanDecision | None:
     """Return the plan decision, None when the plans cannot be read just now."""
     if prior.decision is not None:
         return prior.decision
     try:
-        return assignment.application.planning.plan_for(assignment.action)
+        return action_context.dependencies.planning.plan_for(action_context.action)
     except CallFailed as failed:
-        assignment.application.observer.warning(f"the plans could not be read, trying again: {failed}")
+        action_context.dependencies.observer.warning(f"the plans could not be read, trying again: {failed}")
         return None
 
 
-def _read_timeouts(assignment: Assignment) -> HookTimeouts | None:
-    application, action = assignment.application, assignment.action
+def _read_timeouts(action_context: ActionContext) -> HookTimeouts | None:
+    dependencies, action = action_context.dependencies, action_context.action
     try:
-        timeouts = application.lifecycle_actions.timeouts(action.group, action.hook)
+        timeouts = dependencies.lifecycle_actions.timeouts(action.group, action.hook)
     except CallFailed as failed:
-        if failed.failure.consequence is Consequence.PASSING:
-            application.observer.warning(f"the hook's timeouts could not be read, trying again: {failed}")
+        if failed.failure.consequence is Consequence.TRANSIENT:
+            dependencies.observer.warning(f"the hook's timeouts could not be read, trying again: {failed}")
             return None
         if failed.failure.consequence is Consequence.DENIED:
-            application.observer.count(Metric.PERMISSION_MISSING)
-        application.observer.error(f"the hook's timeouts cannot be read, assuming the shortest: {failed}")
+            dependencies.observer.count(Metric.PERMISSION_MISSING)
+        dependencies.observer.error(f"the hook's timeouts cannot be read, assuming the shortest: {failed}")
         return assume_timeouts(str(failed))
     return timeouts or assume_timeouts(f"the group has no hook {action.hook} any more")
 
 
-def describe_instance(assignment: Assignment) -> InstanceFacts:
+def describe_instance(action_context: ActionContext) -> InstanceFacts:
     """Return what EC2 knows of the instance. Never raises: what cannot be read is unknown."""
-    application = assignment.application
+    dependencies = action_context.dependencies
     try:
-        return application.instances.facts(assignment.action.instance)
+        return dependencies.instances.facts(action_context.action.instance)
     except CallFailed as failed:
         # Unknown counts as alive: work is done that may not have been needed, never left out.
-        application.observer.warning(f"the instance could not be described: {failed}")
+        dependencies.observer.warning(f"the instance could not be described: {failed}")
         return InstanceFacts(problem=str(failed))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.actions import LifecycleAction, Transition
-from asg_lifecycle.model.events import Broken, Ignore
+from asg_lifecycle.model.events import Ignore, Invalid
 from asg_lifecycle.model.interruptions import Interruption, interruption
-from asg_lifecycle.model.start_requests import Start, StartReason
+from asg_lifecycle.model.start_requests import StartReason, StartRequest
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 IN_SERVICE = "InService"
 
 
-class InterruptionDoor:
+class InterruptionIntake:
     """Starts early work for the events of EC2."""
 
     def __init__(self, groups: Groups, starter: Starter, observer: Observer, hook_name_prefix: str) -> None:
@@ -37,7 +37,7 @@ class InterruptionDoor:
         match interruption(event):
             case Ignore(reason):
                 return self._ignored(reason)
-            case Broken(reason):
+            case Invalid(reason):
                 self._observer.count(Metric.INVALID)
                 self._observer.error(f"invalid event, a retry cannot help: {reason}")
                 return {"outcome": "invalid", "reason": reason}
@@ -74,7 +74,7 @@ class InterruptionDoor:
                 time=interrupted.time,
                 metadata=hook.metadata,
             )
-            start = Start(reason=interrupted.reason, action=action, until=interrupted.until)
+            start = StartRequest(reason=interrupted.reason, action=action, until=interrupted.until)
             self._starter.start(start, generation=f"{interrupted.time:.0f}")
             self._observer.info(
                 f"{interrupted.reason}: work begins early for instance {action.instance} of group {name}, "

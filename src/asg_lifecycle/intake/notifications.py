@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.model.envelopes import Message, messages_in_text
-from asg_lifecycle.model.events import Broken, Handle, Ignore, decide
+from asg_lifecycle.model.events import Handle, Ignore, Invalid, decide
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.start_requests import event_name
 from asg_lifecycle.observer import Metric
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.observer import Observer
 
 
-class NotificationDoor:
+class NotificationIntake:
     """Answers the batches of an SQS event source mapping.
 
     A message that cannot be understood is reported as failed, so that its queue keeps it among the dead letters.
@@ -46,7 +46,7 @@ class NotificationDoor:
                 self._observer.count(Metric.IGNORED)
                 self._observer.info(f"message {identity} ignored: {reason}")
                 return True
-            case Broken(reason):
+            case Invalid(reason):
                 return self._broken(reason, identity)
             case Handle(action):
                 try:

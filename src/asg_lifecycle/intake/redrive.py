@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from asg_lifecycle.aws.executions import Vitality
+from asg_lifecycle.aws.executions import Liveness
 from asg_lifecycle.model.actions import LifecycleAction
 from asg_lifecycle.model.envelopes import Message, messages_in_text
-from asg_lifecycle.model.events import Broken, Handle, Ignore, decide
+from asg_lifecycle.model.events import Handle, Ignore, Invalid, decide
 from asg_lifecycle.model.records import Record, action_of, wait_key
-from asg_lifecycle.model.start_requests import SOURCE, Start, StartReason, event_name
+from asg_lifecycle.model.start_requests import SOURCE, StartReason, StartRequest, event_name
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
-    from asg_lifecycle.aws.queues import Letter
+    from asg_lifecycle.aws.queues import DeadLetter
     from asg_lifecycle.intake.starter import Starter
     from asg_lifecycle.store.records import Records
 
@@ -78,7 +78,7 @@ class Redrive:
         self._prefix = hook_name_prefix
         self._function_queue = function_queue
 
-    def look(self, letter: Letter) -> tuple[Content, ...]:
+    def look(self, letter: DeadLetter) -> tuple[Content, ...]:
         """Return what a dead letter holds, at least one content.
 
         Raises:
@@ -91,7 +91,7 @@ class Redrive:
             for message in messages_in_text(letter.body)
         )
 
-    def start(self, letter: Letter, content: Content) -> Redriven:
+    def start(self, letter: DeadLetter, content: Content) -> Redriven:
         """Start the action again where nobody works on it. Never twice for one letter.
 
         Raises:
@@ -100,7 +100,7 @@ class Redrive:
         if content.action is None or content.standing == "alive":
             return Redriven(started=False, reason=content.reason)
         if content.standing == "dead" and content.record is not None:
-            start = Start(
+            start = StartRequest(
                 reason=StartReason.TAKEOVER,
                 action=action_of(content.record),
                 takes_over=content.record.execution,
@@ -116,7 +116,7 @@ class Redrive:
         match decide(event, hook_name_prefix=self._prefix, with_starts=with_starts):
             case Ignore(reason):
                 return Content(standing="ignored", reason=reason)
-            case Broken(reason):
+            case Invalid(reason):
                 return Content(standing="broken", reason=reason)
             case Handle(action):
                 return self._standing(action, event)
@@ -128,7 +128,7 @@ class Redrive:
             standing, reason = "none", "there is no record of its wait"
         elif record.in_flight is None:
             reason = f"its record is closed: {record.status}, {record.reason or 'no reason given'}"
-        elif self._executions.vitality(record.execution) is Vitality.ALIVE:
+        elif self._executions.liveness(record.execution) is Liveness.ALIVE:
             standing, reason = "alive", f"{record.execution} works on it: {record.detail or record.status}"
         else:
             standing, reason = "dead", f"{record.execution} is dead and was {record.status}"

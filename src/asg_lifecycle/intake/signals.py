@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.aws.container_instances import ContainerInstance
-from asg_lifecycle.model.events import Broken, Ignore
+from asg_lifecycle.model.events import Ignore, Invalid
 from asg_lifecycle.model.messages import Wake, encode
 from asg_lifecycle.model.signals import DRAINED, REGISTERED, Signal, command_ended, signal_came
 from asg_lifecycle.model.wake_events import CommandEnded, ContainerInstanceChanged, SignalSent, TaskStopped, happening
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.store.signals import Signals
 
 
-class SignalDoor:
+class SignalIntake:
     """Wakes executions, but only by what can end their wait: each time costs durable operations."""
 
     def __init__(  # noqa: PLR0913 - what a signal passes through
@@ -51,7 +51,7 @@ class SignalDoor:
         match happening(event):
             case Ignore(reason):
                 return {"outcome": "ignored", "reason": reason}
-            case Broken(reason):
+            case Invalid(reason):
                 self._observer.count(Metric.INVALID)
                 self._observer.error(f"invalid event, a retry cannot help: {reason}")
                 return {"outcome": "invalid", "reason": reason}
@@ -76,7 +76,7 @@ class SignalDoor:
             self._observer.info(f"{what} was dropped: {reason}")
             return {"outcome": "dropped", "reason": reason}
         self._observer.info(f"{what} was kept: {sent.message}" if sent.message else f"{what} was kept")
-        wanted = [record for record in kept if signal_came(sent.name) in record.woken_by]
+        wanted = [record for record in kept if signal_came(sent.name) in record.wake_on]
         return self._wake(wanted, f"{what} has come") | {"kept": [record.hook for record in kept]}
 
     def _task_stopped(self, stopped: TaskStopped) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class SignalDoor:
         return self._wake(records, f"the last task on container instance {container_instance.name} has stopped")
 
     def _waiting(self, instance: str, what: str) -> list[Record]:
-        return [record for record in self._records.of_instance(instance) if what in record.woken_by]
+        return [record for record in self._records.of_instance(instance) if what in record.wake_on]
 
     def _wake(self, records: Iterable[Record], said: str) -> dict[str, Any]:
         """Wake the executions. One whose inbox is closed is about to look by itself."""
@@ -109,4 +109,4 @@ class SignalDoor:
         return {"outcome": "woken" if woken else "not awaited", "hooks": woken}
 
     def _told(self, record: Record, said: str) -> bool:
-        return record.callback is not None and self._executions.say(record.callback, encode(Wake(by=said)))
+        return record.callback is not None and self._executions.send_message(record.callback, encode(Wake(by=said)))

@@ -8,7 +8,7 @@ from asg_lifecycle.model.start_requests import execution_name, payload
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
-    from asg_lifecycle.model.start_requests import Start
+    from asg_lifecycle.model.start_requests import StartRequest
 
 
 class Starter:
@@ -17,7 +17,7 @@ class Starter:
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
 
-    def start(self, start: Start, *, generation: str = "") -> bool:
+    def start(self, start: StartRequest, *, generation: str = "") -> bool:
         """Start the execution; return False when it had been started before, with another event.
 
         Args:

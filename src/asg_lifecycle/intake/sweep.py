@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
-from asg_lifecycle.aws.executions import Vitality
+from asg_lifecycle.aws.executions import Liveness
 from asg_lifecycle.aws.lifecycle_actions import Answer
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.records import Record, Status, action_of, wait_key
-from asg_lifecycle.model.start_requests import Start, StartReason
-from asg_lifecycle.model.sweep_decision import causes, found_action, judge
+from asg_lifecycle.model.start_requests import StartReason, StartRequest
+from asg_lifecycle.model.sweep_decision import causes, decide_probe, found_action
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
@@ -145,14 +145,14 @@ class Sweep:
 
     def _owned(self, record: Record) -> Owned:
         try:
-            return Owned(record, self._executions.vitality(record.execution) is Vitality.ALIVE)
+            return Owned(record, self._executions.liveness(record.execution) is Liveness.ALIVE)
         except CallFailed as failed:
             # Nothing is taken from an owner who may be alive.
             self._problem(f"whether {record.execution} is alive could not be told: {failed}")
             return Owned(record, alive=True)
 
     def _take_over(self, record: Record) -> None:
-        start = Start(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
+        start = StartRequest(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
         self._start(start, f"{record.execution} is dead and was {record.status}")
 
     def _look_at(self, group: Group, owned: dict[str, Owned]) -> None:
@@ -187,7 +187,7 @@ class Sweep:
 
     def _look_into(self, action: LifecycleAction, state: str, owned: dict[str, Owned], record: Record | None) -> None:
         live = owned.get(_wait(action))
-        verdict = judge(
+        verdict = decide_probe(
             live.record if live is not None else record,
             owner_is_alive=live is None or live.alive,
             state=state,
@@ -202,9 +202,9 @@ class Sweep:
             self._problem(f"{_named(action)}: it could not be told whether the hook holds it: {failed}")
             return
         if answer is Answer.ACCEPTED:
-            self._start(Start(reason=StartReason.SWEEP, action=action), verdict.reason)
+            self._start(StartRequest(reason=StartReason.SWEEP, action=action), verdict.reason)
 
-    def _start(self, start: Start, reason: str) -> None:
+    def _start(self, start: StartRequest, reason: str) -> None:
         try:
             fresh = self._starter.start(start, generation=str(int(self._clock() // GENERATION)))
         except CallFailed as failed:

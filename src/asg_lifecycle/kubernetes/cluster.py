@@ -51,7 +51,7 @@ class Cluster:
             with self._asking("get nodes"):
                 return node_from(self._client.get(NodeResource, name))
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.MISSING:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
                 return None
             raise
 
@@ -201,5 +201,5 @@ class Cluster:
             if not self._token_taken:
                 raise
             # It was taken before: it has been replaced, or has run out, and the next look gets another one.
-            raise CallFailed(replace(failed.failure, consequence=Consequence.PASSING)) from failed
+            raise CallFailed(replace(failed.failure, consequence=Consequence.TRANSIENT)) from failed
         self._token_taken = True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.aws.ttl_cache import Kept
+from asg_lifecycle.aws.ttl_cache import TtlCache
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Clusters:
     def __init__(self, eks: Eks, secrets: SecretParameters, clock: Callable[[], float]) -> None:
         self._eks = eks
         self._secrets = secrets
-        self._opened: Kept[Cluster] = Kept(clock, OPENED_KEPT)
+        self._opened: TtlCache[Cluster] = TtlCache(clock, OPENED_KEPT)
 
     def open(self, cluster: str | OtherCluster) -> Cluster:
         """Return a cluster, by the name it has in EKS or by its address.

@@ -53,7 +53,7 @@ def asking(action: str) -> Iterator[None]:
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError) as error:
         raise CallFailed(
             Failure(
-                consequence=Consequence.PASSING,
+                consequence=Consequence.TRANSIENT,
                 action=f"kubernetes: {action}",
                 code=type(error).__name__,
                 message=str(error) or "no answer",
@@ -101,9 +101,9 @@ def _failure(error: ApiError, action: str) -> Failure:
         consequence, message = Consequence.DENIED, f"{message}; {GRANT}"
     elif code == NOT_FOUND and not action.startswith("list "):
         # A list is always there: what has none is not an API server.
-        consequence = Consequence.MISSING
+        consequence = Consequence.NOT_FOUND
     elif code in PASSING_CODES or code >= SERVER_ERROR:
-        consequence = Consequence.PASSING
+        consequence = Consequence.TRANSIENT
     return Failure(
         consequence=consequence,
         action=f"kubernetes: {action}",

@@ -15,7 +15,7 @@ class Transition(StrEnum):
     TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 
 
-class Place(StrEnum):
+class Location(StrEnum):
     """Where the instance comes from or goes to: `Origin` and `Destination` of the event (R21)."""
 
     EC2 = "EC2"
@@ -61,8 +61,8 @@ class LifecycleAction(Struct, frozen=True, kw_only=True):
     instance: str
     transition: Transition
     time: float
-    origin: Place | None = None
-    destination: Place | None = None
+    origin: Location | None = None
+    destination: Location | None = None
     metadata: str | None = None
     operation: str | None = None
     account: str | None = None
@@ -85,6 +85,6 @@ class LifecycleAction(Struct, frozen=True, kw_only=True):
         """
         return (
             self.transition is Transition.LAUNCHING
-            or self.destination is Place.WARM_POOL
+            or self.destination is Location.WARM_POOL
             or self.operation == REPLACE_ROOT_VOLUME
         )

@@ -9,7 +9,7 @@ GAP_CEILING = 60.0
 GAP_FRACTION = 0.1
 
 
-class Turn(Struct, frozen=True, kw_only=True):
+class SlotRequest(Struct, frozen=True, kw_only=True):
     """How one look at the places of a group came out.
 
     Attributes:
@@ -23,7 +23,7 @@ class Turn(Struct, frozen=True, kw_only=True):
     ahead: int = 0
 
 
-def sentence(turn: Turn, limit: int) -> str:
+def sentence(turn: SlotRequest, limit: int) -> str:
     """Return what the record says of an action that waits for its turn."""
     return f"waiting for a turn: {turn.taken} of {limit} drains of the group are under way, {turn.ahead} ahead"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.model.fields import Fields, Problem, join, shown
+from asg_lifecycle.model.fields import FieldReader, Problem, join, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def _open(envelope: object, path: str) -> Iterator[Message | Problem]:
     if not isinstance(envelope, dict):
         yield Message(path, envelope)
         return
-    fields = Fields(envelope, path)
+    fields = FieldReader(envelope, path)
     if "Sns" in envelope:
         inner = fields.inner("Sns")
         if inner is None:

@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.model import start_requests
-from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
+from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
 from asg_lifecycle.model.envelopes import Message, messages_in, messages_in_text
-from asg_lifecycle.model.fields import Fields, Problem, shown
+from asg_lifecycle.model.fields import FieldReader, Problem, shown
 from asg_lifecycle.model.hooks import refuse
-from asg_lifecycle.model.start_requests import Start
+from asg_lifecycle.model.start_requests import StartRequest
 
 SOURCE = "aws.autoscaling"
 """The `source` of every event we answer (R1). EventBridge lets nobody but AWS send it."""
@@ -37,7 +37,7 @@ LONGEST_NAME = 255
 """Characters of the longest group or hook name (R29)."""
 
 _TRANSITIONS = {transition.value: transition for transition in Transition}
-_PLACES = {place.value: place for place in Place}
+_PLACES = {place.value: place for place in Location}
 _EVENT_FIELDS = frozenset({"detail-type", "detail", "source"})
 _NOTIFICATION_FIELDS = frozenset({"Event", "LifecycleActionToken", "LifecycleHookName", "LifecycleTransition"})
 
@@ -51,7 +51,7 @@ class Handle(Struct, frozen=True, tag="handle", tag_field="decision"):
     """
 
     action: LifecycleAction
-    start: Start | None = None
+    start: StartRequest | None = None
 
 
 class Ignore(Struct, frozen=True, tag="ignore", tag_field="decision"):
@@ -60,7 +60,7 @@ class Ignore(Struct, frozen=True, tag="ignore", tag_field="decision"):
     reason: str
 
 
-class Broken(Struct, frozen=True, tag="broken", tag_field="decision"):
+class Invalid(Struct, frozen=True, tag="broken", tag_field="decision"):
     """The payload is for us, or cannot be told not to be, and cannot be understood.
 
     Attributes:
@@ -73,7 +73,7 @@ class Broken(Struct, frozen=True, tag="broken", tag_field="decision"):
     field: str | None
 
 
-Decision: TypeAlias = Handle | Ignore | Broken
+Decision: TypeAlias = Handle | Ignore | Invalid
 
 
 def decide(payload: object, *, hook_name_prefix: str, with_starts: bool = False) -> Decision:
@@ -115,7 +115,7 @@ def _decide_start(event: dict[str, object], prefix: str) -> Decision:
     except msgspec.ValidationError as error:
         # It may repeat half a surrogate pair of the event, which no log line can hold.
         reason = str(error).encode(errors="backslashreplace").decode()
-        return Broken(f"a start that cannot be understood: {reason}", None)
+        return Invalid(f"a start that cannot be understood: {reason}", None)
     foreign = refuse(start.action.hook, prefix)
     return Ignore(foreign) if foreign is not None else Handle(start.action, start)
 
@@ -125,7 +125,7 @@ def _decide(message: Message | Problem, prefix: str) -> Decision:
         return _broken([message])
     content = message.content
     if isinstance(content, dict):
-        fields = Fields(content, message.path)
+        fields = FieldReader(content, message.path)
         if content.keys() & _EVENT_FIELDS:
             return _decide_event(fields, prefix)
         if content.keys() & _NOTIFICATION_FIELDS:
@@ -138,7 +138,7 @@ def _decide(message: Message | Problem, prefix: str) -> Decision:
     return _broken([Problem(message.path, known, shown(content))])
 
 
-def _decide_event(event: Fields, prefix: str) -> Decision:
+def _decide_event(event: FieldReader, prefix: str) -> Decision:
     source = event.text("source", repr(SOURCE))
     if source and source != SOURCE:
         return Ignore(f"source {shown(source)} is not {SOURCE!r}")
@@ -157,7 +157,7 @@ def _decide_event(event: Fields, prefix: str) -> Decision:
     return _decide_action(detail, frame, prefix)
 
 
-def _decide_notification(notification: Fields, prefix: str) -> Decision:
+def _decide_notification(notification: FieldReader, prefix: str) -> Decision:
     kind = notification.optional_text("Event")
     if kind == TEST_NOTIFICATION:
         return Ignore(f"{TEST_NOTIFICATION}: Auto Scaling tries the hook's notification target, no instance waits")
@@ -176,7 +176,7 @@ class _Frame(Struct, frozen=True, kw_only=True):
     detail_type: str = ""
 
 
-def _decide_action(detail: Fields, frame: _Frame, prefix: str) -> Decision:
+def _decide_action(detail: FieldReader, frame: _Frame, prefix: str) -> Decision:
     hook = _read_name(detail, "LifecycleHookName")
     # What else is wrong with an action under a hook that is not ours is nothing to us.
     foreign = refuse(hook, prefix) if hook else None
@@ -211,11 +211,11 @@ def _decide_action(detail: Fields, frame: _Frame, prefix: str) -> Decision:
     )
 
 
-def _read_name(fields: Fields, name: str) -> str:
+def _read_name(fields: FieldReader, name: str) -> str:
     return fields.text(name, f"a name of 1 to {LONGEST_NAME} characters", lambda text: 0 < len(text) <= LONGEST_NAME)
 
 
-def _read_token(detail: Fields) -> str:
+def _read_token(detail: FieldReader) -> str:
     name = "LifecycleActionToken"
     expected = f"text of exactly {TOKEN_LENGTH} characters"
     token = detail.text(name, expected)
@@ -224,7 +224,7 @@ def _read_token(detail: Fields) -> str:
     return token
 
 
-def _read_transition(detail: Fields, detail_type: str) -> Transition | None:
+def _read_transition(detail: FieldReader, detail_type: str) -> Transition | None:
     name = "LifecycleTransition"
     transition = _TRANSITIONS.get(detail.text(name, " or ".join(map(repr, _TRANSITIONS)), _TRANSITIONS.__contains__))
     announced = DETAIL_TYPES.get(detail_type)
@@ -234,7 +234,7 @@ def _read_transition(detail: Fields, detail_type: str) -> Transition | None:
     return transition
 
 
-def _broken(problems: list[Problem], **known: str) -> Broken:
+def _broken(problems: list[Problem], **known: str) -> Invalid:
     reason = "; ".join(map(str, problems))
     action = ", ".join(f"{name} {value!r}" for name, value in known.items() if value)
-    return Broken(f"{reason} ({action})" if action else reason, problems[0].field or None)
+    return Invalid(f"{reason} ({action})" if action else reason, problems[0].field or None)

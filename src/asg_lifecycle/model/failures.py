@@ -10,13 +10,13 @@ from msgspec import Struct
 class Consequence(StrEnum):
     """What has to happen when a call fails."""
 
-    PASSING = "passing"
+    TRANSIENT = "passing"
     """The dependency is down, throttling or out of reach: wait and ask again, however long it takes."""
     DENIED = "denied"
     """A permission is missing: asking again cannot help until somebody grants it."""
     REFUSED = "refused"
     """The request itself is wrong: asking again cannot help."""
-    MISSING = "missing"
+    NOT_FOUND = "missing"
     """What was asked about does not exist (any more)."""
 
 
@@ -42,7 +42,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     @property
     def effect_is_open(self) -> bool:
         """Whether the call may have had its effect all the same: not when AWS says that it did not take it."""
-        return self.consequence is Consequence.PASSING and self.code not in THROTTLED_CODES
+        return self.consequence is Consequence.TRANSIENT and self.code not in THROTTLED_CODES
 
     def __str__(self) -> str:
         """Return one sentence with what to do about it."""

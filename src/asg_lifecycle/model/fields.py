@@ -46,7 +46,7 @@ class Problem(Struct, frozen=True):
         return f"{self.field}: {sentence}" if self.field else sentence
 
 
-class Fields:
+class FieldReader:
     """The fields of one JSON object.
 
     A wrong field reads as empty and leaves a problem, so that one look at the object finds everything wrong with it.
@@ -107,11 +107,11 @@ class Fields:
             self.problem(name, expected, shown(text))
             return None
 
-    def inner(self, name: str) -> Fields | None:
+    def inner(self, name: str) -> FieldReader | None:
         """Return the fields of a required object inside this one, None when it is missing or no object."""
         value = self.values.get(name)
         if isinstance(value, dict):
-            return Fields(value, join(self.path, name), self.problems)
+            return FieldReader(value, join(self.path, name), self.problems)
         self.problem(name, "an object", shown(value) if name in self.values else "nothing")
         return None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from asg_lifecycle.model.events import Broken, Ignore
-from asg_lifecycle.model.fields import Fields, shown
+from asg_lifecycle.model.events import Ignore, Invalid
+from asg_lifecycle.model.fields import FieldReader, shown
 from asg_lifecycle.model.start_requests import StartReason
 
 SOURCE = "aws.ec2"
@@ -39,11 +39,11 @@ class Interruption(Struct, frozen=True, kw_only=True):
     until: float | None
 
 
-def interruption(event: object) -> Interruption | Ignore | Broken:  # noqa: PLR0911 - one line a case
+def interruption(event: object) -> Interruption | Ignore | Invalid:  # noqa: PLR0911 - one line a case
     """Return what an event of EC2 announces. Total: whatever JSON comes in, a decision comes out."""
     if not isinstance(event, dict):
-        return Broken(f"expected an event of EC2, found {shown(event)}", None)
-    fields = Fields(event, "")
+        return Invalid(f"expected an event of EC2, found {shown(event)}", None)
+    fields = FieldReader(event, "")
     source = fields.text("source", repr(SOURCE))
     detail_type = fields.text("detail-type", "the name of an event")
     if source and source != SOURCE:
@@ -59,7 +59,7 @@ def interruption(event: object) -> Interruption | Ignore | Broken:  # noqa: PLR0
     if detail is not None and reason is StartReason.SPOT_INTERRUPTION:
         action = detail.text("instance-action", "'terminate', 'stop' or 'hibernate'")
     if detail is None or time is None or fields.problems:
-        return Broken("; ".join(map(str, fields.problems)), fields.problems[0].field or None)
+        return Invalid("; ".join(map(str, fields.problems)), fields.problems[0].field or None)
     if reason is StartReason.REBALANCE:
         return Interruption(reason=reason, instance=instance, time=time, until=None)
     if action != "terminate":

@@ -19,7 +19,7 @@ class Waiting(Struct, frozen=True, tag="waiting"):
         state: what the step needs at its next look. It is written to the record whenever it changes,
             so a value that changes at every look costs a write at every look.
         blocked: a dependency or a permission, not the instance, is what keeps the step waiting.
-        woken_by: what is heard of when the wait may be over (see `asg_lifecycle.model.signals`), None when only looks
+        wake_on: what is heard of when the wait may be over (see `asg_lifecycle.model.signals`), None when only looks
             can tell.
     """
 
@@ -27,7 +27,7 @@ class Waiting(Struct, frozen=True, tag="waiting"):
     again_after: float | None = None
     state: StepState = field(default_factory=dict)
     blocked: bool = False
-    woken_by: str | None = None
+    wake_on: str | None = None
 
 
 class Done(Struct, frozen=True, tag="done"):

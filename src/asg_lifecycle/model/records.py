@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from asg_lifecycle.model.actions import LifecycleAction, Place, Transition
+from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
 from asg_lifecycle.model.progress import StepState
 from asg_lifecycle.model.signals import Signal
 
@@ -91,11 +91,11 @@ class Record(Struct, frozen=True, kw_only=True):
         plan_why: why it was chosen, a sentence.
         plan: the kinds of its steps, in order.
         steps: how the steps that ended ended.
-        work_begun_at: when the first step began; the plan's `timeout` counts from here.
+        work_began_at: when the first step began; the plan's `timeout` counts from here.
         step: position of the present entry of the plan, from 0.
-        step_begun_at: when the present step may first have had an effect.
+        step_began_at: when the present step may first have had an effect.
         step_state: what the present step remembers.
-        woken_by: what is heard of when the present wait may be over.
+        wake_on: what is heard of when the present wait may be over.
         signals: what was said to the action under names, oldest first.
         detail: the present progress as a sentence: the answer to "why is it still there?".
         detail_at: when that became the answer.
@@ -138,11 +138,11 @@ class Record(Struct, frozen=True, kw_only=True):
     plan_why: str | None = None
     plan: tuple[str, ...] = ()
     steps: tuple[StepOutcome, ...] = ()
-    work_begun_at: float | None = None
+    work_began_at: float | None = None
     step: int = 0
-    step_begun_at: float | None = None
+    step_began_at: float | None = None
     step_state: StepState | None = None
-    woken_by: tuple[str, ...] = ()
+    wake_on: tuple[str, ...] = ()
     signals: tuple[Signal, ...] = ()
     detail: str | None = None
     detail_at: float | None = None
@@ -214,8 +214,8 @@ def action_of(record: Record) -> LifecycleAction:
         instance=record.instance,
         transition=Transition(record.transition),
         time=record.event_time,
-        origin=Place(record.origin) if record.origin is not None else None,
-        destination=Place(record.destination) if record.destination is not None else None,
+        origin=Location(record.origin) if record.origin is not None else None,
+        destination=Location(record.destination) if record.destination is not None else None,
         metadata=record.metadata,
         operation=record.operation,
         identity=record.identity,

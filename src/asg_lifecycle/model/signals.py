@@ -1,6 +1,6 @@
 """What an instance, a pipeline or AWS says that may end a step's wait.
 
-A step that waits for it names it in `Waiting.woken_by`; the record holds that name while the step waits.
+A step that waits for it names it in `Waiting.wake_on`; the record holds that name while the step waits.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ EARLY = frozenset({StartReason.SPOT_INTERRUPTION, StartReason.REBALANCE})
 """Starts whose instance does not wait yet: the work begins early, and the hook's event joins it."""
 
 
-class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class StartRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Work on this action, which no event announced.
 
     Attributes:
@@ -60,16 +60,16 @@ class Start(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class _Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: str
-    start: Start
+    start: StartRequest
 
 
-def payload(start: Start) -> dict[str, Any]:
+def payload(start: StartRequest) -> dict[str, Any]:
     """Return the event that `start` is handed to the durable function as: JSON values."""
     plain: dict[str, Any] = msgspec.to_builtins(_Envelope(source=SOURCE, start=start))
     return plain
 
 
-def parse(event: object) -> Start:
+def parse(event: object) -> StartRequest:
     """Return the start that an event with our `source` holds.
 
     Raises:
@@ -78,7 +78,7 @@ def parse(event: object) -> Start:
     return msgspec.convert(event, _Envelope).start
 
 
-def execution_name(start: Start, generation: str = "") -> str:
+def execution_name(start: StartRequest, generation: str = "") -> str:
     """Return the durable execution's name: the same start, repeated, is the same execution.
 
     Args:

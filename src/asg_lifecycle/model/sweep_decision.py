@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.model.actions import REPLACE_ROOT_VOLUME, LifecycleAction, Place, Transition
+from asg_lifecycle.model.actions import REPLACE_ROOT_VOLUME, LifecycleAction, Location, Transition
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import SETTLED
 
@@ -27,7 +27,7 @@ FINAL = frozenset({"Terminating:Wait", "Warmed:Terminating:Wait"})
 """States that an instance is in once: whoever completed its action there is done with it for good."""
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class SweepDecision(Struct, frozen=True, kw_only=True):
     """Whether a wait has to be looked into, and why."""
 
     probe: bool
@@ -51,15 +51,15 @@ def found_action(  # noqa: PLR0913 - what is known of it
         instance=instance,
         transition=transition,
         time=now,
-        destination=Place.WARM_POOL if pooled else None,
+        destination=Location.WARM_POOL if pooled else None,
         metadata=metadata,
         operation=REPLACE_ROOT_VOLUME if state.startswith("ReplacingRootVolume") else None,
     )
 
 
-def judge(  # noqa: PLR0911 - one line a case
+def decide_probe(  # noqa: PLR0911 - one line a case
     record: Record | None, *, owner_is_alive: bool, state: str, now: float
-) -> Verdict:
+) -> SweepDecision:
     """Return whether a wait under one of our hooks has to be looked into.
 
     Args:
@@ -69,16 +69,16 @@ def judge(  # noqa: PLR0911 - one line a case
         now: seconds since the epoch.
     """
     if record is None:
-        return Verdict(probe=True, reason="it waits and there is no record of it")
+        return SweepDecision(probe=True, reason="it waits and there is no record of it")
     if record.in_flight is not None:
         if not owner_is_alive:
-            return Verdict(probe=False, reason=f"{record.execution} is dead and is taken over")
+            return SweepDecision(probe=False, reason=f"{record.execution} is dead and is taken over")
         if record.early is not None:
-            return Verdict(probe=True, reason="its work began early, and nobody has told that it waits now")
-        return Verdict(probe=False, reason=f"{record.execution} works on it")
+            return SweepDecision(probe=True, reason="its work began early, and nobody has told that it waits now")
+        return SweepDecision(probe=False, reason=f"{record.execution} works on it")
     ended_at = record.ended_at if record.ended_at is not None else record.claimed_at
     if now < ended_at + SETTLED:
-        return Verdict(probe=False, reason=f"its action ended {now - ended_at:.0f} s ago")
+        return SweepDecision(probe=False, reason=f"its action ended {now - ended_at:.0f} s ago")
     if state in FINAL and record.status is Status.COMPLETED:
-        return Verdict(probe=False, reason="its action is completed, another hook holds it")
-    return Verdict(probe=True, reason=f"it waits though its last action is {record.status}")
+        return SweepDecision(probe=False, reason="its action is completed, another hook holds it")
+    return SweepDecision(probe=True, reason=f"it waits though its last action is {record.status}")

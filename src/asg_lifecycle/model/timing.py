@@ -114,7 +114,7 @@ def retry_delay(failures: int, chance: float, longest: float) -> float:
     return max(1.0, min(longest, 2.0 ** min(failures, 20)) * (1 - 0.5 * chance))
 
 
-def look_gap(spent: float, *, heard: bool = False) -> float:
+def poll_delay(spent: float, *, heard: bool = False) -> float:
     """Return the seconds until a step is looked at again: a tenth of the time it has taken, 5 s to 5 min.
 
     So the looks, and their cost, grow with the logarithm of the wait. Where the end of the wait is heard of they only

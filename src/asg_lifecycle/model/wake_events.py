@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 
-from asg_lifecycle.model.events import Broken, Ignore
-from asg_lifecycle.model.fields import Fields, shown
+from asg_lifecycle.model.events import Ignore, Invalid
+from asg_lifecycle.model.fields import FieldReader, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,11 +95,11 @@ class CommandEnded(Struct, frozen=True, kw_only=True):
 Happening: TypeAlias = SignalSent | TaskStopped | ContainerInstanceChanged | CommandEnded
 
 
-def happening(event: object) -> Happening | Ignore | Broken:
+def happening(event: object) -> Happening | Ignore | Invalid:
     """Return what an event reports. Total: whatever JSON comes in, a decision comes out."""
     if not isinstance(event, dict):
-        return Broken(f"expected an event, found {shown(event)}", None)
-    fields = Fields(event, "")
+        return Invalid(f"expected an event, found {shown(event)}", None)
+    fields = FieldReader(event, "")
     source = fields.text("source", "the name of an event's source")
     detail_type = fields.text("detail-type", "the name of an event")
     detail = fields.inner("detail")
@@ -112,7 +112,7 @@ def happening(event: object) -> Happening | Ignore | Broken:
     return found if not fields.problems else _broken(fields)
 
 
-def _signal(detail: Fields) -> SignalSent:
+def _signal(detail: FieldReader) -> SignalSent:
     result = detail.text("result", " or ".join(map(repr, RESULTS)), RESULTS.__contains__)
     return SignalSent(
         instance=detail.instance_id("instance"),
@@ -123,7 +123,7 @@ def _signal(detail: Fields) -> SignalSent:
     )
 
 
-def _task(detail: Fields) -> TaskStopped | Ignore:
+def _task(detail: FieldReader) -> TaskStopped | Ignore:
     """Read https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html."""
     if detail.values.get("lastStatus") != "STOPPED":
         return Ignore("the task has not stopped")
@@ -135,7 +135,7 @@ def _task(detail: Fields) -> TaskStopped | Ignore:
     )
 
 
-def _container_instance(detail: Fields) -> ContainerInstanceChanged | Ignore:
+def _container_instance(detail: FieldReader) -> ContainerInstanceChanged | Ignore:
     """Read https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_container_instance_events.html."""
     if not detail.values.get("ec2InstanceId"):
         return Ignore("the container instance is no EC2 instance")
@@ -149,7 +149,7 @@ def _container_instance(detail: Fields) -> ContainerInstanceChanged | Ignore:
     )
 
 
-def _command(detail: Fields) -> CommandEnded | Ignore:
+def _command(detail: FieldReader) -> CommandEnded | Ignore:
     """Read https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-sns-eventbridge.html."""
     status = detail.text("status", "the status of a command")
     if status and status not in ENDED:
@@ -161,7 +161,7 @@ def _command(detail: Fields) -> CommandEnded | Ignore:
     )
 
 
-READERS: dict[tuple[str, str], Callable[[Fields], Happening | Ignore]] = {
+READERS: dict[tuple[str, str], Callable[[FieldReader], Happening | Ignore]] = {
     (SIGNAL_SOURCE, SIGNAL_DETAIL_TYPE): _signal,
     ("aws.ecs", "ECS Task State Change"): _task,
     ("aws.ecs", "ECS Container Instance State Change"): _container_instance,
@@ -176,5 +176,5 @@ def signal_detail(*, instance: str, name: str, succeeded: bool, message: str, ho
     return detail | ({"message": message} if message else {}) | ({"hook": hook} if hook is not None else {})
 
 
-def _broken(fields: Fields) -> Broken:
-    return Broken("; ".join(map(str, fields.problems)), fields.problems[0].field or None)
+def _broken(fields: FieldReader) -> Invalid:
+    return Invalid("; ".join(map(str, fields.problems)), fields.problems[0].field or None)

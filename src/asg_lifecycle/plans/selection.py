@@ -54,7 +54,7 @@ class Planning:
             why = f"the NotificationMetadata of hook {action.hook} names it"
             return self._named(chosen, source="hook metadata", why=why)
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.PASSING:
+            if failed.failure.consequence is Consequence.TRANSIENT:
                 raise
             why = f"what to do with instance {action.instance} of group {action.group} could not be found out"
             return PlanDecision(source="plan store", why=why, problems=(f"{why}: {failed}",))

@@ -95,10 +95,10 @@ class AddDnsRecord:
         "route53:GetChange",
         "route53:ListResourceRecordSets",
     )
-    feature: ClassVar[str | None] = "DnsSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "DnsSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: AddDnsRecordOptions, dns_records: DnsRecords, instances: Instances) -> None:
         self._chosen = chosen

@@ -26,8 +26,8 @@ class Target(Struct, frozen=True, kw_only=True):
         position: the step's position in the plan, from 0: with the token it names this step of this action for ever.
         began_at: when this step began.
         now: the time of this look.
-        begun_before: when an earlier beginning of this step may have had its effect, None when there was none.
-            Only a step with `begins_once` is told.
+        began_before: when an earlier beginning of this step may have had its effect, None when there was none.
+            Only a step with `at_most_once` is told.
         callback: id of the durable callback that the step hands out, None when it has none (see `CallbackStep`).
         reply: what came back through it, None as long as nothing has.
     """
@@ -37,7 +37,7 @@ class Target(Struct, frozen=True, kw_only=True):
     position: int
     began_at: float
     now: float
-    begun_before: float | None = None
+    began_before: float | None = None
     callback: str | None = None
     reply: Reply | None = None
 
@@ -61,16 +61,16 @@ class Step(Protocol):
     permissions: ClassVar[tuple[str, ...]]
     """The IAM actions it needs."""
 
-    feature: ClassVar[str | None]
+    template_parameter: ClassVar[str | None]
     """The parameter of the template that grants these, None when it needs none."""
 
-    forgets_instance: ClassVar[bool]
+    skip_if_instance_survives: ClassVar[bool]
     """It removes what an instance that survives will need again: skipped when the instance survives (R22, R23)."""
 
     needs_instance_alive: ClassVar[bool]
     """It cannot work on an instance that EC2 has terminated: skipped when the instance is gone (R28)."""
 
-    begins_once: ClassVar[bool]
+    at_most_once: ClassVar[bool]
     """Its `begin` cannot be repeated unseen: the engine notes in the record that it begins, before it does."""
 
     @classmethod

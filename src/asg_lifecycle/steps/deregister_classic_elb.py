@@ -88,10 +88,10 @@ class DeregisterClassicElb:
         "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeLoadBalancerAttributes",
     )
-    feature: ClassVar[str | None] = "ClassicLoadBalancerSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "ClassicLoadBalancerSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = False
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: DeregisterClassicElbOptions, balancers: ClassicLoadBalancers) -> None:
         self._chosen = chosen

@@ -89,10 +89,10 @@ class DeregisterCloudMap:
         "servicediscovery:ListNamespaces",
         "servicediscovery:ListServices",
     )
-    feature: ClassVar[str | None] = "CloudMapSteps"
-    forgets_instance: ClassVar[bool] = True
+    template_parameter: ClassVar[str | None] = "CloudMapSteps"
+    skip_if_instance_survives: ClassVar[bool] = True
     needs_instance_alive: ClassVar[bool] = False
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: DeregisterCloudMapOptions, cloud_map: CloudMap, instances: Instances) -> None:
         self._chosen = chosen

@@ -74,10 +74,10 @@ class DeregisterTargets:
         "elasticloadbalancing:DescribeTargetHealth",
         "tag:GetResources",
     )
-    feature: ClassVar[str | None] = "TargetGroupSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "TargetGroupSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = False
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(
         self, chosen: DeregisterTargetsOptions, target_groups: TargetGroups, lifecycle_actions: LifecycleActions

@@ -62,10 +62,10 @@ class DrainEcs:
         "ecs:StopTask",
         "ecs:UpdateContainerInstancesState",
     )
-    feature: ClassVar[str | None] = "EcsSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "EcsSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: DrainEcsOptions, container_instances: ContainerInstances, instances: Instances) -> None:
         self._chosen = chosen
@@ -127,7 +127,7 @@ class DrainEcs:
         most = max(most, len(tasks))
         kept = f"; {len(alone)} of no service, which end by themselves" if alone and self._waits else ""
         left = f"waiting for {len(tasks)} of {most} tasks on cluster {found.cluster_name}: {_named(tasks)}{kept}"
-        return Waiting(left, state={"cluster": found.cluster, "most": most}, woken_by=DRAINED)
+        return Waiting(left, state={"cluster": found.cluster, "most": most}, wake_on=DRAINED)
 
     @property
     def _waits(self) -> bool:

@@ -12,7 +12,7 @@ from asg_lifecycle.aws.instances import GONE_STATES
 from asg_lifecycle.model.durations import Duration, readable, seconds
 from asg_lifecycle.model.progress import Done, Failed, Progress, StepState, Waiting
 from asg_lifecycle.steps.support.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder
-from asg_lifecycle.steps.support.evictions import count, kept_for, make_leave, named
+from asg_lifecycle.steps.support.evictions import count, evict_pods, kept_for, named
 
 if TYPE_CHECKING:
     from typing import Self
@@ -82,10 +82,10 @@ class DrainKubernetes:
     options: ClassVar[type[Struct]] = DrainKubernetesOptions
     example: ClassVar[dict[str, Any]] = {"cluster": "production", "force_after": "6h"}
     permissions: ClassVar[tuple[str, ...]] = ("eks:DescribeCluster", "ssm:GetParameter")
-    feature: ClassVar[str | None] = "KubernetesSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "KubernetesSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = False
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: DrainKubernetesOptions, finder: NodeFinder, instances: Instances) -> None:
         self._chosen = chosen
@@ -152,7 +152,7 @@ class DrainKubernetes:
         self, cluster: Cluster, node: Node, left: list[Pod], target: Target, name: str, before: StepState
     ) -> Waiting:
         forced = target.now >= target.began_at + self._force_after
-        asked = make_leave(cluster, left, grace=self._grace, forced=forced, after=before.get("after", ""))
+        asked = evict_pods(cluster, left, grace=self._grace, forced=forced, after=before.get("after", ""))
         most = max(int(before.get("most", 0)), len(left))
         note = f"; deleted after {readable(self._force_after)}" if forced and asked.leaving else kept_for(asked)
         return Waiting(

@@ -14,7 +14,7 @@ from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.replies import CallbackTimes
 from asg_lifecycle.steps.callback_step import CallbackStep
-from asg_lifecycle.steps.support.action_payload import described
+from asg_lifecycle.steps.support.action_payload import action_payload
 
 if TYPE_CHECKING:
     from typing import Self
@@ -70,10 +70,10 @@ class InvokeFunction(CallbackStep):
     options: ClassVar[type[Struct]] = InvokeFunctionOptions
     example: ClassVar[dict[str, Any]] = {"function": "archive-logs:live", "wait_for": "callback", "timeout": "2h"}
     permissions: ClassVar[tuple[str, ...]] = ("lambda:InvokeFunction",)
-    feature: ClassVar[str | None] = "FunctionSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "FunctionSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = False
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: InvokeFunctionOptions, functions: Functions) -> None:
         self._chosen = chosen
@@ -106,7 +106,7 @@ class InvokeFunction(CallbackStep):
                 return self._ask(function, event)
             self._functions.hand_over(function, event)
         except CallFailed as failed:
-            if failed.failure.consequence is not Consequence.MISSING:
+            if failed.failure.consequence is not Consequence.NOT_FOUND:
                 raise
             return Failed(f"function {function} does not exist: {failed}", retryable=True)
         if self.times is None:
@@ -153,4 +153,4 @@ class InvokeFunction(CallbackStep):
         return Waiting(detail, again_after=LOOK_AGAIN, state={"callback": target.callback})
 
     def _event(self, target: Target) -> str:
-        return json.dumps(described(target, self._chosen.payload) | {"callback": target.callback})
+        return json.dumps(action_payload(target, self._chosen.payload) | {"callback": target.callback})

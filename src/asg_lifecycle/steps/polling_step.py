@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.base import Target
 
 
-class RepeatableStep(ABC):
+class PollingStep(ABC):
     """A step that keeps nothing in mind between two looks, and leaves nothing behind that could be stopped."""
 
     @abstractmethod

@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Progress
-from asg_lifecycle.steps.polling_step import RepeatableStep
-from asg_lifecycle.steps.support.action_payload import described
+from asg_lifecycle.steps.polling_step import PollingStep
+from asg_lifecycle.steps.support.action_payload import action_payload
 
 if TYPE_CHECKING:
     from typing import Self
@@ -39,7 +39,7 @@ class PublishEventOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     topic: Annotated[str, Meta(pattern="^arn:[a-z0-9-]+:sns:")] | None = None
 
 
-class PublishEvent(RepeatableStep):
+class PublishEvent(PollingStep):
     """`publish-event`: with `source` `asg-lifecycle` and the action in its detail.
 
     The detail has `id`, `group`, `hook`, `instance`, `transition`, `token`, and what the plan adds under `more`. It is
@@ -51,10 +51,10 @@ class PublishEvent(RepeatableStep):
     options: ClassVar[type[Struct]] = PublishEventOptions
     example: ClassVar[dict[str, Any]] = {"detail_type": "Web Server Drained", "detail": {"team": "blue"}}
     permissions: ClassVar[tuple[str, ...]] = ("events:PutEvents", "sns:Publish")
-    feature: ClassVar[str | None] = "EventSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "EventSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = False
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: PublishEventOptions, publishing: Publishing) -> None:
         self._chosen = chosen
@@ -78,7 +78,7 @@ class PublishEvent(RepeatableStep):
             else:
                 self._publishing.put_event(bus=chosen.bus, source=SOURCE, detail_type=chosen.detail_type, detail=detail)
         except CallFailed as failed:
-            if failed.failure.consequence is not Consequence.MISSING:
+            if failed.failure.consequence is not Consequence.NOT_FOUND:
                 raise
             # Nobody was told: what does not exist here is not what has to be drained.
             return Failed(f"{self._where()} does not exist: {failed}")
@@ -88,4 +88,4 @@ class PublishEvent(RepeatableStep):
         return f"topic {self._chosen.topic}" if self._chosen.topic is not None else f"bus {self._chosen.bus}"
 
     def _detail(self, target: Target) -> str:
-        return json.dumps(described(target, self._chosen.detail))
+        return json.dumps(action_payload(target, self._chosen.detail))

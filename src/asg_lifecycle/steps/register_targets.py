@@ -64,10 +64,10 @@ class RegisterTargets:
         "elasticloadbalancing:DescribeTargetHealth",
         "elasticloadbalancing:RegisterTargets",
     )
-    feature: ClassVar[str | None] = "TargetGroupSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "TargetGroupSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: RegisterTargetsOptions, target_groups: TargetGroups) -> None:
         self._chosen = chosen
@@ -96,7 +96,7 @@ class RegisterTargets:
             for arn, entry in found.items():
                 self._target_groups.register(arn, entry)
         except CallFailed as failed:
-            if failed.failure.consequence is not Consequence.MISSING:
+            if failed.failure.consequence is not Consequence.NOT_FOUND:
                 raise
             return Failed(f"a target group went away: {failed}")
         if not self._chosen.until_healthy:

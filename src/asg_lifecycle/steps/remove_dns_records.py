@@ -86,10 +86,10 @@ class RemoveDnsRecords:
         "route53:GetChange",
         "route53:ListResourceRecordSets",
     )
-    feature: ClassVar[str | None] = "DnsSteps"
-    forgets_instance: ClassVar[bool] = True
+    template_parameter: ClassVar[str | None] = "DnsSteps"
+    skip_if_instance_survives: ClassVar[bool] = True
     needs_instance_alive: ClassVar[bool] = False
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: RemoveDnsRecordsOptions, dns_records: DnsRecords, instances: Instances) -> None:
         self._chosen = chosen

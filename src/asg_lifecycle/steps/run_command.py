@@ -61,10 +61,10 @@ class RunCommand:
         "ssm:ListCommands",
         "ssm:SendCommand",
     )
-    feature: ClassVar[str | None] = "CommandSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "CommandSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
-    begins_once: ClassVar[bool] = True
+    at_most_once: ClassVar[bool] = True
 
     def __init__(self, chosen: RunCommandOptions, commands: Commands) -> None:
         self._chosen = chosen
@@ -84,7 +84,7 @@ class RunCommand:
 
     def begin(self, target: Target) -> Progress:
         """Send the command, or find the one that was sent."""
-        return self._send_once(target, target.begun_before)
+        return self._send_once(target, target.began_before)
 
     def check(self, target: Target, last: Waiting) -> Progress:
         """Ask how the command is doing."""
@@ -136,7 +136,7 @@ class RunCommand:
                 comment=comment,
             )
         except CallFailed as failed:
-            if failed.failure.consequence is not Consequence.PASSING:
+            if failed.failure.consequence is not Consequence.TRANSIENT:
                 raise
             # No answer does not mean no effect: from now on the command may exist.
             return Waiting(
@@ -151,7 +151,7 @@ class RunCommand:
         return Waiting(
             f"waiting for command {command} ({self._chosen.document})",
             state={"command": command},
-            woken_by=command_ended(command),
+            wake_on=command_ended(command),
         )
 
     def _ended(self, command: str, invocation: Invocation) -> Progress:

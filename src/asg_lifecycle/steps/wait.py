@@ -35,10 +35,10 @@ class Wait:
     options: ClassVar[type[Struct]] = WaitOptions
     example: ClassVar[dict[str, Any]] = {"duration": "90s"}
     permissions: ClassVar[tuple[str, ...]] = ()
-    feature: ClassVar[str | None] = None
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = None
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = False
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: WaitOptions) -> None:
         self._length = seconds(chosen.duration)

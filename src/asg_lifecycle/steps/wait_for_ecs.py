@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.signals import REGISTERED
-from asg_lifecycle.steps.polling_step import RepeatableStep
+from asg_lifecycle.steps.polling_step import PollingStep
 
 if TYPE_CHECKING:
     from typing import Self
@@ -31,7 +31,7 @@ class WaitForEcsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     activate: bool = True
 
 
-class WaitForEcs(RepeatableStep):
+class WaitForEcs(PollingStep):
     """`wait-for-ecs`: the instance is a container instance, ACTIVE, and its agent is connected.
 
     An instance whose agent never registers is waited for until the step's timeout: give it one.
@@ -46,10 +46,10 @@ class WaitForEcs(RepeatableStep):
         "ecs:ListContainerInstances",
         "ecs:UpdateContainerInstancesState",
     )
-    feature: ClassVar[str | None] = "EcsSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "EcsSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: WaitForEcsOptions, container_instances: ContainerInstances) -> None:
         self._chosen = chosen
@@ -72,7 +72,7 @@ class WaitForEcs(RepeatableStep):
         found = self._find(target)
         if found is None:
             where = f"cluster {self._chosen.cluster}" if self._chosen.cluster is not None else "a cluster"
-            return Waiting(f"waiting for instance {instance} to register with {where}", woken_by=REGISTERED)
+            return Waiting(f"waiting for instance {instance} to register with {where}", wake_on=REGISTERED)
         if found.status == "REGISTRATION_FAILED":
             return Failed(
                 f"instance {instance} could not register with cluster {found.cluster}: look at its agent's log",
@@ -82,7 +82,7 @@ class WaitForEcs(RepeatableStep):
             self._container_instances.activate(found)
         elif found.status == "ACTIVE" and found.connected:
             return Done(f"container instance {found.name} of cluster {found.cluster_name} is ACTIVE")
-        return Waiting(f"waiting for container instance {found.name}: it {_standing(found)}", woken_by=REGISTERED)
+        return Waiting(f"waiting for container instance {found.name}: it {_standing(found)}", wake_on=REGISTERED)
 
     def _find(self, target: Target) -> ContainerInstance | None:
         action = target.action

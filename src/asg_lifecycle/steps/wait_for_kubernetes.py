@@ -55,10 +55,10 @@ class WaitForKubernetes:
     options: ClassVar[type[Struct]] = WaitForKubernetesOptions
     example: ClassVar[dict[str, Any]] = {"cluster": "production", "startup_taints": ["node.cilium.io/agent-not-ready"]}
     permissions: ClassVar[tuple[str, ...]] = ("eks:DescribeCluster", "ssm:GetParameter")
-    feature: ClassVar[str | None] = "KubernetesSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "KubernetesSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: WaitForKubernetesOptions, finder: NodeFinder) -> None:
         self._chosen = chosen

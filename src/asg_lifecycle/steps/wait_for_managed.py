@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec import Struct
 
 from asg_lifecycle.model.progress import Done, Progress, Waiting
-from asg_lifecycle.steps.polling_step import RepeatableStep
+from asg_lifecycle.steps.polling_step import PollingStep
 
 if TYPE_CHECKING:
     from typing import Self
@@ -23,17 +23,17 @@ class WaitForManagedOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """There is nothing to choose."""
 
 
-class WaitForManaged(RepeatableStep):
+class WaitForManaged(PollingStep):
     """`wait-for-managed`: Systems Manager knows the instance and its agent is online, so commands can be sent."""
 
     kind: ClassVar[str] = "wait-for-managed"
     options: ClassVar[type[Struct]] = WaitForManagedOptions
     example: ClassVar[dict[str, Any]] = {}
     permissions: ClassVar[tuple[str, ...]] = ("ssm:DescribeInstanceInformation",)
-    feature: ClassVar[str | None] = "CommandSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "CommandSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, commands: Commands) -> None:
         self._commands = commands

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.aws.metrics import Metric
 from asg_lifecycle.model.durations import Duration, readable, seconds
 from asg_lifecycle.model.progress import Done, Progress, Waiting
-from asg_lifecycle.steps.polling_step import RepeatableStep
+from asg_lifecycle.steps.polling_step import PollingStep
 
 if TYPE_CHECKING:
     from typing import Self
@@ -84,7 +84,7 @@ class WaitForMetricOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError(f"period is {self.period!r}; expected a multiple of a minute")
 
 
-class WaitForMetric(RepeatableStep):
+class WaitForMetric(PollingStep):
     """`wait-for-metric`: connections that end, a queue that empties, workers that fall idle.
 
     Only periods that are over count, so it waits at least as long as `periods` take. CloudWatch is asked once a period.
@@ -101,10 +101,10 @@ class WaitForMetric(RepeatableStep):
         "periods": 3,
     }
     permissions: ClassVar[tuple[str, ...]] = ("cloudwatch:GetMetricData",)
-    feature: ClassVar[str | None] = "MetricSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "MetricSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = False
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: WaitForMetricOptions, metrics: Metrics) -> None:
         self._chosen = chosen

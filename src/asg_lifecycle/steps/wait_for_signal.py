@@ -11,7 +11,7 @@ from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.records import wait_key
 from asg_lifecycle.model.signals import signal_came
 from asg_lifecycle.model.wake_events import NAME
-from asg_lifecycle.steps.polling_step import RepeatableStep
+from asg_lifecycle.steps.polling_step import PollingStep
 
 if TYPE_CHECKING:
     from typing import Self
@@ -31,7 +31,7 @@ class WaitForSignalOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: Annotated[str, Meta(pattern=f"^{NAME.pattern}$")] = "done"
 
 
-class WaitForSignal(RepeatableStep):
+class WaitForSignal(PollingStep):
     """`wait-for-signal`: somebody says that something is done, with `asg-lifecycle signal` or an event.
 
     A signal that comes before the step begins counts, one that comes before the action is claimed does not. Of several
@@ -43,10 +43,10 @@ class WaitForSignal(RepeatableStep):
     options: ClassVar[type[Struct]] = WaitForSignalOptions
     example: ClassVar[dict[str, Any]] = {"name": "drained"}
     permissions: ClassVar[tuple[str, ...]] = ()
-    feature: ClassVar[str | None] = None
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = None
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, chosen: WaitForSignalOptions, signals: Signals | None) -> None:
         self._name = chosen.name
@@ -70,7 +70,7 @@ class WaitForSignal(RepeatableStep):
         signal = next((each for each in reversed(said) if each.name == self._name), None)
         if signal is None:
             waiting = f"waiting for signal {self._name} of instance {action.instance}"
-            return Waiting(waiting, woken_by=signal_came(self._name))
+            return Waiting(waiting, wake_on=signal_came(self._name))
         told = f": {signal.message}" if signal.message else ""
         if not signal.succeeded:
             return Failed(f"signal {self._name} said failure{told}", retryable=True)

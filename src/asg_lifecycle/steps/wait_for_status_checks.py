@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from msgspec import Struct
 
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
-from asg_lifecycle.steps.polling_step import RepeatableStep
+from asg_lifecycle.steps.polling_step import PollingStep
 
 if TYPE_CHECKING:
     from typing import Self
@@ -28,7 +28,7 @@ class WaitForStatusChecksOptions(Struct, frozen=True, kw_only=True, forbid_unkno
     """There is nothing to choose."""
 
 
-class WaitForStatusChecks(RepeatableStep):
+class WaitForStatusChecks(PollingStep):
     """`wait-for-status-checks`: both of EC2's checks, of the system and of the instance.
 
     A check that fails may pass again, so the step goes on waiting; give it a timeout.
@@ -38,10 +38,10 @@ class WaitForStatusChecks(RepeatableStep):
     options: ClassVar[type[Struct]] = WaitForStatusChecksOptions
     example: ClassVar[dict[str, Any]] = {}
     permissions: ClassVar[tuple[str, ...]] = ("ec2:DescribeInstanceStatus",)
-    feature: ClassVar[str | None] = "StatusCheckSteps"
-    forgets_instance: ClassVar[bool] = False
+    template_parameter: ClassVar[str | None] = "StatusCheckSteps"
+    skip_if_instance_survives: ClassVar[bool] = False
     needs_instance_alive: ClassVar[bool] = True
-    begins_once: ClassVar[bool] = False
+    at_most_once: ClassVar[bool] = False
 
     def __init__(self, instances: Instances) -> None:
         self._instances = instances

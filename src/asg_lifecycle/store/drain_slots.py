@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.model.drain_slots import Turn
+from asg_lifecycle.model.drain_slots import SlotRequest
 from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ LEFT_OVER = 86_400.0
 Item = dict[str, "AttributeValueTypeDef"]
 
 
-class Turns:
+class DrainSlots:
     """The places of all groups, in the table of records.
 
     A group has a partition of its own: a counter of tickets, a slot for each drain under way, and a queue. A slot is
@@ -40,7 +40,7 @@ class Turns:
         self._clients = clients
         self._table = table
 
-    def look(self, group: str, holder: str, *, limit: int, until: float, now: float) -> Turn:
+    def look(self, group: str, holder: str, *, limit: int, until: float, now: float) -> SlotRequest:
         """Take a place if it is this holder's turn; join the queue otherwise. May be repeated at any time.
 
         Args:
@@ -55,7 +55,7 @@ class Turns:
         """
         slots, queue = self._read(group, now)
         if holder in slots.values():
-            return Turn(granted=True)
+            return SlotRequest(granted=True)
         if holder not in queue.values():
             self._enqueue(group, holder, until)
             slots, queue = self._read(group, now)
@@ -65,8 +65,8 @@ class Turns:
         free = [name for name in (f"{SLOT}{number:04}" for number in range(1, limit + 1)) if name not in slots]
         if len(slots) < limit and ahead < len(free) and self._take(group, free[ahead], holder, until, now):
             self._delete(group, (entry for entry, other in queue.items() if other == holder), holder)
-            return Turn(granted=True)
-        return Turn(granted=False, taken=len(slots), ahead=ahead)
+            return SlotRequest(granted=True)
+        return SlotRequest(granted=False, taken=len(slots), ahead=ahead)
 
     def leave(self, group: str, holder: str, *, now: float) -> None:
         """Give back the holder's place, or leave the queue. Repeating it changes nothing.

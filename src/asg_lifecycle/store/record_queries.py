@@ -23,7 +23,7 @@ MOST_REPEATS = 10
 """How often what DynamoDB left unread is asked for again."""
 
 UNREAD = Failure(
-    consequence=Consequence.PASSING,
+    consequence=Consequence.TRANSIENT,
     action="dynamodb:BatchGetItem",
     code="UnprocessedKeys",
     message=f"records were still unread after {MOST_REPEATS} requests",

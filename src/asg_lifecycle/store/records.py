@@ -205,13 +205,13 @@ def decode(item: Mapping[str, Any]) -> Record:
     return msgspec.convert({name: _value(attribute) for name, attribute in item.items()}, Record, strict=False)
 
 
-def refused(failed: CallFailed) -> bool:
+def is_condition_failure(failed: CallFailed) -> bool:
     """Return whether a write was refused by its condition."""
     return failed.failure.code == "ConditionalCheckFailedException"
 
 
 def _refused_by(failed: CallFailed) -> Mapping[str, Any] | None:
-    if not refused(failed):
+    if not is_condition_failure(failed):
         return None
     cause = failed.__cause__
     return dict(cause.response).get("Item", {}) if isinstance(cause, ClientError) else {}  # type: ignore[return-value]

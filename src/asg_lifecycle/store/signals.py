@@ -9,7 +9,7 @@ import msgspec
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.signals import says_the_same
-from asg_lifecycle.store.records import decode, encode_value, read_current, refused
+from asg_lifecycle.store.records import decode, encode_value, is_condition_failure, read_current
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
@@ -71,7 +71,7 @@ class Signals:
                     ReturnValues="ALL_NEW",
                 )
         except CallFailed as failed:
-            if not refused(failed):
+            if not is_condition_failure(failed):
                 raise
             return None
         return decode(answer["Attributes"])

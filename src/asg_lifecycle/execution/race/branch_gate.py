@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Turnstile:
+class BranchGate:
     """Lets a branch act while the race is open.
 
     The durable SDK ends a race as soon as one branch is done and leaves the others running in their threads
     until they next checkpoint. A heartbeat sent, or a command started, in that time would come after the end
-    of the action. Closing the turnstile waits for what is under way and lets nothing more begin.
+    of the action. Closing the gate waits for what is under way and lets nothing more begin.
     """
 
     def __init__(self) -> None:
@@ -23,8 +23,8 @@ class Turnstile:
         self._open = True
 
     @contextmanager
-    def passage(self) -> Iterator[bool]:
-        """Hold the turnstile while acting. Yields False when the race is over: do nothing then."""
+    def enter(self) -> Iterator[bool]:
+        """Hold the gate while acting. Yields False when the race is over: do nothing then."""
         with self._lock:
             yield self._open
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from asg_lifecycle.execution.heartbeat import Pulse
+from asg_lifecycle.execution.heartbeat import HeartbeatState
 from asg_lifecycle.execution.race.keep_alive import KeepAlive
-from asg_lifecycle.execution.work.plan_runner import WorkEnd
+from asg_lifecycle.execution.work.plan_runner import PlanResult
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe
 from asg_lifecycle.model.plans import Plan, holds_when_late, success_result, timeout_result
@@ -18,12 +18,12 @@ from asg_lifecycle.model.replies import Reply
 MESSAGES_KEPT = 20
 
 
-class Ending(Struct, frozen=True, kw_only=True):
+class RaceOutcome(Struct, frozen=True, kw_only=True):
     """How the action is to end.
 
     Attributes:
-        how: `complete`: with `result`; `over`: it has ended without us; `taken`: it is another execution's; `joined`:
-            work that began early goes on under the action `joined`.
+        how: `complete`: with `result`; `over`: it has ended without us; `lost_ownership`: it is another execution's;
+            `joined`: work that began early goes on under the action `joined`.
         result: what to complete it with.
         reason: why, a sentence.
         messages: all that was said to the action, oldest first.
@@ -32,7 +32,7 @@ class Ending(Struct, frozen=True, kw_only=True):
         held: why the early work was held, None when it was not.
     """
 
-    how: Literal["complete", "over", "taken", "joined"]
+    how: Literal["complete", "over", "lost_ownership", "joined"]
     result: ActionResult | None = None
     reason: str
     messages: tuple[str, ...] = ()
@@ -41,44 +41,46 @@ class Ending(Struct, frozen=True, kw_only=True):
     held: str | None = None
 
 
-class Finishes(Struct, frozen=True, kw_only=True):
+class BranchResults(Struct, frozen=True, kw_only=True):
     """What the branches of one round came to; None for a branch that was still waiting."""
 
     keep_alive: KeepAlive | None = None
     message: Message | None = None
-    work: WorkEnd | None = None
+    work: PlanResult | None = None
     reply: Reply | None = None
 
 
-def decide(finishes: Finishes, plan: Plan | None) -> Ending | None:  # noqa: PLR0911 - one line a case
+def decide(results: BranchResults, plan: Plan | None) -> RaceOutcome | None:  # noqa: PLR0911 - one line a case
     """Return how the action ends after a round, None when another round begins.
 
     When several branches finish together the one that leaves the least to decide wins: an action that is over
     cannot be completed, an operator's word stands above the work, finished work above the deadline.
 
     Args:
-        finishes: what the branches came to.
+        results: what the branches came to.
         plan: what the results are by; None for one that cannot be used.
     """
     on_timeout = timeout_result(plan)
-    match finishes:
-        case Finishes(work=WorkEnd(how="taken")):
-            return Ending(how="taken", reason="another execution has taken this action over")
-        case Finishes(keep_alive=KeepAlive(pulse=Pulse(over=str() as why))):
-            return Ending(how="over", reason=why)
-        case Finishes(message=Finish(result=result) as message):
-            return Ending(how="complete", result=result, reason=describe(message))
-        case Finishes(work=WorkEnd(how="done", reason=why, outcomes=steps)):
+    match results:
+        case BranchResults(work=PlanResult(how="lost_ownership")):
+            return RaceOutcome(how="lost_ownership", reason="another execution has taken this action over")
+        case BranchResults(keep_alive=KeepAlive(heartbeat=HeartbeatState(over=str() as why))):
+            return RaceOutcome(how="over", reason=why)
+        case BranchResults(message=Finish(result=result) as message):
+            return RaceOutcome(how="complete", result=result, reason=describe(message))
+        case BranchResults(work=PlanResult(how="done", reason=why, outcomes=steps)):
             why = f"the work is done: {why}"
-            return Ending(how="complete", result=success_result(plan), reason=why, steps=steps)
-        case Finishes(work=WorkEnd(how="abandon", reason=why, outcomes=steps)):
-            return Ending(how="complete", result=ActionResult.ABANDON, reason=why, steps=steps)
-        case Finishes(work=WorkEnd(how="late", reason=why, outcomes=steps)) if not holds_when_late(plan):
-            return Ending(how="complete", result=on_timeout, reason=f"{why}, the plan says {on_timeout}", steps=steps)
-        case Finishes(keep_alive=KeepAlive(deadline_reached=True)):
+            return RaceOutcome(how="complete", result=success_result(plan), reason=why, steps=steps)
+        case BranchResults(work=PlanResult(how="abandon", reason=why, outcomes=steps)):
+            return RaceOutcome(how="complete", result=ActionResult.ABANDON, reason=why, steps=steps)
+        case BranchResults(work=PlanResult(how="timed_out", reason=why, outcomes=steps)) if not holds_when_late(plan):
+            return RaceOutcome(
+                how="complete", result=on_timeout, reason=f"{why}, the plan says {on_timeout}", steps=steps
+            )
+        case BranchResults(keep_alive=KeepAlive(deadline_reached=True)):
             said = "nothing can be held any longer" if holds_when_late(plan) else f"the plan says {on_timeout}"
             why = f"the deadline came before the work was done, {said}"
-            return Ending(how="complete", result=on_timeout, reason=why)
+            return RaceOutcome(how="complete", result=on_timeout, reason=why)
         case _:
             return None
 
@@ -94,7 +96,7 @@ class Round(Struct, frozen=True, kw_only=True):
         expired: the time that EC2 left the instance is over. Of early work only.
         message: what ended the round before, None when no message did.
         messages: all that was said so far, oldest first.
-        asks: the entry of the plan that needs a callback before it begins, None when none does.
+        needs_callback: the entry of the plan that needs a callback before it begins, None when none does.
         reply: what came back through the present callback, None as long as nothing has.
     """
 
@@ -105,27 +107,27 @@ class Round(Struct, frozen=True, kw_only=True):
     expired: bool = False
     message: Message | None = None
     messages: tuple[str, ...] = ()
-    asks: int | None = None
+    needs_callback: int | None = None
     reply: Reply | None = None
 
 
-def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
+def next_round(current: Round, results: BranchResults, problems: str) -> Round:
     """Return the round after one that did not end the action.
 
     Args:
         current: the round that was run.
-        finishes: what its branches came to.
+        results: what its branches came to.
         problems: what is wrong with the plan, empty when it can be used.
     """
-    message, work = finishes.message, finishes.work
+    message, work = results.message, results.work
     held = current.held
     newly_held = False
     if isinstance(message, Skip | Nudge):
         # What was said stands above a failure that came in the same moment: it is the answer to it.
         held = problems or None
-    elif work is not None and work.how in {"held", "late"}:
+    elif work is not None and work.how in {"held", "timed_out"}:
         held, newly_held = work.reason, True
-    asks = work.index if work is not None and work.how == "asks" else None
+    needs_callback = work.index if work is not None and work.how == "needs_callback" else None
     return Round(
         number=current.number + 1,
         held=held,
@@ -133,13 +135,13 @@ def next_round(current: Round, finishes: Finishes, problems: str) -> Round:
         idle=current.idle,
         expired=current.expired,
         message=message,
-        messages=said_so_far(current, finishes),
-        asks=asks,
-        reply=finishes.reply or (current.reply if asks is None else None),
+        messages=said_so_far(current, results),
+        needs_callback=needs_callback,
+        reply=results.reply or (current.reply if needs_callback is None else None),
     )
 
 
-def said_so_far(current: Round, finishes: Finishes) -> tuple[str, ...]:
+def said_so_far(current: Round, results: BranchResults) -> tuple[str, ...]:
     """Return what was said to the action up to the end of a round, oldest first, the last twenty."""
-    said = (describe(finishes.message),) if finishes.message is not None else ()
+    said = (describe(results.message),) if results.message is not None else ()
     return (*current.messages, *said)[-MESSAGES_KEPT:]

@@ -9,37 +9,37 @@ from aws_durable_execution_sdk_python.waits import WaitForConditionConfig
 from msgspec import Struct
 
 from asg_lifecycle.execution.durable import decide_by_delay
-from asg_lifecycle.execution.heartbeat import Pulse, beat
+from asg_lifecycle.execution.heartbeat import HeartbeatState, send_heartbeat
 from asg_lifecycle.execution.serialization import StructSerDes
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
     from aws_durable_execution_sdk_python.types import WaitForConditionCheckContext
 
-    from asg_lifecycle.execution.dependencies import Assignment
-    from asg_lifecycle.execution.race.branch_gate import Turnstile
-    from asg_lifecycle.execution.setup import Admission
+    from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.execution.race.branch_gate import BranchGate
+    from asg_lifecycle.execution.setup import Setup
 
 
 class KeepAlive(Struct, frozen=True, kw_only=True):
     """How the branch stands.
 
     Attributes:
-        pulse: the heartbeats.
+        heartbeat: the heartbeats.
         deadline_reached: the deadline came before the work was done.
         delay: seconds until it has to be looked at again, None when the branch is finished.
     """
 
-    pulse: Pulse
+    heartbeat: HeartbeatState
     deadline_reached: bool = False
     delay: float | None = 0.0
 
 
 def keep_alive(  # noqa: PLR0913 - the parts of one branch
     context: DurableContext,
-    assignment: Assignment,
-    admission: Admission,
-    turnstile: Turnstile,
+    action_context: ActionContext,
+    setup: Setup,
+    gate: BranchGate,
     round_number: int,
     *,
     is_first: bool,
@@ -47,28 +47,28 @@ def keep_alive(  # noqa: PLR0913 - the parts of one branch
     """Beat until the action is over or the deadline is reached. One durable operation, however long it takes."""
 
     def check(state: KeepAlive, _: WaitForConditionCheckContext) -> KeepAlive:
-        with turnstile.passage() as is_open:
-            return look(assignment, admission, state) if is_open else state
+        with gate.enter() as is_open:
+            return look(action_context, setup, state) if is_open else state
 
     # A later round does not know when the last beat was sent: it beats at once.
-    pulse = admission.pulse if is_first else msgspec.structs.replace(admission.pulse, next_at=0.0)
+    heartbeat = setup.heartbeat if is_first else msgspec.structs.replace(setup.heartbeat, next_at=0.0)
     return context.wait_for_condition(
         check,
         WaitForConditionConfig(
-            wait_strategy=decide_by_delay, initial_state=KeepAlive(pulse=pulse), serdes=StructSerDes(KeepAlive)
+            wait_strategy=decide_by_delay, initial_state=KeepAlive(heartbeat=heartbeat), serdes=StructSerDes(KeepAlive)
         ),
         name=f"keep-alive-{round_number}",
     )
 
 
-def look(assignment: Assignment, admission: Admission, state: KeepAlive) -> KeepAlive:
+def look(action_context: ActionContext, setup: Setup, state: KeepAlive) -> KeepAlive:
     """Beat if a beat is due, and say when to look again. Past the deadline no beat is sent (R4)."""
-    now = assignment.application.clock()
-    if now >= admission.deadline:
+    now = action_context.dependencies.clock()
+    if now >= setup.deadline:
         return msgspec.structs.replace(state, deadline_reached=True, delay=None)
-    pulse = state.pulse
-    if now >= pulse.next_at:
-        pulse = beat(assignment, admission.timeouts, pulse, now)
-    if pulse.over is not None:
-        return KeepAlive(pulse=pulse, delay=None)
-    return KeepAlive(pulse=pulse, delay=min(pulse.next_at, admission.deadline) - now)
+    heartbeat = state.heartbeat
+    if now >= heartbeat.next_at:
+        heartbeat = send_heartbeat(action_context, setup.timeouts, heartbeat, now)
+    if heartbeat.over is not None:
+        return KeepAlive(heartbeat=heartbeat, delay=None)
+    return KeepAlive(heartbeat=heartbeat, delay=min(heartbeat.next_at, setup.deadline) - now)

@@ -15,14 +15,14 @@ from aws_durable_execution_sdk_python.config import (
     StepConfig,
 )
 
-from asg_lifecycle.execution.race.branch_gate import Turnstile
-from asg_lifecycle.execution.race.decision import Ending, Finishes
+from asg_lifecycle.execution.race.branch_gate import BranchGate
+from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome
 from asg_lifecycle.execution.retrying import while_the_race_lasts
 from asg_lifecycle.execution.serialization import StructSerDes
-from asg_lifecycle.execution.setup import particulars_of
-from asg_lifecycle.execution.work.plan_runner import Correspondence, Work, WorkEnd
+from asg_lifecycle.execution.setup import plan_fields
+from asg_lifecycle.execution.work.plan_runner import PlanResult, PlanRunner, StepCallback
 from asg_lifecycle.execution.work.position import Position, position_of
-from asg_lifecycle.execution.work.slot_wait import TurnTaking
+from asg_lifecycle.execution.work.slot_wait import SlotWait
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Message, Nudge, Skip, Unknown, decode, describe
 from asg_lifecycle.model.plans import Plan, PlanDecision
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import CompletionDecision, CompletionStatus, DurableContext
     from aws_durable_execution_sdk_python.types import Callback, StepContext
 
-    from asg_lifecycle.execution.dependencies import Assignment
+    from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.race.decision import Round
     from asg_lifecycle.execution.race.keep_alive import KeepAlive
-    from asg_lifecycle.execution.setup import Admission
-    from asg_lifecycle.execution.work.step_callbacks import Callbacks
+    from asg_lifecycle.execution.setup import Setup
+    from asg_lifecycle.execution.work.step_callbacks import StepCallbacks
     from asg_lifecycle.model.replies import CallbackTimes
 
 LAST_ROUND = 500
@@ -50,14 +50,14 @@ does not stop must not take the action's heartbeats with it."""
 NEVER = Duration(172_800)
 
 
-class Chapter(Protocol):
+class Phase(Protocol):
     """What tells a race of an action that waits from one of work that began early."""
 
-    def watch(self, context: DurableContext, turnstile: Turnstile, current: Round, *, is_first: bool) -> KeepAlive:
+    def watch(self, context: DurableContext, gate: BranchGate, current: Round, *, is_first: bool) -> KeepAlive:
         """Run the branch that knows the time: it keeps the action alive, or waits for the end."""
         ...
 
-    def judge(self, current: Round, finishes: Finishes, decision: PlanDecision) -> Ending | Round:
+    def conclude_round(self, current: Round, results: BranchResults, decision: PlanDecision) -> RaceOutcome | Round:
         """Return what a round came to: an ending, or the next round."""
         ...
 
@@ -69,29 +69,29 @@ class Race:
         decision: the plan and why. One that could not be used is chosen anew when an operator says to look again.
 
     Args:
-        assignment: the action and who works on it.
-        admission: what is known of it.
+        action_context: the action and who works on it.
+        setup: what is known of it.
         decision: the plan and why.
-        chapter: how its rounds are watched and judged.
+        phase: how its rounds are watched and judged.
         callbacks: what steps have handed out.
     """
 
     def __init__(
         self,
-        assignment: Assignment,
-        admission: Admission,
+        action_context: ActionContext,
+        setup: Setup,
         decision: PlanDecision,
-        chapter: Chapter,
-        callbacks: Callbacks,
+        phase: Phase,
+        callbacks: StepCallbacks,
     ) -> None:
-        self._assignment = assignment
-        self._application = assignment.application
-        self._admission = admission
+        self._action_context = action_context
+        self._dependencies = action_context.dependencies
+        self._setup = setup
         self.decision = decision
-        self._chapter = chapter
+        self._phase = phase
         self._callbacks = callbacks
 
-    def run(self, context: DurableContext, callback: Callback[str], first: Round) -> tuple[Ending, int]:
+    def run(self, context: DurableContext, callback: Callback[str], first: Round) -> tuple[RaceOutcome, int]:
         """Run rounds until one ends the race.
 
         Args:
@@ -104,46 +104,46 @@ class Race:
         """
         current = first
         while True:
-            finishes = self._run_round(context, current, callback, is_first=current is first)
-            following = self._chapter.judge(current, finishes, self.decision)
-            if isinstance(following, Ending):
+            results = self._run_round(context, current, callback, is_first=current is first)
+            following = self._phase.conclude_round(current, results, self.decision)
+            if isinstance(following, RaceOutcome):
                 return following, current.number
             current = following
             if isinstance(current.message, Nudge) and self.decision.plan is None:
                 self.decision = self._decided_anew(context, current.number)
                 current = msgspec.structs.replace(current, held="; ".join(self.decision.problems) or None)
             callback = context.create_callback(f"inbox-{current.number}")
-            if current.asks is not None and (times := self._times(current.asks)) is not None:
-                self._callbacks.open(context, current.asks, times, current.number)
+            if current.needs_callback is not None and (times := self._times(current.needs_callback)) is not None:
+                self._callbacks.open(context, current.needs_callback, times, current.number)
 
     def _run_round(
         self, context: DurableContext, current: Round, callback: Callback[str], *, is_first: bool
-    ) -> Finishes:
+    ) -> BranchResults:
         # One each: a heartbeat does not wait for a look that takes long.
-        watching, working = Turnstile(), Turnstile()
+        watching, working = BranchGate(), BranchGate()
         is_at_work = current.held is None and current.idle is None
 
         def watch_branch(inner: DurableContext) -> dict[str, Any]:
-            alive = self._chapter.watch(inner, watching, current, is_first=is_first)
-            return _plain(Finishes(keep_alive=alive))
+            alive = self._phase.watch(inner, watching, current, is_first=is_first)
+            return _plain(BranchResults(keep_alive=alive))
 
         def inbox_branch(inner: DurableContext) -> dict[str, Any]:
             if not is_at_work and not is_first:
                 position = self._open(inner, current, callback, None, working)
-                if position.taken:
-                    return _plain(Finishes(work=WorkEnd(how="taken", reason="", index=0, outcomes=())))
+                if position.lost_ownership:
+                    return _plain(BranchResults(work=PlanResult(how="lost_ownership", reason="", index=0, outcomes=())))
             if current.number >= LAST_ROUND:
                 inner.wait(NEVER, name="inbox-closed")
-            return _plain(Finishes(message=_next_message(callback)))
+            return _plain(BranchResults(message=_next_message(callback)))
 
         def work_branch(inner: DurableContext) -> dict[str, Any]:
-            correspondence = self._correspondence(current)
-            work = Work(self._assignment, plan, self._admission.facts, working, correspondence)
-            start = self._admission.position
+            step_callback = self._correspondence(current)
+            work = PlanRunner(self._action_context, plan, self._setup.facts, working, step_callback)
+            start = self._setup.position
             if not is_first:
                 start = self._open(inner, current, callback, work, working)
             start = self._wait_for_turn(inner, plan, start, working, current.number)
-            return _plain(Finishes(work=work.run(inner, start, current.number)))
+            return _plain(BranchResults(work=work.run(inner, start, current.number)))
 
         plan = self.decision.plan or Plan()
         branches: list[ParallelBranch[dict[str, Any]]] = [
@@ -170,11 +170,11 @@ class Race:
 
         def choose(_: StepContext) -> PlanDecision:
             try:
-                decision = self._application.planning.plan_for(self._assignment.action)
-                self._update(particulars_of(decision))
+                decision = self._dependencies.planning.plan_for(self._action_context.action)
+                self._update(plan_fields(decision))
             except CallFailed as failed:
                 # Held as before: a nudge that finds the plans in reach does better.
-                self._application.observer.warning(f"the plan could not be chosen again: {failed}")
+                self._dependencies.observer.warning(f"the plan could not be chosen again: {failed}")
                 return self.decision
             return decision
 
@@ -186,42 +186,42 @@ class Race:
 
     def _reply_branch(self, current: Round) -> list[ParallelBranch[dict[str, Any]]]:
         def reply_branch(_: DurableContext) -> dict[str, Any]:
-            return _plain(Finishes(reply=self._callbacks.reply()))
+            return _plain(BranchResults(reply=self._callbacks.reply()))
 
         awaited = self._callbacks.index is not None and current.reply is None
         return [ParallelBranch(reply_branch, "reply")] if awaited else []
 
     def _times(self, index: int) -> CallbackTimes | None:
-        step = build((self.decision.plan or Plan()).steps[index], self._application.services)
+        step = build((self.decision.plan or Plan()).steps[index], self._dependencies.services)
         return step.times if isinstance(step, CallbackStep) else None
 
-    def _correspondence(self, current: Round) -> Correspondence:
+    def _correspondence(self, current: Round) -> StepCallback:
         index = self._callbacks.index
         if index is None:
-            return Correspondence()
-        return Correspondence(index=index, callback=self._callbacks.identity(index), reply=current.reply)
+            return StepCallback()
+        return StepCallback(index=index, callback=self._callbacks.identity(index), reply=current.reply)
 
     def _wait_for_turn(
-        self, context: DurableContext, plan: Plan, start: Position, turnstile: Turnstile, round_number: int
+        self, context: DurableContext, plan: Plan, start: Position, gate: BranchGate, round_number: int
     ) -> Position:
-        limit = plan.drains_per_group or self._application.settings.drains_per_group
-        if limit is None or start.taken or start.index >= len(plan.steps):
+        limit = plan.drains_per_group or self._dependencies.settings.drains_per_group
+        if limit is None or start.lost_ownership or start.index >= len(plan.steps):
             return start
-        turn = TurnTaking(self._assignment, limit, self._admission.bound, turnstile).wait(context, round_number)
-        return msgspec.structs.replace(start, taken=turn.taken)
+        slot = SlotWait(self._action_context, limit, self._setup.bound, gate).wait(context, round_number)
+        return msgspec.structs.replace(start, lost_ownership=slot.lost_ownership)
 
     def _open(
         self,
         context: DurableContext,
         current: Round,
         callback: Callback[str],
-        work: Work | None,
-        turnstile: Turnstile,
+        work: PlanRunner | None,
+        gate: BranchGate,
     ) -> Position:
         """Put the round's inbox into the record, carry out what was said, and return where the work stands."""
 
         def open_round(_: StepContext) -> Position:
-            with turnstile.passage() as is_open:
+            with gate.enter() as is_open:
                 return self._opened(current, callback.callback_id, work) if is_open else Position()
 
         return context.step(
@@ -230,11 +230,11 @@ class Race:
             config=StepConfig(retry_strategy=while_the_race_lasts, serdes=StructSerDes(Position)),
         )
 
-    def _opened(self, current: Round, callback: str, work: Work | None) -> Position:
-        observer = self._application.observer
+    def _opened(self, current: Round, callback: str, work: PlanRunner | None) -> Position:
+        observer = self._dependencies.observer
         record = self._update({"messages": current.messages})
         if record is None:
-            return Position(taken=True)
+            return Position(lost_ownership=True)
         position = position_of(record)
         if record.callback == callback:
             return position
@@ -247,10 +247,10 @@ class Race:
             position = msgspec.structs.replace(position, work_began_at=None)
         changes: dict[str, object] = {
             "callback": callback,
-            "work_begun_at": position.work_began_at,
+            "work_began_at": position.work_began_at,
             "step": position.index,
             "steps": position.outcomes,
-            "step_begun_at": position.began_at,
+            "step_began_at": position.began_at,
             "step_state": position.last.state if position.last is not None else None,
         }
         if current.held is not None:
@@ -258,31 +258,31 @@ class Race:
                 "status": Status.HELD,
                 "problem": current.held,
                 "detail": f"held: {current.held}",
-                "detail_at": self._application.clock(),
+                "detail_at": self._dependencies.clock(),
             }
             if current.newly_held:
                 observer.count(Metric.HELD)
                 observer.error(f"held until an operator or the deadline decides: {current.held}")
         elif current.idle is not None:
-            changes |= {"detail": current.idle, "detail_at": self._application.clock()}
-        return position if self._update(changes) is not None else Position(taken=True)
+            changes |= {"detail": current.idle, "detail_at": self._dependencies.clock()}
+        return position if self._update(changes) is not None else Position(lost_ownership=True)
 
-    def _skipped(self, work: Work, position: Position, message: Skip) -> Position:
+    def _skipped(self, work: PlanRunner, position: Position, message: Skip) -> Position:
         if position.index >= len(work.plan.steps):
             return position
         try:
-            stopped = work.cancel(position, self._application.clock())
+            stopped = work.cancel(position, self._dependencies.clock())
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.PASSING:
+            if failed.failure.consequence is Consequence.TRANSIENT:
                 raise
             stopped = f"what it began could not be stopped: {failed}"
-            self._application.observer.error(stopped)
+            self._dependencies.observer.error(stopped)
         detail = describe(message) + (f"; {stopped}" if stopped else "")
         outcomes = (*position.outcomes, *work.skipped(position, detail))
         return Position(index=position.index + 1, outcomes=outcomes, work_began_at=position.work_began_at)
 
     def _update(self, changes: dict[str, object]) -> Record | None:
-        return self._application.records.update(self._assignment.wait, self._assignment.execution, changes)
+        return self._dependencies.records.update(self._action_context.wait, self._action_context.execution, changes)
 
 
 def _first_finisher(status: CompletionStatus) -> CompletionDecision:
@@ -296,11 +296,11 @@ def _next_message(callback: Callback[str]) -> Message:
         return Unknown(f"the callback failed: {error}")
 
 
-def _plain(finishes: Finishes) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(finishes)
+def _plain(results: BranchResults) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(results)
     return plain
 
 
-def _merged(results: list[dict[str, Any]]) -> Finishes:
+def _merged(results: list[dict[str, Any]]) -> BranchResults:
     merged = {name: value for result in results for name, value in result.items() if value is not None}
-    return msgspec.convert(merged, Finishes)
+    return msgspec.convert(merged, BranchResults)

@@ -22,7 +22,7 @@ class Position(Struct, frozen=True, kw_only=True):
         last: what the present step last answered, None when it has not begun or nothing is known of it.
         began_at: when the present step began, seconds since the epoch; None likewise.
         work_began_at: when the first step began, seconds since the epoch; None likewise.
-        taken: another execution owns the action.
+        lost_ownership: another execution owns the action.
     """
 
     index: int = 0
@@ -30,7 +30,7 @@ class Position(Struct, frozen=True, kw_only=True):
     last: Waiting | None = None
     began_at: float | None = None
     work_began_at: float | None = None
-    taken: bool = False
+    lost_ownership: bool = False
 
 
 def position_of(record: Record) -> Position:
@@ -43,6 +43,6 @@ def position_of(record: Record) -> Position:
         index=record.step,
         outcomes=record.steps,
         last=last,
-        began_at=record.step_begun_at,
-        work_began_at=record.work_begun_at,
+        began_at=record.step_began_at,
+        work_began_at=record.work_began_at,
     )

@@ -8,11 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.execution.work.step_runner import (
-    Inquiry,
-    Look,
+    StepCheckpoint,
+    StepRunner,
     is_same,
     sentence_of,
-    woken_by,
+    wake_on,
     work_began,
 )
 from asg_lifecycle.model.failures import CallFailed
@@ -20,15 +20,15 @@ from asg_lifecycle.model.progress import Done, Failed, Waiting
 from asg_lifecycle.model.records import Status, StepOutcome
 
 if TYPE_CHECKING:
-    from asg_lifecycle.execution.dependencies import Assignment
+    from asg_lifecycle.execution.dependencies import ActionContext
 
 
 class SingleStep:
     """One step of one action's plan.
 
     Args:
-        assignment: the action and who works on it.
-        inquiry: asks the step.
+        action_context: the action and who works on it.
+        runner: asks the step.
         index: its entry in the plan, from 0.
         outcomes: how the steps before it ended.
         limit: how long the whole work may take, seconds; None for as long as it likes.
@@ -37,93 +37,97 @@ class SingleStep:
 
     def __init__(  # noqa: PLR0913 - what a step is looked at with
         self,
-        assignment: Assignment,
-        inquiry: Inquiry,
+        action_context: ActionContext,
+        runner: StepRunner,
         *,
         index: int,
         outcomes: tuple[StepOutcome, ...],
         limit: float | None,
         work_began_at: float | None,
     ) -> None:
-        self._assignment = assignment
-        self._application = assignment.application
-        self._inquiry = inquiry
-        self._step = inquiry.task.step
+        self._action_context = action_context
+        self._dependencies = action_context.dependencies
+        self._step_runner = runner
+        self._step = runner.resolved.step
         self._index = index
         self._outcomes = outcomes
         self._limit = limit
         self._work_began_at = work_began_at
 
-    def look(self, state: Look) -> Look:
+    def look(self, state: StepCheckpoint) -> StepCheckpoint:
         """Look once. Never raises for what AWS answers, nor for a fault of the step's."""
-        now = self._application.clock()
+        now = self._dependencies.clock()
         state = msgspec.structs.replace(state, began_at=state.began_at if state.began_at is not None else now)
-        begun_before = None
-        if not state.begun and self._step.begins_once and not self._inquiry.task.dry_run:
+        began_before = None
+        if not state.begun and self._step.at_most_once and not self._step_runner.resolved.dry_run:
             try:
                 noted = self._note_beginning(state, now)
             except CallFailed as failed:
                 # Without the note a second beginning could not be told from the first: do not begin.
                 self._warn(failed)
-                return msgspec.structs.replace(state, delay=self._inquiry.gap(state, now))
+                return msgspec.structs.replace(state, delay=self._step_runner.next_poll_delay(state, now))
             if noted is None:
-                return msgspec.structs.replace(state, taken=True, delay=None)
-            begun_before = noted.at
-        state = self._record(self._inquiry.ask(state, begun_before, now), now)
-        if state.taken or not isinstance(state.progress, Waiting):
+                return msgspec.structs.replace(state, lost_ownership=True, delay=None)
+            began_before = noted.at
+        state = self._record(self._step_runner.poll(state, began_before, now), now)
+        if state.lost_ownership or not isinstance(state.progress, Waiting):
             return msgspec.structs.replace(state, delay=None)
         ends = self._ends_at(state)
         if ends is not None and now >= ends and not state.progress.blocked:
-            return msgspec.structs.replace(state, out_of_time=True, delay=None)
-        gap = self._inquiry.gap(state, now)
-        return msgspec.structs.replace(state, delay=min(gap, ends - now) if ends is not None and ends > now else gap)
+            return msgspec.structs.replace(state, timed_out=True, delay=None)
+        next_poll_delay = self._step_runner.next_poll_delay(state, now)
+        return msgspec.structs.replace(
+            state, delay=min(next_poll_delay, ends - now) if ends is not None and ends > now else next_poll_delay
+        )
 
-    def _ends_at(self, state: Look) -> float | None:
+    def _ends_at(self, state: StepCheckpoint) -> float | None:
         began = work_began(self._work_began_at, state)
         return began + self._limit if self._limit is not None and began is not None else None
 
-    def _record(self, state: Look, now: float) -> Look:
+    def _record(self, state: StepCheckpoint, now: float) -> StepCheckpoint:
         progress, index, outcomes = state.progress, self._index, self._outcomes
         if progress is None or is_same(progress, state.recorded):
             return state
         changes: dict[str, object] = {
             "status": Status.WORKING,
             "detail_at": now,
-            "work_begun_at": work_began(self._work_began_at, state),
-            "woken_by": woken_by(state),
+            "work_began_at": work_began(self._work_began_at, state),
+            "wake_on": wake_on(state),
         }
         match progress:
             case Done(detail):
                 ended = StepOutcome(kind=self._step.kind, outcome="done", detail=detail)
                 changes |= {"step": index + 1, "steps": (*outcomes, ended)}
-                changes |= {"step_begun_at": None, "step_state": None, "problem": None}
+                changes |= {"step_began_at": None, "step_state": None, "problem": None}
             case Waiting(detail):
-                changes |= {"step": index, "steps": outcomes, "step_begun_at": state.began_at}
+                changes |= {"step": index, "steps": outcomes, "step_began_at": state.began_at}
                 changes |= {"step_state": progress.state if state.begun else None}
                 changes |= {"problem": detail if progress.blocked else None}
             case Failed(reason):
-                changes |= {"step": index, "steps": outcomes, "step_begun_at": state.began_at}
+                changes |= {"step": index, "steps": outcomes, "step_began_at": state.began_at}
                 changes |= {"step_state": None, "problem": reason}
         changes["detail"] = f"{self._step.kind}: {sentence_of(progress)}"
-        self._application.observer.info(sentence_of(progress), step=self._step.kind)
+        self._dependencies.observer.info(sentence_of(progress), step=self._step.kind)
         try:
-            record = self._application.records.update(self._assignment.wait, self._assignment.execution, changes)
+            record = self._dependencies.records.update(
+                self._action_context.wait, self._action_context.execution, changes
+            )
         except CallFailed as failed:
             # The work goes on without; the next look writes it.
             self._warn(failed)
             return msgspec.structs.replace(state, recorded=None)
         recorded = progress if isinstance(progress, Waiting) else None
-        return msgspec.structs.replace(state, taken=record is None, recorded=recorded)
+        return msgspec.structs.replace(state, lost_ownership=record is None, recorded=recorded)
 
-    def _note_beginning(self, state: Look, now: float) -> _Beginning | None:
-        before = self._application.records.update(
-            self._assignment.wait,
-            self._assignment.execution,
+    def _note_beginning(self, state: StepCheckpoint, now: float) -> _Beginning | None:
+        before = self._dependencies.records.update(
+            self._action_context.wait,
+            self._action_context.execution,
             {
                 "status": Status.WORKING,
-                "work_begun_at": work_began(self._work_began_at, state),
+                "work_began_at": work_began(self._work_began_at, state),
                 "step": self._index,
-                "step_begun_at": now,
+                "step_began_at": now,
                 "step_state": None,
                 "steps": self._outcomes,
                 "detail": f"{self._step.kind}: beginning",
@@ -137,10 +141,10 @@ class SingleStep:
         if before.step > self._index:
             # The record is past this step, but its last look was not kept: the Lambda died between the two.
             return _Beginning(at=now)
-        return _Beginning(at=before.step_begun_at if before.step == self._index else None)
+        return _Beginning(at=before.step_began_at if before.step == self._index else None)
 
     def _warn(self, failed: CallFailed) -> None:
-        self._application.observer.warning(f"the record could not be written: {failed}", step=self._step.kind)
+        self._dependencies.observer.warning(f"the record could not be written: {failed}", step=self._step.kind)
 
 
 class _Beginning(Struct, frozen=True):

@@ -17,86 +17,86 @@ if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
     from aws_durable_execution_sdk_python.types import WaitForConditionCheckContext
 
-    from asg_lifecycle.execution.dependencies import Assignment
-    from asg_lifecycle.execution.race.branch_gate import Turnstile
+    from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.execution.race.branch_gate import BranchGate
 
 
-class Queueing(Struct, frozen=True, kw_only=True):
+class SlotWaitState(Struct, frozen=True, kw_only=True):
     """How the wait for a turn stands.
 
     Attributes:
         since: when it began, seconds since the epoch; None before the first look.
         said: the sentence that the record holds.
-        taken: another execution owns the action.
+        lost_ownership: another execution owns the action.
         delay: seconds until the next look, None when it is this action's turn.
     """
 
     since: float | None = None
     said: str | None = None
-    taken: bool = False
+    lost_ownership: bool = False
     delay: float | None = 0.0
 
 
-class TurnTaking:
+class SlotWait:
     """One action's wait for its turn.
 
     Args:
-        assignment: the action and who works on it.
+        action_context: the action and who works on it.
         limit: how many instances of its group may drain at once.
         until: when Auto Scaling ends its wait by itself, seconds since the epoch.
-        turnstile: of the work.
+        gate: of the work.
     """
 
-    def __init__(self, assignment: Assignment, limit: int, until: float, turnstile: Turnstile) -> None:
-        self._assignment = assignment
-        self._application = assignment.application
+    def __init__(self, action_context: ActionContext, limit: int, until: float, gate: BranchGate) -> None:
+        self._action_context = action_context
+        self._dependencies = action_context.dependencies
         self._limit = limit
         self._until = until
-        self._turnstile = turnstile
+        self._turnstile = gate
 
-    def wait(self, context: DurableContext, round_number: int) -> Queueing:
+    def wait(self, context: DurableContext, round_number: int) -> SlotWaitState:
         """Wait until it is this action's turn. One durable operation, however long it takes."""
 
-        def check(state: Queueing, _: WaitForConditionCheckContext) -> Queueing:
-            with self._turnstile.passage() as is_open:
+        def check(state: SlotWaitState, _: WaitForConditionCheckContext) -> SlotWaitState:
+            with self._turnstile.enter() as is_open:
                 return self.look(state) if is_open else state
 
         return context.wait_for_condition(
             check,
             WaitForConditionConfig(
-                wait_strategy=decide_by_delay, initial_state=Queueing(), serdes=StructSerDes(Queueing)
+                wait_strategy=decide_by_delay, initial_state=SlotWaitState(), serdes=StructSerDes(SlotWaitState)
             ),
             name="turn" if round_number == 1 else f"turn-round-{round_number}",
         )
 
-    def look(self, state: Queueing) -> Queueing:
+    def look(self, state: SlotWaitState) -> SlotWaitState:
         """Look once whose turn it is. Never raises for what AWS answers."""
-        application, action = self._application, self._assignment.action
-        now = application.clock()
+        dependencies, action = self._dependencies, self._action_context.action
+        now = dependencies.clock()
         since = state.since if state.since is not None else now
-        state = msgspec.structs.replace(state, since=since, delay=gap(now - since, application.chance()))
+        state = msgspec.structs.replace(state, since=since, delay=gap(now - since, dependencies.chance()))
         try:
-            turn = application.turns.look(
-                action.group, holder_of(self._assignment), limit=self._limit, until=self._until, now=now
+            slot = dependencies.drain_slots.look(
+                action.group, holder_of(self._action_context), limit=self._limit, until=self._until, now=now
             )
-            if turn.granted:
+            if slot.granted:
                 return msgspec.structs.replace(state, delay=None)
-            said = sentence(turn, self._limit)
+            said = sentence(slot, self._limit)
             if said == state.said:
                 return state
-            record = application.records.update(
-                self._assignment.wait, self._assignment.execution, {"detail": said, "detail_at": now}
+            record = dependencies.records.update(
+                self._action_context.wait, self._action_context.execution, {"detail": said, "detail_at": now}
             )
         except CallFailed as failed:
-            application.observer.warning(f"whose turn it is could not be told, looking again: {failed}")
+            dependencies.observer.warning(f"whose turn it is could not be told, looking again: {failed}")
             return state
         if state.said is None:
-            application.observer.info(said)
+            dependencies.observer.info(said)
         return msgspec.structs.replace(
-            state, said=said, taken=record is None, delay=None if record is None else state.delay
+            state, said=said, lost_ownership=record is None, delay=None if record is None else state.delay
         )
 
 
-def holder_of(assignment: Assignment) -> str:
+def holder_of(action_context: ActionContext) -> str:
     """Return what names the action among those of its group, whichever execution works on it."""
-    return f"{assignment.wait} {assignment.action.reference}"
+    return f"{action_context.wait} {action_context.action.reference}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.replies import CallbackTimes
 
 
-class Callbacks:
+class StepCallbacks:
     """The callback of the present step. Steps run in order, so there is one at a time.
 
     Attributes:

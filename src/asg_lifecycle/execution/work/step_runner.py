@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.execution.work.failure_policy import Trouble, judge
+from asg_lifecycle.execution.work.failure_policy import ErrorStreak, progress_after_failure
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
-from asg_lifecycle.model.timing import look_gap, retry_delay
+from asg_lifecycle.model.timing import poll_delay, retry_delay
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import Target
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.instances import InstanceFacts
-    from asg_lifecycle.execution.dependencies import Assignment
+    from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.model.plans import OnFailure
     from asg_lifecycle.model.replies import Reply
     from asg_lifecycle.steps.base import Step
@@ -29,31 +29,31 @@ LONGEST_RETRY = 60.0
 JITTER = 0.1
 
 
-class Look(Struct, frozen=True, kw_only=True):
+class StepCheckpoint(Struct, frozen=True, kw_only=True):
     """One step between two looks. Times are seconds since the epoch.
 
     Attributes:
         began_at: when the step began, None before its first look.
         begun: its `begin` has answered.
         progress: what it last answered, None before it did.
-        trouble: the dependency that stops it at present, None when none does.
+        streak: the dependency that stops it at present, None when none does.
         recorded: the sentence and the memory that the record holds, None when it holds neither.
-        taken: another execution owns the action.
-        out_of_time: the plan's time is over.
-        held_up: seconds for which a dependency has kept it waiting: they count against no timeout.
-        held_up_since: since when one does now, None when none does.
+        lost_ownership: another execution owns the action.
+        timed_out: the plan's time is over.
+        blocked_seconds: seconds for which a dependency has kept it waiting: they count against no timeout.
+        blocked_since: since when one does now, None when none does.
         delay: seconds until the next look, None when the step is finished.
     """
 
     began_at: float | None = None
     begun: bool = False
     progress: Progress | None = None
-    trouble: Trouble | None = None
+    streak: ErrorStreak | None = None
     recorded: Waiting | None = None
-    taken: bool = False
-    out_of_time: bool = False
-    held_up: float = 0.0
-    held_up_since: float | None = None
+    lost_ownership: bool = False
+    timed_out: bool = False
+    blocked_seconds: float = 0.0
+    blocked_since: float | None = None
     delay: float | None = 0.0
 
     @property
@@ -63,7 +63,7 @@ class Look(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class ResolvedStep:
     """One step of one action's plan, and what the plan says of it.
 
     Attributes:
@@ -85,78 +85,86 @@ class Task:
     reply: Reply | None = None
 
 
-class Inquiry:
+class StepRunner:
     """Asks one step how it is doing. Never raises for what AWS answers, nor for a fault of the step's.
 
     Args:
-        assignment: the action and who works on it.
+        action_context: the action and who works on it.
         facts: what EC2 knew of the instance.
-        task: the step.
+        resolved: the step.
     """
 
-    def __init__(self, assignment: Assignment, facts: InstanceFacts, task: Task) -> None:
-        self._assignment = assignment
-        self._application = assignment.application
+    def __init__(self, action_context: ActionContext, facts: InstanceFacts, resolved: ResolvedStep) -> None:
+        self._action_context = action_context
+        self._dependencies = action_context.dependencies
         self._facts = facts
-        self.task = task
+        self.resolved = resolved
 
-    def ask(self, state: Look, begun_before: float | None, now: float) -> Look:
+    def poll(self, state: StepCheckpoint, began_before: float | None, now: float) -> StepCheckpoint:
         """Return the step after one look, without a delay.
 
         Args:
             state: the step before it; `began_at` is set.
-            begun_before: when an earlier beginning of it may have had its effect, None when there was none.
+            began_before: when an earlier beginning of it may have had its effect, None when there was none.
             now: seconds since the epoch.
         """
-        target = self._target(state, now, begun_before)
+        target = self._target(state, now, began_before)
         last = state.progress if state.begun and isinstance(state.progress, Waiting) else None
-        begun, trouble = state.begun, None
+        begun, streak = state.begun, None
         try:
             progress = self._progress(target, last)
             begun = True
         except CallFailed as failed:
-            progress, trouble = judge(
-                self._assignment,
+            progress, streak = progress_after_failure(
+                self._action_context,
                 failed.failure,
                 last=last,
-                before=state.trouble,
-                on_failure=self.task.on_failure,
+                before=state.streak,
+                on_failure=self.resolved.on_failure,
                 now=now,
             )
         except Exception as error:  # noqa: BLE001 - a fault of ours must hold the instance, not end the execution
-            self._application.observer.count(Metric.INTERNAL_ERROR)
+            self._dependencies.observer.count(Metric.INTERNAL_ERROR)
             told = f"internal error, the instance is kept: {error!r}"
-            self._application.observer.error(told, step=self.task.step.kind, with_traceback=True)
+            self._dependencies.observer.error(told, step=self.resolved.step.kind, with_traceback=True)
             detail = f"kept: internal error, see the log: {error!r}"
             progress = Waiting(detail, state=last.state if last is not None else {}, blocked=True)
-        held_up = state.held_up + (now - state.held_up_since if state.held_up_since is not None else 0.0)
-        progress = self._in_time(progress, target, held_up)
+        blocked_seconds = state.blocked_seconds + (
+            now - state.blocked_since if state.blocked_since is not None else 0.0
+        )
+        progress = self._in_time(progress, target, blocked_seconds)
         if isinstance(progress, Failed):
             progress = self._failed(progress)
         return msgspec.structs.replace(
             state,
             begun=begun,
             progress=progress,
-            trouble=trouble,
-            held_up=held_up,
-            held_up_since=now if isinstance(progress, Waiting) and progress.blocked else None,
+            streak=streak,
+            blocked_seconds=blocked_seconds,
+            blocked_since=now if isinstance(progress, Waiting) and progress.blocked else None,
         )
 
-    def gap(self, state: Look, now: float) -> float:
+    def next_poll_delay(self, state: StepCheckpoint, now: float) -> float:
         """Return the seconds until the next look."""
-        chance = self._application.chance()
+        chance = self._dependencies.chance()
         began_at = state.began_at if state.began_at is not None else now
         asked = state.progress.again_after if isinstance(state.progress, Waiting) else None
-        if asked is None and state.trouble is not None:
-            gap = retry_delay(state.trouble.tries, chance, LONGEST_RETRY)
+        if asked is None and state.streak is not None:
+            next_poll_delay = retry_delay(state.streak.tries, chance, LONGEST_RETRY)
         else:
             # Instances that were drained together would all be looked at together, again and again (R15).
-            heard = self._application.settings.signals and _woken_by(state.progress) is not None
-            gap = (asked if asked is not None else look_gap(now - began_at, heard=heard)) * (1 + JITTER * chance)
-        left = began_at + state.held_up + self.task.timeout - now if self.task.timeout is not None else gap
-        return min(gap, left) if left > 0 else gap
+            heard = self._dependencies.settings.signals and _woken_by(state.progress) is not None
+            next_poll_delay = (asked if asked is not None else poll_delay(now - began_at, heard=heard)) * (
+                1 + JITTER * chance
+            )
+        left = (
+            began_at + state.blocked_seconds + self.resolved.timeout - now
+            if self.resolved.timeout is not None
+            else next_poll_delay
+        )
+        return min(next_poll_delay, left) if left > 0 else next_poll_delay
 
-    def cancel(self, state: Look, now: float) -> str | None:
+    def cancel(self, state: StepCheckpoint, now: float) -> str | None:
         """Stop what the step has under way.
 
         Returns:
@@ -165,33 +173,33 @@ class Inquiry:
         Raises:
             CallFailed: it could not be stopped.
         """
-        if state.began_at is None or state.finished or self.task.dry_run:
+        if state.began_at is None or state.finished or self.resolved.dry_run:
             return None
         last = state.progress if isinstance(state.progress, Waiting) else None
-        return self.task.step.cancel(self._target(state, now, None), last)
+        return self.resolved.step.cancel(self._target(state, now, None), last)
 
     def _progress(self, target: Target, last: Waiting | None) -> Progress:
-        step = self.task.step
-        if self.task.dry_run:
+        step = self.resolved.step
+        if self.resolved.dry_run:
             return Done(f"dry run: {step.preview(target)}")
         return step.check(target, last) if last is not None else step.begin(target)
 
-    def _in_time(self, progress: Progress, target: Target, held_up: float) -> Progress:
-        limit = self.task.timeout
+    def _in_time(self, progress: Progress, target: Target, blocked_seconds: float) -> Progress:
+        limit = self.resolved.timeout
         # What a dependency holds up is not late by itself: an outage must not release the fleet.
         if limit is None or not isinstance(progress, Waiting) or progress.blocked:
             return progress
-        if target.now < target.began_at + held_up + limit:
+        if target.now < target.began_at + blocked_seconds + limit:
             return progress
         try:
-            stopped = self.task.step.cancel(target, progress)
+            stopped = self.resolved.step.cancel(target, progress)
         except CallFailed as failed:
             stopped = f"it could not be stopped: {failed}"
-            self._application.observer.error(stopped, step=self.task.step.kind)
+            self._dependencies.observer.error(stopped, step=self.resolved.step.kind)
         return Failed(f"not done within {readable(limit)}: {progress.detail}" + (f"; {stopped}" if stopped else ""))
 
     def _failed(self, progress: Failed) -> Progress:
-        observer, step = self._application.observer, self.task.step
+        observer, step = self._dependencies.observer, self.resolved.step
         if step.needs_instance_alive and self._gone_by_now():
             return Done(f"given up, the instance is gone: {progress.reason}")
         observer.count(Metric.STEP_FAILED)
@@ -200,21 +208,21 @@ class Inquiry:
 
     def _gone_by_now(self) -> bool:
         try:
-            return self._application.instances.facts(self._assignment.action.instance).gone
+            return self._dependencies.instances.facts(self._action_context.action.instance).gone
         except CallFailed as failed:
-            self._application.observer.warning(f"the instance could not be described: {failed}")
+            self._dependencies.observer.warning(f"the instance could not be described: {failed}")
             return False
 
-    def _target(self, state: Look, now: float, begun_before: float | None) -> Target:
+    def _target(self, state: StepCheckpoint, now: float, began_before: float | None) -> Target:
         return Target(
-            action=self._assignment.action,
+            action=self._action_context.action,
             facts=self._facts,
-            position=self.task.position,
+            position=self.resolved.position,
             began_at=state.began_at if state.began_at is not None else now,
             now=now,
-            begun_before=begun_before,
-            callback=self.task.callback,
-            reply=self.task.reply,
+            began_before=began_before,
+            callback=self.resolved.callback,
+            reply=self.resolved.reply,
         )
 
 
@@ -227,22 +235,22 @@ def is_same(progress: Progress, recorded: Waiting | None) -> bool:
     """Return whether the record holds this progress already."""
     if recorded is None or not isinstance(progress, Waiting):
         return False
-    if (progress.detail, progress.woken_by) != (recorded.detail, recorded.woken_by):
+    if (progress.detail, progress.wake_on) != (recorded.detail, recorded.wake_on):
         return False
     # As JSON: what was read back from a checkpoint has lists where a step may have put tuples.
     return msgspec.json.encode(progress.state) == msgspec.json.encode(recorded.state)
 
 
-def woken_by(*looks: Look) -> tuple[str, ...]:
+def wake_on(*checkpoints: StepCheckpoint) -> tuple[str, ...]:
     """Return what is heard of when the waits may be over."""
-    return tuple(name for look in looks if (name := _woken_by(look.progress)) is not None)
+    return tuple(name for look in checkpoints if (name := _woken_by(look.progress)) is not None)
 
 
 def _woken_by(progress: Progress | None) -> str | None:
-    return progress.woken_by if isinstance(progress, Waiting) else None
+    return progress.wake_on if isinstance(progress, Waiting) else None
 
 
-def work_began(before: float | None, state: Look) -> float | None:
+def work_began(before: float | None, state: StepCheckpoint) -> float | None:
     """Return when the work began, moved on by the time for which a dependency held this step up.
 
     Args:
@@ -250,4 +258,4 @@ def work_began(before: float | None, state: Look) -> float | None:
         state: this step.
     """
     began = before if before is not None else state.began_at
-    return began + state.held_up if began is not None else None
+    return began + state.blocked_seconds if began is not None else None

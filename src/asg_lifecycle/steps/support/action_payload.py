@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.base import Target
 
 
-def described(target: Target, more: dict[str, Any]) -> dict[str, Any]:
+def action_payload(target: Target, more: dict[str, Any]) -> dict[str, Any]:
     """Return the action as JSON values.
 
     `id` is the same for the same step of the same action: who must not act twice remembers it.

@@ -118,7 +118,7 @@ class NodeFinder:
         try:
             return self._open(name)
         except CallFailed as failed:
-            if failed.failure.consequence is not Consequence.MISSING or self._chosen.cluster is None:
+            if failed.failure.consequence is not Consequence.NOT_FOUND or self._chosen.cluster is None:
                 raise
             # A name that is wrong must not read like a cluster that was drained.
             return Failed(f"cluster {name} does not exist: {failed}", retryable=True)

@@ -25,7 +25,7 @@ MOST_TROUBLED = 3
 """Requests of one look that may come to nothing: each may take as long as the API server is given to answer."""
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class EvictionResult(Struct, frozen=True, kw_only=True):
     """What came of asking pods to leave.
 
     Attributes:
@@ -41,7 +41,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     leaving: int
 
 
-def make_leave(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forced: bool, after: str) -> Asked:
+def evict_pods(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forced: bool, after: str) -> EvictionResult:
     """Ask pods to leave that have not been told to. One that cannot does not keep the others.
 
     Args:
@@ -71,12 +71,12 @@ def make_leave(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forc
             leaving += 1
         if len(failures) == MOST_TROUBLED:
             break
-    lasting = [failed for failed in failures if failed.failure.consequence is not Consequence.PASSING]
+    lasting = [failed for failed in failures if failed.failure.consequence is not Consequence.TRANSIENT]
     if lasting:
         raise lasting[0]
     if failures and len(failures) == len(kept) and not leaving:
         raise failures[0]
-    return Asked(
+    return EvictionResult(
         kept=tuple(kept),
         troubled=bool(failures),
         last=turn[-1].path if len(staying) > len(turn) else None,
@@ -84,7 +84,7 @@ def make_leave(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forc
     )
 
 
-def kept_for(asked: Asked) -> str:
+def kept_for(asked: EvictionResult) -> str:
     """Return what keeps the pods that stay, to put behind a sentence."""
     named = "; ".join(islice(asked.kept, NAMED))
     return f"; {named}" + ("; …" if len(asked.kept) > NAMED else "") if named else ""
