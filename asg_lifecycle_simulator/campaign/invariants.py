@@ -247,7 +247,7 @@ def _compared(record: Record, wait: Wait, history: RunHistory) -> Iterator[str]:
         yield f"{named} says completed with {record.result}, the log {wait.result} by {wait.by}"
     if record.status in {"over", "lost"} and by_us and not history.stopped:
         yield f"{named} says {record.status}, the log {wait.result} by {wait.by}"
-    for step in record.steps:
+    for step in record.step_outcomes:
         claims = step.kind == "run-command" and step.outcome == "done" and "gone" not in step.detail
         succeeded = any(run.status == "Success" for run in history.commands if run.instance == record.instance)
         if claims and not succeeded:

@@ -326,7 +326,7 @@ class _ScenarioRunner:
 
         def send_message() -> None:
             for record in self._deployment.records():
-                if record.callback is None or record.in_flight is None:
+                if record.inbox is None or record.in_flight is None:
                     continue
                 with contextlib.suppress(AwsApiException):
                     self._deployment.send_message(record, messages[word.what])

@@ -246,9 +246,9 @@ class Deployment:
     def send_message(self, record: Record, message: Message | bytes) -> None:
         """Send `message` to the inbox that `record` names, as an operator would."""
         payload = message if isinstance(message, bytes) else encode(message)
-        if record.callback is None:
+        if record.inbox is None:
             raise ValueError(f"the action of {record.instance} has no inbox: it is {record.status}")
-        self.service.send_callback_success(record.callback, payload)
+        self.service.send_callback_success(record.inbox, payload)
 
     def _deliver(self, event: Mapping[str, Any]) -> None:
         # The rules of template.yaml; the hook's name is matched again by the code.

@@ -70,6 +70,28 @@ def bad_plan(testbed: Play) -> None:
     testbed.finish()
 
 
+def plan_chosen_again(testbed: Play) -> None:
+    """A nudge reads a plan again that cannot be used; it is as wrong as before."""
+    testbed.drain({"steps": [{"kind": "no-such-step"}]})
+    testbed.run(60)
+    testbed.send_message(Nudge())
+    testbed.run(60)
+    testbed.send_message(Finish(ActionResult.ABANDON))
+    testbed.finish()
+
+
+def called_back(testbed: Play) -> None:
+    """A function is invoked, and its callback ends the step after a message has ended a round."""
+    testbed.functions.deploy("archive", lambda _: None)
+    options = {"function": "archive", "wait_for": "callback"}
+    testbed.drain({"steps": [{"kind": "invoke-function", "options": options}]})
+    testbed.run(20)
+    testbed.send_message(Nudge())
+    testbed.run(20)
+    testbed.deployment.service.send_callback_success(testbed.functions.events["archive"][-1]["callback"], b"archived")
+    testbed.finish()
+
+
 def failed_step(testbed: Play) -> None:
     """A step fails and holds the action; a nudge begins it again, an operator skips it."""
     testbed.drain({"steps": [COMMAND]}, command=Behaviour(duration=5, exit_code=1))
@@ -180,7 +202,7 @@ def never_announced(testbed: Play) -> None:
     testbed.finish()
 
 
-def turn(testbed: Play) -> None:
+def drain_slot(testbed: Play) -> None:
     """Two instances drain, one at a time; the second is nudged while it waits for its turn."""
     first, second = testbed.group({"steps": [COMMAND], "drains_per_group": 1}, capacity=2)
     testbed.run_command.behave(Behaviour(duration=60))
@@ -203,6 +225,8 @@ PLAYS: dict[str, Callable[[Play], None]] = {
         skipped,
         finished_by_an_operator,
         bad_plan,
+        plan_chosen_again,
+        called_back,
         failed_step,
         deadline,
         over,
@@ -215,7 +239,7 @@ PLAYS: dict[str, Callable[[Play], None]] = {
         joined,
         joined_after_the_work,
         never_announced,
-        turn,
+        drain_slot,
     )
 }
 """By name, as the histories' files are called."""

@@ -48,7 +48,7 @@ class Village(Testbed[Deployment]):
         return record
 
     def steps(self, instance: str) -> list[str]:
-        return [step.kind for step in self.record(instance).steps]
+        return [step.kind for step in self.record(instance).step_outcomes]
 
     def calls(self, *operations: str) -> dict[str, int]:
         return {name: sum(count for (_, it), count in self.region.calls.items() if it == name) for name in operations}
@@ -69,7 +69,7 @@ def test_a_target_group_that_is_tagged_for_the_group_is_left(village: Village) -
         village.region.client("elbv2").add_tags(ResourceArns=[ours], Tags=[tag])
     village.drain(instance)
 
-    assert village.record(instance).steps[0].detail == "drained from blue"
+    assert village.record(instance).step_outcomes[0].detail == "drained from blue"
     assert village.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 

@@ -218,10 +218,10 @@ def check(play: Play, testbed: Testbed, instance: str) -> None:
         assert drained[0] <= ended.time
 
     record = record_of(testbed, instance)
-    assert (record.status, record.result, record.in_flight, record.callback) == ("completed", "CONTINUE", None, None)
+    assert (record.status, record.result, record.in_flight, record.inbox) == ("completed", "CONTINUE", None, None)
     assert record.ended_at is not None
     assert ended.time <= record.ended_at <= ended.time + 30
-    assert tuple(step.outcome for step in record.steps) == play.outcomes
+    assert tuple(step.outcome for step in record.step_outcomes) == play.outcomes
     # What the sweep found has no token.
     assert record.token == (None if play.act is find else ended.token)
     beats = [entry.time for kind, entry in entries if kind is LogKind.HEARTBEAT]

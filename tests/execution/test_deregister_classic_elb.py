@@ -24,7 +24,7 @@ def drain(testbed: Testbed, *names: str, **more: Any) -> str:
 
 def ended(testbed: Testbed) -> tuple[float, str]:
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    (step,) = testbed.record().steps
+    (step,) = testbed.record().step_outcomes
     return testbed.elapsed, step.detail
 
 

@@ -21,7 +21,7 @@ def plan(**options: Any) -> dict[str, Any]:
 
 def ended(testbed: Testbed) -> tuple[float, str]:
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    (step,) = testbed.record().steps
+    (step,) = testbed.record().step_outcomes
     return testbed.elapsed, step.detail
 
 
@@ -215,7 +215,7 @@ def test_an_instance_that_is_gone_is_found_by_its_id(testbed: Testbed, shop: str
 
     assert list(web.instances) == ["by-address"]
     (record,) = [record for record in testbed.deployment.records() if record.instance == instance]
-    assert "its addresses are not known any more" in record.steps[0].detail
+    assert "its addresses are not known any more" in record.step_outcomes[0].detail
 
 
 def test_its_addresses_are_remembered_when_it_goes_midway(testbed: Testbed, shop: str) -> None:

@@ -34,7 +34,7 @@ def plan(zone: Zone, kind: str = "remove-dns-records", **options: Any) -> dict[s
 
 def ended(testbed: Testbed) -> tuple[float, str]:
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    (step,) = testbed.record().steps
+    (step,) = testbed.record().step_outcomes
     return testbed.elapsed, step.detail
 
 
@@ -308,7 +308,7 @@ class TestRemoval:
         record = self.gone(testbed, instance)
         assert zone.values("own.example.com", identifier=instance) is None
         assert zone.values(WEB) == [address]
-        detail = record.steps[0].detail
+        detail = record.step_outcomes[0].detail
         assert "the instance is gone, nothing is waited for" in detail
         assert "EC2 had forgotten its addresses before they were read" in detail
 
@@ -317,7 +317,7 @@ class TestRemoval:
         zone.put(f"{instance}.example.com", testbed.addresses.private(instance))
         record = self.gone(testbed, instance)
         assert zone.values(f"{instance}.example.com") is None
-        assert "forgotten" not in record.steps[0].detail
+        assert "forgotten" not in record.step_outcomes[0].detail
 
     def test_its_addresses_are_remembered_when_it_goes_midway(self, testbed: Testbed, zone: Zone) -> None:
         instance = leaving(testbed, zone)

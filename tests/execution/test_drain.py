@@ -51,8 +51,8 @@ def test_the_record_says_what_happened(testbed: Testbed) -> None:
     assert after.status == "completed"
     assert after.in_flight is None
     assert after.result == "CONTINUE"
-    assert [(step.kind, step.outcome) for step in after.steps] == [("deregister-targets", "done")]
-    assert after.callback is None
+    assert [(step.kind, step.outcome) for step in after.step_outcomes] == [("deregister-targets", "done")]
+    assert after.inbox is None
 
 
 def test_an_hour_of_draining_is_kept_alive_and_costs_what_was_promised(testbed: Testbed) -> None:

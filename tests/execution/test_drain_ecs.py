@@ -26,7 +26,7 @@ def registered(testbed: Testbed, instance: str, cluster: str = "prod", **more: A
 
 def ended(testbed: Testbed) -> tuple[float, str]:
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    (step,) = testbed.record().steps
+    (step,) = testbed.record().step_outcomes
     return testbed.elapsed, step.detail
 
 

@@ -50,7 +50,7 @@ def clusters_of(testbed: Testbed) -> Clusters:
 def drained(testbed: Testbed) -> tuple[float, str]:
     testbed.finish()
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    (outcome,) = testbed.record().steps
+    (outcome,) = testbed.record().step_outcomes
     return testbed.elapsed, outcome.detail
 
 
@@ -413,7 +413,7 @@ def test_the_node_of_an_instance_that_is_gone_is_not_waited_for(testbed: Testbed
     record = testbed.deployment.record("web", "asg-lifecycle-terminate", instance)
     assert record is not None
     assert record.status is Status.COMPLETED
-    assert record.steps[0].detail == f"instance {instance} is terminated, node {here.name} runs no pods"
+    assert record.step_outcomes[0].detail == f"instance {instance} is terminated, node {here.name} runs no pods"
     assert [taint["key"] for taint in here.taints] == ["team", "node.kubernetes.io/out-of-service"]
 
 

@@ -78,7 +78,7 @@ def test_without_a_limit_nobody_waits(testbed: Testbed) -> None:
     testbed.finish()
 
     assert most_at_once(testbed) == 3
-    assert not any("turn" in name for execution in testbed.deployment.executions for name in names(execution))
+    assert not any("slot-wait" in name for execution in testbed.deployment.executions for name in names(execution))
 
 
 def names(execution: Any) -> list[str]:

@@ -52,7 +52,7 @@ def test_the_work_begins_before_the_instance_waits_and_no_heartbeat_is_tried(tes
     testbed.run(20)
 
     record = testbed.record()
-    assert record.early == "rebalance"
+    assert record.early_reason == "rebalance"
     assert record.detail is not None
     assert record.detail.startswith("deregister-targets: waiting for 1 target")
     assert "RecordLifecycleActionHeartbeat" not in testbed.calls("autoscaling")
@@ -69,7 +69,7 @@ def test_the_hooks_event_joins_the_work_under_way(testbed: Testbed) -> None:
     assert testbed.calls("elbv2")["DeregisterTargets"] == 1
     assert len(testbed.run_command.runs(instance)) == 1
     record = testbed.record()
-    assert record.early is None
+    assert record.early_reason is None
     assert record.token == testbed.log(LogKind.WAIT_STARTED)[0].token
     assert record.execution == testbed.deployment.executions[0].arn
 
@@ -198,7 +198,7 @@ def test_early_work_whose_execution_died_is_taken_over_by_the_sweep(testbed: Tes
     action = action_of(testbed.record())
     testbed.deployment.start(payload(StartRequest(reason=StartReason.TAKEOVER, action=action, takes_over=dead)))
     testbed.run(30)
-    assert testbed.record().early == "rebalance"
+    assert testbed.record().early_reason == "rebalance"
     testbed.terminate(instance)
     testbed.finish()
 

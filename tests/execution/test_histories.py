@@ -33,19 +33,21 @@ FILES = sorted(FOLDER.glob("*/*.json"))
 IDENTITY = ("Type", "SubType", "Name", "ParentId")
 
 INTERFACE = {
-    "late-event-first",
+    "await-late-event",
     "claim",
     "inbox-N",
-    "prepare",
-    "admit",
+    "set-up-early",
+    "set-up",
     "race-N",
     "keep-alive-N",
-    "expect-N",
-    "turn",
-    "turn-round-N",
+    "await-event-N",
+    "slot-wait",
+    "slot-wait-round-N",
     "step-N-KIND",
     "step-N-KIND-round-N",
     "open-inbox-N",
+    "choose-plan-N",
+    "callback-N-round-N",
     "finish",
 }
 """The names of durable operations. One more, `inbox-closed`, takes five hundred messages."""

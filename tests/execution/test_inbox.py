@@ -64,13 +64,13 @@ def test_skip_leaves_the_current_step_and_goes_on_with_the_next(testbed: Testbed
     testbed.run(30)
     during = testbed.record()
 
-    assert [(step.kind, step.outcome) for step in during.steps] == [("deregister-targets", "skipped")]
+    assert [(step.kind, step.outcome) for step in during.step_outcomes] == [("deregister-targets", "skipped")]
     assert (during.detail or "").startswith("run-command: ")
 
     execution = testbed.finish(within=1000)
 
     assert execution.result["result"] == "CONTINUE"
-    assert [step.outcome for step in testbed.record().steps] == ["skipped", "done"]
+    assert [step.outcome for step in testbed.record().step_outcomes] == ["skipped", "done"]
     assert len(testbed.run_command.runs(instance)) == 1
 
 
@@ -121,7 +121,7 @@ def test_a_message_nobody_understands_is_recorded_and_ignored(testbed: Testbed) 
 
 def test_a_callback_that_was_failed_is_no_message(testbed: Testbed) -> None:
     draining(testbed, delay=600)
-    testbed.deployment.service.send_callback_failure(testbed.record().callback or "", "by mistake")
+    testbed.deployment.service.send_callback_failure(testbed.record().inbox or "", "by mistake")
     testbed.run(5)
 
     assert "by mistake" in testbed.record().messages[0]
@@ -164,7 +164,7 @@ def test_the_first_nudge_finds_the_inbox_of_every_round(testbed: Testbed) -> Non
     seen = set()
     for _ in range(5):
         record = testbed.record()
-        seen.add(record.callback)
+        seen.add(record.inbox)
         testbed.deployment.send_message(record, Nudge())
         testbed.run(1)
     assert len(seen) == 5

@@ -44,7 +44,7 @@ def callback(testbed: Testbed) -> str:
 
 def outcome(testbed: Testbed) -> tuple[Status, str]:
     record = testbed.record()
-    return record.status, record.problem or "; ".join(step.detail for step in record.steps)
+    return record.status, record.problem or "; ".join(step.detail for step in record.step_outcomes)
 
 
 def test_the_answer_is_waited_for(testbed: Testbed) -> None:
@@ -149,8 +149,8 @@ def test_the_timeout_of_the_step_stands_above_that_of_the_callback(testbed: Test
     begun(testbed, {**invoke(wait_for="callback", timeout="5h"), "timeout": "10m", "on_failure": "continue"})
     testbed.finish()
     assert testbed.elapsed < 700
-    assert "not done within 10m" in testbed.record().steps[0].detail
-    assert "it may still be at work" in testbed.record().steps[0].detail
+    assert "not done within 10m" in testbed.record().step_outcomes[0].detail
+    assert "it may still be at work" in testbed.record().step_outcomes[0].detail
 
 
 def test_a_message_in_between_loses_nothing(testbed: Testbed) -> None:
@@ -183,8 +183,8 @@ def test_a_skipped_one_is_not_heard_any_more(testbed: Testbed) -> None:
     testbed.run(5)
     assert outcome(testbed)[0] is Status.WORKING
     testbed.finish()
-    assert testbed.record().steps[0].outcome == "skipped"
-    assert "may still be at work" in testbed.record().steps[0].detail
+    assert testbed.record().step_outcomes[0].outcome == "skipped"
+    assert "may still be at work" in testbed.record().step_outcomes[0].detail
     assert testbed.elapsed >= 300
 
 
@@ -216,7 +216,7 @@ def test_work_that_began_early_keeps_its_callback(testbed: Testbed) -> None:
     )
     testbed.deployment.start(payload(StartRequest(reason=StartReason.REBALANCE, action=action)))
     testbed.run(60)
-    assert testbed.record().early == "rebalance"
+    assert testbed.record().early_reason == "rebalance"
     assert len(told(testbed)) == 1
     testbed.terminate(instance)
     testbed.run(60)

@@ -258,5 +258,5 @@ def test_an_instance_terminated_through_ec2_completes_at_once(testbed: Testbed) 
     assert record is not None
     assert record.result == "CONTINUE"
     assert testbed.log(LogKind.COMPLETED)[0].time - testbed.log(LogKind.WAIT_STARTED)[0].time < 10
-    assert [step.outcome for step in record.steps] == ["done", "skipped"]
+    assert [step.outcome for step in record.step_outcomes] == ["done", "skipped"]
     assert "SendCommand" not in testbed.calls("ssm")

@@ -35,7 +35,7 @@ def in_service_at(testbed: Testbed) -> float:
 
 
 def details(testbed: Testbed) -> list[str]:
-    return [step.detail for step in testbed.record().steps]
+    return [step.detail for step in testbed.record().step_outcomes]
 
 
 def test_status_checks_are_waited_for(testbed: Testbed) -> None:

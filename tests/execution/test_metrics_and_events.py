@@ -50,7 +50,7 @@ def drain(testbed: Testbed, kind: str, options: dict[str, Any], **plan: Any) -> 
 
 
 def step_detail(testbed: Testbed) -> str:
-    (step,) = testbed.record().steps
+    (step,) = testbed.record().step_outcomes
     assert step.outcome == "done"
     return step.detail
 

@@ -47,7 +47,7 @@ def drain(testbed: Testbed, plan: Any = None, **behaviour: Any) -> str:
 
 
 def steps(testbed: Testbed) -> list[tuple[str, str]]:
-    return [(step.kind, step.outcome) for step in testbed.record().steps]
+    return [(step.kind, step.outcome) for step in testbed.record().step_outcomes]
 
 
 def documents(testbed: Testbed) -> list[str]:
@@ -174,7 +174,7 @@ def test_a_step_that_takes_too_long_fails_and_is_stopped(testbed: Testbed) -> No
     testbed.finish()
 
     assert steps(testbed) == [("run-command", "failed"), ("run-command", "done")]
-    detail = testbed.record().steps[0].detail
+    detail = testbed.record().step_outcomes[0].detail
     assert detail.startswith("not done within 10m: waiting for command")
     assert "was asked to stop" in detail
     assert [run.status for run in testbed.run_command.runs(instance)] == ["Cancelled", "Success"]
@@ -220,7 +220,7 @@ def test_a_dependency_that_fails_in_the_last_moment_does_not_make_a_step_late(te
     testbed.run(298)
     testbed.region.faults.stand("elbv2", "DescribeTargetHealth", Fault(FaultKind.REQUEST_LOST))
     testbed.run(400)
-    assert testbed.record().steps == ()
+    assert testbed.record().step_outcomes == ()
     assert "kept: " in (testbed.record().detail or "")
     testbed.region.faults.allow("elbv2", "DescribeTargetHealth")
     testbed.finish()
@@ -302,8 +302,8 @@ def test_a_named_plan_that_was_mended_is_followed_after_a_nudge(testbed: Testbed
     testbed.finish()
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
     record = testbed.record()
-    assert record.plan == ("run-command",)
-    assert [step.outcome for step in record.steps] == ["done"]
+    assert record.plan_kinds == ("run-command",)
+    assert [step.outcome for step in record.step_outcomes] == ["done"]
 
 
 def test_a_plan_that_cannot_be_read_again_holds_as_before(testbed: Testbed) -> None:
@@ -432,7 +432,7 @@ def test_a_dry_run_says_what_it_would_do_changes_nothing_and_completes(testbed: 
     testbed.finish()
 
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert [step.detail for step in testbed.record().steps] == [
+    assert [step.detail for step in testbed.record().step_outcomes] == [
         "dry run: would deregister from blue (1)",
         f"dry run: would send aaa to instance {instance}, whose agent is Online",
         f"dry run: would send bbb to instance {instance}, whose agent is Online",

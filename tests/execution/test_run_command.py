@@ -33,7 +33,7 @@ def test_a_command_is_waited_for_and_its_end_recorded(testbed: Testbed) -> None:
 
     (run,) = testbed.run_command.runs(instance)
     assert run.ended
-    (step,) = testbed.record().steps
+    (step,) = testbed.record().step_outcomes
     assert step.outcome == "done"
     assert step.detail.endswith("ended with exit code 0; it said: stopped 3 workers")
     assert testbed.log(LogKind.COMPLETED)[0].time >= testbed.started + 400
@@ -43,7 +43,7 @@ def test_only_the_tail_of_the_output_is_kept(testbed: Testbed) -> None:
     commanded(testbed, Behaviour(standard_output="x" * 5000 + "the end"))
     testbed.finish()
 
-    (step,) = testbed.record().steps
+    (step,) = testbed.record().step_outcomes
     assert step.detail.endswith("xthe end")
     assert len(step.detail) < 700
 
@@ -66,7 +66,7 @@ def test_the_plan_says_what_a_failure_means(testbed: Testbed, on_failure: str, r
 
     assert execution.result["result"] == result
     assert testbed.completions() == [f"{result} CompleteLifecycleAction"]
-    (step,) = testbed.record().steps
+    (step,) = testbed.record().step_outcomes
     assert step.outcome == "failed"
 
 
@@ -132,4 +132,4 @@ def test_an_instance_that_goes_while_the_command_runs_is_not_held(testbed: Testb
     record = testbed.deployment.record("web", "asg-lifecycle-terminate", instance)
     assert record is not None
     assert (record.status, record.result) == ("completed", "CONTINUE")
-    assert "the instance is gone" in record.steps[0].detail
+    assert "the instance is gone" in record.step_outcomes[0].detail

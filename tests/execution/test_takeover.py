@@ -60,7 +60,7 @@ def test_the_work_goes_on_where_it_stood(testbed: Testbed, after: float) -> None
     assert len(testbed.run_command.runs(instance)) == 1
     record = testbed.record()
     assert (record.event_time, record.token) == (before.event_time, before.token)
-    assert [step.outcome for step in record.steps] == ["done", "done"]
+    assert [step.outcome for step in record.step_outcomes] == ["done", "done"]
     assert record.execution == execution.arn
 
 
@@ -72,7 +72,7 @@ def test_the_plan_is_the_one_that_was_chosen(testbed: Testbed) -> None:
     take_over(testbed, dead)
     testbed.finish()
 
-    assert [step.kind for step in testbed.record().steps] == ["deregister-targets", "run-command"]
+    assert [step.kind for step in testbed.record().step_outcomes] == ["deregister-targets", "run-command"]
 
 
 def test_what_was_held_stays_held_and_is_not_counted_again(testbed: Testbed) -> None:

@@ -42,7 +42,7 @@ def test_a_node_is_waited_for_until_it_is_ready(testbed: Testbed) -> None:
     node.taints = [taint for taint in node.taints if taint["key"] == "team"]
     testbed.finish()
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert testbed.record().steps[0].detail == f"node {node.name} of cluster production is Ready"
+    assert testbed.record().step_outcomes[0].detail == f"node {node.name} of cluster production is Ready"
 
 
 def test_taints_of_the_plan_have_to_be_gone_too(testbed: Testbed) -> None:
@@ -85,4 +85,4 @@ def test_one_that_never_joins_fails_when_its_time_is_over(testbed: Testbed) -> N
 def test_a_dry_run_says_how_the_node_is(testbed: Testbed) -> None:
     launch(testbed, dry_run=True)
     testbed.finish()
-    assert "now: it has not joined" in testbed.record().steps[0].detail
+    assert "now: it has not joined" in testbed.record().step_outcomes[0].detail

@@ -174,7 +174,7 @@ def test_a_signal_ends_the_wait(testbed: IntakeTestbed) -> None:
 
     record = testbed.record(instance)
     assert record.status is Status.COMPLETED
-    assert record.steps[0].detail == "signal drained said success: the queue is empty"
+    assert record.step_outcomes[0].detail == "signal drained said success: the queue is empty"
     assert [signal.name for signal in record.signals] == ["drained"]
     assert any("signal drained" in message for message in record.messages)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import string
+from typing import get_type_hints
 
 import msgspec
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
+from asg_lifecycle.model.record_changes import RecordChanges
 from asg_lifecycle.model.records import LIVE, Record, Status, claim_record, wait_key
 
 unhurried = settings(deadline=None)
@@ -90,3 +92,9 @@ def test_an_action_is_live_until_its_record_is_closed(status: Status) -> None:
 def test_every_field_of_the_record_is_documented() -> None:
     documented = {line.strip().split(":")[0] for line in (Record.__doc__ or "").splitlines() if ": " in line}
     assert set(Record.__struct_fields__) <= documented
+
+
+def test_a_change_of_a_record_has_the_type_of_its_field() -> None:
+    fields, changes = get_type_hints(Record), get_type_hints(RecordChanges)
+
+    assert {name: kind | None for name, kind in changes.items()} == {name: fields[name] | None for name in changes}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from asg_lifecycle.aws.clients import Clients
-from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.records import Record, Status, StepOutcome, claim_record, wait_key
 from asg_lifecycle.store.records import Records, decode, encode
@@ -129,7 +129,7 @@ def test_the_same_execution_claims_again_after_a_lost_answer(table: Table) -> No
 
 def test_r22_a_newer_action_takes_the_place_and_the_older_one_is_kept(table: Table) -> None:
     table.records.claim(claimed(ACTION, FIRST))
-    table.records.update(WAIT, FIRST, {"status": Status.COMPLETED, "result": "CONTINUE", "in_flight": None})
+    table.records.update(WAIT, FIRST, {"status": Status.COMPLETED, "result": ActionResult.CONTINUE, "in_flight": None})
     assert table.records.claim(claimed(NEWER, SECOND, now=2_010.0)) is None
     kept = table.all()
     assert kept["current"] == claimed(NEWER, SECOND, now=2_010.0)
@@ -192,7 +192,7 @@ def test_an_update_sets_and_removes_and_returns_the_whole(table: Table) -> None:
         {
             "status": Status.WORKING,
             "deadline": 5_000.25,
-            "steps": (outcome,),
+            "step_outcomes": (outcome,),
             "step_state": {"command": None, "sent_since": 1.5, "known": {"a": [True, 2, "x"]}},
             "messages": ("one", "two"),
             "in_flight": None,
@@ -203,7 +203,7 @@ def test_an_update_sets_and_removes_and_returns_the_whole(table: Table) -> None:
         claimed(ACTION, FIRST),
         status=Status.WORKING,
         deadline=5_000.25,
-        steps=(outcome,),
+        step_outcomes=(outcome,),
         step_state={"command": None, "sent_since": 1.5, "known": {"a": [True, 2, "x"]}},
         messages=("one", "two"),
         in_flight=None,
@@ -281,19 +281,19 @@ any_record = st.builds(
     heartbeat_timeout=st.none() | numbers,
     global_timeout=st.none() | numbers,
     deadline=st.none() | numbers,
-    callback=texts,
+    inbox=texts,
     plan_source=texts,
     plan_why=texts,
-    plan=st.lists(names, max_size=3).map(tuple),
-    steps=st.lists(st.builds(StepOutcome, kind=names, outcome=names, detail=names), max_size=2).map(tuple),
-    step=st.integers(0, 100),
+    plan_kinds=st.lists(names, max_size=3).map(tuple),
+    step_outcomes=st.lists(st.builds(StepOutcome, kind=names, outcome=names, detail=names), max_size=2).map(tuple),
+    step_index=st.integers(0, 100),
     step_began_at=st.none() | numbers,
     step_state=st.none() | states,
     detail=texts,
     detail_at=st.none() | numbers,
     problem=texts,
     messages=st.lists(names, max_size=3).map(tuple),
-    result=texts,
+    result=st.none() | st.sampled_from(ActionResult),
     reason=texts,
     ended_at=st.none() | numbers,
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SERVER_ERROR = 500
 TOO_MANY_REQUESTS = 429
 
-PASSING_CODES = frozenset(
+TRANSIENT_CODES = frozenset(
     {
         "AuthFailure",
         "BandwidthLimitExceeded",
@@ -63,7 +63,7 @@ DENIED_CODES = frozenset(
     }
 )
 
-MISSING_CODES = frozenset(
+NOT_FOUND_CODES = frozenset(
     {
         "InvalidInstanceID.Malformed",
         "InvalidInstanceID.NotFound",
@@ -100,9 +100,9 @@ def classify(error: ClientError | BotoCoreError | ResponseParserError, action: s
 def _consequence(code: str, status: int) -> Consequence:
     if code in DENIED_CODES:
         return Consequence.DENIED
-    if code in MISSING_CODES:
+    if code in NOT_FOUND_CODES:
         return Consequence.NOT_FOUND
-    if code in PASSING_CODES or status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
+    if code in TRANSIENT_CODES or status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
         return Consequence.TRANSIENT
     return Consequence.REFUSED
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.aws.errors import PASSING_CODES, calling
+from asg_lifecycle.aws.errors import TRANSIENT_CODES, calling
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Publishing:
         for entry in answer["Entries"]:
             if code := entry.get("ErrorCode"):
                 # The call succeeds, the entry in it does not.
-                passing = code in PASSING_CODES or code.startswith("Internal")
+                passing = code in TRANSIENT_CODES or code.startswith("Internal")
                 consequence = Consequence.TRANSIENT if passing else Consequence.REFUSED
                 message = entry.get("ErrorMessage", "no message")
                 raise CallFailed(Failure(consequence=consequence, action=action, code=code, message=message))

@@ -16,6 +16,7 @@ from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.model.start_requests import StartRequest
 
 
@@ -97,7 +98,7 @@ def claim(action_context: ActionContext, start: StartRequest | None) -> Claim:
         dependencies.observer.count(Metric.CLAIMED)
         dependencies.observer.info("claimed the lifecycle action")
         return Claim(prior=_prior_of_start(start))
-    if not early and standing.early is not None and standing.in_flight is not None:
+    if not early and standing.early_reason is not None and standing.in_flight is not None:
         return _join(action_context, standing)
     return _duplicate(action_context, standing)
 
@@ -134,15 +135,17 @@ def _take_over(action_context: ActionContext, dead: str) -> Claim:
 def _prior(record: Record) -> PriorState:
     completing = record.result if record.status is Status.COMPLETING else None
     # A token on record means that the hook's event has come, even if nobody has acted on it yet.
-    early = record.early is not None and record.token is None
+    early = record.early_reason is not None and record.token is None
     return PriorState(
-        decision=msgspec.json.decode(record.decision, type=PlanDecision) if record.decision is not None else None,
+        decision=msgspec.json.decode(record.plan_decision, type=PlanDecision)
+        if record.plan_decision is not None
+        else None,
         held=record.problem or "held" if record.status is Status.HELD else None,
         messages=record.messages,
         completing=ActionResult(completing) if completing is not None else None,
         reason=record.reason if completing is not None else None,
-        early=record.early if early else None,
-        until=record.until if early else None,
+        early=record.early_reason if early else None,
+        until=record.early_until if early else None,
     )
 
 
@@ -150,7 +153,7 @@ def _join(action_context: ActionContext, standing: Record) -> Claim:
     """Tell the execution that began early that its instance waits now."""
     dependencies, action = action_context.dependencies, action_context.action
     # First the record: if its owner dies with the message unread, whoever takes over knows.
-    announced = {
+    announced: RecordChanges = {
         "token": action.token,
         "event_time": action.time,
         "origin": action.origin,
@@ -164,7 +167,7 @@ def _join(action_context: ActionContext, standing: Record) -> Claim:
     if dependencies.executions.liveness(standing.execution) is Liveness.DEAD:
         return _take_over(action_context, standing.execution)
     join = Join(action=msgspec.structs.replace(action, identity=record.identity), by=_announcer(action))
-    if record.callback is None or not dependencies.executions.send_message(record.callback, encode(join)):
+    if record.inbox is None or not dependencies.executions.send_message(record.inbox, encode(join)):
         raise NotSettledError(f"the inbox of {standing.execution} is just changing")
     dependencies.observer.count(Metric.JOINED)
     dependencies.observer.info(f"joined: {standing.execution} began this work before the instance waited")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.setup import Setup
     from asg_lifecycle.execution.work.plan_runner import PlanRunner
     from asg_lifecycle.model.actions import ActionResult
+    from asg_lifecycle.model.record_changes import RecordChanges
 
 LOST_ANSWER = "the answer was lost and the action is over by now, so the completion is taken to have been accepted"
 
@@ -92,9 +93,9 @@ class Finisher:
             return state
         outcome = self._outcome
         over = outcome.how == "over"
-        changes: dict[str, object] = {"detail": _sentence(outcome), "detail_at": now, "reason": outcome.reason}
+        changes: RecordChanges = {"detail": _sentence(outcome), "detail_at": now, "reason": outcome.reason}
         if outcome.result is not None:
-            changes |= {"status": Status.COMPLETING, "result": outcome.result, "completion_try": state.sends}
+            changes |= {"status": Status.COMPLETING, "result": outcome.result, "completion_attempt": state.sends}
         try:
             before = self._dependencies.records.update(
                 self._action_context.wait, self._action_context.execution, changes, before=True, even_closed=True
@@ -111,7 +112,7 @@ class Finisher:
         # The note of a try is written once, unless the Lambda died after it: then the completion may have been sent,
         # and the record may even have been closed.
         if state.sends:
-            again = before.completion_try is not None and before.completion_try >= state.sends
+            again = before.completion_attempt is not None and before.completion_attempt >= state.sends
             return msgspec.structs.replace(state, noted=True, sent=state.sent or again, delay=0.0)
         return msgspec.structs.replace(
             state,
@@ -231,7 +232,7 @@ class Finisher:
     def _close(self, state: Completion, now: float) -> Completion:
         status = state.status or Status.OVER
         reason = "; ".join(part for part in (self._outcome.reason, state.reason) if part)
-        changes: dict[str, object] = {
+        changes: RecordChanges = {
             "status": status,
             "result": self._outcome.result if status is Status.COMPLETED else None,
             "reason": reason,
@@ -240,12 +241,12 @@ class Finisher:
             "ended_at": now,
             "expires_at": int(now + self._dependencies.settings.record_retention),
             "in_flight": None,
-            "callback": None,
+            "inbox": None,
         }
         if self._outcome.messages:
             changes["messages"] = self._outcome.messages
         if self._outcome.steps:
-            changes["steps"] = self._outcome.steps
+            changes["step_outcomes"] = self._outcome.steps
         try:
             closed = self._dependencies.records.update(
                 self._action_context.wait, self._action_context.execution, changes, even_closed=True

@@ -93,7 +93,7 @@ class Orchestrator:
         """Return what became of the event."""
         if self._start is not None and self._start.reason is StartReason.SWEEP:
             # An event that is merely late comes first; the sweep's heartbeat has made the time for it.
-            self._context.wait(LATE_EVENT, name="late-event-first")
+            self._context.wait(LATE_EVENT, name="await-late-event")
         claimed = self._context.step(
             lambda _: claim(self._action_context, self._start),
             name="claim",
@@ -111,7 +111,7 @@ class Orchestrator:
 
     def _begin_early(self, callback: Callback[str], prior: PriorState) -> Outcome:
         preparation = self._poll(
-            "prepare", lambda state: prepare(self._action_context, callback.callback_id, prior, state)
+            "set-up-early", lambda state: prepare(self._action_context, callback.callback_id, prior, state)
         )
         decision = preparation.decision
         if decision is None:
@@ -127,7 +127,7 @@ class Orchestrator:
         return self._wait_through(self._context.create_callback(f"inbox-{number + 1}"), known, first_round=number + 1)
 
     def _wait_through(self, callback: Callback[str], prior: PriorState, *, first_round: int) -> Outcome:
-        setup = self._poll("admit", lambda state: set_up(self._action_context, callback.callback_id, prior, state))
+        setup = self._poll("set-up", lambda state: set_up(self._action_context, callback.callback_id, prior, state))
         decision = setup.decision
         if prior.completing is not None:
             outcome = RaceOutcome(how="complete", result=prior.completing, reason=prior.reason or "decided before")

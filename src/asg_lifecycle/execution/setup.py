@@ -18,11 +18,10 @@ from asg_lifecycle.model.timing import HookTimeouts, assume_timeouts, bound, dea
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from asg_lifecycle.execution.claim import PriorState
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.model.actions import LifecycleAction
+    from asg_lifecycle.model.record_changes import RecordChanges
 
 Readiness = Literal["waiting", "ready", "over", "late"]
 
@@ -109,8 +108,10 @@ def set_up(action_context: ActionContext, callback: str, prior: PriorState, stat
     proved = state.heartbeat.last_at is not None or state.heartbeat.denied
     if not proved or not state.timeouts_read:
         return _again(action_context, state)
-    timers = {"heartbeat_timeout": state.timeouts.heartbeat, "global_timeout": state.timeouts.overall}
-    initial = InitialRecord(callback=callback, how="set up", particulars={"early": None, "until": None, **timers})
+    timers: RecordChanges = {"heartbeat_timeout": state.timeouts.heartbeat, "global_timeout": state.timeouts.overall}
+    initial = InitialRecord(
+        callback=callback, how="set up", particulars={"early_reason": None, "early_until": None, **timers}
+    )
     return begin(action_context, prior, state, initial)
 
 
@@ -157,7 +158,7 @@ class InitialRecord:
 
     callback: str
     how: str
-    particulars: Mapping[str, object]
+    particulars: RecordChanges
 
 
 def begin(action_context: ActionContext, prior: PriorState, state: Setup, initial: InitialRecord) -> Setup:
@@ -175,9 +176,9 @@ def begin(action_context: ActionContext, prior: PriorState, state: Setup, initia
         return _again(action_context, state)
     facts = describe_instance(action_context)
     problem = prior.held or "; ".join(decision.problems) or None
-    changes = {
+    changes: RecordChanges = {
         "status": Status.HELD if problem else Status.WORKING,
-        "callback": initial.callback,
+        "inbox": initial.callback,
         **plan_fields(decision),
         "deadline": state.deadline,
         "detail": f"held: {problem}" if problem else initial.how,
@@ -210,13 +211,13 @@ def begin(action_context: ActionContext, prior: PriorState, state: Setup, initia
     )
 
 
-def plan_fields(decision: PlanDecision) -> dict[str, object]:
+def plan_fields(decision: PlanDecision) -> RecordChanges:
     """Return what the record says of a plan decision."""
     return {
-        "decision": msgspec.json.encode(decision).decode(),
+        "plan_decision": msgspec.json.encode(decision).decode(),
         "plan_source": decision.source,
         "plan_why": decision.why,
-        "plan": [step.kind for step in decision.plan.leaves()] if decision.plan is not None else [],
+        "plan_kinds": tuple(step.kind for step in decision.plan.leaves()) if decision.plan is not None else (),
     }
 
 

@@ -109,4 +109,4 @@ class SignalIntake:
         return {"outcome": "woken" if woken else "not awaited", "hooks": woken}
 
     def _told(self, record: Record, said: str) -> bool:
-        return record.callback is not None and self._executions.send_message(record.callback, encode(Wake(by=said)))
+        return record.inbox is not None and self._executions.send_message(record.inbox, encode(Wake(by=said)))

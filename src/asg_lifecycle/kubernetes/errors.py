@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE, TOO_MANY_REQUESTS, SERVER_ERROR = 401, 403, 404, 409, 410, 429, 500
 
-PASSING_CODES = frozenset({CONFLICT, GONE, TOO_MANY_REQUESTS})
+TRANSIENT_CODES = frozenset({CONFLICT, GONE, TOO_MANY_REQUESTS})
 """Somebody else's change came first, a list's next page is too old, too many requests."""
 
 UNAUTHORIZED_CODE = "Unauthorized"
@@ -102,7 +102,7 @@ def _failure(error: ApiError, action: str) -> Failure:
     elif code == NOT_FOUND and not action.startswith("list "):
         # A list is always there: what has none is not an API server.
         consequence = Consequence.NOT_FOUND
-    elif code in PASSING_CODES or code >= SERVER_ERROR:
+    elif code in TRANSIENT_CODES or code >= SERVER_ERROR:
         consequence = Consequence.TRANSIENT
     return Failure(
         consequence=consequence,

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
+from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Location, Transition
 from asg_lifecycle.model.progress import StepState
 from asg_lifecycle.model.signals import Signal
 
@@ -68,9 +68,10 @@ class Record(Struct, frozen=True, kw_only=True):
         token: lifecycle action token, absent where it is not known (R16).
         identity: what the action is called for ever where its work began without its token.
         metadata: the hook's `NotificationMetadata`.
-        early: why the work began before the instance waited, `spot interruption` or `rebalance`; absent where it waits.
-        until: when work that began early has to be over.
-        decision: the plan decision as JSON: whoever takes the action over follows the same plan.
+        early_reason: why the work began before the instance waited, `spot interruption` or `rebalance`; absent where
+            it waits.
+        early_until: when work that began early has to be over.
+        plan_decision: the plan decision as JSON: whoever takes the action over follows the same plan.
         group: Auto Scaling group.
         hook: lifecycle hook.
         instance: EC2 instance id.
@@ -86,13 +87,13 @@ class Record(Struct, frozen=True, kw_only=True):
         heartbeat_timeout: the hook's `HeartbeatTimeout`.
         global_timeout: the hook's `GlobalTimeout`.
         deadline: past this moment no heartbeat is sent and the plan's `on_timeout` decides.
-        callback: id of the durable callback that is the inbox at present.
+        inbox: id of the durable callback that is the inbox at present.
         plan_source: where the plan came from.
         plan_why: why it was chosen, a sentence.
-        plan: the kinds of its steps, in order.
-        steps: how the steps that ended ended.
+        plan_kinds: the kinds of its steps, in order.
+        step_outcomes: how the steps that ended ended.
         work_began_at: when the first step began; the plan's `timeout` counts from here.
-        step: position of the present entry of the plan, from 0.
+        step_index: position of the present entry of the plan, from 0.
         step_began_at: when the present step may first have had an effect.
         step_state: what the present step remembers.
         wake_on: what is heard of when the present wait may be over.
@@ -102,7 +103,7 @@ class Record(Struct, frozen=True, kw_only=True):
         problem: what is wrong, when something is.
         messages: what operators and events said, oldest first, the last twenty.
         result: `CONTINUE` or `ABANDON`, once decided.
-        completion_try: which try to complete it is under way or was the last, from 0; absent before the first.
+        completion_attempt: which try to complete it is under way or was the last, from 0; absent before the first.
         reason: why that result, or how the action ended.
         ended_at: when the record was closed.
         expires_at: when DynamoDB may delete the item.
@@ -123,9 +124,9 @@ class Record(Struct, frozen=True, kw_only=True):
     token: str | None = None
     identity: str | None = None
     metadata: str | None = None
-    early: str | None = None
-    until: float | None = None
-    decision: str | None = None
+    early_reason: str | None = None
+    early_until: float | None = None
+    plan_decision: str | None = None
     origin: str | None = None
     destination: str | None = None
     operation: str | None = None
@@ -133,13 +134,13 @@ class Record(Struct, frozen=True, kw_only=True):
     heartbeat_timeout: float | None = None
     global_timeout: float | None = None
     deadline: float | None = None
-    callback: str | None = None
+    inbox: str | None = None
     plan_source: str | None = None
     plan_why: str | None = None
-    plan: tuple[str, ...] = ()
-    steps: tuple[StepOutcome, ...] = ()
+    plan_kinds: tuple[str, ...] = ()
+    step_outcomes: tuple[StepOutcome, ...] = ()
     work_began_at: float | None = None
-    step: int = 0
+    step_index: int = 0
     step_began_at: float | None = None
     step_state: StepState | None = None
     wake_on: tuple[str, ...] = ()
@@ -148,8 +149,8 @@ class Record(Struct, frozen=True, kw_only=True):
     detail_at: float | None = None
     problem: str | None = None
     messages: tuple[str, ...] = ()
-    result: str | None = None
-    completion_try: int | None = None
+    result: ActionResult | None = None
+    completion_attempt: int | None = None
     reason: str | None = None
     ended_at: float | None = None
 
@@ -197,8 +198,8 @@ def claim_record(  # noqa: PLR0913 - what a claim says, each by its name
         event_time=action.time,
         claimed_at=now,
         status=Status.CLAIMED,
-        early=early,
-        until=until,
+        early_reason=early,
+        early_until=until,
         in_flight="yes",
         # A record that expired under its execution would look like another's.
         expires_at=int(now + LONGEST_LIFE + retention),

@@ -73,7 +73,7 @@ def decide_probe(  # noqa: PLR0911 - one line a case
     if record.in_flight is not None:
         if not owner_is_alive:
             return SweepDecision(probe=False, reason=f"{record.execution} is dead and is taken over")
-        if record.early is not None:
+        if record.early_reason is not None:
             return SweepDecision(probe=True, reason="its work began early, and nobody has told that it waits now")
         return SweepDecision(probe=False, reason=f"{record.execution} works on it")
     ended_at = record.ended_at if record.ended_at is not None else record.claimed_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.aws.dynamodb import is_condition_failure
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.drain_slots import SlotRequest
 from asg_lifecycle.model.failures import CallFailed
@@ -124,7 +125,7 @@ class DrainSlots:
                     ExpressionAttributeValues={":holder": {"S": holder}, ":now": {"N": repr(now)}},
                 )
         except CallFailed as failed:
-            if failed.failure.code != "ConditionalCheckFailedException":
+            if not is_condition_failure(failed):
                 raise
             return False
         return True
@@ -142,7 +143,7 @@ class DrainSlots:
                     )
             except CallFailed as failed:
                 # It has lapsed and is another's by now.
-                if failed.failure.code != "ConditionalCheckFailedException":
+                if not is_condition_failure(failed):
                     raise
 
 

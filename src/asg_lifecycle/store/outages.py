@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from asg_lifecycle.aws.dynamodb import is_condition_failure
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.outages import WINDOW, is_outage
@@ -87,7 +88,7 @@ class Outages:
                     ReturnValues="ALL_NEW",
                 )
         except CallFailed as failed:
-            if failed.failure.code != "ConditionalCheckFailedException":
+            if not is_condition_failure(failed):
                 raise
             drains, since = self._read(dependency, window)
             return drains, since if since is not None else now
@@ -119,7 +120,7 @@ class Outages:
                     ReturnValues="UPDATED_OLD",
                 ).get("Attributes", {})
         except CallFailed as failed:
-            if failed.failure.code != "ConditionalCheckFailedException":
+            if not is_condition_failure(failed):
                 raise
             return False
         return "seen" not in before or float(before["seen"]["N"]) < now - WINDOW

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from botocore.exceptions import ClientError
 
+from asg_lifecycle.aws.dynamodb import decode_value, encode_value, item_in_the_way
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.records import CURRENT, Record
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     from asg_lifecycle.aws.clients import Clients
+    from asg_lifecycle.model.record_changes import RecordChanges
 
 ITS_OWN = "attribute_not_exists(#wait) OR #execution = :execution"
 
 ANNOUNCED = (
     f"{ITS_OWN} OR ((attribute_not_exists(#token) OR #token <> :token) AND #event_time < :event_time"
-    " AND (attribute_not_exists(#early) OR attribute_not_exists(#in_flight)))"
+    " AND (attribute_not_exists(#early_reason) OR attribute_not_exists(#in_flight)))"
 )
 """Who may write the current record of a wait: the first; its owner again, whose first answer was lost; and a newer
 action of the same instance under the same hook, because Auto Scaling starts a new wait only when the old one is over
@@ -59,7 +60,7 @@ class Records:
             values[":settled"] = encode_value(record.claimed_at - SETTLED)
         else:
             condition = ANNOUNCED
-            names = ["wait", "execution", "token", "event_time", "early", "in_flight"]
+            names = ["wait", "execution", "token", "event_time", "early_reason", "in_flight"]
             values |= {f":{name}": item[name] for name in ("token", "event_time")}
         try:
             with calling("dynamodb:PutItem"):
@@ -73,7 +74,7 @@ class Records:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 ).get("Attributes")
         except CallFailed as failed:
-            if (standing := _refused_by(failed)) is None:
+            if (standing := item_in_the_way(failed)) is None:
                 raise
             return decode(standing)
         if replaced and replaced["execution"] != item["execution"]:
@@ -104,14 +105,14 @@ class Records:
                 answer = self._clients.dynamodb.update_item(
                     TableName=self._table,
                     Key={"wait": {"S": wait}, "entry": {"S": CURRENT}},
-                    UpdateExpression="SET #execution = :execution REMOVE #callback",
+                    UpdateExpression="SET #execution = :execution REMOVE #inbox",
                     ConditionExpression="#execution IN (:dead, :execution) AND attribute_exists(#in_flight)",
-                    ExpressionAttributeNames={f"#{name}": name for name in ("execution", "callback", "in_flight")},
+                    ExpressionAttributeNames={f"#{name}": name for name in ("execution", "inbox", "in_flight")},
                     ExpressionAttributeValues={":dead": {"S": dead}, ":execution": {"S": execution}},
                     ReturnValues="ALL_NEW",
                 )
         except CallFailed as failed:
-            if _refused_by(failed) is None:
+            if item_in_the_way(failed) is None:
                 raise
             return None
         return decode(answer["Attributes"])
@@ -128,7 +129,7 @@ class Records:
         self,
         wait: str,
         execution: str,
-        changes: Mapping[str, object],
+        changes: RecordChanges,
         *,
         before: bool = False,
         even_closed: bool = False,
@@ -138,7 +139,7 @@ class Records:
         Args:
             wait: the record's key.
             execution: who claims to own it.
-            changes: new values by field of `Record`; None removes a field.
+            changes: what to change, see `RecordChanges`.
             before: return the record as it was before the change instead.
             even_closed: change a record that is closed, too: the end of an action may be repeated. Everything else
                 must not come to life again in an invocation that Lambda has given up.
@@ -176,7 +177,7 @@ class Records:
                     ReturnValues="ALL_OLD" if before else "ALL_NEW",
                 )
         except CallFailed as failed:
-            if _refused_by(failed) is None:
+            if item_in_the_way(failed) is None:
                 raise
             return None
         return decode(answer["Attributes"])
@@ -202,50 +203,4 @@ def encode(record: Record) -> dict[str, AttributeValueTypeDef]:
 
 def decode(item: Mapping[str, Any]) -> Record:
     """Return the record that a DynamoDB item holds; attributes of a later version are passed over."""
-    return msgspec.convert({name: _value(attribute) for name, attribute in item.items()}, Record, strict=False)
-
-
-def is_condition_failure(failed: CallFailed) -> bool:
-    """Return whether a write was refused by its condition."""
-    return failed.failure.code == "ConditionalCheckFailedException"
-
-
-def _refused_by(failed: CallFailed) -> Mapping[str, Any] | None:
-    if not is_condition_failure(failed):
-        return None
-    cause = failed.__cause__
-    return dict(cause.response).get("Item", {}) if isinstance(cause, ClientError) else {}  # type: ignore[return-value]
-
-
-def encode_value(value: object) -> AttributeValueTypeDef:
-    """Return JSON values as DynamoDB holds them."""
-    match value:
-        case str():
-            return {"S": value}
-        case bool():
-            return {"BOOL": value}
-        case int() | float():
-            return {"N": repr(value)}
-        case dict():
-            return {"M": {str(name): encode_value(inner) for name, inner in value.items()}}
-        case list() | tuple():
-            return {"L": [encode_value(inner) for inner in value]}
-        case None:
-            return {"NULL": True}
-        case _:
-            raise TypeError(f"no DynamoDB type for {type(value).__name__}")
-
-
-def _value(attribute: Mapping[str, Any]) -> object:
-    ((kind, value),) = attribute.items()
-    match kind:
-        case "N":
-            return float(value) if set(value) & set(".eE") else int(value)
-        case "M":
-            return {name: _value(inner) for name, inner in value.items()}
-        case "L":
-            return [_value(inner) for inner in value]
-        case "NULL":
-            return None
-        case _:
-            return value
+    return msgspec.convert({name: decode_value(attribute) for name, attribute in item.items()}, Record, strict=False)

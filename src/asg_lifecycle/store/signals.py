@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from asg_lifecycle.aws.dynamodb import encode_value, is_condition_failure
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.signals import says_the_same
-from asg_lifecycle.store.records import decode, encode_value, is_condition_failure, read_current
+from asg_lifecycle.store.records import decode, read_current
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients

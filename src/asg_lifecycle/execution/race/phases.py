@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.race.branch_gate import BranchGate
     from asg_lifecycle.model.plans import PlanDecision
+    from asg_lifecycle.model.record_changes import RecordChanges
 
 EVENT_MAY_FOLLOW = 900.0
 """Seconds after the end of the instance during which the hook's event may still come: Auto Scaling notices the end
@@ -46,7 +47,7 @@ def prepare(action_context: ActionContext, callback: str, prior: PriorState, sta
     """
     last = prior.until if prior.until is not None else action_context.action.time + GLOBAL_TIMEOUT_CAP
     state = msgspec.structs.replace(state, deadline=last, bound=last + EVENT_MAY_FOLLOW)
-    identity = {"identity": action_context.action.reference}
+    identity: RecordChanges = {"identity": action_context.action.reference}
     initial = InitialRecord(callback=callback, how=f"begun early: {prior.early}", particulars=identity)
     return begin(action_context, prior, state, initial)
 
@@ -103,7 +104,7 @@ class EarlyPhase:
                 initial_state=KeepAlive(heartbeat=HeartbeatState(next_at=0.0)),
                 serdes=StructSerDes(KeepAlive),
             ),
-            name=f"expect-{current.number}",
+            name=f"await-event-{current.number}",
         )
 
     def conclude_round(  # noqa: PLR0911 - one line a case

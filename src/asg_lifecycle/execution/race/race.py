@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.race.keep_alive import KeepAlive
     from asg_lifecycle.execution.setup import Setup
     from asg_lifecycle.execution.work.step_callbacks import StepCallbacks
+    from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.model.replies import CallbackTimes
 
 LAST_ROUND = 500
@@ -180,7 +181,7 @@ class Race:
 
         return context.step(
             choose,
-            name=f"plan-{round_number}",
+            name=f"choose-plan-{round_number}",
             config=StepConfig(retry_strategy=while_the_race_lasts, serdes=StructSerDes(PlanDecision)),
         )
 
@@ -236,7 +237,7 @@ class Race:
         if record is None:
             return Position(lost_ownership=True)
         position = position_of(record)
-        if record.callback == callback:
+        if record.inbox == callback:
             return position
         if current.message is not None:
             observer.info(f"message: {describe(current.message)}")
@@ -245,11 +246,11 @@ class Race:
         if isinstance(current.message, Skip | Nudge):
             # Who was out of time and is told to go on has all of it again.
             position = msgspec.structs.replace(position, work_began_at=None)
-        changes: dict[str, object] = {
-            "callback": callback,
+        changes: RecordChanges = {
+            "inbox": callback,
             "work_began_at": position.work_began_at,
-            "step": position.index,
-            "steps": position.outcomes,
+            "step_index": position.index,
+            "step_outcomes": position.outcomes,
             "step_began_at": position.began_at,
             "step_state": position.last.state if position.last is not None else None,
         }
@@ -281,7 +282,7 @@ class Race:
         outcomes = (*position.outcomes, *work.skipped(position, detail))
         return Position(index=position.index + 1, outcomes=outcomes, work_began_at=position.work_began_at)
 
-    def _update(self, changes: dict[str, object]) -> Record | None:
+    def _update(self, changes: RecordChanges) -> Record | None:
         return self._dependencies.records.update(self._action_context.wait, self._action_context.execution, changes)
 
 

@@ -14,6 +14,7 @@ from asg_lifecycle.model.records import Status, StepOutcome
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.model.record_changes import RecordChanges
 
 KIND = "parallel"
 """What an entry with steps side by side is called in names and sentences."""
@@ -144,16 +145,16 @@ class ParallelSteps:
         failed = [member.progress.reason for member in state.members if isinstance(member.progress, Failed)]
         problems = failed + [wait.detail for wait in waits if wait.blocked]
         finished = all(member.finished for member in state.members)
-        changes: dict[str, object] = {"status": Status.WORKING, "detail": self._sentence(state), "detail_at": now}
+        changes: RecordChanges = {"status": Status.WORKING, "detail": self._sentence(state), "detail_at": now}
         changes["problem"] = "; ".join(problems) or None
         changes["work_began_at"] = self._began(state)
         changes["wake_on"] = wake_on(*state.members)
         if finished and not failed:
             ended = outcomes_of(self._runners, state.members)
-            changes |= {"step": self._index + 1, "steps": (*self._outcomes, *ended)}
+            changes |= {"step_index": self._index + 1, "step_outcomes": (*self._outcomes, *ended)}
             changes |= {"step_began_at": None, "step_state": None}
         else:
-            changes |= {"step": self._index, "steps": self._outcomes, "step_began_at": state.began_at}
+            changes |= {"step_index": self._index, "step_outcomes": self._outcomes, "step_began_at": state.began_at}
             changes |= {"step_state": {MEMBERS: memory}}
         self._dependencies.observer.info(self._sentence(state), step=KIND)
         try:
@@ -186,10 +187,10 @@ class ParallelSteps:
             {
                 "status": Status.WORKING,
                 "work_began_at": self._began(state),
-                "step": self._index,
+                "step_index": self._index,
                 "step_began_at": state.began_at,
                 "step_state": {MEMBERS: remembered(noted)},
-                "steps": self._outcomes,
+                "step_outcomes": self._outcomes,
                 "detail": f"{KIND}: beginning",
                 "detail_at": now,
                 "problem": None,
@@ -198,10 +199,10 @@ class ParallelSteps:
         )
         if before is None:
             return None
-        if before.step > self._index:
+        if before.step_index > self._index:
             # The record is past them, but their last look was not kept: the Lambda died between the two.
             return (now,) * len(self._runners)
-        if before.step < self._index or before.step_state is None:
+        if before.step_index < self._index or before.step_state is None:
             return (None,) * len(self._runners)
         return tuple(member.began_at for member in recalled(before.step_state, len(self._runners)))
 

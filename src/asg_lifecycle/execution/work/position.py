@@ -40,8 +40,8 @@ def position_of(record: Record) -> Position:
         # `detail` is the step's sentence behind its kind.
         last = Waiting((record.detail or "").partition(": ")[2], state=record.step_state)
     return Position(
-        index=record.step,
-        outcomes=record.steps,
+        index=record.step_index,
+        outcomes=record.step_outcomes,
         last=last,
         began_at=record.step_began_at,
         work_began_at=record.work_began_at,

@@ -21,6 +21,7 @@ from asg_lifecycle.model.records import Status, StepOutcome
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.model.record_changes import RecordChanges
 
 
 class SingleStep:
@@ -88,7 +89,7 @@ class SingleStep:
         progress, index, outcomes = state.progress, self._index, self._outcomes
         if progress is None or is_same(progress, state.recorded):
             return state
-        changes: dict[str, object] = {
+        changes: RecordChanges = {
             "status": Status.WORKING,
             "detail_at": now,
             "work_began_at": work_began(self._work_began_at, state),
@@ -97,14 +98,14 @@ class SingleStep:
         match progress:
             case Done(detail):
                 ended = StepOutcome(kind=self._step.kind, outcome="done", detail=detail)
-                changes |= {"step": index + 1, "steps": (*outcomes, ended)}
+                changes |= {"step_index": index + 1, "step_outcomes": (*outcomes, ended)}
                 changes |= {"step_began_at": None, "step_state": None, "problem": None}
             case Waiting(detail):
-                changes |= {"step": index, "steps": outcomes, "step_began_at": state.began_at}
+                changes |= {"step_index": index, "step_outcomes": outcomes, "step_began_at": state.began_at}
                 changes |= {"step_state": progress.state if state.begun else None}
                 changes |= {"problem": detail if progress.blocked else None}
             case Failed(reason):
-                changes |= {"step": index, "steps": outcomes, "step_began_at": state.began_at}
+                changes |= {"step_index": index, "step_outcomes": outcomes, "step_began_at": state.began_at}
                 changes |= {"step_state": None, "problem": reason}
         changes["detail"] = f"{self._step.kind}: {sentence_of(progress)}"
         self._dependencies.observer.info(sentence_of(progress), step=self._step.kind)
@@ -126,10 +127,10 @@ class SingleStep:
             {
                 "status": Status.WORKING,
                 "work_began_at": work_began(self._work_began_at, state),
-                "step": self._index,
+                "step_index": self._index,
                 "step_began_at": now,
                 "step_state": None,
-                "steps": self._outcomes,
+                "step_outcomes": self._outcomes,
                 "detail": f"{self._step.kind}: beginning",
                 "detail_at": now,
                 "problem": None,
@@ -138,10 +139,10 @@ class SingleStep:
         )
         if before is None:
             return None
-        if before.step > self._index:
+        if before.step_index > self._index:
             # The record is past this step, but its last look was not kept: the Lambda died between the two.
             return _Beginning(at=now)
-        return _Beginning(at=before.step_began_at if before.step == self._index else None)
+        return _Beginning(at=before.step_began_at if before.step_index == self._index else None)
 
     def _warn(self, failed: CallFailed) -> None:
         self._dependencies.observer.warning(f"the record could not be written: {failed}", step=self._step.kind)

@@ -66,7 +66,7 @@ class SlotWait:
             WaitForConditionConfig(
                 wait_strategy=decide_by_delay, initial_state=SlotWaitState(), serdes=StructSerDes(SlotWaitState)
             ),
-            name="turn" if round_number == 1 else f"turn-round-{round_number}",
+            name="slot-wait" if round_number == 1 else f"slot-wait-round-{round_number}",
         )
 
     def look(self, state: SlotWaitState) -> SlotWaitState:

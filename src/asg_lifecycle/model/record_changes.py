@@ -1,0 +1,51 @@
+"""What may be written into a record after it was claimed: each write is checked by the type checker.
+
+What the fields mean, their units and who writes them stand in `asg_lifecycle.model.records.Record`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.progress import StepState
+from asg_lifecycle.model.records import Status, StepOutcome
+
+
+class RecordChanges(TypedDict, total=False):
+    """New values of fields of a `Record`, by their names; None removes a field."""
+
+    token: str | None
+    event_time: float
+    origin: str | None
+    destination: str | None
+    operation: str | None
+    metadata: str | None
+    identity: str | None
+    early_reason: str | None
+    early_until: float | None
+    plan_decision: str
+    plan_source: str
+    plan_why: str
+    plan_kinds: tuple[str, ...]
+    heartbeat_timeout: float
+    global_timeout: float
+    deadline: float
+    status: Status
+    in_flight: str | None
+    inbox: str | None
+    work_began_at: float | None
+    step_index: int
+    step_began_at: float | None
+    step_state: StepState | None
+    step_outcomes: tuple[StepOutcome, ...]
+    wake_on: tuple[str, ...]
+    detail: str | None
+    detail_at: float
+    problem: str | None
+    messages: tuple[str, ...]
+    result: ActionResult | None
+    completion_attempt: int
+    reason: str | None
+    ended_at: float
+    expires_at: int
