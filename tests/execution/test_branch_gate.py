@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asg_lifecycle.execution.race.branch_gate import BranchGate
+from asg_lifecycle.execution.durable import BranchGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,40 +29,42 @@ def running(target: Callable[[], None]) -> Iterator[threading.Thread]:
         assert not thread.is_alive()
 
 
-def test_it_is_open_until_it_is_closed() -> None:
+def increased(number: int) -> int:
+    return number + 1
+
+
+def test_an_attempt_is_made_until_the_gate_is_closed() -> None:
     gate = BranchGate()
-    for _ in range(3):
-        with gate.enter() as is_open:
-            assert is_open
+    attempt = gate.guarded(increased)
+    assert [attempt(number) for number in range(3)] == [1, 2, 3]
     gate.close()
-    for _ in range(3):
-        with gate.enter() as is_open:
-            assert not is_open
+    assert [attempt(number) for number in range(3)] == [0, 1, 2]
 
 
 def test_closing_twice_keeps_it_closed() -> None:
     gate = BranchGate()
     gate.close()
     gate.close()
-    with gate.enter() as is_open:
-        assert not is_open
+    assert gate.guarded(increased)(0) == 0
 
 
-def test_closing_waits_for_the_one_who_is_inside() -> None:
+def test_closing_waits_for_the_attempt_that_is_under_way() -> None:
     gate = BranchGate()
     inside, leave = threading.Event(), threading.Event()
     order: list[str] = []
 
-    def act() -> None:
-        with gate.enter() as is_open:
-            assert is_open
-            inside.set()
-            assert leave.wait(LONG)
-            order.append("acted")
+    def attempt(state: int) -> int:
+        inside.set()
+        assert leave.wait(LONG)
+        order.append("attempted")
+        return state
 
     def close() -> None:
         gate.close()
         order.append("closed")
+
+    def act() -> None:
+        gate.guarded(attempt)(0)
 
     with running(act):
         assert inside.wait(LONG)
@@ -70,58 +72,25 @@ def test_closing_waits_for_the_one_who_is_inside() -> None:
             closing.join(SHORT)
             assert closing.is_alive()
             leave.set()
-    assert order == ["acted", "closed"]
+    assert order == ["attempted", "closed"]
 
 
-def test_nobody_acts_after_the_closing() -> None:
-    gate = BranchGate()
-    inside, leave = threading.Event(), threading.Event()
-    begun = threading.Barrier(5)
-    acted_after: list[bool] = []
-    closed = threading.Event()
-
-    def act() -> None:
-        with gate.enter():
-            inside.set()
-            assert leave.wait(LONG)
-
-    def come_later() -> None:
-        begun.wait(LONG)
-        assert closed.wait(LONG)
-        with gate.enter() as is_open:
-            acted_after.append(is_open)
-
-    def close() -> None:
-        begun.wait(LONG)
-        gate.close()
-        closed.set()
-
-    later = [threading.Thread(target=come_later, daemon=True) for _ in range(3)]
-    with running(act):
-        assert inside.wait(LONG)
-        for thread in later:
-            thread.start()
-        with running(close):
-            begun.wait(LONG)
-            leave.set()
-        for thread in later:
-            thread.join(LONG)
-    assert acted_after == [False, False, False]
-
-
-def test_one_is_inside_at_a_time() -> None:
+def test_one_attempt_is_made_at_a_time() -> None:
     gate = BranchGate()
     together = threading.Barrier(4)
     inside: list[int] = []
     most: list[int] = []
 
+    def attempt(state: int) -> int:
+        inside.append(1)
+        most.append(len(inside))
+        inside.pop()
+        return state
+
     def act() -> None:
         together.wait(LONG)
         for _ in range(200):
-            with gate.enter():
-                inside.append(1)
-                most.append(len(inside))
-                inside.pop()
+            gate.guarded(attempt)(0)
 
     threads = [threading.Thread(target=act, daemon=True) for _ in range(4)]
     for thread in threads:
@@ -132,13 +101,15 @@ def test_one_is_inside_at_a_time() -> None:
     assert max(most) == 1
 
 
-def test_a_fault_inside_does_not_block_the_way() -> None:
+def test_a_fault_in_an_attempt_does_not_block_the_next() -> None:
     gate = BranchGate()
-    with pytest.raises(ValueError, match="fault"), gate.enter():
+
+    def fail(_: int) -> int:
         raise ValueError("fault")
-    with gate.enter() as is_open:
-        assert is_open
+
+    with pytest.raises(ValueError, match="fault"):
+        gate.guarded(fail)(0)
+    assert gate.guarded(increased)(0) == 1
     with running(gate.close):
         pass
-    with gate.enter() as is_open:
-        assert not is_open
+    assert gate.guarded(increased)(0) == 0

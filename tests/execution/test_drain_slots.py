@@ -63,8 +63,8 @@ def test_who_waits_is_kept_alive_and_says_so(testbed: Testbed) -> None:
     _, second, third = draining(testbed, 3, at_once=1, duration=2000)
     testbed.run(900)
 
-    assert record_of(testbed, second).detail == "waiting for a turn: 1 of 1 drains of the group are under way, 0 ahead"
-    assert record_of(testbed, third).detail == "waiting for a turn: 1 of 1 drains of the group are under way, 1 ahead"
+    assert record_of(testbed, second).detail == "waiting for a drain slot: 1 of 1 are taken, 0 ahead"
+    assert record_of(testbed, third).detail == "waiting for a drain slot: 1 of 1 are taken, 1 ahead"
     beats = [entry.time for entry in testbed.region.log.of(LogKind.HEARTBEAT, instance=third)]
     assert all(after - before <= 150 for before, after in pairwise(beats))
     testbed.finish()
@@ -103,7 +103,7 @@ def test_a_place_nobody_gives_back_is_free_when_its_wait_is_over(testbed: Testbe
     first, second = draining(testbed, 2, at_once=1, duration=40_000, apart=600)
     testbed.deployment.service.stop(record_of(testbed, first).execution)
     testbed.run(25_000)
-    assert record_of(testbed, second).detail == "waiting for a turn: 1 of 1 drains of the group are under way, 0 ahead"
+    assert record_of(testbed, second).detail == "waiting for a drain slot: 1 of 1 are taken, 0 ahead"
     assert not testbed.run_command.runs(second)
     testbed.run(30_000 - 25_000)
 

@@ -29,7 +29,7 @@ class Places:
 
     def __init__(self, group: str = "web") -> None:
         self.clients = Clients()
-        self.turns = DrainSlots(self.clients, TABLE)
+        self.slots = DrainSlots(self.clients, TABLE)
         self.group = group
         self.now = 1_000.0
         self.meanwhile: Any = None
@@ -51,10 +51,10 @@ class Places:
                 raise ConnectionClosedError(endpoint_url="loopback")
 
     def look(self, holder: str, *, limit: int = 1, until: float = FOREVER) -> bool:
-        return self.turns.look(self.group, holder, limit=limit, until=until, now=self.now).granted
+        return self.slots.request(self.group, holder, limit=limit, until=until, now=self.now).granted
 
     def leave(self, holder: str) -> None:
-        self.turns.leave(self.group, holder, now=self.now)
+        self.slots.release(self.group, holder, now=self.now)
 
     def entries(self) -> dict[str, str]:
         items = self.clients.dynamodb.scan(TableName=TABLE)["Items"]
@@ -88,7 +88,7 @@ def places() -> Iterator[Places]:
 
 def test_the_first_has_a_place_and_the_second_waits(places: Places) -> None:
     assert places.look("a")
-    turn = places.turns.look("web", "b", limit=1, until=FOREVER, now=places.now)
+    turn = places.slots.request("web", "b", limit=1, until=FOREVER, now=places.now)
     assert (turn.granted, turn.taken, turn.ahead) == (False, 1, 0)
     assert places.look("a")
     places.leave("a")
@@ -98,7 +98,7 @@ def test_the_first_has_a_place_and_the_second_waits(places: Places) -> None:
 
 def test_groups_have_places_of_their_own(places: Places) -> None:
     assert places.look("a")
-    assert places.turns.look("api", "b", limit=1, until=FOREVER, now=places.now).granted
+    assert places.slots.request("api", "b", limit=1, until=FOREVER, now=places.now).granted
 
 
 def test_a_place_is_free_when_its_holders_wait_is_over(places: Places) -> None:

@@ -15,7 +15,8 @@ from moto import mock_aws
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.records import Record, Status, StepOutcome, claim_record, wait_key
+from asg_lifecycle.model.progress import Done, Failed, Waiting
+from asg_lifecycle.model.records import Record, Status, StepMemory, StepOutcome, claim_record, wait_key
 from asg_lifecycle.store.records import Records, decode, encode
 from asg_lifecycle_simulator.region.environment import region_environment
 
@@ -183,6 +184,14 @@ def test_other_waits_are_other_records(table: Table, change: dict[str, str]) -> 
 # Changing
 
 
+MEMORY = StepMemory(
+    began_at=4.5,
+    begun=True,
+    blocked_seconds=0.25,
+    progress=Waiting("looking", state={"command": None, "sent_since": 1.5, "known": {"a": [True, 2, "x"]}}),
+)
+
+
 def test_an_update_sets_and_removes_and_returns_the_whole(table: Table) -> None:
     table.records.claim(claimed(ACTION, FIRST))
     outcome = StepOutcome(kind="run-command", outcome="done", detail="exit code 0")
@@ -193,7 +202,7 @@ def test_an_update_sets_and_removes_and_returns_the_whole(table: Table) -> None:
             "status": Status.WORKING,
             "deadline": 5_000.25,
             "step_outcomes": (outcome,),
-            "step_state": {"command": None, "sent_since": 1.5, "known": {"a": [True, 2, "x"]}},
+            "present_steps": (MEMORY,),
             "messages": ("one", "two"),
             "in_flight": None,
             "problem": None,
@@ -204,7 +213,7 @@ def test_an_update_sets_and_removes_and_returns_the_whole(table: Table) -> None:
         status=Status.WORKING,
         deadline=5_000.25,
         step_outcomes=(outcome,),
-        step_state={"command": None, "sent_since": 1.5, "known": {"a": [True, 2, "x"]}},
+        present_steps=(MEMORY,),
         messages=("one", "two"),
         in_flight=None,
     )
@@ -261,6 +270,16 @@ states = st.dictionaries(
     ),
     max_size=3,
 )
+memories = st.builds(
+    StepMemory,
+    began_at=numbers,
+    begun=st.booleans(),
+    blocked_seconds=numbers,
+    progress=st.none()
+    | st.builds(Waiting, names, st.none() | numbers, states, st.booleans(), st.none() | names)
+    | st.builds(Done, names)
+    | st.builds(Failed, names),
+)
 any_record = st.builds(
     Record,
     wait=names,
@@ -288,7 +307,7 @@ any_record = st.builds(
     step_outcomes=st.lists(st.builds(StepOutcome, kind=names, outcome=names, detail=names), max_size=2).map(tuple),
     step_index=st.integers(0, 100),
     step_began_at=st.none() | numbers,
-    step_state=st.none() | states,
+    present_steps=st.lists(memories, max_size=2).map(tuple),
     detail=texts,
     detail_at=st.none() | numbers,
     problem=texts,
@@ -332,8 +351,8 @@ def test_a_record_comes_back_from_the_table(table: Table, group: str) -> None:
     action = msgspec.structs.replace(ACTION, group=group)
     record = claimed(action, FIRST)
     table.records.claim(record)
-    changed = table.records.update(record.wait, FIRST, {"detail": "null", "problem": "", "step_state": {}})
-    assert changed == msgspec.structs.replace(record, detail="null", problem="", step_state={})
+    changed = table.records.update(record.wait, FIRST, {"detail": "null", "problem": "", "present_steps": ()})
+    assert changed == msgspec.structs.replace(record, detail="null", problem="", present_steps=())
     assert table.all()["current"] == changed
 
 
@@ -348,5 +367,6 @@ def test_attributes_of_a_later_version_are_passed_over() -> None:
 
 def test_what_dynamodb_has_no_type_for_is_a_fault_of_ours(table: Table) -> None:
     table.records.claim(claimed(ACTION, FIRST))
+    waiting = Waiting("x", state={"when": object()})
     with pytest.raises(TypeError):
-        table.records.update(WAIT, FIRST, {"step_state": {"when": object()}})
+        table.records.update(WAIT, FIRST, {"present_steps": (StepMemory(began_at=0.0, progress=waiting),)})

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.aws.executions import Liveness
+from asg_lifecycle.execution.durable import NotSettledError
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.messages import Join, encode
 from asg_lifecycle.model.plans import PlanDecision
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.model.start_requests import StartRequest
-
-
-class NotSettledError(Exception):
-    """Who owns the action is just changing: look again."""
 
 
 class PriorState(Struct, frozen=True, kw_only=True):

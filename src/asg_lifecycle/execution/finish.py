@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
+from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState, interpret_not_active, send_heartbeat
 from asg_lifecycle.execution.work.position import Position, position_of
 from asg_lifecycle.execution.work.slot_wait import holder_of
@@ -33,7 +33,7 @@ SOON = 2.0
 LATER = 60.0
 
 
-class Completion(Struct, frozen=True, kw_only=True):
+class Completion(Polled, frozen=True, kw_only=True):
     """How far the end has come.
 
     Attributes:
@@ -46,7 +46,6 @@ class Completion(Struct, frozen=True, kw_only=True):
         heartbeat: the heartbeats while the action cannot be completed.
         tries: how often the present part was tried.
         lost_ownership: another execution owns the action.
-        delay: seconds until the next try, None when all is done.
     """
 
     noted: bool = False
@@ -58,21 +57,20 @@ class Completion(Struct, frozen=True, kw_only=True):
     heartbeat: HeartbeatState = HeartbeatState(next_at=0.0)
     tries: int = 0
     lost_ownership: bool = False
-    delay: float | None = 0.0
 
 
 class Finisher:
     """Brings one action to its end, one try at a time. No try raises for what AWS answers."""
 
     def __init__(
-        self, action_context: ActionContext, setup: Setup, outcome: RaceOutcome, work: PlanRunner | None
+        self, action_context: ActionContext, setup: Setup, outcome: RaceOutcome, runner: PlanRunner | None
     ) -> None:
         self._action_context = action_context
         self._dependencies = action_context.dependencies
         self._setup = setup
         self._outcome = outcome
-        self._work = work
-        in_plan = work.plan.drains_per_group if work is not None else None
+        self._runner = runner
+        in_plan = runner.plan.drains_per_group if runner is not None else None
         self._limit = in_plan or self._dependencies.settings.drains_per_group
 
     def attempt(self, state: Completion) -> Completion:
@@ -124,11 +122,11 @@ class Finisher:
         )
 
     def _stop(self, state: Completion, now: float) -> Completion:
-        if state.stopping is None or self._work is None:
+        if state.stopping is None or self._runner is None:
             return state
         observer = self._dependencies.observer
         try:
-            stopped = self._work.cancel(state.stopping, now)
+            stopped = self._runner.cancel(state.stopping, now)
         except CallFailed as failed:
             if failed.failure.consequence is Consequence.TRANSIENT and state.tries + 1 < STOP_TRIES:
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
@@ -219,7 +217,7 @@ class Finisher:
         if self._limit is None:
             return state
         try:
-            self._dependencies.drain_slots.leave(
+            self._dependencies.drain_slots.release(
                 self._action_context.action.group, holder_of(self._action_context), now=now
             )
         except CallFailed as failed:

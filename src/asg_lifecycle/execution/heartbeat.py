@@ -1,4 +1,4 @@
-"""One heartbeat, and what its answer means."""
+"""Heartbeats: one of them, what its answer means, and the branch of the race that sends them until the deadline."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
+from asg_lifecycle.execution.durable import Polled, poll
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.timing import (
     NOT_YET_RETRY,
@@ -19,7 +20,10 @@ from asg_lifecycle.model.timing import (
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
+    from aws_durable_execution_sdk_python import DurableContext
+
     from asg_lifecycle.execution.dependencies import ActionContext, Dependencies
+    from asg_lifecycle.execution.durable import BranchGate
     from asg_lifecycle.model.actions import LifecycleAction
 
 
@@ -43,6 +47,54 @@ class HeartbeatState(Struct, frozen=True, kw_only=True):
     over: str | None = None
     problem: str | None = None
     denied: bool = False
+
+
+class KeepAlive(Polled, frozen=True, kw_only=True):
+    """How the branch that keeps the action alive stands.
+
+    Attributes:
+        heartbeat: the heartbeats.
+        deadline_reached: the deadline came before the work was done.
+    """
+
+    heartbeat: HeartbeatState
+    deadline_reached: bool = False
+
+
+def keep_alive(  # noqa: PLR0913 - where it runs, and when it sends
+    context: DurableContext,
+    name: str,
+    action_context: ActionContext,
+    timeouts: HookTimeouts,
+    heartbeat: HeartbeatState,
+    *,
+    deadline: float,
+    gate: BranchGate,
+) -> KeepAlive:
+    """Send heartbeats until the action is over or the deadline is reached. One durable operation.
+
+    Args:
+        context: the durable context of the branch.
+        name: the operation's name.
+        action_context: the action and who works on it.
+        timeouts: the hook's timers.
+        heartbeat: the heartbeats so far.
+        deadline: past this moment no heartbeat is sent (R4), seconds since the epoch.
+        gate: closed when the race is over.
+    """
+
+    def attempt(state: KeepAlive) -> KeepAlive:
+        now = action_context.dependencies.clock()
+        if now >= deadline:
+            return msgspec.structs.replace(state, deadline_reached=True, delay=None)
+        sent = state.heartbeat
+        if now >= sent.next_at:
+            sent = send_heartbeat(action_context, timeouts, sent, now)
+        if sent.over is not None:
+            return KeepAlive(heartbeat=sent, delay=None)
+        return KeepAlive(heartbeat=sent, delay=min(sent.next_at, deadline) - now)
+
+    return poll(context, name, KeepAlive(heartbeat=heartbeat), gate.guarded(attempt))
 
 
 def send_heartbeat(

@@ -1,4 +1,4 @@
-"""Admission: prove that the action still exists, learn its timers, choose its plan."""
+"""Set-up: prove that the action still exists, learn its timers, choose its plan."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
-from msgspec import Struct
 
 from asg_lifecycle.aws.instances import InstanceFacts
+from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState, send_heartbeat
 from asg_lifecycle.execution.work.position import Position, position_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
@@ -29,7 +29,7 @@ UNREAD = assume_timeouts("not read yet")
 TAKEN_OVER = "another execution has taken this action over"
 
 
-class Setup(Struct, frozen=True, kw_only=True):
+class Setup(Polled, frozen=True, kw_only=True):
     """What is known of an action before its work begins. Times are seconds since the epoch.
 
     Attributes:
@@ -42,11 +42,10 @@ class Setup(Struct, frozen=True, kw_only=True):
         deadline: past this moment no heartbeat is sent.
         bound: when Auto Scaling ends the wait by itself.
         facts: what EC2 knows of the instance.
-        decision: the plan and why; None until admitted.
+        decision: the plan and why; None until the work begins.
         held: why the work is not begun, None when it is.
         position: where in the plan the work stands.
         tries: how many tries found it waiting.
-        delay: seconds until the next try, None when the readiness is final.
     """
 
     readiness: Readiness = "waiting"
@@ -61,36 +60,63 @@ class Setup(Struct, frozen=True, kw_only=True):
     held: str | None = None
     position: Position = Position()
     tries: int = 0
-    delay: float | None = 0.0
 
 
-def set_up(action_context: ActionContext, callback: str, prior: PriorState, state: Setup) -> Setup:
-    """Make one try at admitting the action.
+def set_up(action_context: ActionContext, inbox: str, prior: PriorState, state: Setup) -> Setup:
+    """Make one try at setting up the work on the action.
 
     The first heartbeat comes before any work: it proves that the action exists, and wins back the time that
     the event took to arrive. Never raises for what AWS answers.
 
     Args:
         action_context: the action and who works on it.
-        callback: id of the durable callback that is its inbox.
+        inbox: id of the durable callback through which the action can be told something.
         prior: what is known of an action that somebody worked on before.
         state: what the earlier tries found.
     """
     now = action_context.dependencies.clock()
+    timed = _with_timers(action_context, state, now)
+    if timed is None:
+        return _again(action_context, state)
+    state = timed
+    if state.readiness == "over":
+        return state
+    if now >= state.deadline:
+        return _late(action_context, prior, state)
+    if now >= state.heartbeat.next_at:
+        heartbeat = send_heartbeat(action_context, state.timeouts, state.heartbeat, now)
+        state = msgspec.structs.replace(state, heartbeat=heartbeat)
+    if state.heartbeat.over is not None:
+        return msgspec.structs.replace(state, readiness="over", delay=None)
+    # Where heartbeats are not permitted, the work may still be done before the hook's own timeout.
+    proved = state.heartbeat.last_at is not None or state.heartbeat.denied
+    if not proved or not state.timeouts_read:
+        return _again(action_context, state)
+    changes: RecordChanges = {
+        "early_reason": None,
+        "early_until": None,
+        "heartbeat_timeout": state.timeouts.heartbeat,
+        "global_timeout": state.timeouts.overall,
+    }
+    return begin_work(action_context, prior, state, InitialRecord(inbox=inbox, how="set up", changes=changes))
+
+
+def _with_timers(action_context: ActionContext, state: Setup, now: float) -> Setup | None:
+    """Return what is known, with the hook's timers and what follows from them; None to try again."""
     timeouts = state.timeouts if state.timeouts_read else _read_timeouts(action_context)
     known = timeouts or UNREAD
     started = state.started if state.started is not None else _started(action_context.action, known, now)
     if now >= bound(started, known):
         waits = _still_waits(action_context)
         if waits is None:
-            return _again(action_context, state)
+            return None
         if not waits:
             heartbeat = msgspec.structs.replace(state.heartbeat, over="the event came after the action had ended")
             return msgspec.structs.replace(state, readiness="over", heartbeat=heartbeat, delay=None)
         # No wait outlives its global timeout (R4): the event's time is wrong, as in a payload that is used again.
         action_context.dependencies.observer.warning("the event's time cannot be right, the wait counts from now")
         started = now
-    state = msgspec.structs.replace(
+    return msgspec.structs.replace(
         state,
         timeouts=known,
         timeouts_read=timeouts is not None,
@@ -98,25 +124,10 @@ def set_up(action_context: ActionContext, callback: str, prior: PriorState, stat
         deadline=deadline(started, known),
         bound=bound(started, known),
     )
-    if now >= state.deadline:
-        return _late(action_context, prior, state)
-    if now >= state.heartbeat.next_at:
-        state = msgspec.structs.replace(state, heartbeat=send_heartbeat(action_context, known, state.heartbeat, now))
-    if state.heartbeat.over is not None:
-        return msgspec.structs.replace(state, readiness="over", delay=None)
-    # Where heartbeats are not permitted, the work may still be done before the hook's own timeout.
-    proved = state.heartbeat.last_at is not None or state.heartbeat.denied
-    if not proved or not state.timeouts_read:
-        return _again(action_context, state)
-    timers: RecordChanges = {"heartbeat_timeout": state.timeouts.heartbeat, "global_timeout": state.timeouts.overall}
-    initial = InitialRecord(
-        callback=callback, how="set up", particulars={"early_reason": None, "early_until": None, **timers}
-    )
-    return begin(action_context, prior, state, initial)
 
 
 def _late(action_context: ActionContext, prior: PriorState, state: Setup) -> Setup:
-    decision = _decide(action_context, prior)
+    decision = _choose_plan(action_context, prior)
     if decision is None:
         return _again(action_context, state)
     return msgspec.structs.replace(state, readiness="late", delay=None, decision=decision)
@@ -151,17 +162,17 @@ class InitialRecord:
     """What the record says when the work begins.
 
     Attributes:
-        callback: id of the durable callback that is the action's inbox.
+        inbox: id of the durable callback through which the action can be told something.
         how: a sentence, for when nothing holds the work.
-        particulars: more attributes.
+        changes: what else.
     """
 
-    callback: str
+    inbox: str
     how: str
-    particulars: RecordChanges
+    changes: RecordChanges
 
 
-def begin(action_context: ActionContext, prior: PriorState, state: Setup, initial: InitialRecord) -> Setup:
+def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, initial: InitialRecord) -> Setup:
     """Choose the plan, describe the instance and open the record for the work.
 
     Args:
@@ -171,20 +182,20 @@ def begin(action_context: ActionContext, prior: PriorState, state: Setup, initia
         initial: what the record says.
     """
     dependencies = action_context.dependencies
-    decision = _decide(action_context, prior)
+    decision = _choose_plan(action_context, prior)
     if decision is None:
         return _again(action_context, state)
     facts = describe_instance(action_context)
-    problem = prior.held or "; ".join(decision.problems) or None
+    held = prior.held or "; ".join(decision.problems) or None
     changes: RecordChanges = {
-        "status": Status.HELD if problem else Status.WORKING,
-        "inbox": initial.callback,
+        "status": Status.HELD if held else Status.WORKING,
+        "inbox": initial.inbox,
         **plan_fields(decision),
         "deadline": state.deadline,
-        "detail": f"held: {problem}" if problem else initial.how,
+        "detail": f"held: {held}" if held else initial.how,
         "detail_at": dependencies.clock(),
-        "problem": problem or (state.timeouts.assumed if state.timeouts_read else None) or facts.problem,
-        **initial.particulars,
+        "problem": held or (state.timeouts.assumed if state.timeouts_read else None) or facts.problem,
+        **initial.changes,
     }
     try:
         record = dependencies.records.update(action_context.wait, action_context.execution, changes)
@@ -193,11 +204,11 @@ def begin(action_context: ActionContext, prior: PriorState, state: Setup, initia
         dependencies.observer.warning(f"the record could not be written, trying again: {failed}")
         return _again(action_context, state)
     if record is None:
-        lost_ownership = msgspec.structs.replace(state.heartbeat, over=TAKEN_OVER)
-        return msgspec.structs.replace(state, readiness="over", heartbeat=lost_ownership, delay=None)
-    if problem and not prior.held:
+        heartbeat = msgspec.structs.replace(state.heartbeat, over=TAKEN_OVER)
+        return msgspec.structs.replace(state, readiness="over", heartbeat=heartbeat, delay=None)
+    if held and not prior.held:
         dependencies.observer.count(Metric.HELD)
-        dependencies.observer.error(f"held, the plan cannot be used: {problem}")
+        dependencies.observer.error(f"held, the plan cannot be used: {held}")
     else:
         dependencies.observer.info(f"{initial.how}, with the plan from {decision.source}: {decision.why}")
     return msgspec.structs.replace(
@@ -205,7 +216,7 @@ def begin(action_context: ActionContext, prior: PriorState, state: Setup, initia
         readiness="ready",
         facts=facts,
         decision=decision,
-        held=problem,
+        held=held,
         position=position_of(record),
         delay=None,
     )
@@ -221,7 +232,7 @@ def plan_fields(decision: PlanDecision) -> RecordChanges:
     }
 
 
-def _decide(action_context: ActionContext, prior: PriorState) -> PlanDecision | None:
+def _choose_plan(action_context: ActionContext, prior: PriorState) -> PlanDecision | None:
     """Return the plan decision, None when the plans cannot be read just now."""
     if prior.decision is not None:
         return prior.decision

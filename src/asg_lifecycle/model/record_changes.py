@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.progress import StepState
-from asg_lifecycle.model.records import Status, StepOutcome
+from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
 
 
 class RecordChanges(TypedDict, total=False):
@@ -37,7 +36,7 @@ class RecordChanges(TypedDict, total=False):
     work_began_at: float | None
     step_index: int
     step_began_at: float | None
-    step_state: StepState | None
+    present_steps: tuple[StepMemory, ...]
     step_outcomes: tuple[StepOutcome, ...]
     wake_on: tuple[str, ...]
     detail: str | None

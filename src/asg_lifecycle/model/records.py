@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Location, Transition
-from asg_lifecycle.model.progress import StepState
+from asg_lifecycle.model.progress import Progress
 from asg_lifecycle.model.signals import Signal
 
 VERSION = 1
@@ -58,6 +58,22 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class StepMemory(Struct, frozen=True, kw_only=True):
+    """What the record remembers of a step that is under way, for whoever goes on with it.
+
+    Attributes:
+        began_at: when the step may first have had an effect, seconds since the epoch.
+        begun: its `begin` has answered.
+        blocked_seconds: for how long a dependency has kept it waiting: that counts against no timeout.
+        progress: what it last answered, None before it did.
+    """
+
+    began_at: float
+    begun: bool = False
+    blocked_seconds: float = 0.0
+    progress: Progress | None = None
+
+
 class Record(Struct, frozen=True, kw_only=True):
     """One lifecycle action as the table holds it. Times are seconds since the epoch, durations seconds.
 
@@ -94,8 +110,8 @@ class Record(Struct, frozen=True, kw_only=True):
         step_outcomes: how the steps that ended ended.
         work_began_at: when the first step began; the plan's `timeout` counts from here.
         step_index: position of the present entry of the plan, from 0.
-        step_began_at: when the present step may first have had an effect.
-        step_state: what the present step remembers.
+        step_began_at: when the present entry may first have had an effect.
+        present_steps: what its steps remember: one, or several side by side; none when it has not begun.
         wake_on: what is heard of when the present wait may be over.
         signals: what was said to the action under names, oldest first.
         detail: the present progress as a sentence: the answer to "why is it still there?".
@@ -142,7 +158,7 @@ class Record(Struct, frozen=True, kw_only=True):
     work_began_at: float | None = None
     step_index: int = 0
     step_began_at: float | None = None
-    step_state: StepState | None = None
+    present_steps: tuple[StepMemory, ...] = ()
     wake_on: tuple[str, ...] = ()
     signals: tuple[Signal, ...] = ()
     detail: str | None = None

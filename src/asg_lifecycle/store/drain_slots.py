@@ -1,4 +1,4 @@
-"""The places of a group: so many drains at once, first come first served."""
+"""The drain slots of a group: so many drains at once, first come first served."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.dynamodb import is_condition_failure
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.model.drain_slots import SlotRequest
+from asg_lifecycle.model.drain_slots import SlotAnswer
 from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:
@@ -24,31 +24,31 @@ QUEUE = "2 "
 
 TICKET_DIGITS = 12
 LEFT_OVER = 86_400.0
-"""Seconds until DynamoDB may delete a place whose holder's wait has ended."""
+"""Seconds until DynamoDB may delete the entry of a holder whose wait has ended."""
 
 Item = dict[str, "AttributeValueTypeDef"]
 
 
 class DrainSlots:
-    """The places of all groups, in the table of records.
+    """The drain slots of all groups, in the table of records.
 
     A group has a partition of its own: a counter of tickets, a slot for each drain under way, and a queue. A slot is
     taken by a conditional write, so there are never more holders than slots, whatever the clocks say; the queue
-    decides who may try. A holder is an action, not an execution: a takeover keeps the place.
+    decides who may try. A holder is an action, not an execution: a takeover keeps the slot.
     """
 
     def __init__(self, clients: Clients, table: str) -> None:
         self._clients = clients
         self._table = table
 
-    def look(self, group: str, holder: str, *, limit: int, until: float, now: float) -> SlotRequest:
-        """Take a place if it is this holder's turn; join the queue otherwise. May be repeated at any time.
+    def request(self, group: str, holder: str, *, limit: int, until: float, now: float) -> SlotAnswer:
+        """Take a slot if this holder is the next; join the queue otherwise. May be repeated at any time.
 
         Args:
             group: the Auto Scaling group.
             holder: what names the action.
-            limit: how many may hold a place at once.
-            until: when the holder's wait is over at the latest, seconds since the epoch: the place is free then.
+            limit: how many slots there are.
+            until: when the holder's wait is over at the latest, seconds since the epoch: its slot is free then.
             now: seconds since the epoch.
 
         Raises:
@@ -56,7 +56,7 @@ class DrainSlots:
         """
         slots, queue = self._read(group, now)
         if holder in slots.values():
-            return SlotRequest(granted=True)
+            return SlotAnswer(granted=True)
         if holder not in queue.values():
             self._enqueue(group, holder, until)
             slots, queue = self._read(group, now)
@@ -66,22 +66,22 @@ class DrainSlots:
         free = [name for name in (f"{SLOT}{number:04}" for number in range(1, limit + 1)) if name not in slots]
         if len(slots) < limit and ahead < len(free) and self._take(group, free[ahead], holder, until, now):
             self._delete(group, (entry for entry, other in queue.items() if other == holder), holder)
-            return SlotRequest(granted=True)
-        return SlotRequest(granted=False, taken=len(slots), ahead=ahead)
+            return SlotAnswer(granted=True)
+        return SlotAnswer(granted=False, taken=len(slots), ahead=ahead)
 
-    def leave(self, group: str, holder: str, *, now: float) -> None:
-        """Give back the holder's place, or leave the queue. Repeating it changes nothing.
+    def release(self, group: str, holder: str, *, now: float) -> None:
+        """Give back the holder's slot, or leave the queue. Repeating it changes nothing.
 
         Raises:
             CallFailed: no answer, throttled, denied.
         """
         slots, queue = self._read(group, now, everybody=True)
-        places = {**slots, **queue}
-        self._delete(group, (entry for entry, other in places.items() if other == holder), holder)
+        entries = {**slots, **queue}
+        self._delete(group, (entry for entry, other in entries.items() if other == holder), holder)
 
     def _read(self, group: str, now: float, *, everybody: bool = False) -> tuple[dict[str, str], dict[str, str]]:
         """Return who holds the slots, and who waits, in order; without those whose wait is over by itself."""
-        places: dict[str, str] = {}
+        entries: dict[str, str] = {}
         with calling("dynamodb:Query"):
             for page in self._clients.dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
@@ -90,13 +90,13 @@ class DrainSlots:
                 ExpressionAttributeValues={":wait": {"S": _partition(group)}, ":slot": {"S": SLOT}},
                 ConsistentRead=True,
             ):
-                places |= {
+                entries |= {
                     item["entry"]["S"]: item["holder"]["S"]
                     for item in page["Items"]
                     if everybody or float(item["until"]["N"]) > now
                 }
-        slots = {entry: holder for entry, holder in places.items() if entry.startswith(SLOT)}
-        return slots, {entry: holder for entry, holder in places.items() if entry.startswith(QUEUE)}
+        slots = {entry: holder for entry, holder in entries.items() if entry.startswith(SLOT)}
+        return slots, {entry: holder for entry, holder in entries.items() if entry.startswith(QUEUE)}
 
     def _enqueue(self, group: str, holder: str, until: float) -> None:
         with calling("dynamodb:UpdateItem"):
@@ -111,7 +111,7 @@ class DrainSlots:
         ticket = int(answer["Attributes"]["last"]["N"])
         with calling("dynamodb:PutItem"):
             self._clients.dynamodb.put_item(
-                TableName=self._table, Item=_place(group, f"{QUEUE}{ticket:0{TICKET_DIGITS}}", holder, until)
+                TableName=self._table, Item=_entry(group, f"{QUEUE}{ticket:0{TICKET_DIGITS}}", holder, until)
             )
 
     def _take(self, group: str, slot: str, holder: str, until: float, now: float) -> bool:
@@ -119,7 +119,7 @@ class DrainSlots:
             with calling("dynamodb:PutItem"):
                 self._clients.dynamodb.put_item(
                     TableName=self._table,
-                    Item=_place(group, slot, holder, until),
+                    Item=_entry(group, slot, holder, until),
                     ConditionExpression="attribute_not_exists(#holder) OR #holder = :holder OR #until <= :now",
                     ExpressionAttributeNames={"#holder": "holder", "#until": "until"},
                     ExpressionAttributeValues={":holder": {"S": holder}, ":now": {"N": repr(now)}},
@@ -149,14 +149,14 @@ class DrainSlots:
 
 def _partition(group: str) -> str:
     # Two elements: the key of a record has three (R29).
-    return json.dumps(["turns", group], ensure_ascii=False)
+    return json.dumps(["drain-slots", group], ensure_ascii=False)
 
 
 def _key(group: str, entry: str) -> Item:
     return {"wait": {"S": _partition(group)}, "entry": {"S": entry}}
 
 
-def _place(group: str, entry: str, holder: str, until: float) -> Mapping[str, AttributeValueTypeDef]:
+def _entry(group: str, entry: str, holder: str, until: float) -> Mapping[str, AttributeValueTypeDef]:
     return {
         **_key(group, entry),
         "holder": {"S": holder},

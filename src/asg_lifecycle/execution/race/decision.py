@@ -6,8 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from asg_lifecycle.execution.heartbeat import HeartbeatState
-from asg_lifecycle.execution.race.keep_alive import KeepAlive
+from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
 from asg_lifecycle.execution.work.plan_runner import PlanResult
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe

@@ -2,306 +2,207 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
-from aws_durable_execution_sdk_python import CallbackError, complete_batch, continue_batch
-from aws_durable_execution_sdk_python.config import (
-    CompletionConfig,
-    Duration,
-    NestingType,
-    ParallelBranch,
-    ParallelConfig,
-    StepConfig,
-)
 
-from asg_lifecycle.execution.race.branch_gate import BranchGate
-from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome
-from asg_lifecycle.execution.retrying import while_the_race_lasts
-from asg_lifecycle.execution.serialization import StructSerDes
+from asg_lifecycle.execution import durable
+from asg_lifecycle.execution.durable import BranchGate, run_step
+from asg_lifecycle.execution.heartbeat import KeepAlive, keep_alive
+from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, decide, next_round, said_so_far
+from asg_lifecycle.execution.race.round_opening import RoundOpening
 from asg_lifecycle.execution.setup import plan_fields
-from asg_lifecycle.execution.work.plan_runner import PlanResult, PlanRunner, StepCallback
-from asg_lifecycle.execution.work.position import Position, position_of
+from asg_lifecycle.execution.work.plan_runner import PlanResult, PlanRunner
 from asg_lifecycle.execution.work.slot_wait import SlotWait
-from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.messages import Message, Nudge, Skip, Unknown, decode, describe
+from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.messages import Message, Nudge, Unknown, decode
 from asg_lifecycle.model.plans import Plan, PlanDecision
-from asg_lifecycle.model.records import Record, Status
-from asg_lifecycle.observer import Metric
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.callback_step import CallbackStep
 
 if TYPE_CHECKING:
-    from aws_durable_execution_sdk_python import CompletionDecision, CompletionStatus, DurableContext
-    from aws_durable_execution_sdk_python.types import Callback, StepContext
+    from collections.abc import Callable
+
+    from aws_durable_execution_sdk_python import DurableContext
+    from aws_durable_execution_sdk_python.types import Callback
 
     from asg_lifecycle.execution.dependencies import ActionContext
-    from asg_lifecycle.execution.race.decision import Round
-    from asg_lifecycle.execution.race.keep_alive import KeepAlive
     from asg_lifecycle.execution.setup import Setup
+    from asg_lifecycle.execution.work.position import Position
     from asg_lifecycle.execution.work.step_callbacks import StepCallbacks
-    from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.model.replies import CallbackTimes
 
 LAST_ROUND = 500
 """The round that hears no more messages. An execution may have 3000 operations and a round costs five: a sender that
 does not stop must not take the action's heartbeats with it."""
 
+NEVER = 172_800
+"""Seconds: longer than any action lives (R4)."""
 
-NEVER = Duration(172_800)
 
+@dataclass(frozen=True)
+class RunningRound:
+    """One round that is under way.
 
-class Phase(Protocol):
-    """What tells a race of an action that waits from one of work that began early."""
+    Attributes:
+        current: what it began with.
+        inbox: the durable callback through which the action can be told something.
+        is_first: nothing has been said before it.
+        time_gate: of the branch that knows the time: a heartbeat does not wait for a poll that takes long.
+        work_gate: of all else.
+    """
 
-    def watch(self, context: DurableContext, gate: BranchGate, current: Round, *, is_first: bool) -> KeepAlive:
-        """Run the branch that knows the time: it keeps the action alive, or waits for the end."""
-        ...
+    current: Round
+    inbox: Callback[str]
+    is_first: bool
+    time_gate: BranchGate = field(default_factory=BranchGate)
+    work_gate: BranchGate = field(default_factory=BranchGate)
 
-    def conclude_round(self, current: Round, results: BranchResults, decision: PlanDecision) -> RaceOutcome | Round:
-        """Return what a round came to: an ending, or the next round."""
-        ...
+    @property
+    def is_at_work(self) -> bool:
+        """Whether the plan is carried out in it."""
+        return self.current.held is None and self.current.idle is None
 
 
 class Race:
-    """The rounds of one action's race.
+    """The race of an action whose instance waits: it is kept alive until its deadline.
 
     Attributes:
-        decision: the plan and why. One that could not be used is chosen anew when an operator says to look again.
+        decision: the plan and why. One that could not be used is chosen again when an operator says so.
 
     Args:
         action_context: the action and who works on it.
         setup: what is known of it.
         decision: the plan and why.
-        phase: how its rounds are watched and judged.
-        callbacks: what steps have handed out.
+        step_callbacks: the callbacks that steps have handed out.
     """
 
     def __init__(
-        self,
-        action_context: ActionContext,
-        setup: Setup,
-        decision: PlanDecision,
-        phase: Phase,
-        callbacks: StepCallbacks,
+        self, action_context: ActionContext, setup: Setup, decision: PlanDecision, step_callbacks: StepCallbacks
     ) -> None:
+        self.decision = decision
         self._action_context = action_context
         self._dependencies = action_context.dependencies
         self._setup = setup
-        self.decision = decision
-        self._phase = phase
-        self._callbacks = callbacks
+        self._step_callbacks = step_callbacks
 
-    def run(self, context: DurableContext, callback: Callback[str], first: Round) -> tuple[RaceOutcome, int]:
+    def run(self, context: DurableContext, inbox: Callback[str], first: Round) -> tuple[RaceOutcome, int]:
         """Run rounds until one ends the race.
 
         Args:
             context: the durable context.
-            callback: the inbox of the first round; the record has it already.
+            inbox: the inbox of the first round; the record has it already.
             first: the first round.
 
         Returns:
-            The ending, and the number of the last round.
+            The outcome, and the number of the last round.
         """
         current = first
         while True:
-            results = self._run_round(context, current, callback, is_first=current is first)
-            following = self._phase.conclude_round(current, results, self.decision)
+            results = self._run_round(context, RunningRound(current, inbox, is_first=current is first))
+            following = self._conclude(current, results)
             if isinstance(following, RaceOutcome):
                 return following, current.number
             current = following
             if isinstance(current.message, Nudge) and self.decision.plan is None:
-                self.decision = self._decided_anew(context, current.number)
+                self.decision = self._choose_plan_again(context, current.number)
                 current = msgspec.structs.replace(current, held="; ".join(self.decision.problems) or None)
-            callback = context.create_callback(f"inbox-{current.number}")
+            inbox = durable.create_callback(context, f"inbox-{current.number}")
             if current.needs_callback is not None and (times := self._times(current.needs_callback)) is not None:
-                self._callbacks.open(context, current.needs_callback, times, current.number)
+                self._step_callbacks.open(context, current.needs_callback, times, current.number)
 
-    def _run_round(
-        self, context: DurableContext, current: Round, callback: Callback[str], *, is_first: bool
-    ) -> BranchResults:
-        # One each: a heartbeat does not wait for a look that takes long.
-        watching, working = BranchGate(), BranchGate()
-        is_at_work = current.held is None and current.idle is None
+    def _run_round(self, context: DurableContext, running: RunningRound) -> BranchResults:
+        """Run the branches of one round until the first of them is done."""
+        branches: dict[str, Callable[[DurableContext], BranchResults]] = {
+            "keep-alive": lambda inner: BranchResults(keep_alive=self._keep_time(inner, running)),
+            "inbox": lambda inner: self._hear(inner, running),
+        }
+        if running.is_at_work:
+            branches["work"] = lambda inner: BranchResults(work=self._work(inner, running))
+        if self._step_callbacks.is_open and running.current.reply is None:
+            branches["reply"] = lambda _: BranchResults(reply=self._step_callbacks.reply())
+        results = durable.race(context, f"race-{running.current.number}", branches, BranchResults)
+        running.time_gate.close()
+        running.work_gate.close()
+        return _merged(results)
 
-        def watch_branch(inner: DurableContext) -> dict[str, Any]:
-            alive = self._phase.watch(inner, watching, current, is_first=is_first)
-            return _plain(BranchResults(keep_alive=alive))
-
-        def inbox_branch(inner: DurableContext) -> dict[str, Any]:
-            if not is_at_work and not is_first:
-                position = self._open(inner, current, callback, None, working)
-                if position.lost_ownership:
-                    return _plain(BranchResults(work=PlanResult(how="lost_ownership", reason="", index=0, outcomes=())))
-            if current.number >= LAST_ROUND:
-                inner.wait(NEVER, name="inbox-closed")
-            return _plain(BranchResults(message=_next_message(callback)))
-
-        def work_branch(inner: DurableContext) -> dict[str, Any]:
-            step_callback = self._correspondence(current)
-            work = PlanRunner(self._action_context, plan, self._setup.facts, working, step_callback)
-            start = self._setup.position
-            if not is_first:
-                start = self._open(inner, current, callback, work, working)
-            start = self._wait_for_turn(inner, plan, start, working, current.number)
-            return _plain(BranchResults(work=work.run(inner, start, current.number)))
-
-        plan = self.decision.plan or Plan()
-        branches: list[ParallelBranch[dict[str, Any]]] = [
-            ParallelBranch(watch_branch, "keep-alive"),
-            ParallelBranch(inbox_branch, "inbox"),
-        ]
-        if is_at_work:
-            branches.append(ParallelBranch(work_branch, "work"))
-        branches += self._reply_branch(current)
-        batch = context.parallel(
-            branches,
-            name=f"race-{current.number}",
-            config=ParallelConfig(
-                completion_config=CompletionConfig(should_complete=_first_finisher), nesting_type=NestingType.FLAT
-            ),
+    def _keep_time(self, context: DurableContext, running: RunningRound) -> KeepAlive:
+        """Run the branch that knows the time: it sends heartbeats until the action is over or at its deadline."""
+        heartbeat = self._setup.heartbeat
+        if not running.is_first:
+            # A later round does not know when the last heartbeat was sent: it sends one at once.
+            heartbeat = msgspec.structs.replace(heartbeat, next_at=0.0)
+        return keep_alive(
+            context,
+            f"keep-alive-{running.current.number}",
+            self._action_context,
+            self._setup.timeouts,
+            heartbeat,
+            deadline=self._setup.deadline,
+            gate=running.time_gate,
         )
-        watching.close()
-        working.close()
-        batch.throw_if_error()
-        return _merged([item.result for item in batch.succeeded() if item.result is not None])
 
-    def _decided_anew(self, context: DurableContext, round_number: int) -> PlanDecision:
+    def _hear(self, context: DurableContext, running: RunningRound) -> BranchResults:
+        """Wait for a message; where no work is done, this branch opens the round."""
+        if not running.is_at_work and not running.is_first:
+            position = self._open_round(context, running, None)
+            if position.lost_ownership:
+                return BranchResults(work=PlanResult(how="lost_ownership", index=0))
+        if running.current.number >= LAST_ROUND:
+            durable.wait(context, "inbox-closed", NEVER)
+        return BranchResults(message=_next_message(running.inbox))
+
+    def _work(self, context: DurableContext, running: RunningRound) -> PlanResult:
+        """Carry out the plan from where it stands."""
+        plan, number = self.decision.plan or Plan(), running.current.number
+        step_callback = self._step_callbacks.present(running.current.reply)
+        runner = PlanRunner(self._action_context, plan, self._setup.facts, step_callback)
+        start = self._setup.position if running.is_first else self._open_round(context, running, runner)
+        limit = plan.drains_per_group or self._dependencies.settings.drains_per_group
+        if limit is not None and not start.lost_ownership and start.index < len(plan.steps):
+            slot = SlotWait(self._action_context, limit, self._setup.bound).run(context, number, running.work_gate)
+            start = msgspec.structs.replace(start, lost_ownership=slot.lost_ownership)
+        return runner.run(context, start, number, running.work_gate)
+
+    def _open_round(self, context: DurableContext, running: RunningRound, runner: PlanRunner | None) -> Position:
+        opening = RoundOpening(self._action_context, running.current, running.inbox.callback_id, runner)
+        return opening.run(context, running.work_gate)
+
+    def _conclude(self, current: Round, results: BranchResults) -> RaceOutcome | Round:
+        """Return what a round comes to: how the action ends, or the next round."""
+        outcome = decide(results, self.decision.plan)
+        if outcome is None:
+            return next_round(current, results, "; ".join(self.decision.problems))
+        return msgspec.structs.replace(outcome, messages=said_so_far(current, results))
+
+    def _choose_plan_again(self, context: DurableContext, round_number: int) -> PlanDecision:
         """Choose the plan again, which could not be used."""
 
-        def choose(_: StepContext) -> PlanDecision:
+        def choose() -> PlanDecision:
+            wait, execution = self._action_context.wait, self._action_context.execution
             try:
                 decision = self._dependencies.planning.plan_for(self._action_context.action)
-                self._update(plan_fields(decision))
+                self._dependencies.records.update(wait, execution, plan_fields(decision))
             except CallFailed as failed:
                 # Held as before: a nudge that finds the plans in reach does better.
                 self._dependencies.observer.warning(f"the plan could not be chosen again: {failed}")
                 return self.decision
             return decision
 
-        return context.step(
-            choose,
-            name=f"choose-plan-{round_number}",
-            config=StepConfig(retry_strategy=while_the_race_lasts, serdes=StructSerDes(PlanDecision)),
-        )
-
-    def _reply_branch(self, current: Round) -> list[ParallelBranch[dict[str, Any]]]:
-        def reply_branch(_: DurableContext) -> dict[str, Any]:
-            return _plain(BranchResults(reply=self._callbacks.reply()))
-
-        awaited = self._callbacks.index is not None and current.reply is None
-        return [ParallelBranch(reply_branch, "reply")] if awaited else []
+        name = f"choose-plan-{round_number}"
+        return run_step(context, name, PlanDecision, choose, durable.retry_while_the_race_lasts)
 
     def _times(self, index: int) -> CallbackTimes | None:
         step = build((self.decision.plan or Plan()).steps[index], self._dependencies.services)
         return step.times if isinstance(step, CallbackStep) else None
 
-    def _correspondence(self, current: Round) -> StepCallback:
-        index = self._callbacks.index
-        if index is None:
-            return StepCallback()
-        return StepCallback(index=index, callback=self._callbacks.identity(index), reply=current.reply)
 
-    def _wait_for_turn(
-        self, context: DurableContext, plan: Plan, start: Position, gate: BranchGate, round_number: int
-    ) -> Position:
-        limit = plan.drains_per_group or self._dependencies.settings.drains_per_group
-        if limit is None or start.lost_ownership or start.index >= len(plan.steps):
-            return start
-        slot = SlotWait(self._action_context, limit, self._setup.bound, gate).wait(context, round_number)
-        return msgspec.structs.replace(start, lost_ownership=slot.lost_ownership)
-
-    def _open(
-        self,
-        context: DurableContext,
-        current: Round,
-        callback: Callback[str],
-        work: PlanRunner | None,
-        gate: BranchGate,
-    ) -> Position:
-        """Put the round's inbox into the record, carry out what was said, and return where the work stands."""
-
-        def open_round(_: StepContext) -> Position:
-            with gate.enter() as is_open:
-                return self._opened(current, callback.callback_id, work) if is_open else Position()
-
-        return context.step(
-            open_round,
-            name=f"open-inbox-{current.number}",
-            config=StepConfig(retry_strategy=while_the_race_lasts, serdes=StructSerDes(Position)),
-        )
-
-    def _opened(self, current: Round, callback: str, work: PlanRunner | None) -> Position:
-        observer = self._dependencies.observer
-        record = self._update({"messages": current.messages})
-        if record is None:
-            return Position(lost_ownership=True)
-        position = position_of(record)
-        if record.inbox == callback:
-            return position
-        if current.message is not None:
-            observer.info(f"message: {describe(current.message)}")
-        if isinstance(current.message, Skip) and work is not None:
-            position = self._skipped(work, position, current.message)
-        if isinstance(current.message, Skip | Nudge):
-            # Who was out of time and is told to go on has all of it again.
-            position = msgspec.structs.replace(position, work_began_at=None)
-        changes: RecordChanges = {
-            "inbox": callback,
-            "work_began_at": position.work_began_at,
-            "step_index": position.index,
-            "step_outcomes": position.outcomes,
-            "step_began_at": position.began_at,
-            "step_state": position.last.state if position.last is not None else None,
-        }
-        if current.held is not None:
-            changes |= {
-                "status": Status.HELD,
-                "problem": current.held,
-                "detail": f"held: {current.held}",
-                "detail_at": self._dependencies.clock(),
-            }
-            if current.newly_held:
-                observer.count(Metric.HELD)
-                observer.error(f"held until an operator or the deadline decides: {current.held}")
-        elif current.idle is not None:
-            changes |= {"detail": current.idle, "detail_at": self._dependencies.clock()}
-        return position if self._update(changes) is not None else Position(lost_ownership=True)
-
-    def _skipped(self, work: PlanRunner, position: Position, message: Skip) -> Position:
-        if position.index >= len(work.plan.steps):
-            return position
-        try:
-            stopped = work.cancel(position, self._dependencies.clock())
-        except CallFailed as failed:
-            if failed.failure.consequence is Consequence.TRANSIENT:
-                raise
-            stopped = f"what it began could not be stopped: {failed}"
-            self._dependencies.observer.error(stopped)
-        detail = describe(message) + (f"; {stopped}" if stopped else "")
-        outcomes = (*position.outcomes, *work.skipped(position, detail))
-        return Position(index=position.index + 1, outcomes=outcomes, work_began_at=position.work_began_at)
-
-    def _update(self, changes: RecordChanges) -> Record | None:
-        return self._dependencies.records.update(self._action_context.wait, self._action_context.execution, changes)
+def _next_message(inbox: Callback[str]) -> Message:
+    result = durable.result_of(inbox)
+    return decode(result.text) if result.succeeded else Unknown(f"the callback failed: {result.text}")
 
 
-def _first_finisher(status: CompletionStatus) -> CompletionDecision:
-    return complete_batch() if status.completed_count > 0 else continue_batch()
-
-
-def _next_message(callback: Callback[str]) -> Message:
-    try:
-        return decode(callback.result())
-    except CallbackError as error:
-        return Unknown(f"the callback failed: {error}")
-
-
-def _plain(results: BranchResults) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(results)
-    return plain
-
-
-def _merged(results: list[dict[str, Any]]) -> BranchResults:
-    merged = {name: value for result in results for name, value in result.items() if value is not None}
-    return msgspec.convert(merged, BranchResults)
+def _merged(results: list[BranchResults]) -> BranchResults:
+    found = [{name: getattr(result, name) for name in BranchResults.__struct_fields__} for result in results]
+    return BranchResults(**{name: value for each in found for name, value in each.items() if value is not None})

@@ -1,100 +1,82 @@
-"""Waiting for a turn, where only so many instances of a group may drain at once."""
+"""Waiting for a drain slot, where only so many instances of a group may drain at once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import msgspec
-from aws_durable_execution_sdk_python.waits import WaitForConditionConfig
-from msgspec import Struct
 
-from asg_lifecycle.execution.durable import decide_by_delay
-from asg_lifecycle.execution.serialization import StructSerDes
-from asg_lifecycle.model.drain_slots import gap, sentence
+from asg_lifecycle.execution.durable import Polled, poll
+from asg_lifecycle.model.drain_slots import next_request_delay, sentence
 from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
-    from aws_durable_execution_sdk_python.types import WaitForConditionCheckContext
 
     from asg_lifecycle.execution.dependencies import ActionContext
-    from asg_lifecycle.execution.race.branch_gate import BranchGate
+    from asg_lifecycle.execution.durable import BranchGate
 
 
-class SlotWaitState(Struct, frozen=True, kw_only=True):
-    """How the wait for a turn stands.
+class SlotWaitState(Polled, frozen=True, kw_only=True):
+    """How the wait for a slot stands.
 
     Attributes:
-        since: when it began, seconds since the epoch; None before the first look.
+        since: when it began, seconds since the epoch; None before the first request.
         said: the sentence that the record holds.
         lost_ownership: another execution owns the action.
-        delay: seconds until the next look, None when it is this action's turn.
     """
 
     since: float | None = None
     said: str | None = None
     lost_ownership: bool = False
-    delay: float | None = 0.0
 
 
 class SlotWait:
-    """One action's wait for its turn.
+    """One action's wait for its drain slot.
 
     Args:
         action_context: the action and who works on it.
         limit: how many instances of its group may drain at once.
-        until: when Auto Scaling ends its wait by itself, seconds since the epoch.
-        gate: of the work.
+        until: when Auto Scaling ends the instance's wait by itself, seconds since the epoch.
     """
 
-    def __init__(self, action_context: ActionContext, limit: int, until: float, gate: BranchGate) -> None:
+    def __init__(self, action_context: ActionContext, limit: int, until: float) -> None:
         self._action_context = action_context
         self._dependencies = action_context.dependencies
         self._limit = limit
         self._until = until
-        self._turnstile = gate
 
-    def wait(self, context: DurableContext, round_number: int) -> SlotWaitState:
-        """Wait until it is this action's turn. One durable operation, however long it takes."""
+    def run(self, context: DurableContext, round_number: int, gate: BranchGate) -> SlotWaitState:
+        """Wait until the action has a slot. One durable operation, however long it takes."""
+        name = "slot-wait" if round_number == 1 else f"slot-wait-round-{round_number}"
+        return poll(context, name, SlotWaitState(), gate.guarded(self.attempt))
 
-        def check(state: SlotWaitState, _: WaitForConditionCheckContext) -> SlotWaitState:
-            with self._turnstile.enter() as is_open:
-                return self.look(state) if is_open else state
-
-        return context.wait_for_condition(
-            check,
-            WaitForConditionConfig(
-                wait_strategy=decide_by_delay, initial_state=SlotWaitState(), serdes=StructSerDes(SlotWaitState)
-            ),
-            name="slot-wait" if round_number == 1 else f"slot-wait-round-{round_number}",
-        )
-
-    def look(self, state: SlotWaitState) -> SlotWaitState:
-        """Look once whose turn it is. Never raises for what AWS answers."""
+    def attempt(self, state: SlotWaitState) -> SlotWaitState:
+        """Ask for a slot once. Never raises for what AWS answers."""
         dependencies, action = self._dependencies, self._action_context.action
         now = dependencies.clock()
         since = state.since if state.since is not None else now
-        state = msgspec.structs.replace(state, since=since, delay=gap(now - since, dependencies.chance()))
+        delay = next_request_delay(now - since, dependencies.chance())
+        state = msgspec.structs.replace(state, since=since, delay=delay)
         try:
-            slot = dependencies.drain_slots.look(
+            answer = dependencies.drain_slots.request(
                 action.group, holder_of(self._action_context), limit=self._limit, until=self._until, now=now
             )
-            if slot.granted:
+            if answer.granted:
                 return msgspec.structs.replace(state, delay=None)
-            said = sentence(slot, self._limit)
+            said = sentence(answer, self._limit)
             if said == state.said:
                 return state
             record = dependencies.records.update(
                 self._action_context.wait, self._action_context.execution, {"detail": said, "detail_at": now}
             )
         except CallFailed as failed:
-            dependencies.observer.warning(f"whose turn it is could not be told, looking again: {failed}")
+            dependencies.observer.warning(f"the drain slots could not be read, trying again: {failed}")
             return state
         if state.said is None:
             dependencies.observer.info(said)
-        return msgspec.structs.replace(
-            state, said=said, lost_ownership=record is None, delay=None if record is None else state.delay
-        )
+        lost = record is None
+        return msgspec.structs.replace(state, said=said, lost_ownership=lost, delay=None if lost else state.delay)
 
 
 def holder_of(action_context: ActionContext) -> str:

@@ -6,12 +6,11 @@ round, and an answer may take hours.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from aws_durable_execution_sdk_python import CallbackError
-from aws_durable_execution_sdk_python.config import CallbackConfig, Duration
+from msgspec import Struct
 
+from asg_lifecycle.execution.durable import create_callback, result_of
 from asg_lifecycle.model.replies import TEXT_KEPT, Reply
 
 if TYPE_CHECKING:
@@ -21,39 +20,51 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.replies import CallbackTimes
 
 
-class StepCallbacks:
-    """The callback of the present step. Steps run in order, so there is one at a time.
+class StepCallback(Struct, frozen=True, kw_only=True):
+    """The callback that a step has handed out.
 
     Attributes:
-        index: the entry of the plan that has it, None when none has.
+        index: the entry of the plan whose step has it, None when none has.
+        callback: its id.
+        reply: what came back, None as long as nothing has.
     """
 
+    index: int | None = None
+    callback: str | None = None
+    reply: Reply | None = None
+
+
+class StepCallbacks:
+    """The callback of the present step. Steps that have one run in order, so there is one at a time."""
+
     def __init__(self) -> None:
-        self.index: int | None = None
+        self._index: int | None = None
         self._callback: Callback[str] | None = None
 
-    def open(self, context: DurableContext, index: int, times: CallbackTimes, round_number: int) -> None:
-        """Make a callback for an entry of the plan; the one before it is heard no more."""
-        self._callback = context.create_callback(
-            f"callback-{index + 1}-round-{round_number}",
-            CallbackConfig(timeout=_whole(times.timeout), heartbeat_timeout=_whole(times.heartbeat_timeout or 0.0)),
-        )
-        self.index = index
+    @property
+    def is_open(self) -> bool:
+        """Whether a step has a callback."""
+        return self._callback is not None
 
-    def identity(self, index: int) -> str | None:
-        """Return the id of the callback that an entry has, None when it has none."""
-        return self._callback.callback_id if self._callback is not None and self.index == index else None
+    def open(self, context: DurableContext, index: int, times: CallbackTimes, round_number: int) -> None:
+        """Make a callback for an entry of the plan; what comes through the one before it is ignored from now on."""
+        self._callback = create_callback(
+            context,
+            f"callback-{index + 1}-round-{round_number}",
+            timeout=times.timeout,
+            heartbeat_timeout=times.heartbeat_timeout or 0.0,
+        )
+        self._index = index
+
+    def present(self, reply: Reply | None) -> StepCallback:
+        """Return the callback of the present step, with what came back through it."""
+        if self._callback is None:
+            return StepCallback()
+        return StepCallback(index=self._index, callback=self._callback.callback_id, reply=reply)
 
     def reply(self) -> Reply:
         """Return what came back; suspends the execution until something has."""
-        if self._callback is None or self.index is None:
+        if self._callback is None or self._index is None:
             raise RuntimeError("no step has a callback")
-        try:
-            text = self._callback.result()
-        except CallbackError as error:
-            return Reply(index=self.index, succeeded=False, text=str(error)[:TEXT_KEPT])
-        return Reply(index=self.index, succeeded=True, text=(text or "")[:TEXT_KEPT])
-
-
-def _whole(seconds: float) -> Duration:
-    return Duration(math.ceil(seconds))
+        result = result_of(self._callback)
+        return Reply(index=self._index, succeeded=result.succeeded, text=result.text[:TEXT_KEPT])

@@ -1,4 +1,4 @@
-"""One look at one step: ask it, and judge what went wrong and whether its time is over."""
+"""One step of an action's plan: it is polled, and what went wrong and whether its time is over is decided."""
 
 from __future__ import annotations
 
@@ -23,38 +23,30 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.replies import Reply
     from asg_lifecycle.steps.base import Step
 
-LONGEST_RETRY = 60.0
+LONGEST_RETRY_DELAY = 60.0
 """Seconds between two tries of a step whose dependency does not answer."""
 
 JITTER = 0.1
 
 
 class StepCheckpoint(Struct, frozen=True, kw_only=True):
-    """One step between two looks. Times are seconds since the epoch.
+    """One step between two polls. Times are seconds since the epoch.
 
     Attributes:
-        began_at: when the step began, None before its first look.
+        began_at: when the step began, None before its first poll.
         begun: its `begin` has answered.
         progress: what it last answered, None before it did.
-        streak: the dependency that stops it at present, None when none does.
-        recorded: the sentence and the memory that the record holds, None when it holds neither.
-        lost_ownership: another execution owns the action.
-        timed_out: the plan's time is over.
-        blocked_seconds: seconds for which a dependency has kept it waiting: they count against no timeout.
-        blocked_since: since when one does now, None when none does.
-        delay: seconds until the next look, None when the step is finished.
+        streak: the error of a dependency that stops it at present, None when none does.
+        blocked_seconds: for how long a dependency has kept it waiting: that counts against no timeout.
+        blocked_since: since when one keeps it waiting now, None when none does.
     """
 
     began_at: float | None = None
     begun: bool = False
     progress: Progress | None = None
     streak: ErrorStreak | None = None
-    recorded: Waiting | None = None
-    lost_ownership: bool = False
-    timed_out: bool = False
     blocked_seconds: float = 0.0
     blocked_since: float | None = None
-    delay: float | None = 0.0
 
     @property
     def finished(self) -> bool:
@@ -64,13 +56,13 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedStep:
-    """One step of one action's plan, and what the plan says of it.
+    """One step of one action's plan, with what the plan says of it.
 
     Attributes:
         step: the step.
         position: how many steps with a kind come before it in the plan.
         on_failure: what happens when it fails.
-        timeout: seconds it may take, None for as long as it likes.
+        timeout: seconds it may take, None for as long as the plan may.
         dry_run: it may change nothing.
         callback: id of the callback that it hands out, None when it has none.
         reply: what came back through it.
@@ -86,7 +78,7 @@ class ResolvedStep:
 
 
 class StepRunner:
-    """Asks one step how it is doing. Never raises for what AWS answers, nor for a fault of the step's.
+    """Polls one step. Never raises for what AWS answers, nor for a fault of the step's.
 
     Args:
         action_context: the action and who works on it.
@@ -100,8 +92,13 @@ class StepRunner:
         self._facts = facts
         self.resolved = resolved
 
+    @property
+    def kind(self) -> str:
+        """The step's kind."""
+        return self.resolved.step.kind
+
     def poll(self, state: StepCheckpoint, began_before: float | None, now: float) -> StepCheckpoint:
-        """Return the step after one look, without a delay.
+        """Return the step after one poll.
 
         Args:
             state: the step before it; `began_at` is set.
@@ -112,7 +109,7 @@ class StepRunner:
         last = state.progress if state.begun and isinstance(state.progress, Waiting) else None
         begun, streak = state.begun, None
         try:
-            progress = self._progress(target, last)
+            progress = self._ask(target, last)
             begun = True
         except CallFailed as failed:
             progress, streak = progress_after_failure(
@@ -124,14 +121,8 @@ class StepRunner:
                 now=now,
             )
         except Exception as error:  # noqa: BLE001 - a fault of ours must hold the instance, not end the execution
-            self._dependencies.observer.count(Metric.INTERNAL_ERROR)
-            told = f"internal error, the instance is kept: {error!r}"
-            self._dependencies.observer.error(told, step=self.resolved.step.kind, with_traceback=True)
-            detail = f"kept: internal error, see the log: {error!r}"
-            progress = Waiting(detail, state=last.state if last is not None else {}, blocked=True)
-        blocked_seconds = state.blocked_seconds + (
-            now - state.blocked_since if state.blocked_since is not None else 0.0
-        )
+            progress = self._internal_error(error, last)
+        blocked_seconds = state.blocked_seconds + (now - state.blocked_since if state.blocked_since is not None else 0)
         progress = self._in_time(progress, target, blocked_seconds)
         if isinstance(progress, Failed):
             progress = self._failed(progress)
@@ -145,24 +136,21 @@ class StepRunner:
         )
 
     def next_poll_delay(self, state: StepCheckpoint, now: float) -> float:
-        """Return the seconds until the next look."""
+        """Return the seconds until the next poll."""
         chance = self._dependencies.chance()
         began_at = state.began_at if state.began_at is not None else now
-        asked = state.progress.again_after if isinstance(state.progress, Waiting) else None
-        if asked is None and state.streak is not None:
-            next_poll_delay = retry_delay(state.streak.tries, chance, LONGEST_RETRY)
+        waiting = state.progress if isinstance(state.progress, Waiting) else None
+        wanted = waiting.again_after if waiting is not None else None
+        if wanted is None and state.streak is not None:
+            delay = retry_delay(state.streak.tries, chance, LONGEST_RETRY_DELAY)
         else:
-            # Instances that were drained together would all be looked at together, again and again (R15).
-            heard = self._dependencies.settings.signals and _woken_by(state.progress) is not None
-            next_poll_delay = (asked if asked is not None else poll_delay(now - began_at, heard=heard)) * (
-                1 + JITTER * chance
-            )
-        left = (
-            began_at + state.blocked_seconds + self.resolved.timeout - now
-            if self.resolved.timeout is not None
-            else next_poll_delay
-        )
-        return min(next_poll_delay, left) if left > 0 else next_poll_delay
+            event_comes = self._dependencies.settings.signals and waiting is not None and waiting.wake_on is not None
+            delay = wanted if wanted is not None else poll_delay(now - began_at, heard=event_comes)
+            # Instances that were drained together would all be polled together, again and again (R15).
+            delay *= 1 + JITTER * chance
+        timeout = self.resolved.timeout
+        left = began_at + state.blocked_seconds + timeout - now if timeout is not None else delay
+        return min(delay, left) if left > 0 else delay
 
     def cancel(self, state: StepCheckpoint, now: float) -> str | None:
         """Stop what the step has under way.
@@ -173,20 +161,27 @@ class StepRunner:
         Raises:
             CallFailed: it could not be stopped.
         """
-        if state.began_at is None or state.finished or self.resolved.dry_run:
+        if state.began_at is None or isinstance(state.progress, Done) or self.resolved.dry_run:
             return None
-        last = state.progress if isinstance(state.progress, Waiting) else None
+        last = state.progress if state.begun and isinstance(state.progress, Waiting) else None
         return self.resolved.step.cancel(self._target(state, now, None), last)
 
-    def _progress(self, target: Target, last: Waiting | None) -> Progress:
+    def _ask(self, target: Target, last: Waiting | None) -> Progress:
         step = self.resolved.step
         if self.resolved.dry_run:
             return Done(f"dry run: {step.preview(target)}")
         return step.check(target, last) if last is not None else step.begin(target)
 
+    def _internal_error(self, error: Exception, last: Waiting | None) -> Waiting:
+        observer = self._dependencies.observer
+        observer.count(Metric.INTERNAL_ERROR)
+        observer.error(f"internal error, the instance is kept: {error!r}", step=self.kind, with_traceback=True)
+        detail = f"kept: internal error, see the log: {error!r}"
+        return Waiting(detail, state=last.state if last is not None else {}, blocked=True)
+
     def _in_time(self, progress: Progress, target: Target, blocked_seconds: float) -> Progress:
         limit = self.resolved.timeout
-        # What a dependency holds up is not late by itself: an outage must not release the fleet.
+        # Time for which a dependency keeps the step waiting does not count: an outage must not release the fleet.
         if limit is None or not isinstance(progress, Waiting) or progress.blocked:
             return progress
         if target.now < target.began_at + blocked_seconds + limit:
@@ -195,15 +190,14 @@ class StepRunner:
             stopped = self.resolved.step.cancel(target, progress)
         except CallFailed as failed:
             stopped = f"it could not be stopped: {failed}"
-            self._dependencies.observer.error(stopped, step=self.resolved.step.kind)
+            self._dependencies.observer.error(stopped, step=self.kind)
         return Failed(f"not done within {readable(limit)}: {progress.detail}" + (f"; {stopped}" if stopped else ""))
 
     def _failed(self, progress: Failed) -> Progress:
-        observer, step = self._dependencies.observer, self.resolved.step
-        if step.needs_instance_alive and self._gone_by_now():
+        if self.resolved.step.needs_instance_alive and self._gone_by_now():
             return Done(f"given up, the instance is gone: {progress.reason}")
-        observer.count(Metric.STEP_FAILED)
-        observer.error(f"step failed: {progress.reason}", step=step.kind)
+        self._dependencies.observer.count(Metric.STEP_FAILED)
+        self._dependencies.observer.error(f"step failed: {progress.reason}", step=self.kind)
         return progress
 
     def _gone_by_now(self) -> bool:
@@ -224,38 +218,3 @@ class StepRunner:
             callback=self.resolved.callback,
             reply=self.resolved.reply,
         )
-
-
-def sentence_of(progress: Progress) -> str:
-    """Return a progress as a sentence."""
-    return progress.reason if isinstance(progress, Failed) else progress.detail
-
-
-def is_same(progress: Progress, recorded: Waiting | None) -> bool:
-    """Return whether the record holds this progress already."""
-    if recorded is None or not isinstance(progress, Waiting):
-        return False
-    if (progress.detail, progress.wake_on) != (recorded.detail, recorded.wake_on):
-        return False
-    # As JSON: what was read back from a checkpoint has lists where a step may have put tuples.
-    return msgspec.json.encode(progress.state) == msgspec.json.encode(recorded.state)
-
-
-def wake_on(*checkpoints: StepCheckpoint) -> tuple[str, ...]:
-    """Return what is heard of when the waits may be over."""
-    return tuple(name for look in checkpoints if (name := _woken_by(look.progress)) is not None)
-
-
-def _woken_by(progress: Progress | None) -> str | None:
-    return progress.wake_on if isinstance(progress, Waiting) else None
-
-
-def work_began(before: float | None, state: StepCheckpoint) -> float | None:
-    """Return when the work began, moved on by the time for which a dependency held this step up.
-
-    Args:
-        before: when it began, with the steps before this one; None when it begins with this one.
-        state: this step.
-    """
-    began = before if before is not None else state.began_at
-    return began + state.blocked_seconds if began is not None else None

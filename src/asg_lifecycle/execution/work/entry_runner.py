@@ -1,0 +1,310 @@
+"""One entry of a plan: one step, or several side by side, polled until each has ended. The record is told of changes.
+
+A single step is a group of one: both run here, as one durable operation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from asg_lifecycle.execution.durable import Polled
+from asg_lifecycle.execution.work.step_runner import StepCheckpoint, StepRunner
+from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
+
+if TYPE_CHECKING:
+    from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.model.record_changes import RecordChanges
+    from asg_lifecycle.model.records import Record
+
+SIDE_BY_SIDE = "parallel"
+"""What an entry with several steps is called in names and sentences."""
+
+TOGETHER = 1.0
+"""Seconds within which steps that are due are polled together."""
+
+
+class EntryCheckpoint(Polled, frozen=True, kw_only=True):
+    """One entry between two polls. Times are seconds since the epoch.
+
+    Attributes:
+        began_at: when it began in this round of the race, None before the first poll.
+        steps: its steps.
+        due: when each of them is polled again.
+        noted: the record knows that several steps begin.
+        recorded: what the record remembers of the steps, None when that is not known.
+        lost_ownership: another execution owns the action.
+        timed_out: the plan's time is over.
+    """
+
+    began_at: float | None = None
+    steps: tuple[StepCheckpoint, ...]
+    due: tuple[float, ...]
+    noted: bool = False
+    recorded: tuple[StepMemory, ...] | None = None
+    lost_ownership: bool = False
+    timed_out: bool = False
+
+
+class EntryRunner:
+    """Polls the steps of one entry and tells the record what they say.
+
+    Args:
+        action_context: the action and who works on it.
+        runners: of its steps, one at least.
+        index: the entry's place in the plan, from 0.
+        outcomes: how the steps before it ended.
+        limit: how long the whole work may take, seconds; None for as long as the hook's timers allow.
+        work_began_at: when the work began, seconds since the epoch; None when it begins here.
+        side_by_side: it is an entry of steps side by side, even if only one of them is run.
+    """
+
+    def __init__(  # noqa: PLR0913 - where an entry stands in its plan
+        self,
+        action_context: ActionContext,
+        runners: tuple[StepRunner, ...],
+        *,
+        index: int,
+        outcomes: tuple[StepOutcome, ...],
+        limit: float | None,
+        work_began_at: float | None,
+        side_by_side: bool,
+    ) -> None:
+        self._action_context = action_context
+        self._dependencies = action_context.dependencies
+        self._runners = runners
+        self._index = index
+        self._outcomes = outcomes
+        self._limit = limit
+        self._work_began_at = work_began_at
+        self._side_by_side = side_by_side
+        self._name = SIDE_BY_SIDE if side_by_side else runners[0].kind
+
+    def poll(self, state: EntryCheckpoint) -> EntryCheckpoint:
+        """Poll each step that is due. Never raises for what AWS answers, nor for a fault of a step's."""
+        now = self._dependencies.clock()
+        state = _begun(state, now)
+        began_before: tuple[float | None, ...] = (None,) * len(self._runners)
+        if self._has_to_note(state, now):
+            try:
+                noted = self._note_beginning(state, now)
+            except CallFailed as failed:
+                # Without the note a second beginning could not be told from the first: do not begin.
+                self._warn(failed)
+                delay = self._runners[0].next_poll_delay(state.steps[0], now)
+                return msgspec.structs.replace(state, delay=delay)
+            if noted is None:
+                return msgspec.structs.replace(state, lost_ownership=True, delay=None)
+            began_before = noted
+            state = msgspec.structs.replace(state, recorded=None, noted=True)
+        steps, due = list(state.steps), list(state.due)
+        for number, runner in enumerate(self._runners):
+            if steps[number].finished or not self._is_due(state, number, now):
+                continue
+            steps[number] = runner.poll(steps[number], None if steps[number].begun else began_before[number], now)
+            due[number] = now + runner.next_poll_delay(steps[number], now)
+        state = msgspec.structs.replace(state, steps=tuple(steps), due=tuple(due))
+        return self._scheduled(self._record(state, now), now)
+
+    def work_began(self, state: EntryCheckpoint) -> float | None:
+        """Return when the work began, moved on by the time for which a dependency kept this entry waiting.
+
+        That is what the plan's timeout counts from: an outage must not release the fleet.
+        """
+        began = self._work_began_at if self._work_began_at is not None else state.began_at
+        return began + max(step.blocked_seconds for step in state.steps) if began is not None else None
+
+    def _ends_at(self, state: EntryCheckpoint) -> float | None:
+        began = self.work_began(state)
+        return began + self._limit if self._limit is not None and began is not None else None
+
+    def _is_due(self, state: EntryCheckpoint, number: int, now: float) -> bool:
+        ends = self._ends_at(state)
+        # Each is asked once more before the time is said to be over.
+        return state.due[number] <= now + TOGETHER or (ends is not None and now >= ends)
+
+    def _scheduled(self, state: EntryCheckpoint, now: float) -> EntryCheckpoint:
+        """Return the entry with the seconds until its next poll."""
+        left = [due for step, due in zip(state.steps, state.due, strict=True) if not step.finished]
+        if state.lost_ownership or not left:
+            return msgspec.structs.replace(state, delay=None)
+        ends = self._ends_at(state)
+        blocked = any(isinstance(step.progress, Waiting) and step.progress.blocked for step in state.steps)
+        if ends is not None and now >= ends and not blocked:
+            return msgspec.structs.replace(state, timed_out=True, delay=None)
+        due = min(left) if ends is None or ends <= now else min(*left, ends)
+        return msgspec.structs.replace(state, delay=max(0.0, due - now))
+
+    def _has_to_note(self, state: EntryCheckpoint, now: float) -> bool:
+        """Return whether the record has to say that steps begin, before they do."""
+        if self._side_by_side and not state.noted:
+            return True
+        return any(
+            runner.resolved.step.at_most_once
+            and not (runner.resolved.dry_run or step.begun or step.finished)
+            and self._is_due(state, number, now)
+            for number, (runner, step) in enumerate(zip(self._runners, state.steps, strict=True))
+        )
+
+    def _note_beginning(self, state: EntryCheckpoint, now: float) -> tuple[float | None, ...] | None:
+        """Note that the steps begin.
+
+        Returns:
+            When an earlier beginning of each was noted, None where none was; None when we own nothing any more.
+        """
+        noted = tuple(
+            step if step.begun or step.finished else msgspec.structs.replace(step, began_at=now) for step in state.steps
+        )
+        before = self._update(
+            {
+                "status": Status.WORKING,
+                "work_began_at": self.work_began(state),
+                "step_index": self._index,
+                "step_began_at": _first_began_at(noted),
+                "present_steps": memories_of(noted),
+                "step_outcomes": self._outcomes,
+                "detail": f"{self._name}: beginning",
+                "detail_at": now,
+                "problem": None,
+            },
+            before=True,
+        )
+        if before is None:
+            return None
+        if before.step_index > self._index:
+            # The record is past them, but their last poll was not kept: the Lambda died between the two.
+            return (now,) * len(self._runners)
+        if before.step_index < self._index or len(before.present_steps) != len(self._runners):
+            return (None,) * len(self._runners)
+        return tuple(memory.began_at for memory in before.present_steps)
+
+    def _record(self, state: EntryCheckpoint, now: float) -> EntryCheckpoint:
+        """Tell the record what the steps say, if that is new."""
+        memories = memories_of(state.steps)
+        if state.recorded is not None and _say_the_same(memories, state.recorded):
+            return state
+        waits = [step.progress for step in state.steps if isinstance(step.progress, Waiting)]
+        failures = [step.progress.reason for step in state.steps if isinstance(step.progress, Failed)]
+        changes: RecordChanges = {
+            "status": Status.WORKING,
+            "work_began_at": self.work_began(state),
+            "detail": f"{self._name}: {self._sentence(state)}",
+            "detail_at": now,
+            "problem": "; ".join([*failures, *(wait.detail for wait in waits if wait.blocked)]) or None,
+            "wake_on": tuple(wait.wake_on for wait in waits if wait.wake_on is not None),
+        }
+        if all(isinstance(step.progress, Done) for step in state.steps):
+            ended = outcomes_of(self._runners, state.steps)
+            changes |= {"step_index": self._index + 1, "step_outcomes": (*self._outcomes, *ended)}
+            changes |= {"step_began_at": None, "present_steps": ()}
+        else:
+            changes |= {"step_index": self._index, "step_outcomes": self._outcomes}
+            changes |= {"step_began_at": _first_began_at(state.steps), "present_steps": memories}
+        self._dependencies.observer.info(self._sentence(state), step=self._name)
+        try:
+            record = self._update(changes)
+        except CallFailed as failed:
+            # The work goes on without; the next poll writes it.
+            self._warn(failed)
+            return msgspec.structs.replace(state, recorded=None)
+        return msgspec.structs.replace(state, lost_ownership=record is None, recorded=memories)
+
+    def _sentence(self, state: EntryCheckpoint) -> str:
+        said = [
+            (runner.kind, sentence_of(step.progress))
+            for runner, step in zip(self._runners, state.steps, strict=True)
+            if step.progress is not None
+        ]
+        return "; ".join(f"{kind}: {sentence}" if self._side_by_side else sentence for kind, sentence in said)
+
+    def _update(self, changes: RecordChanges, *, before: bool = False) -> Record | None:
+        records, context = self._dependencies.records, self._action_context
+        return records.update(context.wait, context.execution, changes, before=before)
+
+    def _warn(self, failed: CallFailed) -> None:
+        self._dependencies.observer.warning(f"the record could not be written: {failed}", step=self._name)
+
+
+def first_checkpoint(memories: tuple[StepMemory, ...], count: int) -> EntryCheckpoint:
+    """Return an entry of `count` steps as the record remembers it: what failed, or had not begun, begins (again)."""
+    steps = [
+        StepCheckpoint(
+            began_at=memory.began_at, begun=True, progress=memory.progress, blocked_seconds=memory.blocked_seconds
+        )
+        if memory.begun and not isinstance(memory.progress, Failed)
+        else StepCheckpoint()
+        for memory in memories
+    ]
+    if len(steps) != count:
+        return EntryCheckpoint(steps=(StepCheckpoint(),) * count, due=(0.0,) * count)
+    known = all(step.begun for step in steps)
+    return EntryCheckpoint(steps=tuple(steps), due=(0.0,) * count, recorded=memories if known else None)
+
+
+def remembered_checkpoints(memories: tuple[StepMemory, ...], count: int) -> tuple[StepCheckpoint, ...]:
+    """Return the steps as the record remembers them, those that failed included."""
+    if len(memories) != count:
+        return (StepCheckpoint(),) * count
+    return tuple(
+        StepCheckpoint(began_at=memory.began_at, begun=memory.begun, progress=memory.progress) for memory in memories
+    )
+
+
+def memories_of(steps: tuple[StepCheckpoint, ...]) -> tuple[StepMemory, ...]:
+    """Return what the record remembers of steps that have begun or are about to."""
+    return tuple(
+        StepMemory(
+            began_at=step.began_at or 0.0,
+            begun=step.begun,
+            blocked_seconds=step.blocked_seconds,
+            progress=_lasting(step.progress),
+        )
+        for step in steps
+    )
+
+
+def outcomes_of(runners: tuple[StepRunner, ...], steps: tuple[StepCheckpoint, ...]) -> tuple[StepOutcome, ...]:
+    """Return how the steps that are finished ended."""
+    return tuple(
+        StepOutcome(
+            kind=runner.kind,
+            outcome="failed" if isinstance(step.progress, Failed) else "done",
+            detail=sentence_of(step.progress),
+        )
+        for runner, step in zip(runners, steps, strict=True)
+        if step.progress is not None and step.finished
+    )
+
+
+def sentence_of(progress: Progress) -> str:
+    """Return a progress as a sentence."""
+    return progress.reason if isinstance(progress, Failed) else progress.detail
+
+
+def _begun(state: EntryCheckpoint, now: float) -> EntryCheckpoint:
+    steps = tuple(
+        step if step.began_at is not None else msgspec.structs.replace(step, began_at=now) for step in state.steps
+    )
+    return msgspec.structs.replace(state, steps=steps, began_at=state.began_at if state.began_at is not None else now)
+
+
+def _first_began_at(steps: tuple[StepCheckpoint, ...]) -> float | None:
+    return min((step.began_at for step in steps if step.began_at is not None), default=None)
+
+
+def _lasting(progress: Progress | None) -> Progress | None:
+    # When to poll again changes at every poll, and is nobody's business but the engine's.
+    return msgspec.structs.replace(progress, again_after=None) if isinstance(progress, Waiting) else progress
+
+
+def _say_the_same(one: tuple[StepMemory, ...], other: tuple[StepMemory, ...]) -> bool:
+    """Return whether two memories differ in nothing but the time for which dependencies kept the steps waiting."""
+    # As JSON: what was read back from a checkpoint has lists where a step may have put tuples.
+    return _comparable(one) == _comparable(other)
+
+
+def _comparable(memories: tuple[StepMemory, ...]) -> bytes:
+    return msgspec.json.encode([msgspec.structs.replace(memory, blocked_seconds=0.0) for memory in memories])
