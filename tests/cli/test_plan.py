@@ -152,7 +152,7 @@ def test_whatever_stands_in_a_file_is_answered(text: str) -> None:
 def test_a_plan_is_kept_listed_shown_and_used(testbed: Testbed[Deployment], tmp_path: Path) -> None:
     assert "there are no plans below" in at_path("list").stdout
     file = write(tmp_path, "web.yaml", WEB)
-    assert "web is kept below /asg-lifecycle/plans, version 1" in at_path("put", "web", file).stdout
+    assert "web is kept below /asg-lifecycle/asg-lifecycle/plans, version 1" in at_path("put", "web", file).stdout
     assert "version 2" in at_path("put", "web", file).stdout
     (listed,) = [json.loads(line) for line in at_path("list", "--json").stdout.splitlines()]
     assert (listed["name"], listed["version"]) == ("web", 2)

@@ -249,7 +249,7 @@ def test_a_cluster_of_somebody_else_by_its_address(testbed: Testbed) -> None:
     cluster = testbed.kubernetes.cluster("elsewhere")
     endpoint, authority = testbed.kubernetes.address("elsewhere")
     cluster.tokens.add("secret")
-    name = "/asg-lifecycle/kubernetes/elsewhere"
+    name = "/asg-lifecycle/asg-lifecycle/kubernetes/elsewhere"
     options = {"endpoint": endpoint, "certificate_authority": authority, "token_parameter": name}
     (instance,) = testbed.group(plan={"steps": [{"kind": "drain-kubernetes", "options": options}]})
     with testbed.region.unobserved():

@@ -92,7 +92,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {
             "endpoint": "https://k8s",
             "certificate_authority": AUTHORITY,
-            "token_parameter": "/asg-lifecycle/kubernetes/a",
+            "token_parameter": "/asg-lifecycle/asg-lifecycle/kubernetes/a",
         },
     ],
     "wait-for-kubernetes": [{}, {"cluster": "production", "startup_taints": ["a/b"], "uncordon": False}],

@@ -87,7 +87,7 @@ ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:"
 HEALTH_CHECKS = {"arn:${AWS::Partition}:route53:::healthcheck/*"}
 HOSTED_ZONES = {"arn:${AWS::Partition}:route53:::hostedzone/*"}
 PLANS = {
-    f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/${{AWS::StackName}}/plans{below}"
+    f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/asg-lifecycle/${{AWS::StackName}}/plans{below}"
     for below in ("", "/*")
 }
 RESOURCES: dict[str, set[str]] = {
@@ -145,7 +145,7 @@ RESOURCES: dict[str, set[str]] = {
     "ssm:DescribeInstanceInformation": EVERYTHING,
     "ssm:GetCommandInvocation": EVERYTHING,
     "ssm:GetParameter": {
-        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}/kubernetes/*"
+        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/asg-lifecycle/${AWS::StackName}/kubernetes/*"
     },
     "ssm:GetParameters": PLANS,
     "ssm:GetParametersByPath": PLANS,

@@ -123,7 +123,7 @@ def test_the_defaults_are_settings_that_the_code_reads(expanded: Expanded) -> No
         table="RecordsTable",
         hook_name_prefix=DEFAULT_HOOK_NAME_PREFIX,
         record_retention=30 * 86_400.0,
-        plan_path=str({"Fn::Sub": "/${AWS::StackName}/plans"}),
+        plan_path=str({"Fn::Sub": "/asg-lifecycle/${AWS::StackName}/plans"}),
         signals=True,
         built_in_features=frozenset({"TargetGroupSteps", "StatusCheckSteps"}),
     )
@@ -141,7 +141,7 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
     outputs = {name: output["Value"] for name, output in expanded.template["Outputs"].items()}
     assert all(output["Description"] for output in expanded.template["Outputs"].values())
     # The path is made by what is put there, not by the stack; the function and its role name the same one.
-    assert outputs.pop("PlanPath") == {"Fn::Sub": "/${AWS::StackName}/plans"}
+    assert outputs.pop("PlanPath") == {"Fn::Sub": "/asg-lifecycle/${AWS::StackName}/plans"}
     _, function = expanded.only("AWS::Lambda::Function")
     assert outputs.pop("BuiltInFeatures") == function["Environment"]["Variables"]["BUILT_IN_FEATURES"]
     kinds = {name: resources[value.get("Ref") or value["Fn::GetAtt"][0]]["Type"] for name, value in outputs.items()}

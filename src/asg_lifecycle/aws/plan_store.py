@@ -42,7 +42,7 @@ class PlanStore:
 
     Args:
         clients: the AWS clients.
-        path: the path, without a slash at its end: `/asg-lifecycle/plans`; empty where there is no store.
+        path: the path, without a slash at its end: `/asg-lifecycle/STACK/plans`; empty where there is no store.
         clock: seconds since the epoch.
     """
 

@@ -40,7 +40,7 @@ class DrainKubernetesOptions(ClusterOptions, frozen=True, kw_only=True, forbid_u
         cluster: name of an EKS cluster; without it and without an endpoint the instance's tags name it.
         endpoint: URL of the API server of a cluster that is not EKS's.
         certificate_authority: of that server's certificate, PEM or PEM in base64.
-        token_parameter: the SecureString parameter below `/STACK/kubernetes/` that holds a token for it.
+        token_parameter: the SecureString parameter below `/asg-lifecycle/STACK/kubernetes/` that holds a token for it.
         grace: how long each pod has to end, a second or more; without it what the pod itself asks for.
         force_after: how long after the step began pods are deleted, whatever their disruption budgets say; without it
             never.

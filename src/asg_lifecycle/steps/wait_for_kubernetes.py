@@ -36,7 +36,7 @@ class WaitForKubernetesOptions(ClusterOptions, frozen=True, kw_only=True, forbid
         cluster: name of an EKS cluster; without it and without an endpoint the instance's tags name it.
         endpoint: URL of the API server of a cluster that is not EKS's.
         certificate_authority: of that server's certificate, PEM or PEM in base64.
-        token_parameter: the SecureString parameter below `/STACK/kubernetes/` that holds a token for it.
+        token_parameter: the SecureString parameter below `/asg-lifecycle/STACK/kubernetes/` that holds a token for it.
         startup_taints: keys of taints that have to be gone, beside those of Kubernetes itself.
         uncordon: uncordon a node that `drain-kubernetes` has cordoned, as one is that comes back from a warm pool.
     """
