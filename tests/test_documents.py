@@ -13,8 +13,10 @@ import pytest
 
 from asg_lifecycle.cli.plan_files import read_plan
 from asg_lifecycle.model.messages import Finish, Nudge, Skip, Unknown, decode
+from asg_lifecycle.model.records import Record
 from asg_lifecycle.plans.validation import PLAN_FIELDS, STEP_FIELDS
 from asg_lifecycle.steps.catalog import CATALOG
+from tests.execution.test_histories import INTERFACE as OPERATIONS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -92,3 +94,11 @@ def test_the_messages_shown_are_understood() -> None:
 def test_every_link_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_the_interfaces_are_listed_whole() -> None:
+    listed = set(
+        re.findall(r"`([a-zA-Z_-]+)`", (ROOT / "docs" / "architecture.md").read_text().split("## Interfaces")[1])
+    )
+
+    assert OPERATIONS | {"inbox-closed"} | set(Record.__struct_fields__) <= listed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asg_lifecycle.model.messages import Nudge, Skip
+from asg_lifecycle.model.messages import Nudge, Skip, Wake
 from asg_lifecycle.model.records import Status, action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
@@ -481,3 +481,20 @@ def test_a_takeover_does_not_give_the_plan_its_time_again(testbed: Testbed) -> N
 
     assert testbed.completions() == ["ABANDON CompleteLifecycleAction"]
     assert 900 <= testbed.elapsed <= 930
+
+
+@pytest.mark.parametrize("word", [None, Wake(by="an event that ended nothing")])
+def test_time_lost_to_a_dependency_does_not_count_after_a_message_either(testbed: Testbed, word: Wake | None) -> None:
+    (instance,) = testbed.group(plan={"steps": [{**DEREGISTER, "timeout": "12m"}], "on_failure": "continue"})
+    testbed.target_group("blue", instance, delay=900)
+    testbed.terminate(instance)
+    testbed.run(60)
+    testbed.region.faults.stand("elbv2", "DescribeTargetHealth", Fault(FaultKind.REQUEST_LOST))
+    testbed.run(600)
+    testbed.region.faults.allow("elbv2", "DescribeTargetHealth")
+    testbed.run(100)
+    if word is not None:
+        testbed.deployment.send_message(testbed.record(), word)
+    testbed.finish()
+
+    assert steps(testbed) == [("deregister-targets", "done")]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 from typing import get_type_hints
 
@@ -98,3 +99,11 @@ def test_a_change_of_a_record_has_the_type_of_its_field() -> None:
     fields, changes = get_type_hints(Record), get_type_hints(RecordChanges)
 
     assert {name: kind | None for name, kind in changes.items()} == {name: fields[name] | None for name in changes}
+
+
+def test_the_writers_of_every_field_are_named() -> None:
+    fields = (Record.__doc__ or "").partition("Attributes:\n")[2].rstrip()
+    described = dict(re.findall(r"^ {8}(\w+): (.*?)(?=^ {8}\w|\Z)", fields, re.MULTILINE | re.DOTALL))
+
+    assert set(described) == set(Record.__struct_fields__)
+    assert [name for name, text in described.items() if not re.search(r"\[[a-z, \n]+\]\s*$", text)] == []

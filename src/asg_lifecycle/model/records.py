@@ -77,52 +77,59 @@ class StepMemory(Struct, frozen=True, kw_only=True):
 class Record(Struct, frozen=True, kw_only=True):
     """One lifecycle action as the table holds it. Times are seconds since the epoch, durations seconds.
 
+    In brackets stands who writes the field: the claim, the set-up (again when a plan is chosen again), the work (its
+    steps, and the wait for a drain slot), the opening of a later round of the race, the finish, an announcement (the
+    hook's event comes after the work began early), the signal function. A takeover changes `execution` and `inbox`.
+
     Attributes:
-        wait: partition key, see `wait_key`: the instance's wait under this hook.
-        entry: sort key: `current`, or for an earlier action of the same wait the time it was claimed.
-        version: of this layout.
-        token: lifecycle action token, absent where it is not known (R16).
-        identity: what the action is called for ever where its work began without its token.
-        metadata: the hook's `NotificationMetadata`.
+        wait: partition key, see `wait_key`: the instance's wait under this hook. [claim]
+        entry: sort key: `current`, or for an earlier action of the same wait the time it was claimed. [claim]
+        version: of this layout. [claim]
+        token: lifecycle action token, absent where it is not known (R16). [claim, announcement]
+        identity: what the action is called for ever where its work began without its token. [set-up]
+        metadata: the hook's `NotificationMetadata`. [claim, announcement]
         early_reason: why the work began before the instance waited, `spot interruption` or `rebalance`; absent where
-            it waits.
-        early_until: when work that began early has to be over.
-        plan_decision: the plan decision as JSON: whoever takes the action over follows the same plan.
-        group: Auto Scaling group.
-        hook: lifecycle hook.
-        instance: EC2 instance id.
-        transition: `autoscaling:EC2_INSTANCE_LAUNCHING` or `…_TERMINATING`.
-        origin: where the instance comes from.
-        destination: where it goes.
-        operation: `ReplaceRootVolume` or absent (R23).
-        execution: ARN of the durable execution that owns the action. Every later write is conditional on it.
-        event_time: when the wait began.
-        claimed_at: when the execution took the action.
-        status: see `Status`.
-        in_flight: `yes` while the action is live, absent after: the key of the index of live actions.
-        heartbeat_timeout: the hook's `HeartbeatTimeout`.
-        global_timeout: the hook's `GlobalTimeout`.
-        deadline: past this moment no heartbeat is sent and the plan's `on_timeout` decides.
-        inbox: id of the durable callback that is the inbox at present.
-        plan_source: where the plan came from.
-        plan_why: why it was chosen, a sentence.
-        plan_kinds: the kinds of its steps, in order.
-        step_outcomes: how the steps that ended ended.
-        work_began_at: when the first step began; the plan's `timeout` counts from here.
-        step_index: position of the present entry of the plan, from 0.
-        step_began_at: when the present entry may first have had an effect.
-        present_steps: what its steps remember: one, or several side by side; none when it has not begun.
-        wake_on: what is heard of when the present wait may be over.
-        signals: what was said to the action under names, oldest first.
-        detail: the present progress as a sentence: the answer to "why is it still there?".
-        detail_at: when that became the answer.
-        problem: what is wrong, when something is.
-        messages: what operators and events said, oldest first, the last twenty.
-        result: `CONTINUE` or `ABANDON`, once decided.
-        completion_attempt: which try to complete it is under way or was the last, from 0; absent before the first.
-        reason: why that result, or how the action ended.
-        ended_at: when the record was closed.
-        expires_at: when DynamoDB may delete the item.
+            it waits. [claim, set-up]
+        early_until: when work that began early has to be over. [claim, set-up]
+        plan_decision: the plan decision as JSON: whoever takes the action over follows the same plan. [set-up]
+        group: Auto Scaling group. [claim]
+        hook: lifecycle hook. [claim]
+        instance: EC2 instance id. [claim]
+        transition: `autoscaling:EC2_INSTANCE_LAUNCHING` or `…_TERMINATING`. [claim]
+        origin: where the instance comes from. [claim, announcement]
+        destination: where it goes. [claim, announcement]
+        operation: `ReplaceRootVolume` or absent (R23). [claim, announcement]
+        execution: ARN of the durable execution that owns the action. Every later write is conditional on it. [claim]
+        event_time: when the wait began. [claim, announcement]
+        claimed_at: when the execution took the action. [claim]
+        status: see `Status`. [claim, set-up, work, round, finish]
+        in_flight: `yes` while the action is live, absent after: the key of the index of live actions. [claim, finish]
+        heartbeat_timeout: the hook's `HeartbeatTimeout`. [set-up]
+        global_timeout: the hook's `GlobalTimeout`. [set-up]
+        deadline: past this moment no heartbeat is sent and the plan's `on_timeout` decides. [set-up]
+        inbox: id of the durable callback through which the action can be told something. [set-up, round, finish]
+        plan_source: where the plan came from. [set-up]
+        plan_why: why it was chosen, a sentence. [set-up]
+        plan_kinds: the kinds of its steps, in order. [set-up]
+        step_outcomes: the steps that have ended, and how. [work, round, finish]
+        work_began_at: when the work began, moved on by the time for which dependencies kept it waiting: the plan's
+            `timeout` counts from here. [work, round]
+        step_index: the present entry of the plan, from 0. [work, round]
+        step_began_at: when the present entry may first have had an effect. [work, round]
+        present_steps: what its steps remember: one, or several side by side; none when it has not begun. [work, round]
+        wake_on: the events that say that the present wait may be over. [work]
+        signals: the signals the action was sent, oldest first. [signal]
+        detail: the present progress as a sentence: the answer to "why is it still there?". [set-up, work, round,
+            finish]
+        detail_at: when that became the answer. [likewise]
+        problem: what is wrong, when something is. [set-up, work, round]
+        messages: what operators and events said, oldest first, the last twenty. [round, finish]
+        result: `CONTINUE` or `ABANDON`, once decided. [finish]
+        completion_attempt: which attempt to complete it is under way or was the last, from 0; absent before the
+            first. [finish]
+        reason: why that result, or how the action ended. [finish]
+        ended_at: when the record was closed. [finish]
+        expires_at: when DynamoDB may delete the item. [claim, finish]
     """
 
     wait: str
