@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import string
+from inspect import cleandoc
 from typing import get_type_hints
 
 import msgspec
@@ -102,8 +103,8 @@ def test_a_change_of_a_record_has_the_type_of_its_field() -> None:
 
 
 def test_the_writers_of_every_field_are_named() -> None:
-    fields = (Record.__doc__ or "").partition("Attributes:\n")[2].rstrip()
-    described = dict(re.findall(r"^ {8}(\w+): (.*?)(?=^ {8}\w|\Z)", fields, re.MULTILINE | re.DOTALL))
+    fields = cleandoc(Record.__doc__ or "").partition("Attributes:\n")[2].rstrip()
+    described = dict(re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w|\Z)", fields, re.MULTILINE | re.DOTALL))
 
     assert set(described) == set(Record.__struct_fields__)
     assert [name for name, text in described.items() if not re.search(r"\[[a-z, \n]+\]\s*$", text)] == []
