@@ -498,3 +498,15 @@ def test_time_lost_to_a_dependency_does_not_count_after_a_message_either(testbed
     testbed.finish()
 
     assert steps(testbed) == [("deregister-targets", "done")]
+
+
+def test_work_that_goes_on_after_it_was_held_is_not_shown_as_held(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan={"steps": [DEREGISTER], "timeout": "5m", "on_timeout": "hold"})
+    testbed.target_group("blue", instance, delay=3600)
+    testbed.terminate(instance)
+    testbed.run(400)
+    assert (testbed.record().status, testbed.record().problem) == ("held", "the work was not done within 5m")
+
+    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.run(60)
+    assert (testbed.record().status, testbed.record().problem) == ("working", None)

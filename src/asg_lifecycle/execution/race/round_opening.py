@@ -68,9 +68,13 @@ class RoundOpening:
         if isinstance(message, Skip | Nudge):
             # Who was out of time and is told to go on has all of it again.
             position = msgspec.structs.replace(position, work_began_at=None)
-        return position if self._update(self._changes(position)) is not None else Position(lost_ownership=True)
+        return (
+            position
+            if self._update(self._changes(position, record.status)) is not None
+            else Position(lost_ownership=True)
+        )
 
-    def _changes(self, position: Position) -> RecordChanges:
+    def _changes(self, position: Position, status: Status) -> RecordChanges:
         changes: RecordChanges = {
             "inbox": self._inbox,
             "work_began_at": position.work_began_at,
@@ -85,7 +89,11 @@ class RoundOpening:
             if self._round.newly_held:
                 self._dependencies.observer.count(Metric.HELD)
                 self._dependencies.observer.error(f"held until an operator or the deadline decides: {held}")
-        elif idle is not None:
+            return changes
+        if status is Status.HELD:
+            # The step may say what it said before it was held, and would not write that again.
+            changes |= {"status": Status.WORKING, "problem": None}
+        if idle is not None:
             changes |= {"detail": idle, "detail_at": now}
         return changes
 
