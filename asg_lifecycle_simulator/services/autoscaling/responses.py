@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from moto.core.common_types import TYPE_RESPONSE
     from moto.core.request import Request
 
+    from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.autoscaling.engine import Engine
     from asg_lifecycle_simulator.services.autoscaling.model import Hook, Instance
-    from asg_lifecycle_simulator.services.autoscaling.service import AutoScalingService
 
 INSTANCES_A_PAGE = 50
 
@@ -28,11 +29,12 @@ INSTANCES_A_PAGE = 50
 class LifecycleResponse(AutoScalingResponse):
     """Answers one request; moto finds the method by the operation's name."""
 
-    def __init__(self, service: AutoScalingService) -> None:
+    def __init__(self, region: Region, engine: Engine, put_hook: Callable[[Hook], None]) -> None:
         super().__init__()
-        self._service = service
-        self._engine = service.engine
-        self._fleet = service.fleet
+        self._simulated = region
+        self._engine = engine
+        self._fleet = engine.fleet
+        self._put_hook = put_hook
 
     def setup_class(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - moto's signature, handed on
         """Read the request.
@@ -41,8 +43,8 @@ class LifecycleResponse(AutoScalingResponse):
             ValueError: it was sent to another region than the simulated one.
         """
         super().setup_class(*arguments, **named)
-        if self.region != self._service.region_name:
-            raise ValueError(f"the simulated region is {self._service.region_name}, the request was for {self.region}")
+        if self.region != self._simulated.name:
+            raise ValueError(f"the simulated region is {self._simulated.name}, the request was for {self.region}")
 
     def answer(self, request: Request, full_url: str | None = None, headers: object = None) -> TYPE_RESPONSE:
         """Answer `request`, which moto's AutoScalingResponse has handed over."""
@@ -56,7 +58,7 @@ class LifecycleResponse(AutoScalingResponse):
         super().create_auto_scaling_group()
         group = self._engine.groups[name] = Group(name)
         for fields in self._get_param("LifecycleHookSpecificationList", []):
-            self._service.put_hook(hook_of(group, fields))
+            self._put_hook(hook_of(group, fields))
         self._set_policy(group)
         shown = self._fleet.group(name)
         shown.set_desired_capacity(shown.desired_capacity)
@@ -172,7 +174,7 @@ class LifecycleResponse(AutoScalingResponse):
 
     def put_lifecycle_hook(self) -> ActionResult:
         """Add or change a hook (R3, R19, R20, R29)."""
-        self._service.put_hook(hook_of(self._group(), self._get_params()))
+        self._put_hook(hook_of(self._group(), self._get_params()))
         return EmptyResult()
 
     def describe_lifecycle_hooks(self) -> ActionResult:
@@ -193,7 +195,7 @@ class LifecycleResponse(AutoScalingResponse):
         """End a lifecycle action (R7 to R13)."""
         result = result_of(self._get_param("LifecycleActionResult"))
         try:
-            self._service.actions.complete(*self._which_action(), result)
+            self._engine.actions.complete(*self._which_action(), result)
         except NoActiveActionError as error:
             raise ValidationError(str(error)) from error
         return EmptyResult()
@@ -201,7 +203,7 @@ class LifecycleResponse(AutoScalingResponse):
     def record_lifecycle_action_heartbeat(self) -> ActionResult:
         """Keep a lifecycle action alive (R4, R5, R11 to R13)."""
         try:
-            self._service.actions.heartbeat(*self._which_action())
+            self._engine.actions.heartbeat(*self._which_action())
         except NoActiveActionError as error:
             raise ValidationError(str(error)) from error
         return EmptyResult()
@@ -272,9 +274,9 @@ class LifecycleResponse(AutoScalingResponse):
         group.set_desired_capacity((group.desired_capacity or 0) + by)
 
     def _activity(self, group: str, description: str) -> dict[str, object]:
-        now = datetime.fromtimestamp(self._service.now(), UTC)
+        now = datetime.fromtimestamp(self._simulated.timeline.now(), UTC)
         return {
-            "ActivityId": self._service.new_id(),
+            "ActivityId": self._simulated.new_id(),
             "AutoScalingGroupName": group,
             "Description": description,
             "Cause": f"At {now.isoformat()}, in response to a user request.",
