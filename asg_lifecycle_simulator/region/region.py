@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -25,6 +25,7 @@ from asg_lifecycle_simulator.region.environment import CREDENTIALS, region_envir
 from asg_lifecycle_simulator.region.events import Events
 from asg_lifecycle_simulator.region.faults import CallFate, FaultKind, Faults
 from asg_lifecycle_simulator.region.log import RegionLog
+from asg_lifecycle_simulator.region.pages import page_limit
 from asg_lifecycle_simulator.region.rate_limits import RateLimits
 from asg_lifecycle_simulator.region.wire import (
     AnswerLostError,
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
 
     from asg_lifecycle_simulator.region.events import Event
     from asg_lifecycle_simulator.region.faults import Fault
+    from asg_lifecycle_simulator.region.pages import PageLimit
     from asg_lifecycle_simulator.region.timeline import Timeline
+    from asg_lifecycle_simulator.region.wire import Serve
 
 ACCOUNT = "123456789012"
 
@@ -111,6 +114,8 @@ class Region:
         requests: the same in order, with time and status.
         limits: how many requests each service takes.
         fate: decides whether a request reaches the region and its answer the caller.
+        page_size: entries on a page of any list, at most; None for pages as long as AWS has them. What is asked inside
+            `unobserved` comes in long pages.
         events: the event bus.
         random: what ids and tokens are drawn from, the same in every run with the same seed.
     """
@@ -135,6 +140,7 @@ class Region:
         self.fate: Callable[[], CallFate] = _served
         self.calls: Counter[tuple[str, str]] = Counter()
         self.requests: list[ApiCall] = []
+        self.page_size: int | None = None
         self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
         self.random = Random(seed)  # noqa: S311 - reproducible ids and tokens, no secrets
         self._clients: dict[str, Any] = {}
@@ -262,7 +268,7 @@ class Region:
 
         return terminate_instances
 
-    def _pass(self, request: Request, serve: Callable[[], Response]) -> Response:
+    def _pass(self, request: Request, serve: Serve) -> Response:
         with self.lock:
             if getattr(self._unobserved, "depth", 0):
                 return serve()
@@ -272,7 +278,8 @@ class Region:
                 raise AnswerLostError
             self.calls[service, operation] += 1
             fault = self.faults.take(service, operation) or self.limits.take(service, operation)
-            response = self._meet(fault, request, service, serve)
+            limit = self._page_limit(request, service, operation)
+            response = self._meet(fault, request, service, partial(serve, limit))
             if fate is CallFate.SERVED_AND_LOST:
                 response = None
             status = None if response is None else response.status_code
@@ -280,6 +287,12 @@ class Region:
         if response is None:
             raise AnswerLostError
         return response
+
+    def _page_limit(self, request: Request, service: str, operation: str) -> PageLimit | None:
+        # EC2 takes either ids or the length of a page.
+        if self.page_size is None or (service == "ec2" and "InstanceId.1" in request.values):
+            return None
+        return page_limit(service, operation, self.page_size)
 
     def _meet(
         self, fault: Fault | None, request: Request, service: str, serve: Callable[[], Response]

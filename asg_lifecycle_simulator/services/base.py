@@ -92,6 +92,7 @@ def page(  # noqa: PLR0913 - APIs differ in these
     most: int,
     size: str = "MaxResults",
     position: str = "NextToken",
+    following: str | None = None,
 ) -> Response:
     """Return one page of a list as an answer, with the token of the next page if there is one.
 
@@ -101,11 +102,12 @@ def page(  # noqa: PLR0913 - APIs differ in these
         request: says where the page begins and how long it is.
         most: entries on the longest page, and on a page whose length the request leaves open.
         size: what the request calls the length of a page.
-        position: what request and answer call the token of a page.
+        position: what the request calls the token of a page.
+        following: what the answer calls the token of the next page, the same when None.
     """
     start = int(request.get(position) or 0)
     end = start + min(int(request.get(size) or most), most)
-    return {name: list(entries[start:end])} | ({position: str(end)} if end < len(entries) else {})
+    return {name: list(entries[start:end])} | ({following or position: str(end)} if end < len(entries) else {})
 
 
 def _method(operation: Callable[[MotoResponse], Response]) -> Callable[[MotoResponse], ActionResult]:

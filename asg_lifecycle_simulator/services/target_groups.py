@@ -14,21 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from moto.elbv2.exceptions import InvalidTargetError, TargetGroupNotFoundError, TargetNotRunning
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
+from moto.elbv2.responses import ELBV2Response
 
-from asg_lifecycle_simulator.services.base import Service
+from asg_lifecycle_simulator.services.base import Service, page
 from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from moto.core.responses import ActionResult
     from moto.ec2.models.instances import Instance
 
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.region.timeline import Timer
     from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
+    from asg_lifecycle_simulator.services.base import Response
 
 DELAY = "deregistration_delay.timeout_seconds"
 LONGEST_DELAY = 3600
+PAGE = 400
 
 NOT_REGISTERED = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
 NOT_IN_USE = ("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
@@ -111,6 +115,7 @@ class TargetGroups(Service):
         }
         for name, replacement in replacements.items():
             self.region.replace(ELBv2Backend, name, _method(replacement))
+        self.answer(ELBV2Response, {"describe_target_groups": partial(_describe, ELBV2Response.describe_target_groups)})
 
     def instances_terminated(self, instance_ids: Sequence[str]) -> None:
         """Deregister the instances."""
@@ -242,6 +247,21 @@ class TargetGroups(Service):
 
     def _write(self, what: str, registration: Registration) -> None:
         self.log(registration.target, f"elbv2 {what} {registration}")
+
+
+def _describe(describe: Callable[[ELBV2Response], ActionResult], response: ELBV2Response) -> Response:
+    # moto describes all at once.
+    described: Any = describe(response).result
+    request = response._get_params()  # noqa: SLF001 - moto's way to the parameters
+    return page(
+        described["TargetGroups"],
+        "TargetGroups",
+        request,
+        most=PAGE,
+        size="PageSize",
+        position="Marker",
+        following="NextMarker",
+    )
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:

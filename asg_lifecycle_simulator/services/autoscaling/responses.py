@@ -11,10 +11,10 @@ from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 
 from asg_lifecycle_simulator.services.autoscaling.actions import NoActiveActionError
 from asg_lifecycle_simulator.services.autoscaling.model import Group, WarmPool
-from asg_lifecycle_simulator.services.autoscaling.requests import hook_of, page_of, result_of
+from asg_lifecycle_simulator.services.autoscaling.requests import Item, hook_of, page_of, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from moto.core.common_types import TYPE_RESPONSE
     from moto.core.request import Request
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.autoscaling.model import Hook, Instance
 
 INSTANCES_A_PAGE = 50
+TARGET_GROUPS_A_PAGE = 100
 
 
 class LifecycleResponse(AutoScalingResponse):
@@ -106,7 +107,7 @@ class LifecycleResponse(AutoScalingResponse):
         """Describe the instances of all groups and warm pools, page by page."""
         wanted = set(self._get_param("InstanceIds", []))
         known = [instance.id for instance in self._engine.instances.values() if not wanted or instance.id in wanted]
-        page, token = page_of(known, self._get_param("NextToken"), self._get_int_param("MaxRecords", INSTANCES_A_PAGE))
+        page, token = self._page(known, INSTANCES_A_PAGE)
         return ActionResult({"AutoScalingInstances": [self._fleet.shown(one) for one in page], "NextToken": token})
 
     def terminate_instance_in_auto_scaling_group(self) -> ActionResult:
@@ -168,9 +169,11 @@ class LifecycleResponse(AutoScalingResponse):
         return EmptyResult()
 
     def describe_load_balancer_target_groups(self) -> ActionResult:
-        """Describe the attached target groups."""
-        self._group()
-        return super().describe_load_balancer_target_groups()
+        """Describe the attached target groups, page by page."""
+        arns = self._fleet.group(self._group().name).target_group_arns
+        page, token = self._page(arns, TARGET_GROUPS_A_PAGE)
+        attached = [{"LoadBalancerTargetGroupARN": arn, "State": "Added"} for arn in page]
+        return ActionResult({"LoadBalancerTargetGroups": attached, "NextToken": token})
 
     def put_lifecycle_hook(self) -> ActionResult:
         """Add or change a hook (R3, R19, R20, R29)."""
@@ -222,17 +225,26 @@ class LifecycleResponse(AutoScalingResponse):
         return EmptyResult()
 
     def describe_warm_pool(self) -> ActionResult:
-        """Describe a warm pool and its instances."""
+        """Describe a warm pool and its instances, page by page."""
         group = self._group()
         warmed = [one for one in self._engine.members(group.name) if one.state.startswith("Warmed")]
-        instances = [self._fleet.shown(instance.id) for instance in warmed]
-        return ActionResult({"WarmPoolConfiguration": self._fleet.group(group.name).warm_pool, "Instances": instances})
+        page, token = self._page(warmed, INSTANCES_A_PAGE)
+        return ActionResult(
+            {
+                "WarmPoolConfiguration": self._fleet.group(group.name).warm_pool,
+                "Instances": [self._fleet.shown(instance.id) for instance in page],
+                "NextToken": token,
+            }
+        )
 
     def delete_warm_pool(self) -> ActionResult:
         """Empty and remove a warm pool."""
         super().delete_warm_pool()
         self._engine.put_warm_pool(self._group().name, None)
         return EmptyResult()
+
+    def _page(self, items: Sequence[Item], most: int) -> tuple[Sequence[Item], str | None]:
+        return page_of(items, self._get_param("NextToken"), min(self._get_int_param("MaxRecords", most), most))
 
     def _group(self) -> Group:
         name = self._get_param("AutoScalingGroupName")

@@ -49,7 +49,7 @@ class Kubernetes(Service):
         """Return the cluster of that name, which is made and served if there is none."""
         if name not in self.clusters:
             self.clusters[name] = Cluster(name, self.timers)
-            self.apis[name] = Api(self.clusters[name])
+            self.apis[name] = Api(self.clusters[name], self.region)
             self._endpoints[name] = self._serve(self.apis[name])
         return self.clusters[name]
 
