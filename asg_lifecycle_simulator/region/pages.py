@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import create_loader
+from moto.core.utils import get_service_model
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -22,7 +23,7 @@ class PageLimit:
     """The longest page that a request may ask for.
 
     Attributes:
-        parameter: what the operation calls the length of a page.
+        parameter: the length of a page as the operation has it on the wire.
         size: entries on a page.
     """
 
@@ -59,7 +60,10 @@ def page_limit(service: str, operation: str, size: int) -> PageLimit | None:
         size: entries on a page.
     """
     parameter = _paginators(service).get(operation, {}).get("limit_key")
-    return PageLimit(parameter, size) if parameter else None
+    if parameter is None:
+        return None
+    members = get_service_model(service).operation_model(operation).input_shape.members
+    return PageLimit(members[parameter].serialization.get("name", parameter), size)
 
 
 @cache

@@ -182,6 +182,7 @@ def test_record_sets(testbed: Testbed[Deployment], clients: Clients) -> None:
     assert everything is not None
     assert [record_set.content["SetIdentifier"] for record_set in named] == list(NAMES)
     assert len(everything) == len(zone.record_sets) == 7
+    assert pages(testbed, "route53", "ListResourceRecordSets") == 3 + 4
 
 
 def test_nodes_and_pods(testbed: Testbed[Deployment], clients: Clients) -> None:
@@ -223,9 +224,9 @@ def test_records(testbed: Testbed[Deployment], clients: Clients) -> None:
 
 def test_drain_slots(testbed: Testbed[Deployment], clients: Clients) -> None:
     slots, now = DrainSlots(clients, TABLE), testbed.timeline.now()
-    asked = [slots.look(GROUP, name, limit=1, until=now + 900, now=now) for name in NAMES]
-    assert [request.granted for request in asked] == [True, False, False, False, False]
-    assert [request.ahead for request in asked[1:]] == [0, 1, 2, 3]
+    asked = [slots.look(GROUP, name, limit=1, until=now + 900, now=now) for name in (*NAMES, "name-5", "name-6")]
+    assert [request.granted for request in asked] == [True, *[False] * 6]
+    assert [request.ahead for request in asked[1:]] == [0, 1, 2, 3, 4, 5]
 
 
 def test_what_a_test_arranges_comes_in_long_pages(testbed: Testbed[Deployment]) -> None:
@@ -241,7 +242,7 @@ def test_what_a_test_arranges_comes_in_long_pages(testbed: Testbed[Deployment]) 
     [
         ("autoscaling", "DescribeWarmPool", "MaxRecords"),
         ("dynamodb", "Query", "Limit"),
-        ("route53", "ListResourceRecordSets", "MaxItems"),
+        ("route53", "ListResourceRecordSets", "maxitems"),
         ("autoscaling", "CompleteLifecycleAction", None),
         ("", "", None),
     ],

@@ -214,6 +214,23 @@ def test_pages(auto_scaling: AutoScalingTestbed, endpoint: str | None, size: int
         assert max(count for count, _ in sizes_and_ids) == size
 
 
+def test_the_region_makes_pages_short_whatever_the_protocol(
+    auto_scaling: AutoScalingTestbed, endpoint: str | None
+) -> None:
+    for number in range(3):
+        auto_scaling.service.create_group(f"group-{number}", capacity=0)
+        boto3.client("ssm").put_parameter(Name=f"/plans/{number}", Value="-", Type="String")
+    zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference="-")["HostedZone"]["Id"]
+    auto_scaling.region.page_size = 1
+    groups = client("autoscaling", endpoint).describe_auto_scaling_groups(MaxRecords=2)
+    plans = client("ssm", endpoint).get_parameters_by_path(Path="/plans")
+    records = client("route53", endpoint).list_resource_record_sets(HostedZoneId=zone)
+    assert [len(groups["AutoScalingGroups"]), len(plans["Parameters"]), len(records["ResourceRecordSets"])] == [1, 1, 1]
+    assert groups["NextToken"]
+    assert plans["NextToken"]
+    assert records["IsTruncated"]
+
+
 def test_r16_what_waits_is_found_by_its_state(auto_scaling: AutoScalingTestbed, endpoint: str | None) -> None:
     instance = auto_scaling.held()
     (group,) = client("autoscaling", endpoint).describe_auto_scaling_groups()["AutoScalingGroups"]
