@@ -114,7 +114,7 @@ def _play(storm: Storm) -> Result:
         began = timeline.now()
         for number, instance in enumerate(instances):
             at = began + storm.within * number / len(instances)
-            timeline.call_at(at, partial(region.terminate, instance), name="termination")
+            timeline.call_at(at, partial(testbed.autoscaling.terminate, instance), name="termination")
         timeline.run_until(began + storm.within + 5)
         limit = began + 100 * storm.heartbeat_timeout
         while timeline.now() < limit and any(not each.is_complete for each in deployment.executions):
@@ -123,10 +123,9 @@ def _play(storm: Storm) -> Result:
 
 
 def _prepare(testbed: Testbed[Deployment], storm: Storm) -> list[str]:
-    region = testbed.region
-    instances = region.create_group(GROUP, capacity=storm.instances)
+    instances = testbed.autoscaling.create_group(GROUP, capacity=storm.instances)
     plan = {"steps": [{"kind": "deregister-targets", "options": {"names": [POOL]}}]}
-    region.put_hook(
+    testbed.autoscaling.put_hook(
         GROUP,
         HOOK,
         "TERMINATING",

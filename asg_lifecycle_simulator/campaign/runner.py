@@ -129,8 +129,9 @@ class _ScenarioRunner:
         self._scenario = scenario
         self._testbed = Testbed(partial(Deployment, parameters=parameters, chance=self._chance), seed=scenario.seed)
         self._timeline, self._region = self._testbed.timeline, self._testbed.region
+        self._autoscaling = self._testbed.autoscaling
         self._deployment = self._testbed.deployment
-        self._region.autoscaling.timings.not_yet = scenario.not_yet
+        self._autoscaling.timings.not_yet = scenario.not_yet
         self._target_groups = self._testbed.target_groups
         self._run_command = self._testbed.run_command
         self._played = RunHistory(scenario=scenario, started_at=0.0)
@@ -176,10 +177,10 @@ class _ScenarioRunner:
         for pool in scenario.pools:
             self._arns[pool.name] = self._testbed.target_group(pool.name, delay=pool.delay)
         self._arns[BYSTANDER_POOL] = self._testbed.target_group(BYSTANDER_POOL, delay=60)
-        bystanders = region.create_group(BYSTANDER_GROUP, capacity=1)
+        bystanders = self._autoscaling.create_group(BYSTANDER_GROUP, capacity=1)
         terminating = TRANSITIONS[scenario.move] == "TERMINATING"
         ready = scenario.instances if terminating else 0
-        present = region.create_group(GROUP, capacity=ready, max_size=ready + 6)
+        present = self._autoscaling.create_group(GROUP, capacity=ready, max_size=ready + 6)
         if scenario.move.startswith("pool"):
             with region.unobserved():
                 region.client("autoscaling").put_warm_pool(
@@ -189,7 +190,7 @@ class _ScenarioRunner:
                     InstanceReusePolicy={"ReuseOnScaleIn": True},
                 )
         if scenario.retains:
-            region.autoscaling.retain(GROUP, on_terminate_abandon=True)
+            self._autoscaling.retain(GROUP, on_terminate_abandon=True)
         self._put_hooks()
         for instance in present:
             self._settle(instance)
@@ -207,11 +208,11 @@ class _ScenarioRunner:
             "DefaultResult": scenario.default_result,
         }
         plan = {} if scenario.plan is None else {"NotificationMetadata": json.dumps({"plan": scenario.plan})}
-        self._region.put_hook(GROUP, OUR_HOOK, verb, **timing, **plan)
+        self._autoscaling.put_hook(GROUP, OUR_HOOK, verb, **timing, **plan)
         if scenario.second:
-            self._region.put_hook(GROUP, OUR_SECOND_HOOK, verb, **timing, **plan)
+            self._autoscaling.put_hook(GROUP, OUR_SECOND_HOOK, verb, **timing, **plan)
         if scenario.foreign is not None:
-            self._region.put_hook(GROUP, FOREIGN_HOOK, verb, HeartbeatTimeout=7200)
+            self._autoscaling.put_hook(GROUP, FOREIGN_HOOK, verb, HeartbeatTimeout=7200)
 
     def _settle(self, instance: str) -> None:
         """Put an instance into all target groups, and under Systems Manager."""
@@ -338,10 +339,10 @@ class _ScenarioRunner:
         return send_message
 
     def _instances(self) -> list[str]:
-        return self._region.instances(GROUP)
+        return self._autoscaling.instances(GROUP)
 
     def _begin(self) -> None:
-        scenario, region = self._scenario, self._region
+        scenario = self._scenario
         for number in range(scenario.instances):
             self._at(number * scenario.apart, self._move(number))
         if scenario.foreign is not None:
@@ -349,7 +350,7 @@ class _ScenarioRunner:
         # What is abandoned on its way in is replaced, and replaced again, while there is demand.
         last = scenario.instances * scenario.apart + 1.0
         if scenario.move == "launch":
-            self._at(last, lambda: region.scale(GROUP, 0))
+            self._at(last, lambda: self._autoscaling.scale(GROUP, 0))
         elif scenario.move.startswith("pool"):
             for look in range(60):
                 self._at(last + 35.0 * look, self._end_a_loop)
@@ -364,7 +365,7 @@ class _ScenarioRunner:
             members = self._instances()
             match scenario.move:
                 case "launch":
-                    region.scale(GROUP, number + 1)
+                    self._autoscaling.scale(GROUP, number + 1)
                     self._settle_new()
                 case "pool":
                     with region.unobserved():
@@ -372,17 +373,17 @@ class _ScenarioRunner:
                             AutoScalingGroupName=GROUP, MinSize=0, MaxGroupPreparedCapacity=number + 1
                         )
                     self._settle_new()
-                    self._at(2000.0, lambda: None if self._closed else region.scale(GROUP, number + 1))
+                    self._at(2000.0, lambda: None if self._closed else self._autoscaling.scale(GROUP, number + 1))
                 case "pool-return":
-                    in_service = [each for each in members if region.instance_state(each) == "InService"]
-                    region.scale(GROUP, max(0, len(in_service) - 1))
+                    in_service = [each for each in members if self._autoscaling.instance_state(each) == "InService"]
+                    self._autoscaling.scale(GROUP, max(0, len(in_service) - 1))
                 case "root-volume":
-                    if number < len(members) and region.instance_state(members[number]) == "InService":
-                        region.autoscaling.replace_root_volume(members[number])
+                    if number < len(members) and self._autoscaling.instance_state(members[number]) == "InService":
+                        self._autoscaling.replace_root_volume(members[number])
                 case _:
-                    in_service = [each for each in members if region.instance_state(each) == "InService"]
+                    in_service = [each for each in members if self._autoscaling.instance_state(each) == "InService"]
                     if in_service:
-                        region.terminate(in_service[0])
+                        self._autoscaling.terminate(in_service[0])
 
         return move
 
@@ -394,13 +395,13 @@ class _ScenarioRunner:
     def _close_pool(self) -> None:
         self._closed = True
         with self._region.lock:
-            self._region.autoscaling.engine.put_warm_pool(GROUP, None)
-        self._region.scale(GROUP, 0)
+            self._autoscaling.engine.put_warm_pool(GROUP, None)
+        self._autoscaling.scale(GROUP, 0)
 
     def _settle_new(self) -> None:
         for instance in self._instances():
             # Without its hook an instance is stopped at once, and cannot be registered.
-            is_running = self._region.instance_state(instance) != "Warmed:Stopped"
+            is_running = self._autoscaling.instance_state(instance) != "Warmed:Stopped"
             if instance not in self._played.registered and instance not in self._played.gone_at and is_running:
                 self._settle(instance)
 
@@ -459,7 +460,7 @@ class _ScenarioRunner:
     def _is_busy(self) -> bool:
         if any(not execution.is_complete for execution in self._deployment.executions):
             return True
-        if any(action.hook.name != FOREIGN_HOOK for action in self._region.autoscaling.actions.active):
+        if any(action.hook.name != FOREIGN_HOOK for action in self._autoscaling.actions.active):
             return True
         # What a stopped execution left is for the sweep to find.
         return self._scenario.sweep and self._has_open_records()

@@ -32,6 +32,7 @@ from asg_lifecycle_simulator.region.log import LogEntry, LogKind
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import ScaledTimeline
 from asg_lifecycle_simulator.server import presets
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.durable_executions.scaled_runner import local_runner
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.target_groups import TargetGroups
@@ -59,10 +60,15 @@ SHOWN = {LogKind.WAIT_STARTED, LogKind.HEARTBEAT, LogKind.COMPLETED, LogKind.SER
 class Testbed:
     """The play: a region, its time, the instance that leaves, and when the curtain rose."""
 
-    region: Region
+    autoscaling: AutoScaling
     timeline: ScaledTimeline
     instance: str
     started: float
+
+    @property
+    def region(self) -> Region:
+        """The region."""
+        return self.autoscaling.region
 
     def entries(self) -> list[LogEntry]:
         """Return what the region's log says of the instance."""
@@ -130,19 +136,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _play(console: Console, scale: float, delay: int) -> list[str]:
     timeline = ScaledTimeline(scale)
     region = Region(timeline)
-    run_command = RunCommand()
-    region.add(TargetGroups())
-    region.add(run_command)
+    autoscaling = region.add(AutoScaling(region))
+    region.add(TargetGroups(region, autoscaling))
+    run_command = region.add(RunCommand(region))
     try:
         with region:
             presets.build(
-                region,
+                autoscaling,
                 run_command,
                 presets.Settings(table=TABLE, deregistration_delay=delay, heartbeat_timeout=HEARTBEAT_TIMEOUT),
             )
             with _deployed(region, timeline) as runner:
-                testbed = Testbed(region, timeline, presets.INSTANCES[0], timeline.now())
-                region.terminate(testbed.instance)
+                testbed = Testbed(autoscaling, timeline, presets.INSTANCES[0], timeline.now())
+                autoscaling.terminate(testbed.instance)
                 ended = _watch(console, testbed)
                 # The handler's last invocation writes the record after the completion that ended the play.
                 arns = runner.started
@@ -224,7 +230,9 @@ def _view(testbed: Testbed) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_row("group", presets.GROUP)
-    table.add_row("instance", f"{testbed.instance}  {testbed.region.instance_state(testbed.instance) or 'terminated'}")
+    table.add_row(
+        "instance", f"{testbed.instance}  {testbed.autoscaling.instance_state(testbed.instance) or 'terminated'}"
+    )
     table.add_row("time passed", _clock(now - testbed.started))
     table.add_row("step", Text((record.detail if record else None) or "waiting for the event", style="cyan"))
     table.add_row("heartbeats", f"{len(beats)}" + (f", the last {now - beats[-1]:.0f} s ago" if beats else ""))

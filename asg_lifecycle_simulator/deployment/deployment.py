@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.observer import Observer
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.region.timeline import Timeline
+    from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
 RETRIES = (60.0, 120.0)
@@ -108,7 +109,7 @@ class Deployment:
             timeline, self._handler(self._application), execution_timeout=self.parameters.execution_timeout
         )
         self.service.on_failure = self._keep_failure
-        region.add(DurableRequests(self.service))
+        region.add(DurableRequests(region, self.service))
         self.intake = compose_intake(
             IntakeSettings(table=TABLE, function=self.service.alias_arn, hook_name_prefix=self.parameters.prefix),
             clock=timeline.now,
@@ -140,7 +141,7 @@ class Deployment:
         self._application = self._compose()
         self.service.redeploy(self._handler(self._application))
 
-    def open_queues(self) -> None:
+    def open_queues(self, autoscaling: AutoScaling) -> None:
         """Make the dead-letter queues, and the queue and topic that hooks may notify."""
         with self._region.unobserved():
             sqs, sns = self._region.client("sqs"), self._region.client("sns")
@@ -154,7 +155,7 @@ class Deployment:
             dead_letters=self.queues["notification-dead"],
             handler=notification.handler_of(lambda: self.intake),
         )
-        self._region.autoscaling.on_notification = poller.sent
+        autoscaling.on_notification = poller.sent
 
     def queue_arn(self, name: str) -> str:
         """Return the ARN of one of `queues`."""

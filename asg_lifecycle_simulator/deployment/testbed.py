@@ -10,6 +10,7 @@ from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.services.addresses import Addresses
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
 from asg_lifecycle_simulator.services.cloud_map import CloudMap
 from asg_lifecycle_simulator.services.ecs import Ecs
@@ -18,6 +19,7 @@ from asg_lifecycle_simulator.services.functions import Functions
 from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
 from asg_lifecycle_simulator.services.route53 import Dns
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
+from asg_lifecycle_simulator.services.spot import SpotInstances
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.target_groups import TargetGroups, make_target_group
 
@@ -38,6 +40,8 @@ class Testbed(Generic[DeploymentT]):
     Attributes:
         timeline: the time everything lives by.
         region: the region.
+        autoscaling: its Auto Scaling groups.
+        spot: its Spot instances.
         target_groups: its target groups.
         run_command: its Run Command.
         status_checks: its status checks.
@@ -54,30 +58,19 @@ class Testbed(Generic[DeploymentT]):
     def __init__(self, deploy: Callable[[Region, VirtualTimeline], DeploymentT], *, seed: int = 0) -> None:
         self.timeline = VirtualTimeline()
         self.region = Region(self.timeline, seed=seed)
-        self.target_groups = TargetGroups()
-        self.run_command = RunCommand()
-        self.status_checks = StatusChecks()
-        self.ecs = Ecs()
-        self.functions = Functions()
-        self.kubernetes = Kubernetes()
-        self.classic_load_balancers = ClassicLoadBalancers()
-        self.addresses = Addresses()
-        self.cloud_map = CloudMap()
-        self.dns = Dns()
-        for service in (
-            self.target_groups,
-            self.run_command,
-            self.status_checks,
-            self.ecs,
-            self.functions,
-            self.kubernetes,
-            self.classic_load_balancers,
-            EventBus(),
-            self.addresses,
-            self.cloud_map,
-            self.dns,
-        ):
-            self.region.add(service)
+        self.autoscaling = self.region.add(AutoScaling(self.region))
+        self.spot = self.region.add(SpotInstances(self.region, self.autoscaling))
+        self.target_groups = self.region.add(TargetGroups(self.region, self.autoscaling))
+        self.run_command = self.region.add(RunCommand(self.region))
+        self.status_checks = self.region.add(StatusChecks(self.region))
+        self.ecs = self.region.add(Ecs(self.region))
+        self.functions = self.region.add(Functions(self.region))
+        self.kubernetes = self.region.add(Kubernetes(self.region))
+        self.classic_load_balancers = self.region.add(ClassicLoadBalancers(self.region, self.autoscaling))
+        self.region.add(EventBus(self.region))
+        self.addresses = self.region.add(Addresses(self.region))
+        self.cloud_map = self.region.add(CloudMap(self.region))
+        self.dns = self.region.add(Dns(self.region))
         self.deployment = deploy(self.region, self.timeline)
         self._entered = ExitStack()
 

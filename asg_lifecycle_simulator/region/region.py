@@ -1,27 +1,31 @@
 """A simulated AWS region: moto with time, lifecycle actions and trouble in it.
 
 In process, entering the region points every boto3 client of the process at it. The services that moto knows
-answer as moto does; the ones the simulator knows better are `SimulatedService`s plugged into the region. A
+answer as moto does; the ones that the simulator knows better are `SimulatedService`s added to the region. A
 `ThreadedMotoServer` started inside the region serves the same services over HTTP.
 """
 
 from __future__ import annotations
 
 import threading
+import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from functools import cache, partial
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import boto3
 from moto import mock_aws
+from moto.ec2.models.instances import InstanceBackend
+from moto.moto_api._internal import mock_random
 
 from asg_lifecycle_simulator.region.environment import CREDENTIALS, region_environment
 from asg_lifecycle_simulator.region.events import Events
 from asg_lifecycle_simulator.region.faults import CallFate, FaultKind, Faults
 from asg_lifecycle_simulator.region.log import RegionLog
+from asg_lifecycle_simulator.region.pages import page_limit
 from asg_lifecycle_simulator.region.rate_limits import RateLimits
 from asg_lifecycle_simulator.region.wire import (
     AnswerLostError,
@@ -30,10 +34,9 @@ from asg_lifecycle_simulator.region.wire import (
     intercepted,
     service_and_operation,
 )
-from asg_lifecycle_simulator.services.autoscaling.service import AutoScalingService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from moto.core.request import Request
@@ -41,17 +44,11 @@ if TYPE_CHECKING:
 
     from asg_lifecycle_simulator.region.events import Event
     from asg_lifecycle_simulator.region.faults import Fault
+    from asg_lifecycle_simulator.region.pages import PageLimit
     from asg_lifecycle_simulator.region.timeline import Timeline
+    from asg_lifecycle_simulator.region.wire import Serve
 
 ACCOUNT = "123456789012"
-LAUNCH_CONFIGURATION = "simulated"
-IMAGE = "ami-12c6146b"
-SPOT_NOTICE = 120.0
-"""Seconds between the warning and the end of a Spot instance (R27)."""
-
-
-DrainAttached = Callable[[str, Sequence[str], Callable[[], None]], None]
-"""Deregisters an instance id from target groups by ARN and calls the last argument once, when it is drained (R26)."""
 
 
 @cache
@@ -65,34 +62,32 @@ def _session(name: str) -> Any:  # noqa: ANN401 - so that its clients can be mad
 
 
 class SimulatedService(Protocol):
-    """A part of the region that does better than moto.
+    """A part of the region that does better than moto. `services/base.py` has the class that services extend.
 
     `install` runs when the region is entered (at once when it already is), after moto's own data was reset;
     `uninstall` runs when it is left, in reverse order. Replace attributes of moto's classes with
     `region.replace`, which undoes itself.
     """
 
-    def install(self, region: Region) -> None:
-        """Take over the service in `region`."""
+    def install(self) -> None:
+        """Take over the service from moto."""
         ...
 
     def uninstall(self) -> None:
         """Give it back. Timers still set must do nothing from now on."""
         ...
 
+    def instances_terminated(self, instance_ids: Sequence[str]) -> None:
+        """Take note that EC2 has terminated these instances."""
+        ...
+
+
+ServiceT = TypeVar("ServiceT", bound=SimulatedService)
+
 
 def _served() -> CallFate:
     """Let every request through."""
     return CallFate.SERVED
-
-
-def drained_at_once(
-    instance_id: str,  # noqa: ARG001 - the shape of DrainAttached
-    target_group_arns: Sequence[str],  # noqa: ARG001 - the shape of DrainAttached
-    then: Callable[[], None],
-) -> None:
-    """Stand in for target groups in a region that has none."""
-    then()
 
 
 class Region:
@@ -119,9 +114,10 @@ class Region:
         requests: the same in order, with time and status.
         limits: how many requests each service takes.
         fate: decides whether a request reaches the region and its answer the caller.
+        page_size: entries on a page of any list, at most; None for pages as long as AWS has them. What is asked inside
+            `unobserved` comes in long pages.
         events: the event bus.
-        autoscaling: the Auto Scaling service.
-        drain_attached: how attached target groups drain; the target-group service puts itself here.
+        random: what ids and tokens are drawn from, the same in every run with the same seed.
     """
 
     def __init__(
@@ -144,20 +140,24 @@ class Region:
         self.fate: Callable[[], CallFate] = _served
         self.calls: Counter[tuple[str, str]] = Counter()
         self.requests: list[ApiCall] = []
+        self.page_size: int | None = None
         self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
-        self.drain_attached: DrainAttached = drained_at_once
-        self.autoscaling = AutoScalingService(self)
+        self.random = Random(seed)  # noqa: S311 - reproducible ids and tokens, no secrets
         self._clients: dict[str, Any] = {}
         self._unobserved = threading.local()
-        self._services: list[SimulatedService] = [self.autoscaling]
+        self._services: list[SimulatedService] = []
         self._entered = False
         self._undo: ExitStack | None = None
 
-    def add(self, service: SimulatedService) -> None:
-        """Plug `service` into the region, for as long as the region lives."""
+    def add(self, service: ServiceT) -> ServiceT:
+        """Add `service` to the region, for as long as the region lives, and return it.
+
+        Services are installed, and told what happened, in the order in which they were added.
+        """
         self._services.append(service)
         if self._undo is not None:
             self._install(service)
+        return service
 
     def replace(self, owner: object, name: str, value: object) -> None:
         """Set the attribute `name` of `owner` until the region is left."""
@@ -189,93 +189,9 @@ class Region:
         finally:
             self._unobserved.depth -= 1
 
-    def create_group(
-        self, name: str, *, capacity: int = 1, max_size: int | None = None, target_group_arns: Sequence[str] = ()
-    ) -> list[str]:
-        """Create an Auto Scaling group of `capacity` instances and return their ids.
-
-        Args:
-            name: the group's name.
-            capacity: desired capacity.
-            max_size: maximum size, twice the capacity and one when not given.
-            target_group_arns: target groups to attach.
-        """
-        with self.unobserved():
-            autoscaling = self.client("autoscaling")
-            if not autoscaling.describe_launch_configurations(LaunchConfigurationNames=[LAUNCH_CONFIGURATION])[
-                "LaunchConfigurations"
-            ]:
-                autoscaling.create_launch_configuration(
-                    LaunchConfigurationName=LAUNCH_CONFIGURATION, ImageId=IMAGE, InstanceType="t4g.small"
-                )
-            autoscaling.create_auto_scaling_group(
-                AutoScalingGroupName=name,
-                LaunchConfigurationName=LAUNCH_CONFIGURATION,
-                MinSize=0,
-                MaxSize=2 * capacity + 1 if max_size is None else max_size,
-                DesiredCapacity=capacity,
-                AvailabilityZones=[f"{self.name}a"],
-                TargetGroupARNs=list(target_group_arns),
-            )
-        return self.instances(name)
-
-    def put_hook(self, group: str, hook: str, transition: str, **fields: str | int) -> None:
-        """Put a lifecycle hook.
-
-        Args:
-            group: the group's name.
-            hook: the hook's name.
-            transition: `LAUNCHING` or `TERMINATING`.
-            fields: further fields as PutLifecycleHook names them, `HeartbeatTimeout` in seconds.
-        """
-        with self.unobserved():
-            self.client("autoscaling").put_lifecycle_hook(
-                AutoScalingGroupName=group,
-                LifecycleHookName=hook,
-                LifecycleTransition=f"autoscaling:EC2_INSTANCE_{transition}",
-                **fields,
-            )
-
-    def scale(self, group: str, capacity: int) -> None:
-        """Set the desired capacity of `group`."""
-        with self.unobserved():
-            self.client("autoscaling").set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=capacity)
-
-    def terminate(self, instance_id: str, *, decrement: bool = True) -> None:
-        """Terminate an instance of a group; without `decrement` it is replaced."""
-        with self.unobserved():
-            self.client("autoscaling").terminate_instance_in_auto_scaling_group(
-                InstanceId=instance_id, ShouldDecrementDesiredCapacity=decrement
-            )
-
-    def instances(self, group: str) -> list[str]:
-        """Return the ids of the instances of `group` and of its warm pool, oldest first."""
-        with self.lock:
-            return [instance.id for instance in self.autoscaling.engine.members(group)]
-
-    def instance_state(self, instance_id: str) -> str | None:
-        """Return the `LifecycleState` of an instance (R17), None when no group has it any more."""
-        with self.lock:
-            instance = self.autoscaling.engine.instances.get(instance_id)
-            return None if instance is None else instance.state
-
-    def interrupt_spot(self, instance_id: str) -> None:
-        """Warn of the interruption of an instance, which EC2 terminates two minutes later, hook or no hook (R27).
-
-        Auto Scaling begins to terminate an instance at its warning where the group has Capacity Rebalancing.
-        """
-        self._emit_ec2("EC2 Spot Instance Interruption Warning", instance_id, {"instance-action": "terminate"})
-        self.timeline.call_after(
-            SPOT_NOTICE, lambda: self._reclaim(instance_id), name=f"spot instance {instance_id} is reclaimed"
-        )
-        with self.lock:
-            self.autoscaling.interrupted(instance_id)
-
-    def recommend_rebalance(self, instance_id: str) -> None:
-        """Recommend to replace an instance, which Auto Scaling does where the group has Capacity Rebalancing."""
-        self._emit_ec2("EC2 Instance Rebalance Recommendation", instance_id, {})
-        with self.lock:
-            self.autoscaling.rebalance(instance_id)
+    def new_id(self) -> str:
+        """Return a new id, the same in every run with the same seed."""
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
 
     def emit(
         self, source: str, detail_type: str, detail: Mapping[str, object], *, resources: Sequence[str] = ()
@@ -284,7 +200,7 @@ class Region:
         self.events.emit(
             {
                 "version": "0",
-                "id": self.autoscaling.new_id(),
+                "id": self.new_id(),
                 "detail-type": detail_type,
                 "source": source,
                 "account": self.account,
@@ -294,15 +210,6 @@ class Region:
                 "detail": dict(detail),
             }
         )
-
-    def _emit_ec2(self, detail_type: str, instance_id: str, detail: dict[str, object]) -> None:
-        arn = f"arn:aws:ec2:{self.name}a:{self.account}:instance/{instance_id}"
-        self.emit("aws.ec2", detail_type, {"instance-id": instance_id, **detail}, resources=[arn])
-
-    def _reclaim(self, instance_id: str) -> None:
-        if self._undo is not None:
-            with self.unobserved():
-                self.client("ec2").terminate_instances(InstanceIds=[instance_id])
 
     def __enter__(self) -> Self:
         """Point boto3 at the region and install its services.
@@ -322,6 +229,8 @@ class Region:
             undo.enter_context(intercepted(self._pass))
             undo.callback(self.events.close)
             self._undo = undo.pop_all()
+        mock_random.seed(self.seed)
+        self.replace(InstanceBackend, "terminate_instances", self._terminate_instances())
         try:
             for service in self._services:
                 self._install(service)
@@ -346,9 +255,20 @@ class Region:
         if self._undo is None:
             raise RuntimeError("the region has not been entered")
         self._undo.callback(service.uninstall)
-        service.install(self)
+        service.install()
 
-    def _pass(self, request: Request, serve: Callable[[], Response]) -> Response:
+    def _terminate_instances(self) -> Callable[[InstanceBackend, list[str]], object]:
+        terminate = InstanceBackend.terminate_instances
+
+        def terminate_instances(backend: InstanceBackend, instance_ids: list[str]) -> object:
+            terminated = terminate(backend, instance_ids)
+            for service in self._services:
+                service.instances_terminated(instance_ids)
+            return terminated
+
+        return terminate_instances
+
+    def _pass(self, request: Request, serve: Serve) -> Response:
         with self.lock:
             if getattr(self._unobserved, "depth", 0):
                 return serve()
@@ -358,7 +278,8 @@ class Region:
                 raise AnswerLostError
             self.calls[service, operation] += 1
             fault = self.faults.take(service, operation) or self.limits.take(service, operation)
-            response = self._meet(fault, request, service, serve)
+            limit = self._page_limit(request, service, operation)
+            response = self._meet(fault, request, service, partial(serve, limit))
             if fate is CallFate.SERVED_AND_LOST:
                 response = None
             status = None if response is None else response.status_code
@@ -366,6 +287,12 @@ class Region:
         if response is None:
             raise AnswerLostError
         return response
+
+    def _page_limit(self, request: Request, service: str, operation: str) -> PageLimit | None:
+        # EC2 takes either ids or the length of a page.
+        if self.page_size is None or (service == "ec2" and "InstanceId.1" in request.values):
+            return None
+        return page_limit(service, operation, self.page_size)
 
     def _meet(
         self, fault: Fault | None, request: Request, service: str, serve: Callable[[], Response]

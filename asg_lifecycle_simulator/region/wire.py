@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
     from moto.core.common_types import TYPE_RESPONSE
 
+    from asg_lifecycle_simulator.region.pages import PageLimit
+
 AWS_DOMAINS = (".amazonaws.com", ".api.aws")
 
 SERVICES_BY_SIGNING_NAME = {
@@ -68,10 +70,18 @@ class ApiCall:
     status: int | None
 
 
+class Serve(Protocol):
+    """What moto makes of a request."""
+
+    def __call__(self, limit: PageLimit | None = None) -> Response:
+        """Answer the request, in pages no longer than `limit`."""
+        ...
+
+
 class Gate(Protocol):
     """What a request has to pass."""
 
-    def __call__(self, request: Request, serve: Callable[[], Response]) -> Response:
+    def __call__(self, request: Request, serve: Serve) -> Response:
         """Answer `request`, usually with what `serve` returns.
 
         Raises:
@@ -150,7 +160,9 @@ def _in_process(gate: Gate) -> Callable[[BotocoreStubber, AWSPreparedRequest], T
         if not (urlparse(request.url).hostname or "").endswith(AWS_DOMAINS):
             return process_request(stubber, request)
 
-        def serve() -> Response:
+        def serve(limit: PageLimit | None = None) -> Response:
+            if limit is not None:
+                _limit(request, limit)
             answer = process_request(stubber, request)
             status, headers, body = (404, {}, "") if answer is None else answer
             return Response(body, status, dict(headers))
@@ -177,11 +189,14 @@ def _over_http(gate: Gate) -> Callable[..., Iterable[bytes]]:
             return answer
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
 
-        def again() -> dict[str, Any]:
-            return {**environ, "wsgi.input": io.BytesIO(body)}
+        def again(limit: PageLimit | None = None) -> dict[str, Any]:
+            limited = {} if limit is None else _limited(environ, body, limit)
+            return {**environ, "wsgi.input": io.BytesIO(body), **limited}
 
-        def serve() -> Response:
-            return Response.from_app(lambda *arguments: application(dispatcher, *arguments), again(), buffered=True)
+        def serve(limit: PageLimit | None = None) -> Response:
+            return Response.from_app(
+                lambda *arguments: application(dispatcher, *arguments), again(limit), buffered=True
+            )
 
         try:
             response = gate(Request(again()), serve)
@@ -192,3 +207,21 @@ def _over_http(gate: Gate) -> Callable[..., Iterable[bytes]]:
         return response(environ, start_response)
 
     return gated
+
+
+def _limit(request: AWSPreparedRequest, limit: PageLimit) -> None:
+    given = normalize_request(request)
+    limited = limit.in_body(given.content_type or "", given.get_data())
+    if limited is None:
+        request.url = limit.in_url(request.url)
+    else:
+        request.body = limited
+        del request.headers["Content-Length"]
+        request.headers["Content-Length"] = str(len(limited))
+
+
+def _limited(environ: dict[str, Any], body: bytes, limit: PageLimit) -> dict[str, Any]:
+    limited = limit.in_body(str(environ.get("CONTENT_TYPE", "")), body)
+    if limited is None:
+        return {"QUERY_STRING": limit.in_url(f"?{environ.get('QUERY_STRING', '')}").removeprefix("?")}
+    return {"wsgi.input": io.BytesIO(limited), "CONTENT_LENGTH": str(len(limited))}

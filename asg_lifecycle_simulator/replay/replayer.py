@@ -53,7 +53,7 @@ class Replay:
         settings = Settings(table=TABLE, hook_name_prefix=PREFIX, record_retention=RETENTION)
         application = compose(settings, clock=self.timeline.now, chance=without_jitter)
         self._service = ResumingService(self.timeline, lifecycle_action.handler_of(lambda: application))
-        self.region.add(DurableRequests(self._service))
+        self.region.add(DurableRequests(self.region, self._service))
         self._recorded = recorded
 
     def __enter__(self) -> Self:

@@ -130,7 +130,7 @@ def duplicate(testbed: Play) -> None:
 def ignored(testbed: Play) -> None:
     """The hook is not ours."""
     (instance,) = testbed.group({}, hook="somebody-elses")
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.finish()
 
 
@@ -181,7 +181,7 @@ def joined(testbed: Play) -> None:
     testbed.run_command.behave(Behaviour(duration=100))
     testbed.found(instance, StartReason.REBALANCE)
     testbed.run(40)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.finish()
 
 
@@ -191,7 +191,7 @@ def joined_after_the_work(testbed: Play) -> None:
     testbed.run_command.behave(Behaviour(duration=15))
     testbed.found(instance, StartReason.SPOT_INTERRUPTION, until=testbed.timeline.now() + 120)
     testbed.run(130)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.finish()
 
 
@@ -206,9 +206,9 @@ def drain_slot(testbed: Play) -> None:
     """Two instances drain, one at a time; the second is nudged while it waits for its turn."""
     first, second = testbed.group({"steps": [COMMAND], "drains_per_group": 1}, capacity=2)
     testbed.run_command.behave(Behaviour(duration=60))
-    testbed.region.terminate(first)
+    testbed.autoscaling.terminate(first)
     testbed.run(5)
-    testbed.region.terminate(second)
+    testbed.autoscaling.terminate(second)
     testbed.run(10)
     waiting = next(record for record in testbed.deployment.records() if record.instance == second)
     testbed.deployment.send_message(waiting, Nudge())

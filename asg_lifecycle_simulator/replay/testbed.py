@@ -48,9 +48,9 @@ class RecordingTestbed(Testbed[DeploymentT]):
 
     def group(self, plan: Any, *, capacity: int = 1, heartbeat: int = 300, hook: str = HOOK) -> list[str]:  # noqa: ANN401 - also a broken plan
         """Make the group with `plan` on its terminate hook, each instance under Run Command and in `blue`."""
-        instances = self.region.create_group(GROUP, capacity=capacity)
+        instances = self.autoscaling.create_group(GROUP, capacity=capacity)
         metadata = json.dumps({"plan": plan})
-        self.region.put_hook(GROUP, hook, "TERMINATING", HeartbeatTimeout=heartbeat, NotificationMetadata=metadata)
+        self.autoscaling.put_hook(GROUP, hook, "TERMINATING", HeartbeatTimeout=heartbeat, NotificationMetadata=metadata)
         self.target_group("blue", *instances, delay=self._delay)
         for instance in instances:
             self.run_command.manage(instance)
@@ -60,7 +60,7 @@ class RecordingTestbed(Testbed[DeploymentT]):
         """Make the group and terminate its instance, which is returned."""
         (instance,) = self.group(plan, heartbeat=heartbeat)
         self.run_command.behave(command or Behaviour(duration=15))
-        self.region.terminate(instance)
+        self.autoscaling.terminate(instance)
         return instance
 
     def finish(self) -> None:

@@ -30,8 +30,8 @@ from werkzeug.wrappers import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.server.state import RegionState
+    from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 
 PREFIX = "/simulator/"
 
@@ -55,8 +55,9 @@ class RefusedError(Exception):
 class ControlApplication:
     """A WSGI application: the control API under `/simulator/`, everything else passed on to `services`."""
 
-    def __init__(self, region: Region, state: RegionState, services: Callable[..., Iterable[bytes]]) -> None:
-        self._region = region
+    def __init__(self, autoscaling: AutoScaling, state: RegionState, services: Callable[..., Iterable[bytes]]) -> None:
+        self._autoscaling = autoscaling
+        self._region = region = autoscaling.region
         self._state = state
         self._services = services
         self._routes: dict[tuple[str, str], Callable[[Request], Any]] = {
@@ -112,7 +113,7 @@ class ControlApplication:
     def _terminate(self, request: Request) -> Any:  # noqa: ANN401 - JSON
         body = _body(request, required={"instance"}, optional={"decrement"})
         try:
-            self._region.terminate(body["instance"], decrement=body.get("decrement", True))
+            self._autoscaling.terminate(body["instance"], decrement=body.get("decrement", True))
         except (ClientError, BotoCoreError) as error:
             raise RefusedError(str(error)) from error
         return {}

@@ -17,7 +17,7 @@ from asg_lifecycle_simulator.services.target_groups import make_target_group
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
     from asg_lifecycle_simulator.services.run_command.service import RunCommand
 
 GROUP = "web"
@@ -52,12 +52,13 @@ class Settings:
     attached: bool = False
 
 
-def build(region: Region, run_command: RunCommand, settings: Settings) -> None:
+def build(autoscaling: AutoScaling, run_command: RunCommand, settings: Settings) -> None:
     """Make the table, and the group `web`: two managed instances in a target group, a terminate and a launch hook."""
+    region = autoscaling.region
     create_table(region, settings.table)
     target_group = make_target_group(region, TARGET_GROUP, delay=settings.deregistration_delay)
     with instance_ids(INSTANCES):
-        region.create_group(
+        autoscaling.create_group(
             GROUP,
             capacity=len(INSTANCES),
             target_group_arns=[target_group] if settings.attached else [],
@@ -69,22 +70,22 @@ def build(region: Region, run_command: RunCommand, settings: Settings) -> None:
     # The hooks come after the instances, which are therefore in service at once.
     plan = {} if settings.attached else {"NotificationMetadata": json.dumps(DRAIN)}
     timing = {"HeartbeatTimeout": settings.heartbeat_timeout}
-    region.put_hook(GROUP, TERMINATE_HOOK, "TERMINATING", **timing, **plan)
-    region.put_hook(GROUP, LAUNCH_HOOK, "LAUNCHING", **timing)
+    autoscaling.put_hook(GROUP, TERMINATE_HOOK, "TERMINATING", **timing, **plan)
+    autoscaling.put_hook(GROUP, LAUNCH_HOOK, "LAUNCHING", **timing)
     for instance in INSTANCES:
         run_command.manage(instance)
 
 
-def wait_for_termination(region: Region, instance: str, *, token: str) -> None:
+def wait_for_termination(autoscaling: AutoScaling, instance: str, *, token: str) -> None:
     """Scale in by `instance`, which enters `Terminating:Wait` at once, with this token.
 
     The target groups attached to its group are not drained first, as they would be (R26): whoever works on the action
     finds something to drain.
     """
-    with region.lock:
-        region.autoscaling.engine.instances[instance].drains = False
-        with patch.object(region.autoscaling.actions, "_token", lambda: token):
-            region.terminate(instance)
+    with autoscaling.region.lock:
+        autoscaling.engine.instances[instance].drains = False
+        with patch.object(autoscaling.actions, "_token", lambda: token):
+            autoscaling.terminate(instance)
 
 
 @contextmanager

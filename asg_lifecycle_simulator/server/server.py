@@ -17,6 +17,7 @@ from asg_lifecycle_simulator.server import presets
 from asg_lifecycle_simulator.server.control import ControlApplication
 from asg_lifecycle_simulator.server.local_runner import LocalRunner
 from asg_lifecycle_simulator.server.state import RegionState
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
@@ -68,6 +69,7 @@ class SimulatorServer:
 
     Attributes:
         region: the region.
+        autoscaling: its Auto Scaling groups.
         target_groups: its target groups.
         run_command: its Run Command.
         state: what is in it at present.
@@ -77,11 +79,10 @@ class SimulatorServer:
         self._settings = settings
         self._timeline = ScaledTimeline(settings.scale)
         self.region = Region(self._timeline, seed=settings.seed, name=settings.region)
-        self.target_groups = TargetGroups()
-        self.run_command = RunCommand()
-        self.region.add(self.target_groups)
-        self.region.add(self.run_command)
-        self.state = RegionState(self.region, self.target_groups, self.run_command)
+        self.autoscaling = self.region.add(AutoScaling(self.region))
+        self.target_groups = self.region.add(TargetGroups(self.region, self.autoscaling))
+        self.run_command = self.region.add(RunCommand(self.region))
+        self.state = RegionState(self.autoscaling, self.target_groups, self.run_command)
         self._undo = ExitStack()
         self._url = ""
 
@@ -132,13 +133,13 @@ class SimulatorServer:
             return
         terminate = settings.scenario == "terminate"
         contents = replace(settings.contents, attached=settings.contents.attached or terminate)
-        presets.build(self.region, self.run_command, contents)
+        presets.build(self.autoscaling, self.run_command, contents)
         if terminate if settings.waiting is None else settings.waiting:
-            presets.wait_for_termination(self.region, presets.INSTANCES[0], token=presets.WAITING_TOKEN)
+            presets.wait_for_termination(self.autoscaling, presets.INSTANCES[0], token=presets.WAITING_TOKEN)
 
     def _listen(self, undo: ExitStack) -> None:
         services = DomainDispatcherApplication(create_backend_app)
-        application = ControlApplication(self.region, self.state, services)
+        application = ControlApplication(self.autoscaling, self.state, services)
         # Bound here, because werkzeug ends the process when a port is taken.
         with socket.create_server((self._settings.host, self._settings.port)) as listening:
             port = listening.getsockname()[1]

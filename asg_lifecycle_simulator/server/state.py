@@ -10,8 +10,8 @@ from moto.elbv2.models import elbv2_backends
 from asg_lifecycle_simulator.services.target_groups import DELAY
 
 if TYPE_CHECKING:
-    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.autoscaling.model import Action, Group
+    from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
     from asg_lifecycle_simulator.services.run_command.model import Invocation
     from asg_lifecycle_simulator.services.run_command.service import RunCommand
     from asg_lifecycle_simulator.services.target_groups import Registration, TargetGroups
@@ -23,8 +23,9 @@ class RegionState:
     All times are seconds since the epoch on the region's timeline, all durations seconds.
     """
 
-    def __init__(self, region: Region, target_groups: TargetGroups, run_command: RunCommand) -> None:
-        self._region = region
+    def __init__(self, autoscaling: AutoScaling, target_groups: TargetGroups, run_command: RunCommand) -> None:
+        self._autoscaling = autoscaling
+        self._region = autoscaling.region
         self._target_groups = target_groups
         self._run_command = run_command
 
@@ -32,7 +33,7 @@ class RegionState:
         """Return groups, actions under way, target groups, commands, managed instances and calls counted."""
         with self._region.lock:
             now = self._region.timeline.now()
-            autoscaling = self._region.autoscaling
+            autoscaling = self._autoscaling
             return {
                 "time": now,
                 "groups": [self._group(group) for group in autoscaling.engine.groups.values()],
@@ -55,7 +56,7 @@ class RegionState:
             "desired": group.desired,
             "instances": [
                 {"id": instance.id, "state": instance.state}
-                for instance in self._region.autoscaling.engine.members(group.name)
+                for instance in self._autoscaling.engine.members(group.name)
             ],
             "hooks": [
                 {

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moto.ec2.models import ec2_backends
-from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState
+from moto.ec2.models.instances import Instance, InstanceState
 
+from asg_lifecycle_simulator.services.base import Service
 from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 
 if TYPE_CHECKING:
-    from moto.ec2.models import EC2Backend
-
-    from asg_lifecycle_simulator.region.region import Region
+    from collections.abc import Sequence
 
 ADDRESS_PROPERTIES = (
     "private_dns_name",
@@ -29,31 +28,18 @@ ADDRESS_PROPERTIES = (
 """What moto takes from the first interface, and cannot do without one."""
 
 
-class Addresses:
-    """The addresses of a region's instances, as a `SimulatedService`."""
+class Addresses(Service):
+    """The addresses of a region's instances."""
 
-    def __init__(self) -> None:
-        self._region: Region | None = None
-
-    def install(self, region: Region) -> None:
-        """Let instances lose their interfaces when they are terminated."""
-        self._region = region
-        terminate = InstanceBackend.terminate_instances
-
-        def terminate_instances(backend: EC2Backend, instance_ids: list[str]) -> object:
-            terminated = terminate(backend, instance_ids)
-            known = instances_by_id(backend)
-            for instance in instance_ids:
-                known[instance].nics.clear()
-            return terminated
-
-        region.replace(InstanceBackend, "terminate_instances", terminate_instances)
+    def install(self) -> None:
+        """Let an instance without interfaces have no addresses."""
         for name in ADDRESS_PROPERTIES:
-            region.replace(Instance, name, _none_without_interfaces(vars(Instance)[name]))
+            self.region.replace(Instance, name, _none_without_interfaces(vars(Instance)[name]))
 
-    def uninstall(self) -> None:
-        """Forget everything."""
-        self._region = None
+    def instances_terminated(self, instance_ids: Sequence[str]) -> None:
+        """Take the interfaces of the instances away."""
+        for instance_id in instance_ids:
+            self._instance(instance_id).nics.clear()
 
     def private(self, instance: str) -> str:
         """Return the private address of an instance."""
@@ -82,9 +68,7 @@ class Addresses:
         self._instance(instance)._state = InstanceState("running", 16)  # noqa: SLF001 - likewise
 
     def _instance(self, identity: str) -> Instance:
-        if self._region is None:
-            raise RuntimeError("the region has not been entered")
-        return instances_by_id(ec2_backends[self._region.account][self._region.name])[identity]
+        return instances_by_id(ec2_backends[self.region.account][self.region.name])[identity]
 
 
 def _none_without_interfaces(told: property) -> property:

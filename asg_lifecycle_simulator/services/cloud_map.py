@@ -15,10 +15,13 @@ from moto.core.exceptions import JsonRESTError
 from moto.servicediscovery.exceptions import InstanceNotFound, InvalidInput, OperationNotFound, ServiceNotFound
 from moto.servicediscovery.responses import ServiceDiscoveryResponse
 
+from asg_lifecycle_simulator.services.base import Service
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.base import Request, Response
 
 PAGE = 100
 """The most that a page holds, and what it holds unless asked for less."""
@@ -55,7 +58,7 @@ class Operation:
 
 
 @dataclass(kw_only=True)
-class Service:
+class DiscoveryService:
     """One service.
 
     Attributes:
@@ -93,34 +96,27 @@ class _InUseError(JsonRESTError):
         self.description = json.dumps({"__type": error, "Message": message, **more})
 
 
-class CloudMap:
-    """The Cloud Map of a region, as a `SimulatedService`."""
+class CloudMap(Service):
+    """The Cloud Map of a region."""
 
-    def __init__(self) -> None:
-        self._region: Region | None = None
+    def __init__(self, region: Region) -> None:
+        super().__init__(region)
         self._namespaces: dict[str, str] = {}
-        self.services: dict[str, Service] = {}
+        self.services: dict[str, DiscoveryService] = {}
         self._operations: dict[str, Operation] = {}
 
-    def install(self, region: Region) -> None:
+    def install(self) -> None:
         """Take Cloud Map over from moto."""
-        self._region = region
-        operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-            "list_namespaces": self._list_namespaces,
-            "list_services": self._list_services,
-            "list_instances": self._list_instances,
-            "deregister_instance": self._deregister_instance,
-            "get_operation": self._get_operation,
-        }
-        for name, operation in operations.items():
-            region.replace(ServiceDiscoveryResponse, name, _answering(operation))
-
-    def uninstall(self) -> None:
-        """Forget everything."""
-        self._namespaces.clear()
-        self.services.clear()
-        self._operations.clear()
-        self._region = None
+        self.answer_json(
+            ServiceDiscoveryResponse,
+            {
+                "list_namespaces": self._list_namespaces,
+                "list_services": self._list_services,
+                "list_instances": self._list_instances,
+                "deregister_instance": self._deregister_instance,
+                "get_operation": self._get_operation,
+            },
+        )
 
     def namespace(self, name: str) -> str:
         """Make a namespace and return its id."""
@@ -128,13 +124,12 @@ class CloudMap:
         self._namespaces[identity] = name
         return identity
 
-    def service(self, name: str, namespace: str = "", *, takes: float = 20.0) -> Service:
+    def service(self, name: str, namespace: str = "", *, takes: float = 20.0) -> DiscoveryService:
         """Make a service in a namespace, by its id; in one of its own without."""
         identity = f"srv-{len(self.services):016x}"
-        region = self._entered()
-        made = Service(
+        made = DiscoveryService(
             id=identity,
-            arn=f"arn:aws:servicediscovery:{region.name}:{region.account}:service/{identity}",
+            arn=self.arn("servicediscovery", f"service/{identity}"),
             name=name,
             namespace=namespace or self.namespace(f"{name}.internal"),
             takes=takes,
@@ -145,16 +140,16 @@ class CloudMap:
     def forget_operations(self) -> None:
         """Let nobody know of the operations any more. What they do is done at once."""
         for operation in self._operations.values():
-            operation.ends_at = min(operation.ends_at, self._now())
+            operation.ends_at = min(operation.ends_at, self.now)
         self._settle()
         self._operations.clear()
 
-    def _list_namespaces(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _list_namespaces(self, request: Request) -> Response:
         wanted = _filtered(request, {"NAME", "TYPE", "HTTP_NAME", "RESOURCE_OWNER"}).get("NAME")
         listed = [{"Id": identity, "Name": name, "Type": "HTTP"} for identity, name in self._namespaces.items()]
         return _page(listed, "Namespaces", request, lambda entry: wanted is None or entry["Name"] in wanted)
 
-    def _list_services(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _list_services(self, request: Request) -> Response:
         wanted = _filtered(request, {"NAMESPACE_ID", "RESOURCE_OWNER"}).get("NAMESPACE_ID")
         listed = [
             {"Id": service.id, "Arn": service.arn, "Name": service.name, "_namespace": service.namespace}
@@ -162,7 +157,7 @@ class CloudMap:
         ]
         return _page(listed, "Services", request, lambda entry: wanted is None or entry["_namespace"] in wanted)
 
-    def _list_instances(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _list_instances(self, request: Request) -> Response:
         self._settle()
         service = self._service(request["ServiceId"])
         listed = [
@@ -171,9 +166,9 @@ class CloudMap:
         ]
         return _page(listed, "Instances", request, lambda _: True)
 
-    def _deregister_instance(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _deregister_instance(self, request: Request) -> Response:
         self._settle()
-        service, instance, now = self._service(request["ServiceId"]), request["InstanceId"], self._now()
+        service, instance, now = self._service(request["ServiceId"]), request["InstanceId"], self.now
         for operation in self._operations.values():
             if (operation.service, operation.instance) == (service.id, instance) and now < operation.ends_at:
                 message = "Another operation of type DeregisterInstance is in progress"
@@ -193,12 +188,12 @@ class CloudMap:
         self._operations[made.id] = made
         return {"OperationId": made.id}
 
-    def _get_operation(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _get_operation(self, request: Request) -> Response:
         self._settle()
         operation = self._operations.get(request["OperationId"])
         if operation is None:
             raise OperationNotFound
-        answer = {"Id": operation.id, "Type": "DEREGISTER_INSTANCE", "Status": operation.status(self._now())}
+        answer = {"Id": operation.id, "Type": "DEREGISTER_INSTANCE", "Status": operation.status(self.now)}
         if answer["Status"] == "FAIL":
             answer |= {"ErrorCode": "ACCESS_DENIED", "ErrorMessage": operation.error or ""}
         return {"Operation": answer}
@@ -206,7 +201,7 @@ class CloudMap:
     def _settle(self) -> None:
         """Let what has succeeded by now have its effect, once."""
         for operation in self._operations.values():
-            if operation.status(self._now()) == "SUCCESS" and operation.service:
+            if operation.status(self.now) == "SUCCESS" and operation.service:
                 service = self.services.get(operation.service)
                 if service is not None and service.returning:
                     service.returning -= 1
@@ -214,31 +209,14 @@ class CloudMap:
                     service.instances.pop(operation.instance, None)
                 operation.service = ""
 
-    def _service(self, identity: str) -> Service:
+    def _service(self, identity: str) -> DiscoveryService:
         service = self.services.get(identity.rpartition("/")[2])
         if service is None:
             raise ServiceNotFound(identity)
         return service
 
-    def _now(self) -> float:
-        return self._entered().timeline.now()
 
-    def _entered(self) -> Region:
-        if self._region is None:
-            raise RuntimeError("the region has not been entered")
-        return self._region
-
-
-def _answering(
-    operation: Callable[[dict[str, Any]], dict[str, Any]],
-) -> Callable[[ServiceDiscoveryResponse], str]:
-    def respond(response: ServiceDiscoveryResponse) -> str:
-        return json.dumps(operation(json.loads(response.body or "{}")))
-
-    return respond
-
-
-def _filtered(request: dict[str, Any], known: set[str]) -> dict[str, list[str]]:
+def _filtered(request: Request, known: set[str]) -> dict[str, list[str]]:
     for entry in request.get("Filters", ()):
         if entry["Name"] not in known or entry.get("Condition", "EQ") not in {"EQ", "IN", "BETWEEN", "BEGINS_WITH"}:
             raise InvalidInput(f"unknown filter {entry}")
@@ -248,7 +226,7 @@ def _filtered(request: dict[str, Any], known: set[str]) -> dict[str, list[str]]:
 
 
 def _page(
-    entries: list[dict[str, Any]], name: str, request: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]
+    entries: list[dict[str, Any]], name: str, request: Request, wanted: Callable[[dict[str, Any]], bool]
 ) -> dict[str, Any]:
     """Return one page. The filter comes after the page is cut: a page may be empty and another one follow."""
     first = int(request.get("NextToken") or 0)

@@ -7,12 +7,11 @@ Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvent
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.events.models import EventsBackend
 
-if TYPE_CHECKING:
-    from asg_lifecycle_simulator.region.region import Region
+from asg_lifecycle_simulator.services.base import Service
 
 DEFAULT = "default"
 NOT_AUTHORIZED = {
@@ -21,10 +20,10 @@ NOT_AUTHORIZED = {
 }
 
 
-class EventBus:
-    """The default event bus of a region, as a `SimulatedService`."""
+class EventBus(Service):
+    """The default event bus of a region."""
 
-    def install(self, region: Region) -> None:
+    def install(self) -> None:
         """Hand on what is put on the bus."""
         put = EventsBackend.put_events
 
@@ -37,10 +36,7 @@ class EventBus:
                 (answer,) = put(backend, [event])
                 answers.append(answer)
                 if "EventId" in answer and event.get("EventBusName", DEFAULT).rpartition("/")[2] == DEFAULT:
-                    region.emit(event["Source"], event["DetailType"], json.loads(event["Detail"]))
+                    self.region.emit(event["Source"], event["DetailType"], json.loads(event["Detail"]))
             return answers
 
-        region.replace(EventsBackend, "put_events", put_events)
-
-    def uninstall(self) -> None:
-        """Give it back."""
+        self.region.replace(EventsBackend, "put_events", put_events)

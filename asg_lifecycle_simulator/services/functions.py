@@ -13,24 +13,27 @@ from urllib.parse import unquote
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.responses import LambdaResponse
 
+from asg_lifecycle_simulator.services.base import Service
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asg_lifecycle_simulator.region.region import Region
 
 
-class Functions:
-    """The functions of a region, as a `SimulatedService`.
+class Functions(Service):
+    """The functions of a region.
 
     Attributes:
         events: what each function was invoked with, in order, by its name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, region: Region) -> None:
+        super().__init__(region)
         self._functions: dict[str, Callable[[Any], Any]] = {}
         self.events: dict[str, list[Any]] = {}
 
-    def install(self, region: Region) -> None:
+    def install(self) -> None:
         """Answer for the functions that are deployed; moto answers for the others."""
 
         def invoke(request: LambdaResponse) -> Any:  # noqa: ANN401 - what moto's dispatcher takes
@@ -42,12 +45,7 @@ class Functions:
             headers, answer = self._run(name, event)
             return (202, {}, "") if asynchronous else (200, headers, json.dumps(answer))
 
-        region.replace(LambdaResponse, "invoke", invoke)
-
-    def uninstall(self) -> None:
-        """Forget everything."""
-        self._functions.clear()
-        self.events.clear()
+        self.region.replace(LambdaResponse, "invoke", invoke)
 
     def deploy(self, name: str, function: Callable[[Any], Any]) -> None:
         """Deploy a function."""

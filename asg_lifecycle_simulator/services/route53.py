@@ -13,14 +13,16 @@ from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any
 
-from moto.core.responses import ActionResult
 from moto.route53.exceptions import InvalidInput, NoSuchHostedZone, Route53ClientError
 from moto.route53.responses import Route53
+
+from asg_lifecycle_simulator.services.base import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.base import Response
 
 PAGE = 300
 MOST_VALUES = 1000
@@ -69,26 +71,24 @@ class Zone:
         return None if found is None else [record["Value"] for record in found.get("ResourceRecords", ())]
 
 
-class Dns:
-    """The Route 53 of an account, as a `SimulatedService`."""
+class Dns(Service):
+    """The Route 53 of an account."""
 
-    def __init__(self) -> None:
-        self._region: Region | None = None
+    def __init__(self, region: Region) -> None:
+        super().__init__(region)
         self.zones: dict[str, Zone] = {}
         self._in_sync_at: dict[str, float] = {}
 
-    def install(self, region: Region) -> None:
+    def install(self) -> None:
         """Take record sets and changes over from moto."""
-        self._region = region
-        region.replace(Route53, "change_resource_record_sets", _answering(self._change))
-        region.replace(Route53, "list_resource_record_sets", _answering(self._list))
-        region.replace(Route53, "get_change", _answering(self._get_change))
-
-    def uninstall(self) -> None:
-        """Forget everything."""
-        self.zones.clear()
-        self._in_sync_at.clear()
-        self._region = None
+        self.answer(
+            Route53,
+            {
+                "change_resource_record_sets": self._change,
+                "list_resource_record_sets": self._list,
+                "get_change": self._get_change,
+            },
+        )
 
     def zone(self, name: str = "example.com", *, takes: float = 30.0) -> Zone:
         """Make a hosted zone."""
@@ -102,7 +102,7 @@ class Dns:
         """Let nobody know of the changes any more."""
         self._in_sync_at.clear()
 
-    def _change(self, response: Route53) -> ActionResult:
+    def _change(self, response: Route53) -> Response:
         zone = self._zone(response)
         if zone.before_next:
             zone.before_next.pop(0)()
@@ -117,24 +117,24 @@ class Dns:
             raise Route53ClientError("InvalidChangeBatch", f"[{', '.join(problems)}]")
         zone.record_sets = left
         identity = f"C{len(self._in_sync_at):013d}"
-        self._in_sync_at[identity] = self._now() + zone.takes
-        return ActionResult({"ChangeInfo": self._told(identity)})
+        self._in_sync_at[identity] = self.now + zone.takes
+        return {"ChangeInfo": self._told(identity)}
 
-    def _get_change(self, response: Route53) -> ActionResult:
+    def _get_change(self, response: Route53) -> Response:
         identity = str(_parameter(response, "Id")).rpartition("/")[2]
         if identity not in self._in_sync_at:
             raise Route53ClientError("NoSuchChange", f"Could not find resource with ID: {identity}")
-        return ActionResult({"ChangeInfo": self._told(identity)})
+        return {"ChangeInfo": self._told(identity)}
 
     def _told(self, identity: str) -> dict[str, Any]:
-        status = "INSYNC" if self._now() >= self._in_sync_at[identity] else "PENDING"
+        status = "INSYNC" if self.now >= self._in_sync_at[identity] else "PENDING"
         return {
             "Id": f"/change/{identity}",
             "Status": status,
-            "SubmittedAt": datetime.fromtimestamp(self._now(), UTC),
+            "SubmittedAt": datetime.fromtimestamp(self.now, UTC),
         }
 
-    def _list(self, response: Route53) -> ActionResult:
+    def _list(self, response: Route53) -> Response:
         zone = self._zone(response)
         name, kind = _parameter(response, "StartRecordName"), _parameter(response, "StartRecordType")
         identifier = _parameter(response, "StartRecordIdentifier")
@@ -144,7 +144,7 @@ class Dns:
         size = min(int(_parameter(response, "MaxItems") or PAGE), PAGE)
         keys = sorted(zone.record_sets, key=_order)
         keys = [key for key in keys if _order(key) >= start]
-        told: dict[str, Any] = {
+        told: Response = {
             "ResourceRecordSets": [zone.record_sets[key] for key in keys[:size]],
             "IsTruncated": len(keys) > size,
             "MaxItems": size,
@@ -152,23 +152,13 @@ class Dns:
         if len(keys) > size:
             told |= {"NextRecordName": keys[size][0], "NextRecordType": keys[size][1]}
             told |= {"NextRecordIdentifier": keys[size][2]} if keys[size][2] else {}
-        return ActionResult(told)
+        return told
 
     def _zone(self, response: Route53) -> Zone:
         identity = str(_parameter(response, "HostedZoneId")).rpartition("/")[2]
         if identity not in self.zones:
             raise NoSuchHostedZone(identity)
         return self.zones[identity]
-
-    def _now(self) -> float:
-        if self._region is None:
-            raise RuntimeError("the region has not been entered")
-        return self._region.timeline.now()
-
-
-def _answering(operation: Callable[[Route53], ActionResult]) -> Callable[[Route53], ActionResult]:
-    """Return `operation` as a method that gets the response; a bound method would not."""
-    return lambda response: operation(response)  # noqa: PLW0108 - it has to be a function
 
 
 def _apply(left: dict[Key, dict[str, Any]], zone: Zone, action: str, wanted: dict[str, Any]) -> str | None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from moto.core.responses import ActionResult
 from moto.ec2.responses.instances import InstanceResponse
 
+from asg_lifecycle_simulator.services.base import Service
 from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 
 if TYPE_CHECKING:
     from moto.ec2.models.instances import Instance
 
     from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.base import Response
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,46 +35,37 @@ class Checks:
     instance: str = "ok"
 
 
-class StatusChecks:
-    """The status checks of a region, as a `SimulatedService`. They pass at once unless told otherwise."""
+class StatusChecks(Service):
+    """The status checks of a region. They pass at once unless told otherwise."""
 
-    def __init__(self) -> None:
-        self._region: Region | None = None
+    def __init__(self, region: Region) -> None:
+        super().__init__(region)
         self._checks: dict[str | None, Checks] = {None: Checks()}
         self._seen: dict[str, float] = {}
 
-    def install(self, region: Region) -> None:
+    def install(self) -> None:
         """Take the checks over from moto."""
-        self._region = region
-        region.replace(InstanceResponse, "describe_instance_status", lambda response: self._describe(region, response))
-
-    def uninstall(self) -> None:
-        """Forget everything."""
-        self._checks = {None: Checks()}
-        self._seen.clear()
-        self._region = None
+        self.answer(InstanceResponse, {"describe_instance_status": self._describe})
 
     def behave(self, checks: Checks, *, instance: str | None = None) -> None:
         """Decide how the checks of an instance go from now on; of every other one without `instance`."""
         self._checks[instance] = checks
 
-    def _describe(self, region: Region, response: InstanceResponse) -> ActionResult:
+    def _describe(self, response: InstanceResponse) -> Response:
         known = instances_by_id(response.ec2_backend)
         chosen = response._get_param("InstanceIds", [])  # noqa: SLF001 - how moto's responses read their parameters
         everything = response._get_bool_param("IncludeAllInstances", False)  # noqa: SLF001, FBT003 - likewise
         for identity in chosen:
             # Raises EC2's error for one that there is not.
             response.ec2_backend.get_instance(identity)
-        now = region.timeline.now()
-        return ActionResult(
-            {
-                "InstanceStatuses": [
-                    self._status(instance, now)
-                    for identity, instance in known.items()
-                    if (not chosen or identity in chosen) and (everything or instance.state == "running")
-                ]
-            }
-        )
+        now = self.now
+        return {
+            "InstanceStatuses": [
+                self._status(instance, now)
+                for identity, instance in known.items()
+                if (not chosen or identity in chosen) and (everything or instance.state == "running")
+            ]
+        }
 
     def _status(self, instance: Instance, now: float) -> dict[str, Any]:
         since = self._seen.setdefault(instance.id, now)

@@ -12,24 +12,27 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from moto.ec2.models.instances import InstanceBackend
 from moto.elbv2.exceptions import InvalidTargetError, TargetGroupNotFoundError, TargetNotRunning
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
+from moto.elbv2.responses import ELBV2Response
 
-from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.timers import RegionTimers
+from asg_lifecycle_simulator.services.base import Service, page
 from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from moto.core.responses import ActionResult
     from moto.ec2.models.instances import Instance
 
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.region.timeline import Timer
+    from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
+    from asg_lifecycle_simulator.services.base import Response
 
 DELAY = "deregistration_delay.timeout_seconds"
 LONGEST_DELAY = 3600
+PAGE = 400
 
 NOT_REGISTERED = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
 NOT_IN_USE = ("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
@@ -64,8 +67,14 @@ class Registration:
         return f"{self.group.name}:{self.port}"
 
 
-class TargetGroups:
-    """The target groups of a region, as a `SimulatedService`.
+class TargetGroups(Service):
+    """The target groups of a region.
+
+    Args:
+        region: the region.
+        autoscaling: its Auto Scaling, which drains attached target groups; None in a region without.
+        need_listener: the attribute.
+        refuse_unregistered: the attribute.
 
     Logged as `LogKind.SERVICE` with the target in `instance` and one of these details, GROUP being the target
     group's name: `elbv2 registered GROUP:PORT`, `elbv2 deregistered GROUP:PORT`, `elbv2 drained GROUP:PORT`.
@@ -78,19 +87,25 @@ class TargetGroups:
             registered. When False, the default, it succeeds, as the API reference promises.
     """
 
-    def __init__(self, *, need_listener: bool = False, refuse_unregistered: bool = False) -> None:
+    def __init__(
+        self,
+        region: Region,
+        autoscaling: AutoScaling | None = None,
+        *,
+        need_listener: bool = False,
+        refuse_unregistered: bool = False,
+    ) -> None:
+        super().__init__(region)
+        if autoscaling is not None:
+            autoscaling.fleet.drain_targets = self.drain_attached
         self.need_listener = need_listener
         self.refuse_unregistered = refuse_unregistered
         self.healthy_after = 0.0
-        self._region: Region | None = None
-        self._timers: RegionTimers | None = None
         self._registrations: dict[str, dict[tuple[str, int | None], Registration]] = {}
         self._connections: dict[str, float] = {}
 
-    def install(self, region: Region) -> None:
+    def install(self) -> None:
         """Take the targets of every target group over from moto."""
-        self._region = region
-        self._timers = RegionTimers(region.timeline, region.lock)
         modify = ELBv2Backend.modify_target_group_attributes
         replacements: dict[str, Callable[..., Any]] = {
             "register_targets": self._register,
@@ -99,27 +114,14 @@ class TargetGroups:
             "modify_target_group_attributes": partial(_modify_attributes, modify),
         }
         for name, replacement in replacements.items():
-            region.replace(ELBv2Backend, name, _method(replacement))
-        terminate = InstanceBackend.terminate_instances
+            self.region.replace(ELBv2Backend, name, _method(replacement))
+        self.answer(ELBV2Response, {"describe_target_groups": partial(_describe, ELBV2Response.describe_target_groups)})
 
-        def terminate_instances(backend: InstanceBackend, instance_ids: list[str]) -> object:
-            terminated = terminate(backend, instance_ids)
-            self._instances_terminated(instance_ids)
-            return terminated
-
-        region.replace(InstanceBackend, "terminate_instances", terminate_instances)
-        region.drain_attached = self.drain_attached
-
-    def uninstall(self) -> None:
-        """Forget every registration and stop every drain."""
-        for registration in self.registrations():
-            if registration.timer is not None:
-                registration.timer.cancel()
-        if self._timers is not None:
-            self._timers.stop()
-        self._registrations.clear()
-        self._connections.clear()
-        self._region = self._timers = None
+    def instances_terminated(self, instance_ids: Sequence[str]) -> None:
+        """Deregister the instances."""
+        for instance_id in instance_ids:
+            for registration in self.registrations(instance_id):
+                self._drain(registration)
 
     def registrations(self, target: str | None = None) -> list[Registration]:
         """Return what is registered or still drains, oldest first.
@@ -148,8 +150,7 @@ class TargetGroups:
         Target groups that do not exist any more and ones where it is not registered cost no time. When there is
         nothing to wait for, `then` is called before this returns.
         """
-        region, _ = self._entered()
-        with region.lock:
+        with self.region.lock:
             pending = [entry for entry in self.registrations(instance_id) if entry.group.arn in target_group_arns]
             left = set(pending)
 
@@ -176,9 +177,8 @@ class TargetGroups:
                 continue
             if registration is not None:
                 self._end(registration)
-            _, timers = self._entered()
-            self._registrations[arn][key] = Registration(group, *key, registered_at=timers.now())
-            self._log("registered", self._registrations[arn][key])
+            self._registrations[arn][key] = Registration(group, *key, registered_at=self.now)
+            self._write("registered", self._registrations[arn][key])
 
     def _deregister(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]]) -> None:
         group = _group(backend, arn)
@@ -218,31 +218,24 @@ class TargetGroups:
         instance = instances.get(registration.target)
         if instance is not None and instance.state == "stopped":
             return STOPPED
-        _, timers = self._entered()
-        return HEALTHY if timers.now() >= registration.registered_at + self.healthy_after else INITIAL
-
-    def _instances_terminated(self, instance_ids: list[str]) -> None:
-        for instance_id in instance_ids:
-            for registration in self.registrations(instance_id):
-                self._drain(registration)
+        return HEALTHY if self.now >= registration.registered_at + self.healthy_after else INITIAL
 
     def _drain(self, registration: Registration) -> None:
         if registration.drained_at is not None:
             return
-        _, timers = self._entered()
         delay = 0.0 if registration.group.target_type == "lambda" else float(str(registration.group.attributes[DELAY]))
         delay = min(delay, self._connections.get(registration.target, delay))
-        registration.drained_at = timers.now() + delay
-        self._log("deregistered", registration)
+        registration.drained_at = self.now + delay
+        self._write("deregistered", registration)
         if delay <= 0:
             self._drained(registration)
         else:
             name = f"drain of {registration.target} from {registration}"
-            registration.timer = timers.call_after(delay, partial(self._drained, registration), name=name)
+            registration.timer = self.timers.call_after(delay, partial(self._drained, registration), name=name)
 
     def _drained(self, registration: Registration) -> None:
         del self._registrations[registration.group.arn][registration.target, registration.port]
-        self._log("drained", registration)
+        self._write("drained", registration)
         self._end(registration)
 
     def _end(self, registration: Registration) -> None:
@@ -252,14 +245,23 @@ class TargetGroups:
         for then in waiting:
             then()
 
-    def _log(self, what: str, registration: Registration) -> None:
-        region, _ = self._entered()
-        region.log.write(LogKind.SERVICE, instance=registration.target, detail=f"elbv2 {what} {registration}")
+    def _write(self, what: str, registration: Registration) -> None:
+        self.log(registration.target, f"elbv2 {what} {registration}")
 
-    def _entered(self) -> tuple[Region, RegionTimers]:
-        if self._region is None or self._timers is None:
-            raise RuntimeError("the target groups are not installed in a region")
-        return self._region, self._timers
+
+def _describe(describe: Callable[[ELBV2Response], ActionResult], response: ELBV2Response) -> Response:
+    # moto describes all at once.
+    described: Any = describe(response).result
+    request = response._get_params()  # noqa: SLF001 - moto's way to the parameters
+    return page(
+        described["TargetGroups"],
+        "TargetGroups",
+        request,
+        most=PAGE,
+        size="PageSize",
+        position="Marker",
+        following="NextMarker",
+    )
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -160,11 +160,11 @@ def test_a_plan_is_kept_listed_shown_and_used(testbed: Testbed[Deployment], tmp_
     assert read_plan(at_path("show", "web").stdout).plan == read_plan(WEB).plan
     assert json.loads(at_path("show", "web", "--json").stdout) == read_plan(WEB).plan
 
-    (instance,) = testbed.region.create_group("web")
-    testbed.region.put_hook("web", HOOK, "TERMINATING")
+    (instance,) = testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", HOOK, "TERMINATING")
     testbed.target_group("blue", instance, delay=5)
     testbed.run_command.manage(instance)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(300)
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
     assert testbed.deployment.records()[0].plan_source == "group name"
@@ -224,8 +224,8 @@ def test_the_stack_says_where_plans_are(testbed: Testbed[Deployment]) -> None:
 
 @pytest.mark.parametrize(("features", "expected"), [("TargetGroupSteps", 1), ("TargetGroupSteps,EcsSteps", 2)])
 def test_the_stack_says_what_built_in_plans_may_use(testbed: Testbed[Deployment], features: str, expected: int) -> None:
-    (instance,) = testbed.region.create_group("web")
-    testbed.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900)
+    (instance,) = testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900)
     outputs = {"PlanPath": {"Value": PLAN_PATH}, "BuiltInFeatures": {"Value": features}}
     template = {"Resources": {"Any": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
     with testbed.region.unobserved():
@@ -248,10 +248,12 @@ def trials(*arguments: str) -> list[dict[str, Any]]:
 
 def test_what_each_hook_would_do_is_told_and_nothing_is_done(testbed: Testbed[Deployment]) -> None:
     testbed.deployment.put_plan("web", read_plan(WEB).plan)
-    (instance,) = testbed.region.create_group("web")
-    testbed.region.put_hook("web", HOOK, "TERMINATING")
-    testbed.region.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", NotificationMetadata='{"plan": {"steps": []}}')
-    testbed.region.put_hook("web", "somebody-elses", "TERMINATING")
+    (instance,) = testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", HOOK, "TERMINATING")
+    testbed.autoscaling.put_hook(
+        "web", "asg-lifecycle-launch", "LAUNCHING", NotificationMetadata='{"plan": {"steps": []}}'
+    )
+    testbed.autoscaling.put_hook("web", "somebody-elses", "TERMINATING")
     testbed.target_group("blue", instance)
     testbed.run_command.manage(instance)
     launch, terminate = sorted(trials(), key=lambda trial: str(trial["hook"]))
@@ -275,19 +277,19 @@ def test_what_each_hook_would_do_is_told_and_nothing_is_done(testbed: Testbed[De
 
 
 def test_a_plan_that_cannot_be_used_is_told(testbed: Testbed[Deployment]) -> None:
-    testbed.region.create_group("web")
-    testbed.region.put_hook("web", HOOK, "TERMINATING", NotificationMetadata='{"plan": "wbe"}')
+    testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", HOOK, "TERMINATING", NotificationMetadata='{"plan": "wbe"}')
     result = at_path("explain", "--group", "web")
     assert result.exit_code == 1
     assert "its actions would be held: there is no plan named 'wbe'" in result.stdout
 
 
 def test_a_group_without_instances_and_a_step_that_cannot_look(testbed: Testbed[Deployment]) -> None:
-    testbed.region.create_group("web", capacity=0)
-    testbed.region.put_hook("web", HOOK, "TERMINATING")
+    testbed.autoscaling.create_group("web", capacity=0)
+    testbed.autoscaling.put_hook("web", HOOK, "TERMINATING")
     assert trials()[0]["steps"] == [{"step": "1", "kind": "deregister-targets", "would": "not tried"}]
-    testbed.region.create_group("other")
-    testbed.region.put_hook("other", HOOK, "TERMINATING")
+    testbed.autoscaling.create_group("other")
+    testbed.autoscaling.put_hook("other", HOOK, "TERMINATING")
     testbed.region.faults.deny("autoscaling", "DescribeLoadBalancerTargetGroups")
     told = at_path("explain", "--group", "other").stdout
     assert "could not be told: permission autoscaling:DescribeLoadBalancerTargetGroups is missing" in told
@@ -304,8 +306,8 @@ def test_a_group_without_instances_and_a_step_that_cannot_look(testbed: Testbed[
 def test_what_there_is_nothing_to_explain_of(
     testbed: Testbed[Deployment], arguments: tuple[str, ...], words: str
 ) -> None:
-    testbed.region.create_group("web")
-    testbed.region.put_hook("web", "somebody-elses", "TERMINATING")
+    testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", "somebody-elses", "TERMINATING")
     result = at_path("explain", *arguments)
     assert result.exit_code == 1
     assert words in result.stderr

@@ -29,7 +29,7 @@ class Office(Testbed[Deployment]):
         super().__init__(Deployment)
 
     def open(self) -> None:
-        self.deployment.open_queues()
+        self.deployment.open_queues(self.autoscaling)
         queues = self.deployment.queues
         values = {
             "FunctionAlias": self.deployment.service.alias_arn,
@@ -47,9 +47,9 @@ class Office(Testbed[Deployment]):
             client.create_stack(StackName="asg-lifecycle", TemplateBody=json.dumps(template))
 
     def waiting(self, *, heartbeat: int = 7200) -> str:
-        (instance,) = self.region.create_group("web")
-        self.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=heartbeat)
-        self.region.terminate(instance)
+        (instance,) = self.autoscaling.create_group("web")
+        self.autoscaling.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=heartbeat)
+        self.autoscaling.terminate(instance)
         return instance
 
     def lose_executions(self, instance: str) -> None:
@@ -58,7 +58,7 @@ class Office(Testbed[Deployment]):
         self.timeline.run_for(1200)
         self.region.faults.allow("dynamodb", "PutItem")
         assert [each.status for each in self.deployment.executions] == ["FAILED"]
-        assert self.region.instance_state(instance) == "Terminating:Wait"
+        assert self.autoscaling.instance_state(instance) == "Terminating:Wait"
 
     def put(self, queue: str, body: str) -> None:
         with self.region.unobserved():

@@ -28,10 +28,10 @@ def testbed() -> Iterator[Testbed[Deployment]]:
 
 
 def waiting(testbed: Testbed[Deployment]) -> str:
-    (instance,) = testbed.region.create_group("web")
+    (instance,) = testbed.autoscaling.create_group("web")
     metadata = json.dumps({"plan": PLAN})
-    testbed.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900, NotificationMetadata=metadata)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900, NotificationMetadata=metadata)
+    testbed.autoscaling.terminate(instance)
     testbed.run(60)
     return instance
 

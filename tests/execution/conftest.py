@@ -38,15 +38,15 @@ class Testbed(SimulatedTestbed[Deployment]):
 
     def group(self, capacity: int = 1, *, heartbeat: int = 300, plan: Any = None, **hook: Any) -> list[str]:
         """Make the group with both hooks, `plan` on the terminate hook; return its instances, in service."""
-        instances = self.region.create_group(GROUP, capacity=capacity, max_size=5)
-        self.region.put_hook(GROUP, LAUNCH_HOOK, "LAUNCHING", HeartbeatTimeout=heartbeat)
+        instances = self.autoscaling.create_group(GROUP, capacity=capacity, max_size=5)
+        self.autoscaling.put_hook(GROUP, LAUNCH_HOOK, "LAUNCHING", HeartbeatTimeout=heartbeat)
         if plan is not None:
             hook["NotificationMetadata"] = json.dumps({"plan": plan})
-        self.region.put_hook(GROUP, TERMINATE_HOOK, "TERMINATING", HeartbeatTimeout=heartbeat, **hook)
+        self.autoscaling.put_hook(GROUP, TERMINATE_HOOK, "TERMINATING", HeartbeatTimeout=heartbeat, **hook)
         return instances
 
     def terminate(self, instance: str) -> None:
-        self.region.terminate(instance)
+        self.autoscaling.terminate(instance)
 
     def finish(self, within: float = 172_800) -> SimulatedExecution:
         """Let time pass until the last execution has ended."""

@@ -101,8 +101,8 @@ def test_a_broken_event_names_the_field_and_completes_nothing(
 
 @pytest.mark.parametrize("group", ["a group with spaces", "path/like/name", GROUP_OF_255, "Grüße-你好"])
 def test_any_group_name_is_handled(testbed: Testbed, group: str) -> None:
-    (instance,) = testbed.region.create_group(group, capacity=1)
-    testbed.region.put_hook(group, "asg-lifecycle/terminate_1", "TERMINATING", HeartbeatTimeout=60)
+    (instance,) = testbed.autoscaling.create_group(group, capacity=1)
+    testbed.autoscaling.put_hook(group, "asg-lifecycle/terminate_1", "TERMINATING", HeartbeatTimeout=60)
     testbed.terminate(instance)
 
     execution = testbed.finish()

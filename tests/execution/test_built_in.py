@@ -29,8 +29,8 @@ class Village(Testbed[Deployment]):
         super().__init__(partial(Deployment, parameters=Parameters(features=features)))
 
     def group(self, capacity: int = 1, tags: Mapping[str, str] = NO_TAGS) -> list[str]:
-        instances = self.region.create_group("web", capacity=capacity, max_size=30)
-        self.region.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900)
+        instances = self.autoscaling.create_group("web", capacity=capacity, max_size=30)
+        self.autoscaling.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900)
         if tags:
             named = [{"Key": name, "Value": value} for name, value in tags.items()]
             with self.region.unobserved():
@@ -39,7 +39,7 @@ class Village(Testbed[Deployment]):
 
     def drain(self, *instances: str) -> None:
         for instance in instances:
-            self.region.terminate(instance)
+            self.autoscaling.terminate(instance)
         self.run(900)
 
     def record(self, instance: str) -> Record:
@@ -143,9 +143,9 @@ def test_denied_it_holds_and_says_why(village: Village) -> None:
 
 def test_on_the_way_in_the_status_checks_are_waited_for(village: Village) -> None:
     village.status_checks.behave(Checks(passes_after=100))
-    village.region.create_group("web", capacity=0, max_size=5)
-    village.region.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
-    village.region.scale("web", 1)
+    village.autoscaling.create_group("web", capacity=0, max_size=5)
+    village.autoscaling.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
+    village.autoscaling.scale("web", 1)
     village.run(90)
     assert village.completions() == []
     village.run(60)

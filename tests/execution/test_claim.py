@@ -56,7 +56,7 @@ def test_an_event_that_comes_after_the_action_is_over_drains_nothing(testbed: Te
 
 def test_a_warm_pool_instance_that_meets_its_launch_hook_again_is_a_new_action(testbed: Testbed) -> None:
     testbed.group(0)
-    testbed.region.scale("web", 1)
+    testbed.autoscaling.scale("web", 1)
     testbed.finish()
     first = testbed.record()
     testbed.run(100)

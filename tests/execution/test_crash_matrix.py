@@ -97,7 +97,7 @@ class Play:
 
 def terminate(testbed: Testbed, instances: list[str]) -> None:
     for instance in instances:
-        testbed.region.terminate(instance)
+        testbed.autoscaling.terminate(instance)
 
 
 def record_of(testbed: Testbed, instance: str) -> Record:
@@ -288,7 +288,7 @@ def test_an_execution_that_times_out_is_taken_over_by_the_sweep() -> None:
     with testbed:
         (instance,) = testbed.group(TWO_STEPS)
         testbed.run_command.behave(Behaviour(duration=400))
-        testbed.region.terminate(instance)
+        testbed.autoscaling.terminate(instance)
         testbed.run(900)
 
         statuses = [execution.status for execution in testbed.deployment.executions]
@@ -307,7 +307,7 @@ def test_a_running_execution_stays_on_its_version_and_who_takes_over_runs_on_the
         instances = testbed.group(TWO_STEPS, capacity=2)
         testbed.run_command.behave(Behaviour(duration=200))
         for instance in instances:
-            testbed.region.terminate(instance)
+            testbed.autoscaling.terminate(instance)
         testbed.run(12)
         testbed.deployment.redeploy()
         record = testbed.deployment.record(GROUP, HOOK, instances[0])

@@ -89,7 +89,7 @@ def test_what_auto_scaling_left_registered_is_deregistered(testbed: Testbed, sta
     balancers = testbed.classic_load_balancers
     balancers.make("web", timeout=60)
     balancers.attachments.attach("web", "web", state=state)
-    balancers.attachments.drain = False
+    balancers.attachments.drains = False
     balancers.register("web", instance)
     testbed.terminate(instance)
     testbed.finish()
@@ -103,7 +103,7 @@ def test_a_drain_that_somebody_else_began_is_waited_for_and_not_begun_again(test
     balancers = testbed.classic_load_balancers
     balancers.make("web", timeout=600)
     balancers.attachments.attach("web", "web")
-    balancers.attachments.drain = False
+    balancers.attachments.drains = False
     testbed.region.client("autoscaling").detach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["web"])
     testbed.run(200)
     testbed.terminate(instance)
@@ -119,7 +119,7 @@ def test_one_that_has_been_detached_is_left_alone(testbed: Testbed) -> None:
     instance = drain(testbed)
     testbed.classic_load_balancers.make("web", instance)
     testbed.classic_load_balancers.attachments.attach("web", "web", state="Removed")
-    testbed.classic_load_balancers.attachments.drain = False
+    testbed.classic_load_balancers.attachments.drains = False
     testbed.terminate(instance)
     testbed.finish()
 
@@ -134,7 +134,7 @@ def test_named_and_attached_ones_together(testbed: Testbed) -> None:
     for name, timeout in (("blue", 60), ("attached", 300), ("other", 10)):
         balancers.make(name, instance, timeout=timeout)
     balancers.attachments.attach("web", "attached")
-    balancers.attachments.drain = False
+    balancers.attachments.drains = False
     testbed.terminate(instance)
     testbed.run(120)
     assert "waiting for 1 of 2 Classic Load Balancers to drain: attached, until " in (testbed.record().detail or "")
@@ -255,7 +255,7 @@ def test_an_instance_that_is_going_is_deregistered_without_waiting(testbed: Test
     testbed.classic_load_balancers.make("blue", instance, timeout=3600)
     testbed.terminate(instance)
     # moto terminates at once; on AWS it takes a while, and the load balancer has the instance till then.
-    testbed.region.autoscaling.fleet.ec2.get_instance(instance)._state.name = "shutting-down"  # noqa: SLF001
+    testbed.autoscaling.fleet.ec2.get_instance(instance)._state.name = "shutting-down"  # noqa: SLF001
     testbed.finish()
 
     elapsed, detail = ended(testbed)
@@ -329,18 +329,18 @@ def test_one_that_survives_is_taken_out_and_auto_scaling_puts_it_back_where_it_i
     balancers.make("blue", instance, timeout=60)
     if attached:
         balancers.attachments.attach("web", "blue")
-    balancers.attachments.drain = False
+    balancers.attachments.drains = False
     testbed.region.client("autoscaling").put_warm_pool(
         AutoScalingGroupName="web", InstanceReusePolicy={"ReuseOnScaleIn": True}
     )
-    testbed.region.scale("web", 0)
+    testbed.autoscaling.scale("web", 0)
     testbed.run(600)
-    assert testbed.region.instance_state(instance) == "Warmed:Stopped"
+    assert testbed.autoscaling.instance_state(instance) == "Warmed:Stopped"
     assert not balancers.is_registered("blue", instance)
 
-    testbed.region.scale("web", 1)
+    testbed.autoscaling.scale("web", 1)
     testbed.run(300)
-    assert testbed.region.instance_state(instance) == "InService"
+    assert testbed.autoscaling.instance_state(instance) == "InService"
     assert balancers.is_registered("blue", instance) is attached
 
 
@@ -349,7 +349,7 @@ def test_throttling_is_waited_out(testbed: Testbed, service: str) -> None:
     instance = drain(testbed)
     testbed.classic_load_balancers.make("web", timeout=60)
     testbed.classic_load_balancers.attachments.attach("web", "web")
-    testbed.classic_load_balancers.attachments.drain = False
+    testbed.classic_load_balancers.attachments.drains = False
     testbed.region.faults.throttle(service, *([DESCRIBE] if service == "elb" else ["DescribeLoadBalancers"]), times=3)
     testbed.terminate(instance)
     testbed.finish()
@@ -434,7 +434,7 @@ def test_many_load_balancers_over_pages(testbed: Testbed) -> None:
         balancers.make(name, timeout=60)
     for name in names:
         balancers.attachments.attach("web", name)
-    balancers.attachments.drain = False
+    balancers.attachments.drains = False
     testbed.terminate(instance)
     testbed.run(30)
     detail = testbed.record().detail or ""
@@ -453,7 +453,7 @@ def test_what_a_fleet_shares_is_asked_once(testbed: Testbed) -> None:
     balancers = testbed.classic_load_balancers
     balancers.make("web", timeout=60)
     balancers.attachments.attach("web", "web")
-    balancers.attachments.drain = False
+    balancers.attachments.drains = False
     for instance in instances:
         testbed.terminate(instance)
     testbed.finish()

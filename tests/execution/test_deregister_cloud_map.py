@@ -50,7 +50,7 @@ def test_it_is_found_by_each_of_its_attributes(testbed: Testbed) -> None:
     instances = testbed.group(2)
     instance, other = instances
     service = testbed.cloud_map.service("web", takes=5)
-    testbed.region.put_hook(
+    testbed.autoscaling.put_hook(
         "web",
         "asg-lifecycle-terminate",
         "TERMINATING",
@@ -236,7 +236,7 @@ def test_an_instance_that_survives_stays_registered(testbed: Testbed, shop: str)
     (instance,) = testbed.group(plan=plan(namespaces=[shop]))
     web = testbed.cloud_map.service("web", shop)
     web.instances = {instance: {}}
-    testbed.region.autoscaling.replace_root_volume(instance)
+    testbed.autoscaling.replace_root_volume(instance)
     testbed.run(600)
     assert list(web.instances) == [instance]
     assert testbed.calls("servicediscovery") == {}

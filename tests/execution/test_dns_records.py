@@ -243,7 +243,7 @@ class TestRemoval:
     def test_an_instance_that_survives_keeps_its_records(self, testbed: Testbed, zone: Zone) -> None:
         instance = leaving(testbed, zone)
         zone.put(WEB, testbed.addresses.private(instance))
-        testbed.region.autoscaling.replace_root_volume(instance)
+        testbed.autoscaling.replace_root_volume(instance)
         testbed.run(600)
         assert zone.values(WEB) == [testbed.addresses.private(instance)]
         assert testbed.calls("route53") == {}
@@ -337,15 +337,15 @@ class TestAddition:
 
     def launch(self, testbed: Testbed, chosen: dict[str, Any]) -> str:
         before = set(testbed.group(0))
-        testbed.region.put_hook(
+        testbed.autoscaling.put_hook(
             GROUP,
             LAUNCH_HOOK,
             "LAUNCHING",
             HeartbeatTimeout=300,
             NotificationMetadata=json.dumps({"plan": chosen}),
         )
-        testbed.region.scale(GROUP, 1)
-        (instance,) = set(testbed.region.instances(GROUP)) - before
+        testbed.autoscaling.scale(GROUP, 1)
+        (instance,) = set(testbed.autoscaling.instances(GROUP)) - before
         return instance
 
     def test_it_is_done_when_all_servers_know(self, testbed: Testbed, zone: Zone) -> None:

@@ -29,7 +29,7 @@ def test_an_instance_is_drained_and_only_then_let_go(testbed: Testbed) -> None:
     assert len(drained) == len(completed) == 1
     assert drained[0] <= completed[0] <= drained[0] + 10
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert testbed.region.instance_state(instance) != "Terminating:Wait"
+    assert testbed.autoscaling.instance_state(instance) != "Terminating:Wait"
 
 
 def test_the_record_says_what_happened(testbed: Testbed) -> None:
@@ -97,14 +97,14 @@ def test_a_terminate_hook_with_nothing_to_drain_takes_one_invocation(testbed: Te
 
 def test_a_launch_hook_lets_the_instance_in(testbed: Testbed) -> None:
     testbed.group(0)
-    testbed.region.scale("web", 1)
+    testbed.autoscaling.scale("web", 1)
 
     execution = testbed.finish()
 
     assert execution.result["result"] == "CONTINUE"
     testbed.run(60)
-    (instance,) = testbed.region.instances("web")
-    assert testbed.region.instance_state(instance) == "InService"
+    (instance,) = testbed.autoscaling.instances("web")
+    assert testbed.autoscaling.instance_state(instance) == "InService"
 
 
 def test_48_hours_run_in_exact_order_within_the_global_timeout(testbed: Testbed) -> None:

@@ -126,7 +126,7 @@ def test_one_that_leaves_its_cluster_midway_is_done(testbed: Testbed) -> None:
     testbed.ecs.run(registered(testbed, instance), "web:1", service="web", takes=math.inf)
     testbed.terminate(instance)
     testbed.run(60)
-    testbed.ecs.leave(instance)
+    testbed.ecs.instances_terminated([instance])
     testbed.finish()
     assert ended(testbed)[1] == f"instance {instance} has left its cluster"
 

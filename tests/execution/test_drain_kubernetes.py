@@ -395,7 +395,7 @@ def test_the_node_is_deleted_where_the_plan_says_so_and_the_instance_goes(testbe
     instance, cluster, here = node(testbed, delete_node=True)
     cluster.run(here, "web")
     if survives:
-        testbed.region.autoscaling.replace_root_volume(instance)
+        testbed.autoscaling.replace_root_volume(instance)
     else:
         testbed.terminate(instance)
     testbed.run(120)

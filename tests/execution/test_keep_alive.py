@@ -59,7 +59,7 @@ def test_the_first_heartbeat_comes_before_anything_is_drained(testbed: Testbed) 
 
 
 def test_no_active_action_while_the_instance_still_waits_means_not_yet(testbed: Testbed) -> None:
-    testbed.region.autoscaling.timings.not_yet = 12.0
+    testbed.autoscaling.timings.not_yet = 12.0
     draining(testbed)
     testbed.finish()
 
@@ -100,8 +100,8 @@ def test_an_action_that_somebody_else_completed_is_over_and_the_rest_is_not_begu
 
 def test_an_action_that_ended_while_a_sibling_hook_holds_the_instance_is_over_after_a_minute(testbed: Testbed) -> None:
     instance = draining(testbed, heartbeat=300, delay=3600)
-    testbed.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
-    (other,) = testbed.region.create_group("other", capacity=1)
+    testbed.autoscaling.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
+    (other,) = testbed.autoscaling.create_group("other", capacity=1)
     del other
     testbed.run(20)
     testbed.region.client("autoscaling").complete_lifecycle_action(
@@ -164,7 +164,7 @@ def test_a_completion_none_of_whose_answers_comes_is_told_by_the_instance(testbe
 def test_an_instance_that_a_sibling_holds_tells_nothing_of_a_completion(testbed: Testbed) -> None:
     testbed.region.faults.lose_response("autoscaling", "CompleteLifecycleAction", times=5)
     (instance,) = testbed.group(plan={"steps": []})
-    testbed.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
+    testbed.autoscaling.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
     testbed.terminate(instance)
     testbed.finish()
 

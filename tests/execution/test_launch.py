@@ -20,11 +20,11 @@ HOOK = "asg-lifecycle-launch"
 
 def launch(testbed: Testbed, *steps: dict[str, Any], **plan: Any) -> str:
     """Launch an instance under a plan; return it, waiting."""
-    testbed.region.create_group("web", capacity=0, max_size=5)
+    testbed.autoscaling.create_group("web", capacity=0, max_size=5)
     metadata = json.dumps({"plan": {"steps": list(steps), **plan}})
-    testbed.region.put_hook("web", HOOK, "LAUNCHING", HeartbeatTimeout=300, NotificationMetadata=metadata)
-    testbed.region.scale("web", 1)
-    (instance,) = testbed.region.instances("web")
+    testbed.autoscaling.put_hook("web", HOOK, "LAUNCHING", HeartbeatTimeout=300, NotificationMetadata=metadata)
+    testbed.autoscaling.scale("web", 1)
+    (instance,) = testbed.autoscaling.instances("web")
     return instance
 
 
@@ -61,7 +61,7 @@ def test_a_check_that_fails_keeps_the_instance_out_until_it_passes_or_its_time_i
     launch(testbed, {"kind": "wait-for-status-checks", "timeout": "20m", "on_failure": "abandon"})
     testbed.run(900)
     assert f"{check} is impaired" in (testbed.record().detail or "")
-    testbed.region.scale("web", 0)
+    testbed.autoscaling.scale("web", 0)
     testbed.run(400)
 
     ended = testbed.log(LogKind.COMPLETED)[0]

@@ -269,7 +269,7 @@ def test_what_is_held_past_the_hooks_own_limit_is_abandoned(testbed: Testbed) ->
 def test_a_step_may_be_skipped_when_the_instance_survives(testbed: Testbed, when: str | None, ran: list[str]) -> None:
     instance = testbed.group(plan={"steps": [command(when_instance_survives=when)]})[0]
     testbed.run_command.manage(instance)
-    testbed.region.autoscaling.replace_root_volume(instance)
+    testbed.autoscaling.replace_root_volume(instance)
     testbed.finish()
 
     assert documents(testbed) == ran

@@ -68,7 +68,7 @@ def test_the_plan_is_the_one_that_was_chosen(testbed: Testbed) -> None:
     drained(testbed)
     testbed.run(60)
     dead = stop(testbed)
-    testbed.region.put_hook("web", "asg-lifecycle-terminate", "TERMINATING", HeartbeatTimeout=300)
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-terminate", "TERMINATING", HeartbeatTimeout=300)
     take_over(testbed, dead)
     testbed.finish()
 

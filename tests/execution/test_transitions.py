@@ -13,7 +13,7 @@ DEREGISTER = {"steps": [{"kind": "deregister-targets", "options": {"names": ["bl
 def test_a_root_volume_replacement_is_two_actions_of_an_instance_that_survives(testbed: Testbed) -> None:
     (instance,) = testbed.group(plan=DEREGISTER)
     testbed.target_group("blue", instance, delay=60)
-    testbed.region.autoscaling.replace_root_volume(instance)
+    testbed.autoscaling.replace_root_volume(instance)
     testbed.run(600)
 
     records = {record.hook: record for record in testbed.deployment.records()}
@@ -22,7 +22,7 @@ def test_a_root_volume_replacement_is_two_actions_of_an_instance_that_survives(t
         "asg-lifecycle-launch": "completed",
     }
     assert records["asg-lifecycle-terminate"].operation == "ReplaceRootVolume"
-    assert testbed.region.instance_state(instance) == "InService"
+    assert testbed.autoscaling.instance_state(instance) == "InService"
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 2
 
 
@@ -40,15 +40,15 @@ def test_two_instances_are_drained_side_by_side(testbed: Testbed) -> None:
 
 def test_a_sibling_hook_of_another_system_is_never_touched(testbed: Testbed) -> None:
     (instance,) = testbed.group(plan=DEREGISTER)
-    testbed.region.put_hook("web", "ecs-managed-draining-termination-hook", "TERMINATING", HeartbeatTimeout=600)
-    testbed.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=600)
+    testbed.autoscaling.put_hook("web", "ecs-managed-draining-termination-hook", "TERMINATING", HeartbeatTimeout=600)
+    testbed.autoscaling.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=600)
     testbed.target_group("blue", instance, delay=30)
     testbed.terminate(instance)
     testbed.run(300)
 
     (completed,) = testbed.log(LogKind.COMPLETED)
     assert completed.hook == "asg-lifecycle-terminate"
-    assert testbed.region.instance_state(instance) == "Terminating:Wait"
+    assert testbed.autoscaling.instance_state(instance) == "Terminating:Wait"
     assert sorted(execution.result["outcome"] for execution in testbed.deployment.executions) == [
         "completed",
         "ignored",
@@ -68,4 +68,4 @@ def test_an_abandoned_instance_is_retained_where_the_group_says_so(testbed: Test
     testbed.run(60)
 
     assert testbed.completions() == ["ABANDON CompleteLifecycleAction"]
-    assert testbed.region.instance_state(instance) == "Terminating:Retained"
+    assert testbed.autoscaling.instance_state(instance) == "Terminating:Retained"

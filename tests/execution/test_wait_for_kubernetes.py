@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 
 def launch(testbed: Testbed, *, dry_run: bool = False, **options: Any) -> tuple[str, Cluster]:
-    testbed.region.create_group("web", capacity=0, max_size=5)
+    testbed.autoscaling.create_group("web", capacity=0, max_size=5)
     step = {"kind": "wait-for-kubernetes", "options": {"cluster": "production", **options}, "timeout": "30m"}
     metadata = json.dumps({"plan": {"steps": [step], "dry_run": dry_run}})
-    testbed.region.put_hook(
+    testbed.autoscaling.put_hook(
         "web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=300, NotificationMetadata=metadata
     )
     cluster = testbed.kubernetes.cluster()
-    testbed.region.scale("web", 1)
-    (instance,) = testbed.region.instances("web")
+    testbed.autoscaling.scale("web", 1)
+    (instance,) = testbed.autoscaling.instances("web")
     return instance, cluster
 
 

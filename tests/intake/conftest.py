@@ -28,9 +28,9 @@ class IntakeTestbed(Testbed[Deployment]):
 
     def group(self, name: str = "web", *, capacity: int = 1, duration: float = 60, **hook: Any) -> list[str]:
         """Make a group with a terminate hook of ours that runs a command; return its instances, in service."""
-        instances = self.region.create_group(name, capacity=capacity, max_size=50)
+        instances = self.autoscaling.create_group(name, capacity=capacity, max_size=50)
         fields = {"HeartbeatTimeout": 900, "NotificationMetadata": json.dumps({"plan": PLAN}), **hook}
-        self.region.put_hook(name, "asg-lifecycle-terminate", "TERMINATING", **fields)
+        self.autoscaling.put_hook(name, "asg-lifecycle-terminate", "TERMINATING", **fields)
         self.run_command.behave(Behaviour(duration=duration))
         for instance in instances:
             self.run_command.manage(instance)

@@ -43,7 +43,7 @@ def receive(testbed: IntakeTestbed, event: object) -> dict[str, Any]:
 def test_an_interruption_with_and_without_an_early_start(testbed_of: Callable[..., IntakeTestbed], early: str) -> None:
     testbed = testbed_of(early_drain=early)
     (instance,) = testbed.group(duration=60)
-    testbed.region.interrupt_spot(instance)
+    testbed.spot.interrupt(instance)
     testbed.run(600)
 
     # Without Capacity Rebalancing the hook holds the instance only when it is gone (R27, R28).
@@ -55,7 +55,7 @@ def test_an_interruption_with_and_without_an_early_start(testbed_of: Callable[..
 def test_an_instance_that_waits_at_its_warning_is_drained_once(testbed_of: Callable[..., IntakeTestbed]) -> None:
     testbed = testbed_of(early_drain=ALL)
     instance = rebalancing(testbed)
-    testbed.region.interrupt_spot(instance)
+    testbed.spot.interrupt(instance)
     testbed.run(600)
 
     assert completions(testbed, instance) == ["CONTINUE CompleteLifecycleAction"]
@@ -67,7 +67,7 @@ def test_a_rebalance_recommendation_begins_the_work_and_the_replacement_ends_the
 ) -> None:
     testbed = testbed_of(early_drain=ALL)
     instance = rebalancing(testbed)
-    testbed.region.recommend_rebalance(instance)
+    testbed.spot.recommend_rebalance(instance)
     testbed.run(600)
 
     assert completions(testbed, instance) == ["CONTINUE CompleteLifecycleAction"]
@@ -80,11 +80,11 @@ def test_without_capacity_rebalancing_a_recommendation_changes_nothing(
 ) -> None:
     testbed = testbed_of(early_drain=ALL)
     (instance,) = testbed.group()
-    testbed.region.recommend_rebalance(instance)
+    testbed.spot.recommend_rebalance(instance)
     testbed.run(600)
 
     assert testbed.deployment.executions == []
-    assert testbed.region.instance_state(instance) == "InService"
+    assert testbed.autoscaling.instance_state(instance) == "InService"
 
 
 def test_an_instance_of_nobody_is_ignored(testbed: IntakeTestbed) -> None:
@@ -94,15 +94,15 @@ def test_an_instance_of_nobody_is_ignored(testbed: IntakeTestbed) -> None:
 
 
 def test_a_group_without_our_hook_is_ignored(testbed: IntakeTestbed) -> None:
-    (instance,) = testbed.region.create_group("web")
-    testbed.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=900)
+    (instance,) = testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=900)
     testbed.run(60)
     assert "no terminate hook of ours" in receive(testbed, warning(instance))["reason"]
 
 
 def test_an_instance_that_waits_already_is_ignored(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group()
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(2)
     assert "is Terminating:Wait, not InService" in receive(testbed, warning(instance))["reason"]
 

@@ -16,7 +16,7 @@ ROLE = "arn:aws:iam::123456789012:role/notify"
 
 
 def notified(testbed: IntakeTestbed, target: str) -> str:
-    testbed.deployment.open_queues()
+    testbed.deployment.open_queues(testbed.autoscaling)
     arn = testbed.deployment.topic if target == "topic" else testbed.deployment.queue_arn("notification")
     (instance,) = testbed.group(NotificationTargetARN=arn, RoleARN=ROLE)
     return instance
@@ -33,7 +33,7 @@ def dead_letters(testbed: IntakeTestbed) -> list[dict[str, Any]]:
 def test_a_hook_that_notifies_is_answered_without_the_rule(testbed: IntakeTestbed, target: str) -> None:
     instance = notified(testbed, target)
     testbed.lose_events()
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(300)
 
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
@@ -45,7 +45,7 @@ def test_a_hook_that_notifies_is_answered_without_the_rule(testbed: IntakeTestbe
 @pytest.mark.parametrize("target", ["queue", "topic"])
 def test_both_doors_wired_at_once_do_the_work_once(testbed: IntakeTestbed, target: str) -> None:
     instance = notified(testbed, target)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(300)
 
     assert sorted(testbed.outcomes()) == ["completed", "duplicate"]
@@ -57,7 +57,7 @@ def test_a_message_that_comes_twice_starts_once(testbed: IntakeTestbed) -> None:
     testbed.lose_events()
     # The function is started and the answer is lost: the message comes again.
     testbed.region.faults.lose_response("lambda", "Invoke", times=2)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(900)
 
     assert testbed.outcomes() == ["completed"]
@@ -68,7 +68,7 @@ def test_a_message_that_cannot_be_handed_on_comes_again(testbed: IntakeTestbed) 
     instance = notified(testbed, "queue")
     testbed.lose_events()
     testbed.region.faults.lose_request("lambda", "Invoke", times=2)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(100)
     assert testbed.outcomes() == []
     testbed.run(300)
@@ -83,7 +83,7 @@ def test_what_cannot_be_understood_becomes_a_dead_letter(testbed: IntakeTestbed)
         testbed.region.client("sqs").send_message(
             QueueUrl=testbed.deployment.queues["notification"], MessageBody="{broken"
         )
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(1500)
 
     assert [message["Body"] for message in dead_letters(testbed)] == ["{broken"]
@@ -91,7 +91,7 @@ def test_what_cannot_be_understood_becomes_a_dead_letter(testbed: IntakeTestbed)
 
 
 def test_only_what_failed_is_reported(testbed: IntakeTestbed) -> None:
-    testbed.deployment.open_queues()
+    testbed.deployment.open_queues(testbed.autoscaling)
     bodies = {"whole": json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"}), "broken": "{}", "text": "hello"}
     records = [{"messageId": name, "body": body} for name, body in bodies.items()]
     handle = handler_of(lambda: testbed.deployment.intake)

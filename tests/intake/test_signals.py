@@ -47,7 +47,7 @@ def sent(testbed: IntakeTestbed, instance: str, **detail: Any) -> None:
 def signalled(testbed: IntakeTestbed, **hook: Any) -> str:
     """Let an instance wait for the signal `drained`."""
     (instance,) = testbed.group(**{"NotificationMetadata": plan(WAIT), **hook})
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(60)
     return instance
 
@@ -69,7 +69,7 @@ def container(testbed: IntakeTestbed, *, timeout: int = 3600) -> tuple[str, Cont
 def drained(testbed: IntakeTestbed, instance: str, within: float) -> float:
     """Let the instance be drained; return how long that takes."""
     began = testbed.timeline.now()
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     while not (testbed.deployment.executions and execution(testbed).is_complete):
         assert testbed.timeline.now() - began < within, testbed.record(instance).detail
         testbed.timeline.advance()
@@ -122,7 +122,7 @@ def test_a_task_elsewhere_wakes_nobody(testbed: IntakeTestbed) -> None:
     instance, there = container(testbed)
     testbed.ecs.run(there, "web:1", service="web", takes=math.inf)
     other = testbed.ecs.register("i-0123456789abcdef0", "prod")
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(30)
     before = len(execution(testbed).invocations)
     tasks = testbed.ecs.run(other, "job:1", ends_after=5, count=30)
@@ -146,7 +146,7 @@ def test_a_container_instance_that_is_gone_is_not_waited_for(testbed: IntakeTest
 def test_a_command_that_ends_is_heard_of(testbed: IntakeTestbed, exit_code: int, status: Status) -> None:
     (instance,) = testbed.group()
     testbed.run_command.behave(Behaviour(duration=1000, exit_code=exit_code))
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(1010)
     assert testbed.record(instance).status is status
     assert heard(testbed, "woken") == 1
@@ -154,7 +154,7 @@ def test_a_command_that_ends_is_heard_of(testbed: IntakeTestbed, exit_code: int,
 
 def test_another_command_on_the_instance_wakes_nobody(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group(duration=1000)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(30)
     testbed.run_command.behave(Behaviour(duration=1))
     with testbed.region.unobserved():
@@ -258,7 +258,7 @@ def test_waking_is_not_a_word_of_an_operator(testbed: IntakeTestbed) -> None:
     first = {"kind": "wait", "options": {"duration": "60s"}}
     steps = {**limited, "steps": [first, COMMAND, *WAIT["steps"]]}
     (instance,) = testbed.group(duration=500, NotificationMetadata=plan(steps))
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(590)
     assert heard(testbed, "woken") == 1
     assert testbed.completions() == []
@@ -292,8 +292,8 @@ def test_without_signals_the_step_says_so(testbed_of: Callable[..., IntakeTestbe
 
 def test_two_instances_hear_their_own(testbed: IntakeTestbed) -> None:
     first, second = testbed.group(capacity=2, NotificationMetadata=plan(WAIT))
-    testbed.region.terminate(first)
-    testbed.region.terminate(second)
+    testbed.autoscaling.terminate(first)
+    testbed.autoscaling.terminate(second)
     testbed.run(60)
     sent(testbed, second)
     testbed.run(2)

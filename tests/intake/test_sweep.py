@@ -21,7 +21,7 @@ def test_a_lost_event_is_found_and_its_instance_drained_once(testbed_of: Callabl
     testbed = testbed_of(sweep_every=300)
     (instance,) = testbed.group()
     testbed.lose_events()
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(1500)
 
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
@@ -31,7 +31,7 @@ def test_a_lost_event_is_found_and_its_instance_drained_once(testbed_of: Callabl
 
 def test_a_quiet_sweep_of_500_groups_stays_within_its_calls(testbed: IntakeTestbed) -> None:
     for number in range(500):
-        testbed.region.create_group(f"group-{number}", capacity=0)
+        testbed.autoscaling.create_group(f"group-{number}", capacity=0)
     answer = testbed.deployment.sweep()
 
     assert answer["groups"] == 500
@@ -43,7 +43,7 @@ def test_a_quiet_sweep_of_500_groups_stays_within_its_calls(testbed: IntakeTestb
 
 def test_an_action_in_good_hands_is_left_alone(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group(duration=600)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(60)
     owner = testbed.record(instance).execution
     testbed.region.calls.clear()
@@ -59,7 +59,7 @@ def test_an_action_in_good_hands_is_left_alone(testbed: IntakeTestbed) -> None:
 def test_a_dead_execution_is_taken_over_once(testbed_of: Callable[..., IntakeTestbed]) -> None:
     testbed = testbed_of(sweep_every=300)
     (instance,) = testbed.group(duration=1200)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(60)
     testbed.deployment.service.stop(testbed.record(instance).execution)
     testbed.run(3000)
@@ -73,7 +73,7 @@ def test_a_dead_execution_is_taken_over_once(testbed_of: Callable[..., IntakeTes
 def test_an_execution_that_timed_out_is_taken_over(testbed_of: Callable[..., IntakeTestbed]) -> None:
     testbed = testbed_of(sweep_every=300, execution_timeout=700)
     (instance,) = testbed.group(duration=1200)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(3600)
 
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
@@ -86,7 +86,7 @@ def test_a_dead_execution_of_an_action_that_is_over_has_its_record_closed(
 ) -> None:
     testbed = testbed_of(sweep_every=3000)
     (instance,) = testbed.group(duration=math.inf)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(60)
     testbed.deployment.service.stop(testbed.record(instance).execution)
     testbed.run(3600)
@@ -100,7 +100,7 @@ def test_a_late_event_after_the_sweep_changes_nothing(testbed_of: Callable[..., 
     testbed = testbed_of(sweep_every=300)
     (instance,) = testbed.group(duration=600)
     testbed.region.events.deliveries = lambda _: (500.0,)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(2000)
 
     assert sorted(testbed.outcomes()) == ["completed", "duplicate"]
@@ -108,10 +108,10 @@ def test_a_late_event_after_the_sweep_changes_nothing(testbed_of: Callable[..., 
 
 
 def test_hooks_of_others_are_never_touched(testbed: IntakeTestbed) -> None:
-    (instance,) = testbed.region.create_group("web")
-    testbed.region.put_hook("web", "ecs-managed-draining-termination-hook", "TERMINATING", HeartbeatTimeout=900)
-    testbed.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=900)
-    testbed.region.terminate(instance)
+    (instance,) = testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", "ecs-managed-draining-termination-hook", "TERMINATING", HeartbeatTimeout=900)
+    testbed.autoscaling.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=900)
+    testbed.autoscaling.terminate(instance)
     testbed.run(60)
     answer = testbed.deployment.sweep()
     testbed.run(60)
@@ -123,25 +123,25 @@ def test_hooks_of_others_are_never_touched(testbed: IntakeTestbed) -> None:
 
 def test_a_sibling_that_holds_the_instance_does_not_start_ours_again(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group(duration=10)
-    testbed.region.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.put_hook("web", "somebody-elses", "TERMINATING", HeartbeatTimeout=7200)
+    testbed.autoscaling.terminate(instance)
     testbed.run(600)
     testbed.region.calls.clear()
     answer = testbed.deployment.sweep()
 
-    assert testbed.region.instance_state(instance) == "Terminating:Wait"
+    assert testbed.autoscaling.instance_state(instance) == "Terminating:Wait"
     assert answer["started"] == []
     assert testbed.region.calls["autoscaling", "RecordLifecycleActionHeartbeat"] == 0
 
 
 def test_a_launch_under_a_sibling_is_probed_and_left_alone(testbed: IntakeTestbed) -> None:
-    testbed.region.create_group("web", capacity=0)
-    testbed.region.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
-    testbed.region.put_hook("web", "somebody-elses", "LAUNCHING", HeartbeatTimeout=7200)
-    testbed.region.scale("web", 1)
+    testbed.autoscaling.create_group("web", capacity=0)
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
+    testbed.autoscaling.put_hook("web", "somebody-elses", "LAUNCHING", HeartbeatTimeout=7200)
+    testbed.autoscaling.scale("web", 1)
     testbed.run(600)
-    (instance,) = testbed.region.instances("web")
-    assert testbed.region.instance_state(instance) == "Pending:Wait"
+    (instance,) = testbed.autoscaling.instances("web")
+    assert testbed.autoscaling.instance_state(instance) == "Pending:Wait"
     answer = testbed.deployment.sweep()
 
     assert answer["started"] == []
@@ -151,23 +151,23 @@ def test_a_launch_under_a_sibling_is_probed_and_left_alone(testbed: IntakeTestbe
 @pytest.mark.parametrize("transition", ["LAUNCHING", "TERMINATING"])
 def test_a_lost_event_of_a_warm_pool_is_found(testbed_of: Callable[..., IntakeTestbed], transition: str) -> None:
     testbed = testbed_of(sweep_every=300)
-    testbed.region.create_group("web", capacity=0, max_size=5)
+    testbed.autoscaling.create_group("web", capacity=0, max_size=5)
     client = testbed.region.client("autoscaling")
     policy = {"ReuseOnScaleIn": True}
     client.put_warm_pool(AutoScalingGroupName="web", MinSize=1, PoolState="Stopped", InstanceReusePolicy=policy)
     testbed.run(400)
-    testbed.region.scale("web", 1)
+    testbed.autoscaling.scale("web", 1)
     testbed.run(600)
-    testbed.region.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
-    testbed.region.put_hook("web", "asg-lifecycle-terminate", "TERMINATING", HeartbeatTimeout=900)
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-terminate", "TERMINATING", HeartbeatTimeout=900)
     testbed.lose_events()
     if transition == "TERMINATING":
-        testbed.region.scale("web", 0)
+        testbed.autoscaling.scale("web", 0)
     else:
-        testbed.region.scale("web", 2)
+        testbed.autoscaling.scale("web", 2)
     testbed.run(1800)
 
-    waiting = [testbed.region.instance_state(instance) or "" for instance in testbed.region.instances("web")]
+    waiting = [testbed.autoscaling.instance_state(instance) or "" for instance in testbed.autoscaling.instances("web")]
     assert not any(state.endswith(":Wait") for state in waiting)
     assert testbed.completions()
     assert set(testbed.completions()) == {"CONTINUE CompleteLifecycleAction"}
@@ -177,8 +177,8 @@ def test_a_group_that_cannot_be_read_does_not_stop_the_rest(testbed: IntakeTestb
     (first,) = testbed.group("a")
     (second,) = testbed.group("b")
     testbed.lose_events()
-    testbed.region.terminate(first)
-    testbed.region.terminate(second)
+    testbed.autoscaling.terminate(first)
+    testbed.autoscaling.terminate(second)
     testbed.run(10)
     testbed.region.faults.throttle("autoscaling", "DescribeLifecycleHooks")
     answer = testbed.deployment.sweep()
@@ -208,7 +208,7 @@ def test_what_one_sweep_has_no_time_for_the_next_ones_find(testbed: IntakeTestbe
     instances = [testbed.group(f"group-{number}", duration=5)[0] for number in range(6)]
     testbed.lose_events()
     for instance in instances:
-        testbed.region.terminate(instance)
+        testbed.autoscaling.terminate(instance)
     testbed.run(10)
     whole = testbed.deployment.intake
     answers = []
@@ -229,7 +229,7 @@ def test_what_one_sweep_has_no_time_for_the_next_ones_find(testbed: IntakeTestbe
 def test_owners_there_is_no_time_to_ask_after_keep_their_actions(testbed: IntakeTestbed) -> None:
     instances = testbed.group(capacity=5, duration=4000)
     for instance in instances:
-        testbed.region.terminate(instance)
+        testbed.autoscaling.terminate(instance)
     testbed.run(30)
     testbed.deployment.service.stop(testbed.record(instances[0]).execution)
     whole = testbed.deployment.intake
@@ -245,7 +245,7 @@ def test_owners_there_is_no_time_to_ask_after_keep_their_actions(testbed: Intake
 
 def test_an_owner_that_cannot_be_asked_after_keeps_its_action(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group(duration=600)
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(60)
     testbed.region.faults.deny("lambda", "GetDurableExecution")
     answer = testbed.deployment.sweep()
@@ -259,7 +259,7 @@ def test_early_work_whose_event_is_lost_is_told_by_the_sweep(testbed_of: Callabl
     (instance,) = testbed.group(duration=100)
     testbed.region.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="web", CapacityRebalance=True)
     testbed.region.events.deliveries = lambda event: (1.0,) if event["source"] == "aws.ec2" else ()
-    testbed.region.recommend_rebalance(instance)
+    testbed.spot.recommend_rebalance(instance)
     testbed.run(1500)
 
     assert [entry.detail for entry in testbed.region.log.of(LogKind.COMPLETED, instance=instance)] == [
@@ -270,7 +270,7 @@ def test_early_work_whose_event_is_lost_is_told_by_the_sweep(testbed_of: Callabl
 
 def test_gauges_tell_how_things_stand(testbed: IntakeTestbed, capsys: pytest.CaptureFixture[str]) -> None:
     (instance,) = testbed.group(NotificationMetadata='{"plan": {"stepz": []}}')
-    testbed.region.terminate(instance)
+    testbed.autoscaling.terminate(instance)
     testbed.run(100)
     testbed.deployment.sweep()
 

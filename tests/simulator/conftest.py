@@ -7,6 +7,7 @@ import pytest
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ class AutoScalingTestbed:
 
     def __init__(self, region: Region, timeline: VirtualTimeline) -> None:
         self.region = region
+        self.service = region.add(AutoScaling(region))
         self.timeline = timeline
         self.started = timeline.now()
         self.events: list[dict[str, Any]] = []
@@ -34,14 +36,14 @@ class AutoScalingTestbed:
     def group(
         self, capacity: int = 1, *, max_size: int | None = None, target_group_arns: Sequence[str] = ()
     ) -> list[str]:
-        return self.region.create_group(
+        return self.service.create_group(
             GROUP, capacity=capacity, max_size=max_size, target_group_arns=target_group_arns
         )
 
     def hook(
         self, name: str = "drain", transition: str = "TERMINATING", heartbeat: int = 60, **fields: str | int
     ) -> None:
-        self.region.put_hook(GROUP, name, transition, HeartbeatTimeout=heartbeat, **fields)
+        self.service.put_hook(GROUP, name, transition, HeartbeatTimeout=heartbeat, **fields)
 
     def held(self, *hooks: str, transition: str = "TERMINATING", heartbeat: int = 60, **fields: str | int) -> str:
         """Return an instance that waits under `hooks` (`drain` when none is named) since now."""
@@ -49,10 +51,10 @@ class AutoScalingTestbed:
         for hook in hooks or ("drain",):
             self.hook(hook, transition, heartbeat, **fields)
         if transition == "TERMINATING":
-            self.region.terminate(instances[0])
+            self.service.terminate(instances[0])
         else:
-            self.region.scale(GROUP, 1)
-            instances = self.region.instances(GROUP)
+            self.service.scale(GROUP, 1)
+            instances = self.service.instances(GROUP)
         return instances[0]
 
     def token(self, instance: str, hook: str = "drain") -> str:
@@ -73,7 +75,7 @@ class AutoScalingTestbed:
         )
 
     def state(self, instance: str) -> str | None:
-        return self.region.instance_state(instance)
+        return self.service.instance_state(instance)
 
     def ec2_state(self, instance: str) -> str:
         with self.region.unobserved():

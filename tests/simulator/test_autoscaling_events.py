@@ -10,6 +10,7 @@ import pytest
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 
 if TYPE_CHECKING:
     from tests.simulator.conftest import AutoScalingTestbed
@@ -69,7 +70,7 @@ def test_r29_metadata_arrives_to_the_letter(auto_scaling: AutoScalingTestbed) ->
 
 
 def test_r30_time_without_milliseconds(auto_scaling: AutoScalingTestbed) -> None:
-    auto_scaling.region.autoscaling.notifications.milliseconds = False
+    auto_scaling.service.notifications.milliseconds = False
     auto_scaling.held()
     auto_scaling.timeline.run_for(1)
     assert auto_scaling.events[0]["time"] == "2100-01-01T00:00:00Z"
@@ -77,9 +78,9 @@ def test_r30_time_without_milliseconds(auto_scaling: AutoScalingTestbed) -> None
 
 @pytest.mark.parametrize("name", ["with space", "a/b", "n" * 255, "groß-网"])
 def test_r29_group_names(auto_scaling: AutoScalingTestbed, name: str) -> None:
-    (instance,) = auto_scaling.region.create_group(name)
-    auto_scaling.region.put_hook(name, "drain", "TERMINATING")
-    auto_scaling.region.terminate(instance)
+    (instance,) = auto_scaling.service.create_group(name)
+    auto_scaling.service.put_hook(name, "drain", "TERMINATING")
+    auto_scaling.service.terminate(instance)
     auto_scaling.timeline.run_for(1)
     detail = auto_scaling.events[0]["detail"]
     assert detail["AutoScalingGroupName"] == name
@@ -97,11 +98,12 @@ def test_the_event_is_delivered_after_the_delay(delay: float) -> None:
     timeline = VirtualTimeline()
     arrivals: list[float] = []
     with Region(timeline, delivery_delay=delay) as region:
+        autoscaling = region.add(AutoScaling(region))
         region.subscribe(lambda _: arrivals.append(timeline.now()))
-        (instance,) = region.create_group(GROUP)
-        region.put_hook(GROUP, "drain", "TERMINATING")
+        (instance,) = autoscaling.create_group(GROUP)
+        autoscaling.put_hook(GROUP, "drain", "TERMINATING")
         started = timeline.now()
-        region.terminate(instance)
+        autoscaling.terminate(instance)
         timeline.run_for(100)
     assert arrivals == [started + delay]
 
@@ -125,9 +127,10 @@ def test_two_runs_with_one_seed_are_the_same_and_with_another_are_not() -> None:
     def run(seed: int) -> list[object]:
         timeline = VirtualTimeline()
         with Region(timeline, seed=seed) as region:
-            instances = region.create_group(GROUP, capacity=2)
-            region.put_hook(GROUP, "drain", "TERMINATING")
-            region.terminate(instances[0])
+            autoscaling = region.add(AutoScaling(region))
+            instances = autoscaling.create_group(GROUP, capacity=2)
+            autoscaling.put_hook(GROUP, "drain", "TERMINATING")
+            autoscaling.terminate(instances[0])
             timeline.run_for(10)
             return [*region.log, *map(str, region.events.emitted)]
 

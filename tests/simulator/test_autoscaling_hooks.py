@@ -132,7 +132,7 @@ def test_hooks_given_at_creation_hold_the_first_instances(auto_scaling: AutoScal
         AvailabilityZones=["eu-west-1a"],
         LifecycleHookSpecificationList=[{"LifecycleHookName": "warm", "LifecycleTransition": LAUNCHING}],
     )
-    (instance,) = auto_scaling.region.instances("born-held")
+    (instance,) = auto_scaling.service.instances("born-held")
     assert auto_scaling.state(instance) == "Pending:Wait"
 
 
@@ -166,7 +166,7 @@ def test_r19_r20_a_target_gets_the_test_message_and_each_action_beside_the_event
     (test,) = target.messages()
     assert (test["Event"], test["AutoScalingGroupName"]) == ("autoscaling:TEST_NOTIFICATION", GROUP)
     assert not {"EC2InstanceId", "LifecycleActionToken"} & set(test)
-    auto_scaling.region.terminate(instance)
+    auto_scaling.service.terminate(instance)
     auto_scaling.timeline.run_for(1)
     (message,) = target.messages()
     (event,) = auto_scaling.events
@@ -180,7 +180,7 @@ def test_r19_a_target_that_is_gone_does_not_keep_the_action_from_its_event(auto_
     (instance,) = auto_scaling.group()
     auto_scaling.hook(NotificationTargetARN=target.arn, RoleARN=ROLE)
     target.sqs.delete_queue(QueueUrl=target.queue)
-    auto_scaling.region.terminate(instance)
+    auto_scaling.service.terminate(instance)
     auto_scaling.timeline.run_for(1)
     assert len(auto_scaling.events) == 1
     assert len(auto_scaling.region.log.of(LogKind.NOTIFICATION_LOST, instance=instance)) == 1

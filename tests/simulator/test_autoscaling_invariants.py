@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 
 GROUP = "web"
 HOOKS = ("one", "two", "three")
@@ -17,17 +18,18 @@ RESULTS = st.sampled_from(["CONTINUE", "ABANDON"])
 ENDS = (LogKind.COMPLETED, LogKind.SKIPPED)
 
 
-class AutoScaling(RuleBasedStateMachine):
+class AutoScalingMachine(RuleBasedStateMachine):
     """Operators, hooks' workers and time act on one group in any order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.timeline = VirtualTimeline()
         self.region = Region(self.timeline).__enter__()
+        self.autoscaling = self.region.add(AutoScaling(self.region))
         self.client = self.region.client("autoscaling")
-        self.region.create_group(GROUP, capacity=2, max_size=4)
+        self.autoscaling.create_group(GROUP, capacity=2, max_size=4)
         for name in HOOKS:
-            self.region.put_hook(GROUP, name, "TERMINATING", HeartbeatTimeout=30)
+            self.autoscaling.put_hook(GROUP, name, "TERMINATING", HeartbeatTimeout=30)
         self.checked = 0
         self.open: dict[str, tuple[str, str, float]] = {}
         """Token to instance, hook and start of the actions that the log says are under way."""
@@ -38,7 +40,7 @@ class AutoScaling(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(HOOKS), transition=st.sampled_from(["LAUNCHING", "TERMINATING"]), result=RESULTS)
     def put_hook(self, name: str, transition: str, result: str) -> None:
-        self.region.put_hook(GROUP, name, transition, HeartbeatTimeout=30, DefaultResult=result)
+        self.autoscaling.put_hook(GROUP, name, transition, HeartbeatTimeout=30, DefaultResult=result)
 
     @rule(name=st.sampled_from(HOOKS))
     def delete_hook(self, name: str) -> None:
@@ -46,7 +48,7 @@ class AutoScaling(RuleBasedStateMachine):
 
     @rule(capacity=st.integers(0, 4))
     def scale(self, capacity: int) -> None:
-        self.region.scale(GROUP, capacity)
+        self.autoscaling.scale(GROUP, capacity)
 
     @rule(reuse=st.booleans(), prepared=st.integers(0, 4))
     def put_warm_pool(self, prepared: int, *, reuse: bool) -> None:
@@ -59,32 +61,32 @@ class AutoScaling(RuleBasedStateMachine):
 
     @rule(retains=st.booleans())
     def retain(self, *, retains: bool) -> None:
-        self.region.autoscaling.retain(GROUP, on_terminate_abandon=retains)
+        self.autoscaling.retain(GROUP, on_terminate_abandon=retains)
 
-    @precondition(lambda self: self.region.instances(GROUP))
+    @precondition(lambda self: self.autoscaling.instances(GROUP))
     @rule(data=st.data(), decrement=st.booleans())
     def terminate(self, data: st.DataObject, *, decrement: bool) -> None:
-        self.region.terminate(self.some_instance(data), decrement=decrement)
+        self.autoscaling.terminate(self.some_instance(data), decrement=decrement)
 
-    @precondition(lambda self: self.region.instances(GROUP))
+    @precondition(lambda self: self.autoscaling.instances(GROUP))
     @rule(data=st.data())
     def terminate_through_ec2(self, data: st.DataObject) -> None:
         self.region.client("ec2").terminate_instances(InstanceIds=[self.some_instance(data)])
 
-    @precondition(lambda self: self.region.instances(GROUP))
+    @precondition(lambda self: self.autoscaling.instances(GROUP))
     @rule(data=st.data(), operation=st.sampled_from(["detach_instances", "enter_standby"]))
     def take_out(self, data: st.DataObject, operation: str) -> None:
         instance = self.some_instance(data)
-        if self.region.instance_state(instance) == "InService":
+        if self.autoscaling.instance_state(instance) == "InService":
             named = {"AutoScalingGroupName": GROUP, "InstanceIds": [instance], "ShouldDecrementDesiredCapacity": True}
             self.ask(operation, **named)
 
-    @precondition(lambda self: self.region.instances(GROUP))
+    @precondition(lambda self: self.autoscaling.instances(GROUP))
     @rule(data=st.data())
     def replace_root_volume(self, data: st.DataObject) -> None:
         instance = self.some_instance(data)
-        if self.region.instance_state(instance) == "InService":
-            self.region.autoscaling.replace_root_volume(instance)
+        if self.autoscaling.instance_state(instance) == "InService":
+            self.autoscaling.replace_root_volume(instance)
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), result=RESULTS, by_instance=st.booleans())
@@ -109,7 +111,7 @@ class AutoScaling(RuleBasedStateMachine):
             self.timeline.run_for(29)
             self.check()
             for token, (_, hook, _) in self.open.items():
-                self.region.autoscaling.actions.heartbeat(GROUP, hook, token, None)
+                self.autoscaling.actions.heartbeat(GROUP, hook, token, None)
 
     @rule(seconds=st.sampled_from([0.5, 1, 10, 29, 30, 31]))
     def let_time_pass(self, seconds: float) -> None:
@@ -134,29 +136,29 @@ class AutoScaling(RuleBasedStateMachine):
     @invariant()
     def a_waiting_instance_has_an_action_and_every_action_one_timer(self) -> None:
         self.check()
-        active = {action.token: action for action in self.region.autoscaling.actions.active}
+        active = {action.token: action for action in self.autoscaling.actions.active}
         assert active.keys() == self.open.keys()
         timers = [timer.name for timer in self.timeline._timers if not timer.cancelled]  # noqa: SLF001 - to count them
         for token, action in active.items():
             assert timers.count(f"lifecycle action {token}") == 1
             assert self.timeline.now() <= action.expires <= min(action.global_deadline, self.timeline.now() + 30)
-        waiting = {one for one in self.region.instances(GROUP) if self.state(one).endswith(":Wait")}
+        waiting = {one for one in self.autoscaling.instances(GROUP) if self.state(one).endswith(":Wait")}
         assert waiting == {instance for instance, _, _ in self.open.values()}
 
     @invariant()
     def the_capacity_is_what_was_asked_for_or_above_it_only_while_nothing_can_be_spared(self) -> None:
-        group = self.region.autoscaling.engine.groups[GROUP]
-        members = [self.region.autoscaling.engine.instances[one] for one in self.region.instances(GROUP)]
+        group = self.autoscaling.engine.groups[GROUP]
+        members = [self.autoscaling.engine.instances[one] for one in self.autoscaling.instances(GROUP)]
         counted = [one for one in members if one.counts]
         assert len(counted) >= group.desired
         if len(counted) > group.desired:
             assert not [one for one in counted if one.state == "InService"]
 
     def some_instance(self, data: st.DataObject) -> str:
-        return str(data.draw(st.sampled_from(self.region.instances(GROUP))))
+        return str(data.draw(st.sampled_from(self.autoscaling.instances(GROUP))))
 
     def state(self, instance: str) -> str:
-        return self.region.instance_state(instance) or ""
+        return self.autoscaling.instance_state(instance) or ""
 
     def ask(self, operation: str, **named: object) -> bool:
         try:
@@ -168,7 +170,7 @@ class AutoScaling(RuleBasedStateMachine):
         return True
 
 
-TestAutoScaling = AutoScaling.TestCase
+TestAutoScaling = AutoScalingMachine.TestCase
 TestAutoScaling.settings = settings(
     max_examples=20, stateful_step_count=40, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -42,14 +42,14 @@ def test_r10_retained_after_an_abandoned_termination(
     assert auto_scaling.ec2_state(instance) == "running"
     groups = auto_scaling.client.describe_auto_scaling_groups()["AutoScalingGroups"]
     assert groups[0]["InstanceLifecyclePolicy"] == RETAIN
-    auto_scaling.region.terminate(instance)
+    auto_scaling.service.terminate(instance)
     assert auto_scaling.ec2_state(instance) == "terminated"
 
 
 @pytest.mark.parametrize("default", ["CONTINUE", "ABANDON"])
 def test_r10_only_an_abandon_retains(auto_scaling: AutoScalingTestbed, default: str) -> None:
     instance = auto_scaling.held(DefaultResult=default)
-    auto_scaling.region.autoscaling.retain(GROUP)
+    auto_scaling.service.retain(GROUP)
     auto_scaling.timeline.run_for(61)
     assert auto_scaling.state(instance) == (None if default == "CONTINUE" else "Terminating:Retained")
 
@@ -72,7 +72,7 @@ def test_r10_policy_given_at_creation(auto_scaling: AutoScalingTestbed) -> None:
         AvailabilityZones=["eu-west-1a"],
         InstanceLifecyclePolicy=RETAIN,
     )
-    assert auto_scaling.region.autoscaling.engine.groups["kept"].retains
+    assert auto_scaling.service.engine.groups["kept"].retains
 
 
 def warm_pool(
@@ -111,14 +111,14 @@ def test_r22_the_launch_hook_fires_on_the_way_in_and_on_the_way_out(
     auto_scaling: AutoScalingTestbed, pool_state: str, ec2_state: str
 ) -> None:
     warm_pool(auto_scaling, state=pool_state)
-    (instance,) = auto_scaling.region.instances(GROUP)
+    (instance,) = auto_scaling.service.instances(GROUP)
     assert auto_scaling.state(instance) == "Warmed:Pending:Wait"
     finish(auto_scaling, instance, "launching")
     assert (auto_scaling.state(instance), auto_scaling.ec2_state(instance)) == (f"Warmed:{pool_state}", ec2_state)
     pool = auto_scaling.client.describe_warm_pool(AutoScalingGroupName=GROUP)
     assert [one["LifecycleState"] for one in pool["Instances"]] == [f"Warmed:{pool_state}"]
     assert auto_scaling.client.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"] == []
-    auto_scaling.region.scale(GROUP, 1)
+    auto_scaling.service.scale(GROUP, 1)
     assert (auto_scaling.state(instance), auto_scaling.ec2_state(instance)) == ("Pending:Wait", "running")
     finish(auto_scaling, instance, "launching")
     assert auto_scaling.state(instance) == "InService"
@@ -130,10 +130,10 @@ def test_r22_the_launch_hook_fires_on_the_way_in_and_on_the_way_out(
 
 def test_r22_scale_in_with_reuse_is_a_terminate_event_the_instance_survives(auto_scaling: AutoScalingTestbed) -> None:
     warm_pool(auto_scaling, 1, reuse=True)
-    spare = auto_scaling.region.instances(GROUP)[1]
+    spare = auto_scaling.service.instances(GROUP)[1]
     finish(auto_scaling, spare, "launching")
-    instance = auto_scaling.region.instances(GROUP)[0]
-    auto_scaling.region.scale(GROUP, 0)
+    instance = auto_scaling.service.instances(GROUP)[0]
+    auto_scaling.service.scale(GROUP, 0)
     assert auto_scaling.state(instance) == "Warmed:Pending:Wait"
     finish(auto_scaling, instance, "terminating")
     assert ways(auto_scaling, instance) == [("terminating", "AutoScalingGroup", "WarmPool")]
@@ -145,17 +145,17 @@ def test_r22_r9_r10_an_abandoned_return_to_the_pool(
     auto_scaling: AutoScalingTestbed, left: str | None, *, retains: bool
 ) -> None:
     warm_pool(auto_scaling, 1, reuse=True)
-    instance = auto_scaling.region.instances(GROUP)[0]
-    auto_scaling.region.autoscaling.retain(GROUP, on_terminate_abandon=retains)
-    auto_scaling.region.scale(GROUP, 0)
+    instance = auto_scaling.service.instances(GROUP)[0]
+    auto_scaling.service.retain(GROUP, on_terminate_abandon=retains)
+    auto_scaling.service.scale(GROUP, 0)
     finish(auto_scaling, instance, "terminating", "ABANDON")
     assert auto_scaling.state(instance) == left
 
 
 def test_r22_scale_in_without_reuse_terminates(auto_scaling: AutoScalingTestbed) -> None:
     warm_pool(auto_scaling, 1)
-    instance = auto_scaling.region.instances(GROUP)[0]
-    auto_scaling.region.scale(GROUP, 0)
+    instance = auto_scaling.service.instances(GROUP)[0]
+    auto_scaling.service.scale(GROUP, 0)
     finish(auto_scaling, instance, "terminating")
     assert ways(auto_scaling, instance) == [("terminating", "AutoScalingGroup", "EC2")]
     assert auto_scaling.ec2_state(instance) == "terminated"
@@ -163,7 +163,7 @@ def test_r22_scale_in_without_reuse_terminates(auto_scaling: AutoScalingTestbed)
 
 def test_r22_leaving_the_warm_pool_for_good(auto_scaling: AutoScalingTestbed) -> None:
     warm_pool(auto_scaling)
-    (instance,) = auto_scaling.region.instances(GROUP)
+    (instance,) = auto_scaling.service.instances(GROUP)
     finish(auto_scaling, instance, "launching")
     auto_scaling.client.delete_warm_pool(AutoScalingGroupName=GROUP)
     assert auto_scaling.state(instance) == "Warmed:Terminating:Wait"
@@ -174,9 +174,9 @@ def test_r22_leaving_the_warm_pool_for_good(auto_scaling: AutoScalingTestbed) ->
 
 def test_r22_an_abandoned_warm_up_is_replaced_in_the_pool(auto_scaling: AutoScalingTestbed) -> None:
     warm_pool(auto_scaling)
-    (instance,) = auto_scaling.region.instances(GROUP)
+    (instance,) = auto_scaling.service.instances(GROUP)
     finish(auto_scaling, instance, "launching", "ABANDON")
-    (other,) = auto_scaling.region.instances(GROUP)
+    (other,) = auto_scaling.service.instances(GROUP)
     assert (other != instance, auto_scaling.state(other)) == (True, "Warmed:Pending:Wait")
 
 
@@ -184,7 +184,7 @@ def test_r23_root_volume_out_and_in(auto_scaling: AutoScalingTestbed) -> None:
     (instance,) = auto_scaling.group()
     for transition in ("LAUNCHING", "TERMINATING"):
         auto_scaling.hook(transition.lower(), transition)
-    auto_scaling.region.autoscaling.replace_root_volume(instance)
+    auto_scaling.service.replace_root_volume(instance)
     assert auto_scaling.state(instance) == "ReplacingRootVolume:Wait"
     finish(auto_scaling, instance, "terminating")
     assert auto_scaling.state(instance) == "Pending:Wait"
@@ -227,7 +227,7 @@ def test_r25_no_hook_for_attach_detach_standby_and_forced_deletion(auto_scaling:
     assert auto_scaling.state(stray) == "InService"
     client.detach_instances(**named, ShouldDecrementDesiredCapacity=True)
     assert (auto_scaling.state(stray), auto_scaling.ec2_state(stray)) == (None, "running")
-    members = auto_scaling.region.instances(GROUP)
+    members = auto_scaling.service.instances(GROUP)
     with pytest.raises(ClientError, match="ResourceInUse"):
         client.delete_auto_scaling_group(AutoScalingGroupName=GROUP)
     client.delete_auto_scaling_group(AutoScalingGroupName=GROUP, ForceDelete=True)
@@ -261,14 +261,14 @@ def test_r26_attached_target_groups_are_drained_before_the_hook_starts(auto_scal
         drains.append((instance, arns))
         auto_scaling.timeline.call_after(300, then)
 
-    auto_scaling.region.drain_attached = drain
+    auto_scaling.service.fleet.drain_targets = drain
     (instance,) = auto_scaling.group(target_group_arns=[arn])
     health = elbv2.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
     assert [one["Target"] for one in health] == [{"Id": instance, "Port": 80}]
     attached = auto_scaling.client.describe_load_balancer_target_groups(AutoScalingGroupName=GROUP)
     assert attached["LoadBalancerTargetGroups"][0]["LoadBalancerTargetGroupARN"] == arn
     auto_scaling.hook()
-    auto_scaling.region.scale(GROUP, 0)
+    auto_scaling.service.scale(GROUP, 0)
     auto_scaling.timeline.run_for(299)
     assert (drains, auto_scaling.state(instance), auto_scaling.events) == ([(instance, (arn,))], "Terminating", [])
     auto_scaling.timeline.run_for(1)
@@ -278,10 +278,10 @@ def test_r26_attached_target_groups_are_drained_before_the_hook_starts(auto_scal
 def test_r26_target_groups_attached_later_are_drained_too(auto_scaling: AutoScalingTestbed) -> None:
     arn = target_group(auto_scaling)
     drained: list[str] = []
-    auto_scaling.region.drain_attached = lambda instance, _, __: drained.append(instance)
+    auto_scaling.service.fleet.drain_targets = lambda instance, _, __: drained.append(instance)
     (instance,) = auto_scaling.group()
     auto_scaling.client.attach_load_balancer_target_groups(AutoScalingGroupName=GROUP, TargetGroupARNs=[arn])
-    auto_scaling.region.terminate(instance)
+    auto_scaling.service.terminate(instance)
     assert drained == [instance]
 
 
@@ -298,7 +298,7 @@ def test_r28_terminated_through_ec2_the_hook_fires_for_what_is_gone(
     assert ways(auto_scaling, instance)[-1] == ("drain", "AutoScalingGroup", "EC2")
     finish(auto_scaling, instance, "drain")
     assert auto_scaling.state(instance) is None
-    assert len(auto_scaling.region.instances(GROUP)) == 1  # its replacement
+    assert len(auto_scaling.service.instances(GROUP)) == 1  # its replacement
 
 
 def test_r28_gone_while_its_terminate_hook_waits_changes_nothing(auto_scaling: AutoScalingTestbed) -> None:
@@ -311,7 +311,7 @@ def test_r28_gone_while_its_terminate_hook_waits_changes_nothing(auto_scaling: A
 
 def test_r28_nobody_waits_for_the_drain_of_what_is_gone(auto_scaling: AutoScalingTestbed) -> None:
     drained: list[str] = []
-    auto_scaling.region.drain_attached = lambda instance, _, __: drained.append(instance)
+    auto_scaling.service.fleet.drain_targets = lambda instance, _, __: drained.append(instance)
     (instance,) = auto_scaling.group(target_group_arns=[target_group(auto_scaling)])
     auto_scaling.hook()
     auto_scaling.region.client("ec2").terminate_instances(InstanceIds=[instance])
@@ -324,8 +324,8 @@ def test_terminate_in_group_replaces_unless_capacity_is_decremented(
     auto_scaling: AutoScalingTestbed, size: int, *, decrement: bool
 ) -> None:
     first, second = auto_scaling.group(2)
-    auto_scaling.region.terminate(first, decrement=decrement)
-    members = auto_scaling.region.instances(GROUP)
+    auto_scaling.service.terminate(first, decrement=decrement)
+    members = auto_scaling.service.instances(GROUP)
     assert (len(members), members[0]) == (size, second)
     group = auto_scaling.client.describe_auto_scaling_groups()["AutoScalingGroups"][0]
     assert group["DesiredCapacity"] == size
@@ -336,8 +336,8 @@ def test_scale_in_takes_the_oldest_and_spares_the_protected(auto_scaling: AutoSc
     auto_scaling.client.set_instance_protection(
         AutoScalingGroupName=GROUP, InstanceIds=[first], ProtectedFromScaleIn=True
     )
-    auto_scaling.region.scale(GROUP, 2)
-    assert auto_scaling.region.instances(GROUP) == [first, third]
+    auto_scaling.service.scale(GROUP, 2)
+    assert auto_scaling.service.instances(GROUP) == [first, third]
     assert auto_scaling.ec2_state(second) == "terminated"
 
 
@@ -345,7 +345,7 @@ def test_scale_in_during_a_launch_takes_effect_when_the_instance_is_in_service(
     auto_scaling: AutoScalingTestbed,
 ) -> None:
     instance = auto_scaling.held(transition="LAUNCHING")
-    auto_scaling.region.scale(GROUP, 0)
+    auto_scaling.service.scale(GROUP, 0)
     assert auto_scaling.state(instance) == "Pending:Wait"
     finish(auto_scaling, instance, "drain")
     assert auto_scaling.ec2_state(instance) == "terminated"
@@ -360,11 +360,11 @@ def test_several_instances_are_attached_and_put_into_standby_at_once(auto_scalin
     auto_scaling.client.enter_standby(**named, ShouldDecrementDesiredCapacity=True)
     assert [auto_scaling.state(one) for one in strays] == ["Standby"] * 2
     auto_scaling.client.exit_standby(**named)
-    assert [auto_scaling.state(one) for one in auto_scaling.region.instances(GROUP)] == ["InService"] * 3
+    assert [auto_scaling.state(one) for one in auto_scaling.service.instances(GROUP)] == ["InService"] * 3
 
 
 def test_hundreds_of_instances_without_hooks_come_and_go(auto_scaling: AutoScalingTestbed) -> None:
     auto_scaling.group(0, max_size=300)
-    auto_scaling.region.scale(GROUP, 200)
-    auto_scaling.region.scale(GROUP, 0)
-    assert auto_scaling.region.instances(GROUP) == []
+    auto_scaling.service.scale(GROUP, 200)
+    auto_scaling.service.scale(GROUP, 0)
+    assert auto_scaling.service.instances(GROUP) == []

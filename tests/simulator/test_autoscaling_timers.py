@@ -29,7 +29,7 @@ def test_r2_every_hook_of_the_transition_gets_its_own_action(
     auto_scaling.hook("other", "LAUNCHING")
     auto_scaling.hook("one")
     auto_scaling.hook("two")
-    auto_scaling.region.terminate(instance)
+    auto_scaling.service.terminate(instance)
     auto_scaling.timeline.run_for(1)
     details = [event["detail"] for event in auto_scaling.events]
     assert sorted(detail["LifecycleHookName"] for detail in details) == ["one", "two"]
@@ -109,7 +109,7 @@ def test_r8_launch_abandon_terminates_replaces_and_skips_the_rest(auto_scaling: 
         (LogKind.SKIPPED, "two"),
     ]
     assert auto_scaling.ec2_state(instance) == "terminated"
-    (replacement,) = auto_scaling.region.instances(GROUP)
+    (replacement,) = auto_scaling.service.instances(GROUP)
     assert replacement != instance
     assert auto_scaling.state(replacement) == "Pending:Wait"
 
@@ -149,11 +149,11 @@ def test_r11_by_instance_a_later_wait_of_the_same_hook_is_hit(auto_scaling: Auto
     auto_scaling.group(0, max_size=1)
     auto_scaling.hook("drain", "LAUNCHING")
     auto_scaling.client.put_warm_pool(AutoScalingGroupName=GROUP)
-    (instance,) = auto_scaling.region.instances(GROUP)
+    (instance,) = auto_scaling.service.instances(GROUP)
     first = auto_scaling.token(instance)
     auto_scaling.complete(instance)
     auto_scaling.timeline.run_for(1)
-    auto_scaling.region.scale(GROUP, 1)
+    auto_scaling.service.scale(GROUP, 1)
     assert auto_scaling.state(instance) == "Pending:Wait"
     with pytest.raises(ClientError, match=f"token {first}"):
         auto_scaling.client.record_lifecycle_action_heartbeat(**DRAIN, LifecycleActionToken=first)
@@ -202,7 +202,7 @@ def test_r12_finished_action_by_completion_and_by_timeout(auto_scaling: AutoScal
 
 
 def test_r13_not_yet_while_the_state_already_reads_wait(auto_scaling: AutoScalingTestbed) -> None:
-    auto_scaling.region.autoscaling.timings.not_yet = 5
+    auto_scaling.service.timings.not_yet = 5
     instance = auto_scaling.held()
     assert auto_scaling.state(instance) == "Terminating:Wait"
     for call in (auto_scaling.beat, auto_scaling.complete):

@@ -16,6 +16,7 @@ from moto.server import ThreadedMotoServer
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import ScaledTimeline, VirtualTimeline
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,11 +174,12 @@ def test_in_scaled_time_a_hook_times_out_while_requests_come_in() -> None:
     timeline = ScaledTimeline(scale=1000)
     delivered = threading.Event()
     with Region(timeline) as region:
-        (instance,) = region.create_group(GROUP)
-        region.put_hook(GROUP, "drain", "TERMINATING", HeartbeatTimeout=30)
+        autoscaling = region.add(AutoScaling(region))
+        (instance,) = autoscaling.create_group(GROUP)
+        autoscaling.put_hook(GROUP, "drain", "TERMINATING", HeartbeatTimeout=30)
         region.subscribe(lambda _: delivered.set())
-        region.terminate(instance)
-        while region.instance_state(instance) is not None:  # some tens of real milliseconds
+        autoscaling.terminate(instance)
+        while autoscaling.instance_state(instance) is not None:  # some tens of real milliseconds
             region.client("autoscaling").describe_auto_scaling_groups()
         assert delivered.wait(5)
     timeline.close()
@@ -191,15 +193,16 @@ def test_boto3_retries_what_the_region_refuses_and_each_try_counts(region: Regio
 
 
 def test_what_the_stage_asks_is_neither_counted_nor_refused(region: Region) -> None:
+    autoscaling = region.add(AutoScaling(region))
     region.faults.deny("autoscaling", "CreateAutoScalingGroup")
-    region.create_group(GROUP)
+    autoscaling.create_group(GROUP)
     assert (region.calls, region.requests) == ({}, [])
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_pages(auto_scaling: AutoScalingTestbed, endpoint: str | None, size: int) -> None:
     names = [f"group-{number}" for number in range(5)]
-    instances = [auto_scaling.region.create_group(name)[0] for name in names]
+    instances = [auto_scaling.service.create_group(name)[0] for name in names]
     calls = client("autoscaling", endpoint)
     for operation, key, identity, expected in (
         ("describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName", names),
@@ -209,6 +212,23 @@ def test_pages(auto_scaling: AutoScalingTestbed, endpoint: str | None, size: int
         sizes_and_ids = [(len(page[key]), [one[identity] for one in page[key]]) for page in pages]
         assert [one for _, ids in sizes_and_ids for one in ids] == expected
         assert max(count for count, _ in sizes_and_ids) == size
+
+
+def test_the_region_makes_pages_short_whatever_the_protocol(
+    auto_scaling: AutoScalingTestbed, endpoint: str | None
+) -> None:
+    for number in range(3):
+        auto_scaling.service.create_group(f"group-{number}", capacity=0)
+        boto3.client("ssm").put_parameter(Name=f"/plans/{number}", Value="-", Type="String")
+    zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference="-")["HostedZone"]["Id"]
+    auto_scaling.region.page_size = 1
+    groups = client("autoscaling", endpoint).describe_auto_scaling_groups(MaxRecords=2)
+    plans = client("ssm", endpoint).get_parameters_by_path(Path="/plans")
+    records = client("route53", endpoint).list_resource_record_sets(HostedZoneId=zone)
+    assert [len(groups["AutoScalingGroups"]), len(plans["Parameters"]), len(records["ResourceRecordSets"])] == [1, 1, 1]
+    assert groups["NextToken"]
+    assert plans["NextToken"]
+    assert records["IsTruncated"]
 
 
 def test_r16_what_waits_is_found_by_its_state(auto_scaling: AutoScalingTestbed, endpoint: str | None) -> None:
@@ -255,10 +275,11 @@ def test_leaving_the_region_puts_everything_back() -> None:
     before = moto_methods()
     timeline = VirtualTimeline()
     with Region(timeline) as region:
+        autoscaling = region.add(AutoScaling(region))
         assert moto_methods() != before
-        (instance,) = region.create_group(GROUP)
-        region.put_hook(GROUP, "drain", "TERMINATING", HeartbeatTimeout=30)
-        region.terminate(instance)
+        (instance,) = autoscaling.create_group(GROUP)
+        autoscaling.put_hook(GROUP, "drain", "TERMINATING", HeartbeatTimeout=30)
+        autoscaling.terminate(instance)
     entries = len(region.log)
     timeline.run_for(100)  # its timers are set, and do nothing
     assert len(region.log) == entries

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError
 
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
 
 if TYPE_CHECKING:
@@ -18,13 +19,14 @@ HEALTHY = ("InService", "N/A")
 
 
 class Testbed:
-    def __init__(self, region: Region, timeline: VirtualTimeline, balancers: ClassicLoadBalancers) -> None:
-        self.region = region
+    def __init__(self, autoscaling: AutoScaling, timeline: VirtualTimeline, balancers: ClassicLoadBalancers) -> None:
+        self.autoscaling = autoscaling
+        self.region = region = autoscaling.region
         self.timeline = timeline
         self.balancers = balancers
         self.elb = region.client("elb")
-        self.autoscaling = region.client("autoscaling")
-        (self.instance,) = region.create_group("web")
+        self.client = region.client("autoscaling")
+        (self.instance,) = autoscaling.create_group("web")
 
     def health(self, name: str = "blue", *instances: str) -> dict[str, tuple[str, str]]:
         asked = {"Instances": [{"InstanceId": instance} for instance in instances]} if instances else {}
@@ -40,7 +42,7 @@ class Testbed:
         )
 
     def attached(self) -> dict[str, str]:
-        answer = self.autoscaling.describe_load_balancers(AutoScalingGroupName="web")["LoadBalancers"]
+        answer = self.client.describe_load_balancers(AutoScalingGroupName="web")["LoadBalancers"]
         return {entry["LoadBalancerName"]: entry["State"] for entry in answer}
 
 
@@ -48,10 +50,10 @@ class Testbed:
 def testbed() -> Iterator[Testbed]:
     timeline = VirtualTimeline()
     region = Region(timeline)
-    balancers = ClassicLoadBalancers()
-    region.add(balancers)
+    autoscaling = region.add(AutoScaling(region))
+    balancers = region.add(ClassicLoadBalancers(region, autoscaling))
     with region:
-        yield Testbed(region, timeline, balancers)
+        yield Testbed(autoscaling, timeline, balancers)
 
 
 def test_a_deregistered_instance_drains_in_service_and_is_known_after_that(testbed: Testbed) -> None:
@@ -106,31 +108,31 @@ def test_the_timeout_is_shown_where_draining_is_disabled(testbed: Testbed) -> No
 
 
 def test_r26_attached_ones_are_drained_before_the_hook(testbed: Testbed) -> None:
-    testbed.region.put_hook("web", "hook", "TERMINATING", HeartbeatTimeout=300)
+    testbed.autoscaling.put_hook("web", "hook", "TERMINATING", HeartbeatTimeout=300)
     testbed.balancers.make("blue", timeout=90)
-    testbed.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+    testbed.client.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
     assert testbed.health() == {testbed.instance: HEALTHY}
-    testbed.region.terminate(testbed.instance)
+    testbed.autoscaling.terminate(testbed.instance)
     testbed.timeline.run_for(89)
-    assert testbed.region.instance_state(testbed.instance) == "Terminating"
+    assert testbed.autoscaling.instance_state(testbed.instance) == "Terminating"
     assert testbed.health("blue", testbed.instance) == {testbed.instance: DRAINING}
     testbed.timeline.run_for(1)
-    assert testbed.region.instance_state(testbed.instance) == "Terminating:Wait"
+    assert testbed.autoscaling.instance_state(testbed.instance) == "Terminating:Wait"
 
 
 def test_what_is_launched_later_is_registered(testbed: Testbed) -> None:
     testbed.balancers.make("blue")
-    testbed.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
-    testbed.region.scale("web", 2)
+    testbed.client.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+    testbed.autoscaling.scale("web", 2)
     testbed.timeline.run_for(60)
-    assert testbed.health() == dict.fromkeys(testbed.region.instances("web"), HEALTHY)
+    assert testbed.health() == dict.fromkeys(testbed.autoscaling.instances("web"), HEALTHY)
 
 
 def test_detaching_takes_the_time_of_the_drain(testbed: Testbed) -> None:
     testbed.balancers.make("blue", timeout=60)
-    testbed.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+    testbed.client.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
     assert testbed.attached() == {"blue": "Added"}
-    testbed.autoscaling.detach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+    testbed.client.detach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
     assert testbed.attached() == {"blue": "Removing"}
     testbed.timeline.run_for(60)
     assert testbed.attached() == {}
@@ -138,6 +140,6 @@ def test_detaching_takes_the_time_of_the_drain(testbed: Testbed) -> None:
 
 def test_what_does_not_exist_cannot_be_attached(testbed: Testbed) -> None:
     with pytest.raises(ClientError, match="may not be valid"):
-        testbed.autoscaling.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
+        testbed.client.attach_load_balancers(AutoScalingGroupName="web", LoadBalancerNames=["blue"])
     with pytest.raises(ClientError, match="not found"):
-        testbed.autoscaling.describe_load_balancers(AutoScalingGroupName="other")
+        testbed.client.describe_load_balancers(AutoScalingGroupName="other")

@@ -41,9 +41,9 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Iterator[Bench]:
-    timeline, dns = VirtualTimeline(), Dns()
+    timeline = VirtualTimeline()
     region = Region(timeline)
-    region.add(dns)
+    dns = region.add(Dns(region))
     with region:
         yield Bench(region, dns, timeline)
 

@@ -28,7 +28,7 @@ class Office:
         self.timeline = timeline
         self.callback_id = ""
         self.service = DurableService(timeline, durable_execution(self._wait))
-        region.add(DurableRequests(self.service))
+        region.add(DurableRequests(region, self.service))
         self.client = region.client("lambda")
         self.execution = self.service.start({"group": "web"}, name="drain-1")
         timeline.run_for(10)

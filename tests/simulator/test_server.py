@@ -28,6 +28,7 @@ from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.server import presets
 from asg_lifecycle_simulator.server.control import ControlApplication
 from asg_lifecycle_simulator.server.state import RegionState
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
@@ -267,7 +268,9 @@ def test_the_log_can_be_read_from_an_entry_on(server: Server) -> None:
 )
 def test_only_this_machine_controls_it(address: str, status: str) -> None:
     region = Region(VirtualTimeline())
-    application = ControlApplication(region, RegionState(region, TargetGroups(), RunCommand()), lambda *_: [])
+    autoscaling = AutoScaling(region)
+    state = RegionState(autoscaling, TargetGroups(region), RunCommand(region))
+    application = ControlApplication(autoscaling, state, lambda *_: [])
     response = Client(application).get("/simulator/events", environ_base={"REMOTE_ADDR": address})
     assert response.status == status
 
@@ -275,12 +278,13 @@ def test_only_this_machine_controls_it(address: str, status: str) -> None:
 @pytest.mark.parametrize("attached", [True, False])
 def test_the_hook_makes_its_instance_drain_whoever_deregisters_it(*, attached: bool) -> None:
     timeline = VirtualTimeline()
-    region, target_groups, run_command = Region(timeline), TargetGroups(), RunCommand()
-    region.add(target_groups)
-    region.add(run_command)
+    region = Region(timeline)
+    autoscaling = region.add(AutoScaling(region))
+    target_groups = region.add(TargetGroups(region, autoscaling))
+    run_command = region.add(RunCommand(region))
     with region:
-        presets.build(region, run_command, presets.Settings(attached=attached, deregistration_delay=60))
-        region.terminate(INSTANCE)
+        presets.build(autoscaling, run_command, presets.Settings(attached=attached, deregistration_delay=60))
+        autoscaling.terminate(INSTANCE)
         timeline.run_for(62)
         (event,) = region.events.emitted
         handle = decide(event, hook_name_prefix="asg-lifecycle")

@@ -16,6 +16,7 @@ from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import Step, Target
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.target_groups import TargetGroups as SimulatedTargetGroups
 
 if TYPE_CHECKING:
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 class Bench:
     """One instance of group `web`, and target groups to take it out of."""
 
-    def __init__(self, timeline: VirtualTimeline, region: Region, target_groups: SimulatedTargetGroups) -> None:
+    def __init__(
+        self, timeline: VirtualTimeline, autoscaling: AutoScaling, target_groups: SimulatedTargetGroups
+    ) -> None:
         self.timeline = timeline
-        self.region = region
+        self.autoscaling = autoscaling
+        self.region = region = autoscaling.region
         self.target_groups = target_groups
-        (self.instance,) = region.create_group("web", capacity=1)
+        (self.instance,) = autoscaling.create_group("web", capacity=1)
         clients = Clients()
         self.services = compose_services(clients, LifecycleActions(clients, time.time), time.time)
         self._vpc = region.client("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
@@ -85,15 +89,15 @@ class Bench:
 def bench() -> Iterator[Bench]:
     timeline = VirtualTimeline()
     region = Region(timeline)
-    target_groups = SimulatedTargetGroups()
-    region.add(target_groups)
+    autoscaling = region.add(AutoScaling(region))
+    target_groups = region.add(SimulatedTargetGroups(region, autoscaling))
     with region:
-        yield Bench(timeline, region, target_groups)
+        yield Bench(timeline, autoscaling, target_groups)
 
 
 def test_the_instance_is_deregistered_on_every_port_and_nothing_else_is(bench: Bench) -> None:
     mine = [{"Id": bench.instance, "Port": port} for port in (80, 8080, 9090)]
-    (other,) = bench.region.create_group("other", capacity=1)
+    (other,) = bench.autoscaling.create_group("other", capacity=1)
     arn = bench.target_group("blue", *mine, {"Id": other, "Port": 80}, delay=60)
     untouched = bench.target_group("green", *mine)
 

@@ -32,6 +32,8 @@ class Engine:
     Attributes:
         groups: by name.
         instances: by EC2 instance id, in the order of their arrival; warm pools included.
+        actions: the lifecycle actions of instances that wait.
+        fleet: the EC2 instances.
     """
 
     def __init__(
@@ -39,8 +41,8 @@ class Engine:
     ) -> None:
         self._timers = timers
         self._log = log
-        self._actions = actions
-        self._fleet = fleet
+        self.actions = actions
+        self.fleet = fleet
         self._timings = timings
         self._reconciling: set[str] = set()
         self.groups: dict[str, Group] = {}
@@ -57,7 +59,7 @@ class Engine:
     def delete_hook(self, group: str, name: str) -> None:
         """Delete a hook and complete its actions (R24)."""
         hook = self.groups[group].hooks.pop(name)
-        self._actions.hook_deleted(hook)
+        self.actions.hook_deleted(hook)
 
     def put_warm_pool(self, group: str, pool: WarmPool | None) -> None:
         """Set, change or, with None, remove the warm pool of `group`."""
@@ -121,11 +123,11 @@ class Engine:
         """Register what is in service with the target groups attached to `group`."""
         for instance in self.members(group):
             if instance.state == "InService":
-                instance.drains = self._fleet.register(instance.id, group)
+                instance.drains = self.fleet.register(instance.id, group)
 
     def release(self, instance: Instance) -> None:
         """Detach an instance; hooks do not fire (R25)."""
-        self._actions.forget(instance)
+        self.actions.forget(instance)
         self._drain(instance, _nothing)
         self._leave(instance, "Detached")
 
@@ -140,7 +142,7 @@ class Engine:
     def delete_group(self, name: str) -> None:
         """Delete a group with all its instances; hooks do not fire (R25)."""
         for instance in self.members(name):
-            self._actions.forget(instance)
+            self.actions.forget(instance)
             self._terminated(instance, replace=False)
         del self.groups[name]
 
@@ -166,10 +168,10 @@ class Engine:
     def _scale_out(self, group: Group) -> None:
         ready = next((instance for instance in self.members(group.name) if instance.ready), None)
         if ready is None:
-            instance = self._arrive(self._fleet.launch(group.name), group.name)
+            instance = self._arrive(self.fleet.launch(group.name), group.name)
             self._move(instance, model.LAUNCH, lambda: self._in_service(instance))
         else:
-            self._fleet.power(ready.id, "Running")
+            self.fleet.power(ready.id, "Running")
             self._move(ready, model.LEAVE_WARM_POOL, lambda: self._in_service(ready))
 
     def _scale_in(self, group: Group, instance: Instance) -> None:
@@ -186,7 +188,7 @@ class Engine:
         self._drain(instance, drained)
 
     def _warm_up(self, group: str) -> None:
-        instance = self._arrive(self._fleet.launch(group), group)
+        instance = self._arrive(self.fleet.launch(group), group)
         self._move(instance, model.WARM_UP, lambda: self._pooled(instance))
 
     def _terminate_warmed(self, instance: Instance) -> None:
@@ -195,7 +197,7 @@ class Engine:
     def _pooled(self, instance: Instance) -> None:
         pool = self.groups[instance.group].warm_pool
         state = "Stopped" if pool is None else pool.state
-        self._fleet.power(instance.id, state)
+        self.fleet.power(instance.id, state)
         self._state(instance, f"Warmed:{state}")
         self._reconcile_if_known(instance.group)
 
@@ -216,13 +218,13 @@ class Engine:
                 finished = True
                 then()
 
-        self._fleet.drain(instance.id, instance.group, drained)
+        self.fleet.drain(instance.id, instance.group, drained)
 
     def _deregisters(self, instance: Instance) -> bool:
         """Return whether there is something to wait for; what EC2 terminated is taken out without a wait."""
         registered, instance.drains = instance.drains, False
         if registered and instance.gone:
-            self._fleet.drain(instance.id, instance.group, _nothing)
+            self.fleet.drain(instance.id, instance.group, _nothing)
         return registered and not instance.gone
 
     def _move(self, instance: Instance, move: Move, arrive: Callable[[], None]) -> None:
@@ -256,7 +258,7 @@ class Engine:
                 arrive()
 
         self._state(instance, f"{move.state}:Wait")
-        self._actions.begin(instance, move, hooks, ended)
+        self.actions.begin(instance, move, hooks, ended)
 
     def _notice_gone(self, instance: Instance) -> None:
         if self.instances.get(instance.id) is not instance:
@@ -268,7 +270,7 @@ class Engine:
             self._reconcile_if_known(instance.group)
 
     def _begin_end(self, instance: Instance) -> None:
-        self._actions.forget(instance)
+        self.actions.forget(instance)
         if instance.state.startswith("Warmed"):
             self._terminate_warmed(instance)
         else:
@@ -279,13 +281,15 @@ class Engine:
         return instance
 
     def _in_service(self, instance: Instance) -> None:
-        instance.drains = self._fleet.register(instance.id, instance.group)
+        instance.drains = self.fleet.register(instance.id, instance.group)
         self._state(instance, "InService")
         # The group may have been scaled in while nothing could be spared.
         self._reconcile_if_known(instance.group)
 
     def _terminated(self, instance: Instance, *, replace: bool = True) -> None:
-        self._fleet.terminate(instance.id)
+        # Before EC2 does it, which would tell the group of an instance that went by itself.
+        instance.gone = True
+        self.fleet.terminate(instance.id)
         self._leave(instance, "Terminated")
         if replace:
             self._reconcile_if_known(instance.group)
@@ -293,7 +297,7 @@ class Engine:
     def _leave(self, instance: Instance, state: str) -> None:
         self._state(instance, state)
         del self.instances[instance.id]
-        self._fleet.left(instance)
+        self.fleet.left(instance)
 
     def _reconcile_if_known(self, group: str) -> None:
         if group in self.groups:
@@ -303,4 +307,4 @@ class Engine:
         if instance.state != state:
             instance.state = state
             self._log.write(LogKind.INSTANCE_STATE, group=instance.group, instance=instance.id, detail=state)
-        self._fleet.changed(instance)
+        self.fleet.changed(instance)

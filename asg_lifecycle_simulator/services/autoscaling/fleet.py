@@ -1,42 +1,158 @@
-"""What the rules engine asks of EC2 and of load balancing."""
+"""The instances behind the groups and what balances load among them: moto's, as the rules engine asks for them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from moto.autoscaling.models import (
+    ASG_NAME_TAG,
+    AutoScalingBackend,
+    FakeAutoScalingGroup,
+    InstanceState,
+    autoscaling_backends,
+)
+from moto.ec2.models import ec2_backends
+from moto.elbv2.models import elbv2_backends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from moto.ec2.models import EC2Backend
+
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.autoscaling.model import Instance
 
+GONE = {"shutting-down", "terminated"}
 
-class Fleet(Protocol):
-    """The instances behind the groups, and the target groups attached to them."""
 
-    def launch(self, group: str) -> str:
-        """Launch an instance for `group` and return its id."""
-        ...
+DrainTargets: TypeAlias = "Callable[[str, Sequence[str], Callable[[], None]], None]"
+"""Deregisters an instance id from target groups by ARN and calls the last argument once, when it is drained (R26)."""
 
-    def terminate(self, instance_id: str) -> None:
-        """Terminate the instance; nothing happens when EC2 did so already."""
-        ...
 
-    def power(self, instance_id: str, state: str) -> None:
-        """Bring the instance to `Running`, `Stopped` or `Hibernated`."""
-        ...
+class LoadBalancing(Protocol):
+    """A kind of load balancing, beside target groups, that can be attached to a group."""
 
     def register(self, instance_id: str, group: str) -> bool:
-        """Register the instance with the target groups attached to `group`; return whether there are any."""
+        """Register an instance with what is attached to `group`; return whether there is anything."""
         ...
 
     def drain(self, instance_id: str, group: str, then: Callable[[], None]) -> None:
-        """Deregister it from the target groups attached to `group`; call `then` once, when drained (R26)."""
+        """Deregister an instance from what is attached to `group`; call `then` once, when it is drained (R26)."""
         ...
+
+
+def drained_at_once(
+    instance_id: str,  # noqa: ARG001 - the parameters of DrainTargets
+    target_group_arns: Sequence[str],  # noqa: ARG001 - the parameters of DrainTargets
+    then: Callable[[], None],
+) -> None:
+    """Stand in for target groups in a region that simulates none."""
+    then()
+
+
+class Fleet:
+    """Moto's EC2 instances. Keeps what moto shows of groups true to the engine.
+
+    Attributes:
+        drain_targets: how target groups drain that are attached to a group.
+        load_balancing: other kinds of load balancing that can be attached.
+    """
+
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self._shown: dict[str, InstanceState] = {}
+        self.drain_targets: DrainTargets = drained_at_once
+        self.load_balancing: list[LoadBalancing] = []
+
+    @property
+    def backend(self) -> AutoScalingBackend:
+        """Moto's Auto Scaling data of the region."""
+        return autoscaling_backends[self._region.account][self._region.name]
+
+    @property
+    def ec2(self) -> EC2Backend:
+        """Moto's EC2 data of the region."""
+        return ec2_backends[self._region.account][self._region.name]
+
+    def group(self, name: str) -> FakeAutoScalingGroup:
+        """Return moto's group `name`."""
+        return self.backend.autoscaling_groups[name]
+
+    def shown(self, instance_id: str) -> InstanceState:
+        """Return what moto shows of an instance of a group."""
+        return self._shown[instance_id]
+
+    def launch(self, group: str) -> str:
+        """Launch an instance for `group` and return its id."""
+        known = self.group(group)
+        known.replace_autoscaling_group_instances(1, known.get_propagated_tags())
+        shown = known.instance_states.pop()
+        self._shown[shown.instance_id] = shown
+        return str(shown.instance_id)
+
+    def adopt(self, instance_id: str, group: str) -> None:
+        """Make an instance launched otherwise one of `group`."""
+        instance = self.ec2.get_instance(instance_id)
+        instance.autoscaling_group = self.group(group)  # type: ignore[attr-defined]  # moto hangs it there itself
+        self.ec2.create_tags([instance_id], {ASG_NAME_TAG: group})
+        self._shown[instance_id] = InstanceState(instance)
+
+    def terminate(self, instance_id: str) -> None:
+        """Terminate the instance; nothing happens when EC2 did so already."""
+        if self.state(instance_id) not in GONE:
+            self.ec2.terminate_instances([instance_id])
+
+    def state(self, instance_id: str) -> str:
+        """Return the EC2 state of an instance, `running` for one."""
+        return str(self.ec2.get_instance(instance_id).state)
+
+    def power(self, instance_id: str, state: str) -> None:
+        """Bring the instance to `Running`, `Stopped` or `Hibernated`."""
+        if self.state(instance_id) in GONE:
+            return
+        if state == "Running":
+            self.ec2.start_instances([instance_id])
+        else:
+            self.ec2.stop_instances([instance_id])
+
+    def register(self, instance_id: str, group: str) -> bool:
+        """Register the instance with what is attached to `group`; return whether there is anything."""
+        elsewhere = [each.register(instance_id, group) for each in self.load_balancing]
+        arns = self.group(group).target_group_arns
+        elbv2 = elbv2_backends[self._region.account][self._region.name]
+        for target_group in elbv2.describe_target_groups(None, arns, None) if arns else ():
+            elbv2.register_targets(target_group.arn, [{"Id": instance_id, "Port": target_group.port}])
+        return bool(arns) or any(elsewhere)
+
+    def drain(self, instance_id: str, group: str, then: Callable[[], None]) -> None:
+        """Deregister the instance from what is attached to `group`; call `then` once, when it is drained (R26)."""
+        arns = tuple(self.group(group).target_group_arns)
+        drains = [partial(each.drain, instance_id, group) for each in self.load_balancing]
+        drains.append(partial(self.drain_targets, instance_id, arns))
+        left = len(drains)
+
+        def one_drained() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                then()
+
+        for drain in drains:
+            drain(one_drained)
 
     def changed(self, instance: Instance) -> None:
-        """Take note of the instance's state."""
-        ...
+        """Show the state of the instance."""
+        shown = self._shown[instance.id]
+        shown.lifecycle_state = instance.state
+        group = self.group(instance.group)
+        group.instance_states = [other for other in group.instance_states if other is not shown]
+        # A group does not list its warm pool.
+        if not instance.state.startswith("Warmed"):
+            group.instance_states.append(shown)
 
     def left(self, instance: Instance) -> None:
-        """Take note that the instance is no longer of its group."""
-        ...
+        """Show the instance no longer: it has left its group."""
+        shown = self._shown.pop(instance.id)
+        group = self.group(instance.group)
+        group.instance_states = [other for other in group.instance_states if other is not shown]

@@ -6,7 +6,7 @@ import json
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.services.autoscaling.model import Transition
 
@@ -22,14 +22,6 @@ DETAIL_TYPES = {
 }
 SERVICE = "AWS Auto Scaling"
 TEST_NOTIFICATION = "autoscaling:TEST_NOTIFICATION"
-
-
-class Targets(Protocol):
-    """What takes messages for an ARN."""
-
-    def __call__(self, arn: str, subject: str, body: str) -> None:
-        """Put `body` on the SQS queue or SNS topic `arn`."""
-        ...
 
 
 @dataclass

@@ -11,28 +11,31 @@ from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 
 from asg_lifecycle_simulator.services.autoscaling.actions import NoActiveActionError
 from asg_lifecycle_simulator.services.autoscaling.model import Group, WarmPool
-from asg_lifecycle_simulator.services.autoscaling.requests import hook_of, page_of, result_of
+from asg_lifecycle_simulator.services.autoscaling.requests import Item, hook_of, page_of, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from moto.core.common_types import TYPE_RESPONSE
     from moto.core.request import Request
 
+    from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.autoscaling.engine import Engine
     from asg_lifecycle_simulator.services.autoscaling.model import Hook, Instance
-    from asg_lifecycle_simulator.services.autoscaling.service import AutoScalingService
 
 INSTANCES_A_PAGE = 50
+TARGET_GROUPS_A_PAGE = 100
 
 
 class LifecycleResponse(AutoScalingResponse):
     """Answers one request; moto finds the method by the operation's name."""
 
-    def __init__(self, service: AutoScalingService) -> None:
+    def __init__(self, region: Region, engine: Engine, put_hook: Callable[[Hook], None]) -> None:
         super().__init__()
-        self._service = service
-        self._engine = service.engine
-        self._fleet = service.fleet
+        self._simulated = region
+        self._engine = engine
+        self._fleet = engine.fleet
+        self._put_hook = put_hook
 
     def setup_class(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - moto's signature, handed on
         """Read the request.
@@ -41,8 +44,8 @@ class LifecycleResponse(AutoScalingResponse):
             ValueError: it was sent to another region than the simulated one.
         """
         super().setup_class(*arguments, **named)
-        if self.region != self._service.region_name:
-            raise ValueError(f"the simulated region is {self._service.region_name}, the request was for {self.region}")
+        if self.region != self._simulated.name:
+            raise ValueError(f"the simulated region is {self._simulated.name}, the request was for {self.region}")
 
     def answer(self, request: Request, full_url: str | None = None, headers: object = None) -> TYPE_RESPONSE:
         """Answer `request`, which moto's AutoScalingResponse has handed over."""
@@ -56,7 +59,7 @@ class LifecycleResponse(AutoScalingResponse):
         super().create_auto_scaling_group()
         group = self._engine.groups[name] = Group(name)
         for fields in self._get_param("LifecycleHookSpecificationList", []):
-            self._service.put_hook(hook_of(group, fields))
+            self._put_hook(hook_of(group, fields))
         self._set_policy(group)
         shown = self._fleet.group(name)
         shown.set_desired_capacity(shown.desired_capacity)
@@ -104,7 +107,7 @@ class LifecycleResponse(AutoScalingResponse):
         """Describe the instances of all groups and warm pools, page by page."""
         wanted = set(self._get_param("InstanceIds", []))
         known = [instance.id for instance in self._engine.instances.values() if not wanted or instance.id in wanted]
-        page, token = page_of(known, self._get_param("NextToken"), self._get_int_param("MaxRecords", INSTANCES_A_PAGE))
+        page, token = self._page(known, INSTANCES_A_PAGE)
         return ActionResult({"AutoScalingInstances": [self._fleet.shown(one) for one in page], "NextToken": token})
 
     def terminate_instance_in_auto_scaling_group(self) -> ActionResult:
@@ -166,13 +169,15 @@ class LifecycleResponse(AutoScalingResponse):
         return EmptyResult()
 
     def describe_load_balancer_target_groups(self) -> ActionResult:
-        """Describe the attached target groups."""
-        self._group()
-        return super().describe_load_balancer_target_groups()
+        """Describe the attached target groups, page by page."""
+        arns = self._fleet.group(self._group().name).target_group_arns
+        page, token = self._page(arns, TARGET_GROUPS_A_PAGE)
+        attached = [{"LoadBalancerTargetGroupARN": arn, "State": "Added"} for arn in page]
+        return ActionResult({"LoadBalancerTargetGroups": attached, "NextToken": token})
 
     def put_lifecycle_hook(self) -> ActionResult:
         """Add or change a hook (R3, R19, R20, R29)."""
-        self._service.put_hook(hook_of(self._group(), self._get_params()))
+        self._put_hook(hook_of(self._group(), self._get_params()))
         return EmptyResult()
 
     def describe_lifecycle_hooks(self) -> ActionResult:
@@ -193,7 +198,7 @@ class LifecycleResponse(AutoScalingResponse):
         """End a lifecycle action (R7 to R13)."""
         result = result_of(self._get_param("LifecycleActionResult"))
         try:
-            self._service.actions.complete(*self._which_action(), result)
+            self._engine.actions.complete(*self._which_action(), result)
         except NoActiveActionError as error:
             raise ValidationError(str(error)) from error
         return EmptyResult()
@@ -201,7 +206,7 @@ class LifecycleResponse(AutoScalingResponse):
     def record_lifecycle_action_heartbeat(self) -> ActionResult:
         """Keep a lifecycle action alive (R4, R5, R11 to R13)."""
         try:
-            self._service.actions.heartbeat(*self._which_action())
+            self._engine.actions.heartbeat(*self._which_action())
         except NoActiveActionError as error:
             raise ValidationError(str(error)) from error
         return EmptyResult()
@@ -220,17 +225,26 @@ class LifecycleResponse(AutoScalingResponse):
         return EmptyResult()
 
     def describe_warm_pool(self) -> ActionResult:
-        """Describe a warm pool and its instances."""
+        """Describe a warm pool and its instances, page by page."""
         group = self._group()
         warmed = [one for one in self._engine.members(group.name) if one.state.startswith("Warmed")]
-        instances = [self._fleet.shown(instance.id) for instance in warmed]
-        return ActionResult({"WarmPoolConfiguration": self._fleet.group(group.name).warm_pool, "Instances": instances})
+        page, token = self._page(warmed, INSTANCES_A_PAGE)
+        return ActionResult(
+            {
+                "WarmPoolConfiguration": self._fleet.group(group.name).warm_pool,
+                "Instances": [self._fleet.shown(instance.id) for instance in page],
+                "NextToken": token,
+            }
+        )
 
     def delete_warm_pool(self) -> ActionResult:
         """Empty and remove a warm pool."""
         super().delete_warm_pool()
         self._engine.put_warm_pool(self._group().name, None)
         return EmptyResult()
+
+    def _page(self, items: Sequence[Item], most: int) -> tuple[Sequence[Item], str | None]:
+        return page_of(items, self._get_param("NextToken"), min(self._get_int_param("MaxRecords", most), most))
 
     def _group(self) -> Group:
         name = self._get_param("AutoScalingGroupName")
@@ -272,9 +286,9 @@ class LifecycleResponse(AutoScalingResponse):
         group.set_desired_capacity((group.desired_capacity or 0) + by)
 
     def _activity(self, group: str, description: str) -> dict[str, object]:
-        now = datetime.fromtimestamp(self._service.now(), UTC)
+        now = datetime.fromtimestamp(self._simulated.timeline.now(), UTC)
         return {
-            "ActivityId": self._service.new_id(),
+            "ActivityId": self._simulated.new_id(),
             "AutoScalingGroupName": group,
             "Description": description,
             "Cause": f"At {now.isoformat()}, in response to a user request.",

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import uuid
-from random import Random
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.moto_api._internal import mock_random
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.timers import RegionTimers
 from asg_lifecycle_simulator.services.autoscaling.actions import LifecycleActions
 from asg_lifecycle_simulator.services.autoscaling.engine import Engine
+from asg_lifecycle_simulator.services.autoscaling.fleet import Fleet
 from asg_lifecycle_simulator.services.autoscaling.model import Timings
-from asg_lifecycle_simulator.services.autoscaling.moto_fleet import MotoFleet
 from asg_lifecycle_simulator.services.autoscaling.notifications import Notifications
 from asg_lifecycle_simulator.services.autoscaling.responses import LifecycleResponse
+from asg_lifecycle_simulator.services.base import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from moto.core.common_types import TYPE_RESPONSE
     from moto.core.request import Request
@@ -30,15 +27,15 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.autoscaling.model import Action, Hook
 
-REPLACEMENT_LOOK = 5.0
-"""Seconds between two looks at whether a replacement is in service."""
+LAUNCH_CONFIGURATION = "simulated"
+IMAGE = "ami-12c6146b"
 
 
 def _nothing() -> None:
     """Tell nobody."""
 
 
-class AutoScalingService:
+class AutoScaling(Service):
     """Auto Scaling with real lifecycle actions.
 
     Attributes:
@@ -51,28 +48,96 @@ class AutoScalingService:
     """
 
     def __init__(self, region: Region) -> None:
-        self._random = random = Random(region.seed)  # noqa: S311 - reproducible tokens, no secrets
-        self._region = region
-        self._timers = RegionTimers(region.timeline, region.lock)
+        super().__init__(region)
         self.on_notification: Callable[[], None] = _nothing
         self.timings = Timings()
-        self.fleet = MotoFleet(region)
-        self.notifications = Notifications(region.account, region.name, random)
-        self.actions = LifecycleActions(self._timers, region.log, random, self.timings, self._announce)
-        self.engine = Engine(self._timers, region.log, self.actions, self.fleet, self.timings)
+        self.fleet = Fleet(region)
+        self.notifications = Notifications(region.account, region.name, region.random)
+        self.actions = LifecycleActions(self.timers, region.log, region.random, self.timings, self._announce)
+        self.engine = Engine(self.timers, region.log, self.actions, self.fleet, self.timings)
 
-    def install(self, region: Region) -> None:
-        """Put the engine behind moto's Auto Scaling API and EC2's terminations."""
-        mock_random.seed(region.seed)
-        region.replace(AutoScalingResponse, "_dispatch", self._dispatch())
-        region.replace(FakeAutoScalingGroup, "set_desired_capacity", self._set_desired_capacity())
-        region.replace(AutoScalingBackend, "notify_terminate_instances", self._notify_terminate_instances())
+    def install(self) -> None:
+        """Put the engine behind moto's Auto Scaling API."""
+        self.region.replace(AutoScalingResponse, "_dispatch", self._dispatch())
+        self.region.replace(FakeAutoScalingGroup, "set_desired_capacity", self._set_desired_capacity())
+        self.region.replace(AutoScalingBackend, "notify_terminate_instances", _leave_it_to_the_engine)
 
-    def uninstall(self) -> None:
-        """Stop every timer of the service."""
-        self._timers.stop()
+    def instances_terminated(self, instance_ids: Sequence[str]) -> None:
+        """Let the engine know, so that terminate hooks fire (R28)."""
+        for instance_id in instance_ids:
+            self.engine.gone(instance_id)
 
-    def put_hook(self, hook: Hook) -> None:
+    def create_group(
+        self, name: str, *, capacity: int = 1, max_size: int | None = None, target_group_arns: Sequence[str] = ()
+    ) -> list[str]:
+        """Create an Auto Scaling group of `capacity` instances and return their ids.
+
+        Args:
+            name: the group's name.
+            capacity: desired capacity.
+            max_size: maximum size, twice the capacity and one when not given.
+            target_group_arns: target groups to attach.
+        """
+        with self.region.unobserved():
+            client = self.region.client("autoscaling")
+            if not client.describe_launch_configurations(LaunchConfigurationNames=[LAUNCH_CONFIGURATION])[
+                "LaunchConfigurations"
+            ]:
+                client.create_launch_configuration(
+                    LaunchConfigurationName=LAUNCH_CONFIGURATION, ImageId=IMAGE, InstanceType="t4g.small"
+                )
+            client.create_auto_scaling_group(
+                AutoScalingGroupName=name,
+                LaunchConfigurationName=LAUNCH_CONFIGURATION,
+                MinSize=0,
+                MaxSize=2 * capacity + 1 if max_size is None else max_size,
+                DesiredCapacity=capacity,
+                AvailabilityZones=[f"{self.region.name}a"],
+                TargetGroupARNs=list(target_group_arns),
+            )
+        return self.instances(name)
+
+    def put_hook(self, group: str, hook: str, transition: str, **fields: str | int) -> None:
+        """Put a lifecycle hook.
+
+        Args:
+            group: the group's name.
+            hook: the hook's name.
+            transition: `LAUNCHING` or `TERMINATING`.
+            fields: further fields as PutLifecycleHook names them, `HeartbeatTimeout` in seconds.
+        """
+        with self.region.unobserved():
+            self.region.client("autoscaling").put_lifecycle_hook(
+                AutoScalingGroupName=group,
+                LifecycleHookName=hook,
+                LifecycleTransition=f"autoscaling:EC2_INSTANCE_{transition}",
+                **fields,
+            )
+
+    def scale(self, group: str, capacity: int) -> None:
+        """Set the desired capacity of `group`."""
+        with self.region.unobserved():
+            self.region.client("autoscaling").set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=capacity)
+
+    def terminate(self, instance_id: str, *, decrement: bool = True) -> None:
+        """Terminate an instance of a group; without `decrement` it is replaced."""
+        with self.region.unobserved():
+            self.region.client("autoscaling").terminate_instance_in_auto_scaling_group(
+                InstanceId=instance_id, ShouldDecrementDesiredCapacity=decrement
+            )
+
+    def instances(self, group: str) -> list[str]:
+        """Return the ids of the instances of `group` and of its warm pool, oldest first."""
+        with self.region.lock:
+            return [instance.id for instance in self.engine.members(group)]
+
+    def instance_state(self, instance_id: str) -> str | None:
+        """Return the `LifecycleState` of an instance (R17), None when no group has it any more."""
+        with self.region.lock:
+            instance = self.engine.instances.get(instance_id)
+            return None if instance is None else instance.state
+
+    def take_hook(self, hook: Hook) -> None:
         """Add or change a hook and send its target the test message (R20).
 
         Raises:
@@ -80,49 +145,13 @@ class AutoScalingService:
         """
         if hook.target is not None:
             arn = self.fleet.group(hook.group).arn
-            body = self.notifications.test_message(hook, arn, self.now())
+            body = self.notifications.test_message(hook, arn, self.now)
             try:
                 self._send(hook.target, "Auto Scaling: test notification", body)
             except ClientError as error:
                 message = f"Unable to publish test message to notification target {hook.target}: {error}"
                 raise ValidationError(message) from error
         self.engine.put_hook(hook)
-
-    def interrupted(self, instance_id: str) -> None:
-        """Terminate an instance that Spot reclaims while its hook can still fire, in a group that rebalances."""
-        instance = self.engine.instances.get(instance_id)
-        if instance is not None and self._rebalances(instance.group) and instance.state == "InService":
-            self.engine.terminate(instance)
-
-    def rebalance(self, instance_id: str) -> None:
-        """Launch a replacement for an instance, and terminate it when that is in service, in a group that rebalances.
-
-        https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-capacity-rebalancing.html
-        """
-        instance = self.engine.instances.get(instance_id)
-        if instance is None or not self._rebalances(instance.group):
-            return
-        group = self.engine.groups[instance.group]
-        before = {member.id for member in self.engine.members(group.name)}
-        group.desired += 1
-        self.engine.reconcile(group.name)
-
-        def finish() -> None:
-            if group.name not in self.engine.groups:
-                return
-            arrived = [m for m in self.engine.members(group.name) if m.id not in before and m.state == "InService"]
-            if not arrived:
-                self._timers.call_after(REPLACEMENT_LOOK, finish, name=f"replacement of {instance_id}")
-                return
-            group.desired -= 1
-            present = self.engine.instances.get(instance_id)
-            if present is not None:
-                self.engine.terminate(present)
-
-        self._timers.call_after(REPLACEMENT_LOOK, finish, name=f"replacement of {instance_id}")
-
-    def _rebalances(self, group: str) -> bool:
-        return bool(self.fleet.group(group).capacity_rebalance)
 
     def replace_root_volume(self, instance_id: str) -> None:
         """Replace the root volume of an instance in service (R23).
@@ -131,7 +160,7 @@ class AutoScalingService:
             KeyError: no group has such an instance.
             ValueError: it is not in service.
         """
-        with self._region.lock:
+        with self.region.lock:
             instance = self.engine.instances[instance_id]
             if instance.state != "InService":
                 raise ValueError(f"{instance_id} is {instance.state}, not InService")
@@ -143,25 +172,16 @@ class AutoScalingService:
         Raises:
             KeyError: there is no such group.
         """
-        with self._region.lock:
+        with self.region.lock:
             self.engine.groups[group].retains = on_terminate_abandon
 
-    @property
-    def region_name(self) -> str:
-        """The name of the region it serves."""
-        return self._region.name
-
-    def now(self) -> float:
-        """Return the region's time, seconds since the epoch."""
-        return self._region.timeline.now()
-
-    def new_id(self) -> str:
-        """Return a new id, the same in every run with the same seed."""
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+    def rebalances(self, group: str) -> bool:
+        """Return whether a group has Capacity Rebalancing."""
+        return bool(self.fleet.group(group).capacity_rebalance)
 
     def _announce(self, action: Action) -> None:
         arn = self.fleet.group(action.hook.group).arn
-        self._region.events.emit(self.notifications.event(action, arn))
+        self.region.events.emit(self.notifications.event(action, arn))
         # The event is emitted even when the hook has a target (R19).
         if action.hook.target is not None:
             verb = "LAUNCHING" if action.move.transition.endswith("LAUNCHING") else "TERMINATING"
@@ -170,7 +190,7 @@ class AutoScalingService:
                 self._send(action.hook.target, subject, self.notifications.message(action))
                 self.on_notification()
             except ClientError as error:
-                self._region.log.write(
+                self.region.log.write(
                     LogKind.NOTIFICATION_LOST,
                     group=action.hook.group,
                     hook=action.hook.name,
@@ -180,7 +200,7 @@ class AutoScalingService:
                 )
 
     def _send(self, arn: str, subject: str, body: str) -> None:
-        region = self._region
+        region = self.region
         with region.unobserved():
             if arn.split(":")[2] == "sns":
                 region.client("sns").publish(TopicArn=arn, Subject=subject, Message=body)
@@ -193,7 +213,7 @@ class AutoScalingService:
         def dispatch(
             _: AutoScalingResponse, request: Request, full_url: str | None = None, headers: object = None
         ) -> TYPE_RESPONSE:
-            return LifecycleResponse(self).answer(request, full_url, headers)
+            return LifecycleResponse(self.region, self.engine, self.take_hook).answer(request, full_url, headers)
 
         return dispatch
 
@@ -211,11 +231,6 @@ class AutoScalingService:
 
         return set_desired_capacity
 
-    def _notify_terminate_instances(self) -> object:
-        engine = self.engine
 
-        def notify_terminate_instances(_: AutoScalingBackend, instance_ids: list[str]) -> None:
-            for instance_id in instance_ids:
-                engine.gone(instance_id)
-
-        return notify_terminate_instances
+def _leave_it_to_the_engine(backend: AutoScalingBackend, instance_ids: list[str]) -> None:
+    """Do nothing: the region tells the engine what EC2 has terminated."""

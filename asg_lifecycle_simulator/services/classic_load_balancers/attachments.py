@@ -10,20 +10,19 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.responses import ActionResult, EmptyResult
 
-from asg_lifecycle_simulator.services.autoscaling.moto_fleet import MotoFleet
 from asg_lifecycle_simulator.services.autoscaling.requests import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.region.timers import RegionTimers
+    from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
+    from asg_lifecycle_simulator.services.base import Request, Response
 
 MOST_A_PAGE = 100
 REMOVING = "Removing"
@@ -57,105 +56,77 @@ class Attachments:
     """What is attached to the groups of a region.
 
     Attributes:
-        drain: Auto Scaling deregisters an instance from what is attached, before its hook (R26).
+        drains: Auto Scaling deregisters an instance from what is attached, before its hook (R26).
     """
 
-    def __init__(self, balancers: Balancers, region: Region, timers: RegionTimers) -> None:
-        self.drain = True
+    def __init__(self, balancers: Balancers, autoscaling: AutoScaling, timers: RegionTimers) -> None:
+        self.drains = True
         self._balancers = balancers
-        self._region = region
+        self._autoscaling = autoscaling
         self._timers = timers
         self._attached: defaultdict[str, dict[str, Attachment]] = defaultdict(dict)
 
     def install(self) -> None:
         """Take the attachments over from moto, and follow what goes into and out of service."""
-        operations: dict[str, Callable[[AutoScalingResponse], ActionResult]] = {
-            "attach_load_balancers": self._attach,
-            "describe_load_balancers": self._describe,
-            "detach_load_balancers": self._detach,
-        }
-        for name, operation in operations.items():
-            self._region.replace(AutoScalingResponse, name, _method(operation))
-        register, drain = MotoFleet.register, self._region.drain_attached
-
-        def register_too(fleet: MotoFleet, instance_id: str, group: str) -> bool:
-            with_classic = self._register(instance_id, group)
-            return register(fleet, instance_id, group) or with_classic
-
-        def drain_too(instance_id: str, target_group_arns: Sequence[str], then: Callable[[], None]) -> None:
-            drain(instance_id, target_group_arns, self._draining(instance_id, then))
-
-        self._region.replace(MotoFleet, "register", register_too)
-        self._region.drain_attached = drain_too
+        self._autoscaling.answer_query(
+            AutoScalingResponse,
+            {
+                "attach_load_balancers": self._attach,
+                "describe_load_balancers": self._describe,
+                "detach_load_balancers": self._detach,
+            },
+        )
+        self._autoscaling.fleet.load_balancing.append(self)
 
     def attach(self, group: str, name: str, *, state: str = "Added") -> None:
         """Attach a load balancer to a group, whose instances in service are registered with it."""
         self._attached[group][name] = Attachment(state=state)
-        self._region.autoscaling.engine.register_in_service(group)
+        self._autoscaling.engine.register_in_service(group)
 
-    def _attach(self, response: AutoScalingResponse) -> ActionResult:
-        request = response._get_params()  # noqa: SLF001 - moto's way to the request
+    def _attach(self, request: Request) -> Response:
         group, names = self._group(request), request["LoadBalancerNames"]
         if missing := [name for name in names if not self._balancers.exists(name)]:
             raise ValidationError(f"Provided Load Balancers may not be valid. Please ensure they exist: {missing}")
         for name in names:
             self.attach(group, name)
-        return EmptyResult()
+        return {}
 
-    def _describe(self, response: AutoScalingResponse) -> ActionResult:
-        request = response._get_params()  # noqa: SLF001 - moto's way to the request
+    def _describe(self, request: Request) -> Response:
         now = self._timers.now()
         attached = {name: each for name, each in self._attached[self._group(request)].items() if now < each.over_at}
         size = int(request.get("MaxRecords", MOST_A_PAGE))
         page, token = page_of(list(attached), request.get("NextToken"), size)
         shown = [{"LoadBalancerName": name, "State": attached[name].state} for name in page]
-        return ActionResult({"LoadBalancers": shown, "NextToken": token})
+        return {"LoadBalancers": shown, "NextToken": token}
 
-    def _detach(self, response: AutoScalingResponse) -> ActionResult:
-        request = response._get_params()  # noqa: SLF001 - moto's way to the request
+    def _detach(self, request: Request) -> Response:
         group = self._group(request)
-        members = self._region.autoscaling.engine.members(group)
+        members = self._autoscaling.engine.members(group)
         for name in request["LoadBalancerNames"]:
             attachment = self._attached[group][name]
             ends = [self._balancers.take_out(name, member.id) for member in members]
             attachment.state, attachment.over_at = REMOVING, max(ends, default=self._timers.now())
-        return EmptyResult()
+        return {}
 
-    def _register(self, instance: str, group: str) -> bool:
+    def register(self, instance: str, group: str) -> bool:
+        """Register an instance with what is attached to `group`; return whether there is anything."""
         names = [name for name, each in self._attached[group].items() if each.state != REMOVING]
         for name in filter(self._balancers.exists, names):
             self._balancers.register(name, instance)
         return bool(names)
 
-    def _draining(self, instance: str, then: Callable[[], None]) -> Callable[[], None]:
-        """Deregister an instance from what is attached to its group, and return `then` for when it is out (R26)."""
-        member = self._region.autoscaling.engine.instances.get(instance)
-        names = list(self._attached[member.group]) if member is not None and self.drain else []
-        until = max(
-            (self._balancers.take_out(name, instance) for name in names if self._balancers.exists(name)), default=0
-        )
+    def drain(self, instance: str, group: str, then: Callable[[], None]) -> None:
+        """Deregister an instance from what is attached to `group`; call `then` once, when it is drained (R26)."""
+        names = [name for name in self._attached[group] if self.drains and self._balancers.exists(name)]
+        until = max((self._balancers.take_out(name, instance) for name in names), default=0.0)
+        left = until - self._timers.now()
+        if left > 0:
+            self._timers.call_after(left, then, name=f"Classic Load Balancers drain {instance}")
+        else:
+            then()
 
-        def when_out() -> None:
-            left = until - self._timers.now()
-            if left > 0:
-                self._timers.call_after(left, then, name=f"Classic Load Balancers drain {instance}")
-            else:
-                then()
-
-        return when_out
-
-    def _group(self, request: dict[str, Any]) -> str:
+    def _group(self, request: Request) -> str:
         name = str(request["AutoScalingGroupName"])
-        if name not in self._region.autoscaling.engine.groups:
+        if name not in self._autoscaling.engine.groups:
             raise ValidationError(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
         return name
-
-
-def _method(
-    operation: Callable[[AutoScalingResponse], ActionResult],
-) -> Callable[[AutoScalingResponse], ActionResult]:
-    # A bound method stored on a class is not given the instance; a plain function is.
-    def respond(response: AutoScalingResponse) -> ActionResult:
-        return operation(response)
-
-    return respond

@@ -16,20 +16,19 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from moto.core.responses import ActionResult
+from moto.ec2.models import ec2_backends
 from moto.elb.exceptions import ELBClientError, NoActiveLoadBalancerFoundError
 from moto.elb.models import LoadBalancer, elb_backends
 from moto.elb.responses import ELBResponse
 
-from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.timers import RegionTimers
+from asg_lifecycle_simulator.services.base import Service
 from asg_lifecycle_simulator.services.classic_load_balancers.attachments import Attachments
 from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
+    from asg_lifecycle_simulator.services.base import Request, Response
 
 LONGEST_TIMEOUT = 3600
 GONE = frozenset({"shutting-down", "terminated"})
@@ -62,8 +61,8 @@ class Balancer:
     out_at: dict[str, float] = field(default_factory=dict)
 
 
-class ClassicLoadBalancers:
-    """The Classic Load Balancers of a region, as a `SimulatedService`.
+class ClassicLoadBalancers(Service):
+    """The Classic Load Balancers of a region.
 
     Logged as `LogKind.SERVICE` with the instance and `elb registered NAME` or `elb deregistered NAME`.
 
@@ -72,48 +71,32 @@ class ClassicLoadBalancers:
         shows_terminated: terminated instances are shown all the same, as users have seen (boto3 issue 1269).
         untold: how many of the next answers about health know nothing.
         connections: by instance, seconds after its deregistration when its last connection ends.
+        attachments: what is attached to groups.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, region: Region, autoscaling: AutoScaling) -> None:
+        super().__init__(region)
         self.unhealthy: set[str] = set()
         self.shows_terminated = False
         self.untold = 0
         self.connections: dict[str, float] = {}
-        self._region: Region | None = None
-        self._timers: RegionTimers | None = None
-        self._attachments: Attachments | None = None
+        self.attachments = Attachments(self, autoscaling, self.timers)
         # By moto's object: one that is made again under the name of another is a different one.
         self._balancers: defaultdict[LoadBalancer, Balancer] = defaultdict(Balancer)
 
-    def install(self, region: Region) -> None:
+    def install(self) -> None:
         """Take the instances of every load balancer over from moto, and what is attached to groups."""
-        self._region = region
-        self._timers = RegionTimers(region.timeline, region.lock)
-        operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-            "register_instances_with_load_balancer": self._register,
-            "deregister_instances_from_load_balancer": self._deregister,
-            "describe_instance_health": self._health,
-            "describe_load_balancer_attributes": self._attributes,
-            "modify_load_balancer_attributes": self._modify_attributes,
-        }
-        for name, operation in operations.items():
-            region.replace(ELBResponse, name, _answering(operation))
-        self._attachments = Attachments(self, region, self._timers)
-        self._attachments.install()
-
-    def uninstall(self) -> None:
-        """Forget everything."""
-        if self._timers is not None:
-            self._timers.stop()
-        self._balancers.clear()
-        self._region = self._timers = self._attachments = None
-
-    @property
-    def attachments(self) -> Attachments:
-        """What is attached to groups."""
-        if self._attachments is None:
-            raise RuntimeError("the Classic Load Balancers are not installed in a region")
-        return self._attachments
+        self.answer_query(
+            ELBResponse,
+            {
+                "register_instances_with_load_balancer": self._register,
+                "deregister_instances_from_load_balancer": self._deregister,
+                "describe_instance_health": self._health,
+                "describe_load_balancer_attributes": self._attributes,
+                "modify_load_balancer_attributes": self._modify_attributes,
+            },
+        )
+        self.attachments.install()
 
     def make(self, name: str, *instances: str, timeout: int = 300) -> None:
         """Make a load balancer.
@@ -123,13 +106,12 @@ class ClassicLoadBalancers:
             instances: what is registered with it.
             timeout: of its connection draining, seconds; 0 to disable that.
         """
-        region, _ = self._entered()
-        with region.unobserved():
-            elb = region.client("elb")
+        with self.region.unobserved():
+            elb = self.region.client("elb")
             elb.create_load_balancer(
                 LoadBalancerName=name,
                 Listeners=[{"Protocol": "HTTP", "LoadBalancerPort": 80, "InstancePort": 80}],
-                AvailabilityZones=[f"{region.name}a"],
+                AvailabilityZones=[f"{self.region.name}a"],
             )
             draining = {"Enabled": True, "Timeout": timeout} if timeout else {"Enabled": False}
             elb.modify_load_balancer_attributes(
@@ -139,8 +121,7 @@ class ClassicLoadBalancers:
 
     def exists(self, name: str) -> bool:
         """Return whether there is a load balancer of that name."""
-        region, _ = self._entered()
-        return name in elb_backends[region.account][region.name].load_balancers
+        return name in elb_backends[self.region.account][self.region.name].load_balancers
 
     def is_registered(self, name: str, instance: str) -> bool:
         """Return whether an instance is registered, and not on its way out."""
@@ -151,19 +132,18 @@ class ClassicLoadBalancers:
         balancer = self._balancer(name)
         for instance in instances:
             balancer.out_at[instance] = math.inf
-            self._log("registered", name, instance)
+            self.log(instance, f"elb registered {name}")
 
     def take_out(self, name: str, instance: str) -> float:
         """Deregister an instance if it is registered; return when it is out, seconds since the epoch."""
-        _, timers = self._entered()
         balancer = self._balancer(name)
         if balancer.out_at.get(instance) == math.inf:
             timeout = balancer.timeout if balancer.drains else 0
-            balancer.out_at[instance] = timers.now() + min(timeout, self.connections.get(instance, timeout))
-            self._log("deregistered", name, instance)
-        return balancer.out_at.get(instance, timers.now())
+            balancer.out_at[instance] = self.now + min(timeout, self.connections.get(instance, timeout))
+            self.log(instance, f"elb deregistered {name}")
+        return balancer.out_at.get(instance, self.now)
 
-    def _register(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _register(self, request: Request) -> Response:
         name, asked = _asked(request)
         self._balancer(name)
         known = self._states()
@@ -173,19 +153,18 @@ class ClassicLoadBalancers:
         self.register(name, *asked)
         return self._left(name)
 
-    def _deregister(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _deregister(self, request: Request) -> Response:
         name, asked = _asked(request)
         self._check_known(name, asked)
         for instance in asked:
             self.take_out(name, instance)
         return self._left(name)
 
-    def _health(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _health(self, request: Request) -> Response:
         name, asked = _asked(request)
         self._check_known(name, asked)
-        _, timers = self._entered()
         out_at, known = self._balancer(name).out_at, self._states()
-        wanted = asked or [instance for instance, when in out_at.items() if timers.now() < when]
+        wanted = asked or [instance for instance, when in out_at.items() if self.now < when]
         shown = []
         for instance in wanted:
             ec2_state = known.get(instance, "terminated")
@@ -201,8 +180,7 @@ class ClassicLoadBalancers:
             return TRANSIENT
         if ec2_state == "terminated":
             return TERMINATED
-        _, timers = self._entered()
-        if timers.now() >= out_at:
+        if self.now >= out_at:
             return NOT_REGISTERED
         if out_at != math.inf:
             return UNHEALTHY_AND_DRAINING if instance in self.unhealthy else DRAINING
@@ -210,12 +188,12 @@ class ClassicLoadBalancers:
             return STOPPED
         return UNHEALTHY if instance in self.unhealthy else HEALTHY
 
-    def _attributes(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _attributes(self, request: Request) -> Response:
         balancer = self._balancer(request["LoadBalancerName"])
         draining = {"Enabled": balancer.drains, "Timeout": balancer.timeout}
         return {"LoadBalancerAttributes": {"ConnectionDraining": draining, "AdditionalAttributes": []}}
 
-    def _modify_attributes(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _modify_attributes(self, request: Request) -> Response:
         balancer = self._balancer(request["LoadBalancerName"])
         draining = request["LoadBalancerAttributes"]["ConnectionDraining"]
         timeout = int(draining.get("Timeout", balancer.timeout))
@@ -235,35 +213,20 @@ class ClassicLoadBalancers:
                 raise _not_found(instance)
 
     def _balancer(self, name: str) -> Balancer:
-        region, _ = self._entered()
         if not self.exists(name):
             raise NoActiveLoadBalancerFoundError(name)
-        return self._balancers[elb_backends[region.account][region.name].load_balancers[name]]
+        return self._balancers[elb_backends[self.region.account][self.region.name].load_balancers[name]]
 
     def _states(self) -> dict[str, str]:
-        region, _ = self._entered()
-        return {name: str(each.state) for name, each in instances_by_id(region.autoscaling.fleet.ec2).items()}
-
-    def _log(self, what: str, name: str, instance: str) -> None:
-        region, _ = self._entered()
-        region.log.write(LogKind.SERVICE, instance=instance, detail=f"elb {what} {name}")
-
-    def _entered(self) -> tuple[Region, RegionTimers]:
-        if self._region is None or self._timers is None:
-            raise RuntimeError("the Classic Load Balancers are not installed in a region")
-        return self._region, self._timers
+        return {
+            name: str(each.state)
+            for name, each in instances_by_id(ec2_backends[self.region.account][self.region.name]).items()
+        }
 
 
-def _asked(request: dict[str, Any]) -> tuple[str, list[str]]:
+def _asked(request: Request) -> tuple[str, list[str]]:
     return request["LoadBalancerName"], [each["InstanceId"] for each in request.get("Instances", [])]
 
 
 def _not_found(instance: str) -> ELBClientError:
     return ELBClientError("InvalidInstance", f"Could not find EC2 instance {instance}.")
-
-
-def _answering(operation: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[ELBResponse], ActionResult]:
-    def respond(response: ELBResponse) -> ActionResult:
-        return ActionResult(operation(response._get_params()))  # noqa: SLF001 - moto's way to the request
-
-    return respond

@@ -18,6 +18,8 @@ from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import ActionResult
 from moto.core.utils import get_service_model
 
+from asg_lifecycle_simulator.services.base import Service
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,20 +29,21 @@ if TYPE_CHECKING:
 PATHS = ("durable-execution-callbacks/(?P<callback_id>.+)", "durable-executions/(?P<durable_execution_arn>.+)")
 
 
-class DurableRequests:
-    """The API of a `DurableService`, as a `SimulatedService` of a region.
+class DurableRequests(Service):
+    """The API of a `DurableService` in a region.
 
     `SendDurableExecutionCallbackSuccess`, `…Failure`, `…Heartbeat`, `GetDurableExecution`, `StopDurableExecution`, and
     `Invoke` of the durable function, asynchronously.
     """
 
-    def __init__(self, service: DurableService) -> None:
+    def __init__(self, region: Region, service: DurableService) -> None:
+        super().__init__(region)
         self._service = service
 
-    def install(self, region: Region) -> None:
+    def install(self) -> None:
         """Add the operations to moto's Lambda."""
         paths = {f"{{0}}/(?P<api_version>[^/]+)/{path}$": LambdaResponse.dispatch for path in PATHS}
-        region.replace(urls, "url_paths", urls.url_paths | paths)
+        self.region.replace(urls, "url_paths", urls.url_paths | paths)
         operations: dict[str, Callable[[LambdaResponse], dict[str, Any]]] = {
             "send_durable_execution_callback_success": self._succeed,
             "send_durable_execution_callback_failure": self._fail,
@@ -49,12 +52,13 @@ class DurableRequests:
             "stop_durable_execution": self._stop,
         }
         for name, operation in operations.items():
-            region.replace(LambdaResponse, name, _answering(operation))
-        region.replace(LambdaResponse, "invoke", self._invoke())
-        region.fate = self._service.call_fate
+            self.region.replace(LambdaResponse, name, _answering(operation))
+        self.region.replace(LambdaResponse, "invoke", self._invoke())
+        self.region.fate = self._service.call_fate
 
     def uninstall(self) -> None:
-        """Stop the service's timers; the region takes the operations back."""
+        """Stop the executions; the region takes the operations back."""
+        super().uninstall()
         self._service.close()
 
     def _invoke(self) -> Callable[[LambdaResponse], Any]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+    from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
     from asg_lifecycle_simulator.services.kubernetes.objects import Node, Pod
 
@@ -63,8 +64,9 @@ class Api:
         last_token: the token of the last request.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, region: Region) -> None:
         self._cluster = cluster
+        self._region = region
         self.asked: dict[str, int] = {}
         self.last_token = ""
         self._operations: dict[str, Callable[..., dict[str, Any]]] = {
@@ -108,14 +110,14 @@ class Api:
             raise StatusError(403, "Forbidden", message)
 
     def _list_nodes(self, request: Request) -> dict[str, Any]:
-        return _page([node.plain() for node in self._cluster.nodes.values()], "NodeList", request)
+        return self._page([node.plain() for node in self._cluster.nodes.values()], "NodeList", request)
 
     def _list_pods(self, request: Request) -> dict[str, Any]:
         selected = request.args.get("fieldSelector", "").partition("=")
         if selected[0] != "spec.nodeName":
             raise StatusError(400, "BadRequest", f"the simulator selects by spec.nodeName, not {selected[0]!r}")
         found = [pod.plain() for pod in self._cluster.pods.values() if pod.node == selected[2]]
-        return _page(found, "PodList", request)
+        return self._page(found, "PodList", request)
 
     def _get_node(self, _: Request, name: str) -> dict[str, Any]:
         return self._node(name).plain()
@@ -168,6 +170,12 @@ class Api:
             raise StatusError(500, "InternalError", message) from error
         return {"apiVersion": "v1", "kind": "Status", "status": "Success", "code": 201}
 
+    def _page(self, items: list[dict[str, Any]], kind: str, request: Request) -> dict[str, Any]:
+        asked = int(request.args.get("limit") or len(items) or 1)
+        first, limit = int(request.args.get("continue") or 0), min(asked, self._region.page_size or asked)
+        more = {"continue": str(first + limit)} if first + limit < len(items) else {}
+        return {"apiVersion": "v1", "kind": kind, "metadata": more, "items": items[first : first + limit]}
+
     def _node(self, name: str) -> Node:
         if name not in self._cluster.nodes:
             raise StatusError(404, "NotFound", f'nodes "{name}" not found')
@@ -205,9 +213,3 @@ def is_for(token: str, cluster: str) -> bool:
         and int(fields.get("X-Amz-Expires", "0")) <= 900  # noqa: PLR2004 - 15 minutes
         and bool(cluster)
     )
-
-
-def _page(items: list[dict[str, Any]], kind: str, request: Request) -> dict[str, Any]:
-    first, limit = int(request.args.get("continue") or 0), int(request.args.get("limit") or len(items) or 1)
-    more = {"continue": str(first + limit)} if first + limit < len(items) else {}
-    return {"apiVersion": "v1", "kind": kind, "metadata": more, "items": items[first : first + limit]}

@@ -7,71 +7,61 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from moto.core.responses import ActionResult
 from moto.eks.exceptions import ResourceNotFoundException
 from moto.eks.responses import EKSResponse
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from asg_lifecycle_simulator.region.timers import RegionTimers
+from asg_lifecycle_simulator.services.base import Service
 from asg_lifecycle_simulator.services.kubernetes.api import Api
 from asg_lifecycle_simulator.services.kubernetes.certificates import LOOPBACK, certificates
 from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.base import Response
 
 
-class Kubernetes:
-    """The clusters of a region, as a `SimulatedService`.
+class Kubernetes(Service):
+    """The clusters of a region.
 
     Attributes:
         clusters: by name.
         apis: their API servers, by the same.
     """
 
-    def __init__(self) -> None:
-        self._region: Region | None = None
-        self._timers: RegionTimers | None = None
+    def __init__(self, region: Region) -> None:
+        super().__init__(region)
         self._serving = ExitStack()
         self._endpoints: dict[str, str] = {}
         self.clusters: dict[str, Cluster] = {}
         self.apis: dict[str, Api] = {}
 
-    def install(self, region: Region) -> None:
+    def install(self) -> None:
         """Let EKS describe the clusters."""
-        self._region = region
-        self._timers = RegionTimers(region.timeline, region.lock)
-
-        def describe_cluster(response: EKSResponse) -> ActionResult:
-            name = response.path.rsplit("/", 1)[-1]
-            if name not in self._endpoints:
-                raise ResourceNotFoundException(message=f"No cluster found for name: {name}.")
-            return ActionResult({"cluster": self._described(name)})
-
-        region.replace(EKSResponse, "describe_cluster", describe_cluster)
+        self.answer(EKSResponse, {"describe_cluster": self._describe_cluster})
 
     def uninstall(self) -> None:
         """Stop serving."""
-        if self._timers is not None:
-            self._timers.stop()
+        super().uninstall()
         self._serving.close()
-        self._endpoints.clear()
-        self.clusters.clear()
-        self._region = self._timers = None
 
     def cluster(self, name: str = "production") -> Cluster:
         """Return the cluster of that name, which is made and served if there is none."""
-        if self._timers is None:
-            raise RuntimeError("the region has not been entered")
         if name not in self.clusters:
-            self.clusters[name] = Cluster(name, self._timers)
-            self.apis[name] = Api(self.clusters[name])
+            self.clusters[name] = Cluster(name, self.timers)
+            self.apis[name] = Api(self.clusters[name], self.region)
             self._endpoints[name] = self._serve(self.apis[name])
         return self.clusters[name]
 
     def address(self, name: str) -> tuple[str, str]:
         """Return a cluster's endpoint, and its certificate authority, PEM in base64."""
         return self._endpoints[name], base64.b64encode(certificates().authority).decode()
+
+    def _describe_cluster(self, response: EKSResponse) -> Response:
+        name = response.path.rsplit("/", 1)[-1]
+        if name not in self._endpoints:
+            raise ResourceNotFoundException(message=f"No cluster found for name: {name}.")
+        return {"cluster": self._described(name)}
 
     def _described(self, name: str) -> dict[str, Any]:
         endpoint, authority = self.address(name)

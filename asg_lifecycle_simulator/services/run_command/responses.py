@@ -6,15 +6,14 @@ Errors are moto's, so they reach boto3 as they would on the wire.
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.ssm.exceptions import SSMException, ValidationException
 
+from asg_lifecycle_simulator.services.base import page
 from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 from asg_lifecycle_simulator.services.run_command.model import Command
 
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
 
     from moto.ssm.responses import SimpleSystemManagerResponse
 
+    from asg_lifecycle_simulator.services.base import Request, Response
+    from asg_lifecycle_simulator.services.run_command.commands import Commands
     from asg_lifecycle_simulator.services.run_command.model import Invocation
-    from asg_lifecycle_simulator.services.run_command.service import RunCommand
 
-Request: TypeAlias = "dict[str, Any]"
-Operation: TypeAlias = "Callable[[RunCommand, Request, SimpleSystemManagerResponse], dict[str, Any]]"
+Operation: TypeAlias = "Callable[[Commands, Request, SimpleSystemManagerResponse], Response]"
 
 SCRIPT_PLUGINS = {"AWS-RunShellScript": "aws:runShellScript", "AWS-RunPowerShellScript": "aws:runPowerShellScript"}
 """The AWS-owned documents that exist, and the plugin each runs. Their parameters are checked."""
@@ -48,16 +47,7 @@ COMMAND_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 INSTANCE_ID = re.compile(r"m?i-(\w{8}|\w{17})")
 
 
-def answering(run_command: RunCommand, operation: Operation) -> Callable[[SimpleSystemManagerResponse], ActionResult]:
-    """Return `operation` as moto wants a method of its response class."""
-
-    def respond(response: SimpleSystemManagerResponse) -> ActionResult:
-        return ActionResult(operation(run_command, json.loads(response.body or "{}"), response))
-
-    return respond
-
-
-def send_command(run_command: RunCommand, request: Request, response: SimpleSystemManagerResponse) -> dict[str, Any]:
+def send_command(commands: Commands, request: Request, response: SimpleSystemManagerResponse) -> Response:
     """Answer SendCommand."""
     comment = request.get("Comment", "")
     if len(comment) > LONGEST_COMMENT:
@@ -68,39 +58,39 @@ def send_command(run_command: RunCommand, request: Request, response: SimpleSyst
     document = _document(request["DocumentName"], response)
     parameters = request.get("Parameters", {})
     execution_timeout = _execution_timeout(document, parameters)
-    instances = _instances(run_command, request, response)
+    instances = _instances(commands, request, response)
     command = Command(
-        id=run_command.new_id(),
+        id=commands.new_id(),
         document=document,
         version=request.get("DocumentVersion", "$DEFAULT"),
         comment=comment,
         parameters=parameters,
         targets=request.get("Targets", []),
-        requested_at=run_command.now,
+        requested_at=commands.now,
         delivery_timeout=float(timeout),
         execution_timeout=execution_timeout,
     )
-    run_command.send(command, instances)
+    commands.send(command, instances)
     return {"Command": _command(command)}
 
 
-def cancel_command(run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse) -> dict[str, Any]:
+def cancel_command(commands: Commands, request: Request, _: SimpleSystemManagerResponse) -> Response:
     """Answer CancelCommand. A command that has ended stays as it is."""
-    command = run_command.commands.get(request["CommandId"])
+    command = commands.commands.get(request["CommandId"])
     if command is None:
         raise SSMException("InvalidCommandId", "")
     instances = request.get("InstanceIds") or list(command.invocations)
     if unknown := [instance for instance in instances if instance not in command.invocations]:
         raise SSMException("InvalidInstanceId", f"Instances {unknown} have no invocation of command {command.id}")
     for instance in instances:
-        run_command.cancel(command.invocations[instance])
+        commands.cancel(command.invocations[instance])
     return {}
 
 
-def get_command_invocation(run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse) -> dict[str, Any]:
+def get_command_invocation(commands: Commands, request: Request, _: SimpleSystemManagerResponse) -> Response:
     """Answer GetCommandInvocation."""
     _check_command_id(request["CommandId"])
-    command = next((known for known in _visible(run_command) if known.id == request["CommandId"]), None)
+    command = next((known for known in _visible(commands) if known.id == request["CommandId"]), None)
     invocation = command.invocations.get(request["InstanceId"]) if command is not None else None
     if invocation is None or request.get("PluginName", _plugin(invocation)) != _plugin(invocation):
         raise SSMException("InvocationDoesNotExist", "")
@@ -110,7 +100,7 @@ def get_command_invocation(run_command: RunCommand, request: Request, _: SimpleS
         "PluginName": _plugin(invocation),
         "ResponseCode": invocation.exit_code,
         "ExecutionStartDateTime": "" if started is None else _time(started).isoformat().replace("+00:00", "Z"),
-        "ExecutionElapsedTime": "" if started is None else f"PT{(ended or run_command.now) - started:g}S",
+        "ExecutionElapsedTime": "" if started is None else f"PT{(ended or commands.now) - started:g}S",
         "ExecutionEndDateTime": "" if ended is None else _time(ended).isoformat().replace("+00:00", "Z"),
         "StandardOutputContent": invocation.standard_output[:OUTPUT_KEPT],
         "StandardOutputUrl": "",
@@ -119,33 +109,29 @@ def get_command_invocation(run_command: RunCommand, request: Request, _: SimpleS
     }
 
 
-def list_commands(run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse) -> dict[str, Any]:
+def list_commands(commands: Commands, request: Request, _: SimpleSystemManagerResponse) -> Response:
     """Answer ListCommands, newest first."""
     found = [
         _command(command)
-        for command in _chosen(run_command, request)
+        for command in _chosen(commands, request)
         if request.get("InstanceId") in (None, *command.invocations)
     ]
-    return _page(request, "Commands", found)
+    return page(found, "Commands", request, most=PAGE)
 
 
-def list_command_invocations(
-    run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse
-) -> dict[str, Any]:
+def list_command_invocations(commands: Commands, request: Request, _: SimpleSystemManagerResponse) -> Response:
     """Answer ListCommandInvocations, newest first."""
     found = []
-    for command in _chosen(run_command, request):
+    for command in _chosen(commands, request):
         for invocation in command.invocations.values():
             if request.get("InstanceId") in (None, invocation.instance):
                 plugins = [_plugin_details(invocation)] if request.get("Details") else []
                 requested = _time(command.requested_at)
                 found.append({**_about(invocation), "RequestedDateTime": requested, "CommandPlugins": plugins})
-    return _page(request, "CommandInvocations", found)
+    return page(found, "CommandInvocations", request, most=PAGE)
 
 
-def describe_instance_information(
-    run_command: RunCommand, request: Request, _: SimpleSystemManagerResponse
-) -> dict[str, Any]:
+def describe_instance_information(commands: Commands, request: Request, _: SimpleSystemManagerResponse) -> Response:
     """Answer DescribeInstanceInformation with the filters `InstanceIds` and `PingStatus`."""
     filters = {entry["Key"]: entry["Values"] for entry in request.get("Filters", [])}
     filters |= {entry["key"]: entry["valueSet"] for entry in request.get("InstanceInformationFilterList", [])}
@@ -157,15 +143,15 @@ def describe_instance_information(
         {
             "InstanceId": instance,
             "PingStatus": ping,
-            "LastPingDateTime": _time(run_command.now),
+            "LastPingDateTime": _time(commands.now),
             "AgentVersion": "3.3.0.0",
             "PlatformType": "Linux",
             "ResourceType": "EC2Instance",
         }
-        for instance, ping in run_command.ping_statuses.items()
+        for instance, ping in commands.ping_statuses.items()
         if instance in filters.get("InstanceIds", [instance]) and ping in filters.get("PingStatus", [ping])
     ]
-    return _page(request, "InstanceInformationList", found)
+    return page(found, "InstanceInformationList", request, most=PAGE)
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -195,7 +181,7 @@ def _execution_timeout(document: str, parameters: dict[str, list[str]]) -> float
     return float(parameters["executionTimeout"][0]) if "executionTimeout" in parameters else SCRIPT_EXECUTION_TIMEOUT
 
 
-def _instances(run_command: RunCommand, request: Request, response: SimpleSystemManagerResponse) -> list[str]:
+def _instances(commands: Commands, request: Request, response: SimpleSystemManagerResponse) -> list[str]:
     instances: list[str] = request.get("InstanceIds", [])
     if len(set(instances)) != len(instances):
         raise SSMException("DuplicateInstanceId", "")
@@ -205,7 +191,7 @@ def _instances(run_command: RunCommand, request: Request, response: SimpleSystem
         raise ValidationException("Either InstanceIds or Targets must be given")
     ec2 = ec2_backends[response.current_account][response.region]
     usable, known_instances = set(), instances_by_id(ec2)
-    for instance in run_command.ping_statuses:
+    for instance in commands.ping_statuses:
         known = known_instances.get(instance)
         if known is None or known.state not in {"shutting-down", "terminated"}:
             usable.add(instance)
@@ -225,19 +211,19 @@ def _instances(run_command: RunCommand, request: Request, response: SimpleSystem
     return [instance for instance in chosen if instance in usable]
 
 
-def _visible(run_command: RunCommand) -> Iterable[Command]:
-    for command in reversed(run_command.commands.values()):
-        if run_command.now >= command.requested_at + run_command.hidden_for:
+def _visible(commands: Commands) -> Iterable[Command]:
+    for command in reversed(commands.commands.values()):
+        if commands.now >= command.requested_at + commands.hidden_for:
             yield command
 
 
-def _chosen(run_command: RunCommand, request: Request) -> Iterable[Command]:
+def _chosen(commands: Commands, request: Request) -> Iterable[Command]:
     if "CommandId" in request:
         _check_command_id(request["CommandId"])
     filters = {entry["key"]: entry["value"] for entry in request.get("Filters", [])}
     if unknown := filters.keys() - {"InvokedAfter", "InvokedBefore", "DocumentName", "Status"}:
         raise SSMException("InvalidFilterKey", f"The filter keys {sorted(unknown)} are not simulated")
-    for command in _visible(run_command):
+    for command in _visible(commands):
         status = command.status
         if (
             request.get("CommandId", command.id) == command.id
@@ -256,12 +242,6 @@ def _moment(said: str | None, command: Command) -> float:
         return datetime.fromisoformat(said).timestamp()
     except ValueError as error:
         raise ValidationException(f"{said} is no timestamp") from error
-
-
-def _page(request: Request, name: str, found: list[dict[str, Any]]) -> dict[str, Any]:
-    start = int(request.get("NextToken", 0))
-    end = start + int(request.get("MaxResults", PAGE))
-    return {name: found[start:end]} | ({"NextToken": str(end)} if end < len(found) else {})
 
 
 def _command(command: Command) -> dict[str, Any]:

@@ -69,15 +69,17 @@ class RecordQueries:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
+        waits: list[str] = []
         with calling("dynamodb:Query"):
-            answer = self._clients.dynamodb.query(
+            for page in self._clients.dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName="by-instance",
                 KeyConditionExpression="#instance = :instance AND #in_flight = :yes",
                 ExpressionAttributeNames={"#instance": "instance", "#in_flight": "in_flight"},
                 ExpressionAttributeValues={":instance": {"S": instance}, ":yes": {"S": "yes"}},
-            )
-        records = self.current(item["wait"]["S"] for item in answer["Items"])
+            ):
+                waits += [item["wait"]["S"] for item in page["Items"]]
+        records = self.current(waits)
         return tuple(record for record in records.values() if record.in_flight is not None)
 
     def current(self, waits: Iterable[str]) -> dict[str, Record]:

@@ -1,0 +1,254 @@
+"""Every list that the application reads comes in pages; here of two entries, so that five take three."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from asg_lifecycle.aws.classic_load_balancers import ClassicLoadBalancers
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.cloud_map import CloudMap
+from asg_lifecycle.aws.commands import Commands
+from asg_lifecycle.aws.container_instances import ContainerInstances
+from asg_lifecycle.aws.dns_records import DnsRecords
+from asg_lifecycle.aws.eks import Eks
+from asg_lifecycle.aws.groups import Groups
+from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+from asg_lifecycle.aws.plan_store import PlanStore
+from asg_lifecycle.aws.secret_parameters import SecretParameters
+from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.kubernetes.clusters import Clusters
+from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.records import claim_record
+from asg_lifecycle.store.drain_slots import DrainSlots
+from asg_lifecycle.store.record_queries import RecordQueries
+from asg_lifecycle.store.records import Records
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, TABLE, Deployment
+from asg_lifecycle_simulator.deployment.testbed import Testbed
+from asg_lifecycle_simulator.region.pages import page_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GROUP = "web"
+NAMES = tuple(f"name-{number}" for number in range(5))
+
+
+@pytest.fixture
+def testbed() -> Iterator[Testbed[Deployment]]:
+    with Testbed(Deployment) as testbed:
+        testbed.region.page_size = 2
+        yield testbed
+
+
+@pytest.fixture
+def clients(testbed: Testbed[Deployment]) -> Clients:  # noqa: ARG001 - its region is where they look
+    return Clients()
+
+
+def pages(testbed: Testbed[Deployment], service: str, operation: str) -> int:
+    return testbed.region.calls[service, operation]
+
+
+def test_groups(testbed: Testbed[Deployment], clients: Clients) -> None:
+    for name in NAMES:
+        testbed.autoscaling.create_group(name, capacity=0)
+    assert tuple(group.name for group in Groups(clients).all()) == NAMES
+    assert pages(testbed, "autoscaling", "DescribeAutoScalingGroups") == 3
+
+
+def test_instances_of_a_warm_pool(testbed: Testbed[Deployment], clients: Clients) -> None:
+    testbed.autoscaling.create_group(GROUP, capacity=0, max_size=5)
+    boto3.client("autoscaling").put_warm_pool(AutoScalingGroupName=GROUP, MinSize=5)
+    pooled = testbed.autoscaling.instances(GROUP)
+    assert len(pooled) == 5
+    assert [member.instance for member in Groups(clients).pool(GROUP)] == pooled
+    assert pages(testbed, "autoscaling", "DescribeWarmPool") == 3
+
+
+def test_target_groups_attached_to_a_group(testbed: Testbed[Deployment], clients: Clients) -> None:
+    arns = tuple(testbed.target_group(name) for name in NAMES)
+    testbed.autoscaling.create_group(GROUP, capacity=0, target_group_arns=arns)
+    assert LifecycleActions(clients, testbed.timeline.now).attached_target_groups(GROUP) == arns
+    assert pages(testbed, "autoscaling", "DescribeLoadBalancerTargetGroups") == 3
+
+
+def test_classic_load_balancers_attached_to_a_group(testbed: Testbed[Deployment], clients: Clients) -> None:
+    testbed.autoscaling.create_group(GROUP, capacity=0)
+    for name in NAMES:
+        testbed.classic_load_balancers.make(name)
+        testbed.classic_load_balancers.attachments.attach(GROUP, name)
+    assert ClassicLoadBalancers(clients, testbed.timeline.now).attached(GROUP) == NAMES
+    assert pages(testbed, "autoscaling", "DescribeLoadBalancers") == 3
+
+
+def test_target_groups_by_their_tags(testbed: Testbed[Deployment], clients: Clients) -> None:
+    arns = [testbed.target_group(name) for name in NAMES]
+    boto3.client("elbv2").add_tags(ResourceArns=arns, Tags=[{"Key": "drain", "Value": "yes"}])
+    found = TargetGroups(clients, testbed.timeline.now).tagged({"drain": "yes"})
+    assert sorted(found) == sorted(arns)
+    assert pages(testbed, "resourcegroupstaggingapi", "GetResources") == 3
+
+
+def test_target_groups_for_whoever_lists_them(testbed: Testbed[Deployment]) -> None:
+    arns = [testbed.target_group(name) for name in NAMES]
+    read = list(boto3.client("elbv2").get_paginator("describe_target_groups").paginate())
+    assert [len(page["TargetGroups"]) for page in read] == [2, 2, 1]
+    assert [group["TargetGroupArn"] for page in read for group in page["TargetGroups"]] == arns
+
+
+def test_ecs_clusters(testbed: Testbed[Deployment], clients: Clients) -> None:
+    (instance,) = testbed.autoscaling.create_group(GROUP)
+    for name in NAMES[:-1]:
+        testbed.ecs.clusters[name] = []
+    registered = testbed.ecs.register(instance, NAMES[-1])
+    found = ContainerInstances(clients, testbed.timeline.now).find(instance, cluster=None, group=GROUP)
+    assert found is not None
+    assert found.arn == registered.arn
+    assert pages(testbed, "ecs", "ListClusters") == 3
+
+
+def test_ecs_tasks(testbed: Testbed[Deployment], clients: Clients) -> None:
+    (instance,) = testbed.autoscaling.create_group(GROUP)
+    made = testbed.ecs.run(testbed.ecs.register(instance), "web:1", count=5)
+    containers = ContainerInstances(clients, testbed.timeline.now)
+    found = containers.find(instance, cluster="default", group=GROUP)
+    assert found is not None
+    assert [task.arn for task in containers.tasks(found)] == [task.arn for task in made]
+
+
+def test_commands(testbed: Testbed[Deployment], clients: Clients) -> None:
+    (instance,) = testbed.autoscaling.create_group(GROUP)
+    testbed.run_command.manage(instance)
+    started = testbed.timeline.now()
+    commands = Commands(clients)
+    sent = [
+        commands.send(
+            instance=instance,
+            document="AWS-RunShellScript",
+            document_version=None,
+            parameters={"commands": ["stop"]},
+            comment=name,
+        )
+        for name in NAMES
+    ]
+    testbed.run(10)
+    assert [commands.find(instance=instance, comment=name, since=started) for name in NAMES] == sent
+    # The one that was sent first is listed last.
+    assert pages(testbed, "ssm", "ListCommands") == 3 + 2 + 2 + 1 + 1
+
+
+def test_managed_instances_for_whoever_lists_them(testbed: Testbed[Deployment]) -> None:
+    instances = testbed.autoscaling.create_group(GROUP, capacity=5)
+    for instance in instances:
+        testbed.run_command.manage(instance)
+    read = list(boto3.client("ssm").get_paginator("describe_instance_information").paginate())
+    assert [entry["InstanceId"] for page in read for entry in page["InstanceInformationList"]] == instances
+    assert len(read) == 3
+
+
+def test_plans(testbed: Testbed[Deployment], clients: Clients) -> None:
+    for name in NAMES:
+        testbed.deployment.put_plan(name, {"steps": []})
+    store = PlanStore(clients, PLAN_PATH, testbed.timeline.now)
+    assert sorted(plan.name for plan in store.plans()) == list(NAMES)
+    assert pages(testbed, "ssm", "GetParametersByPath") == 3
+
+
+def test_cloud_map(testbed: Testbed[Deployment], clients: Clients) -> None:
+    namespaces = [testbed.cloud_map.namespace("internal") for _ in NAMES]
+    services = [testbed.cloud_map.service(name, namespaces[-1]) for name in NAMES]
+    services[-1].instances.update({name: {} for name in NAMES})
+    cloud_map = CloudMap(clients, testbed.timeline.now)
+    assert list(cloud_map.namespaces("internal")) == namespaces
+    assert [service.id for service in cloud_map.services(namespaces[-1])] == [service.id for service in services]
+    instances = cloud_map.instances(services[-1].id)
+    assert instances is not None
+    assert [instance.id for instance in instances] == list(NAMES)
+    for operation in ("ListNamespaces", "ListServices", "ListInstances"):
+        assert pages(testbed, "servicediscovery", operation) == 3
+
+
+def test_record_sets(testbed: Testbed[Deployment], clients: Clients) -> None:
+    zone = testbed.dns.zone()
+    for name in NAMES:
+        zone.put("www.example.com", "10.0.0.1", SetIdentifier=name, Weight=1)
+    records = DnsRecords(clients)
+    named, everything = records.record_sets(zone.id, ["www.example.com"]), records.record_sets(zone.id)
+    assert named is not None
+    assert everything is not None
+    assert [record_set.content["SetIdentifier"] for record_set in named] == list(NAMES)
+    assert len(everything) == len(zone.record_sets) == 7
+    assert pages(testbed, "route53", "ListResourceRecordSets") == 3 + 4
+
+
+def test_nodes_and_pods(testbed: Testbed[Deployment], clients: Clients) -> None:
+    cluster = testbed.kubernetes.cluster()
+    nodes = [cluster.join(name) for name in NAMES]
+    pods = cluster.run(nodes[-1], "web", count=5)
+    clock = testbed.timeline.now
+    opened = Clusters(Eks(clients, clock), SecretParameters(clients), clock).open("production")
+    found = opened.node_of(NAMES[-1], ())
+    assert found is not None
+    assert found.name == nodes[-1].name
+    assert [pod.name for pod in opened.pods(found)] == [pod.name for pod in pods]
+    asked = testbed.kubernetes.apis["production"].asked
+    assert (asked["list nodes"], asked["list pods"]) == (3, 3)
+
+
+def action(number: int, instance: str) -> LifecycleAction:
+    return LifecycleAction(
+        token=f"{number:036}",
+        group=GROUP,
+        hook=f"asg-lifecycle-{number}",
+        instance=instance,
+        transition=Transition.TERMINATING,
+        time=datetime(2100, 1, 1, tzinfo=UTC).timestamp(),
+    )
+
+
+def test_records(testbed: Testbed[Deployment], clients: Clients) -> None:
+    records, queries = Records(clients, TABLE), RecordQueries(clients, TABLE)
+    for number in range(5):
+        claimed = claim_record(action(number, NAMES[0]), execution="arn", now=1_000.0 + number, retention=60.0)
+        assert records.claim(claimed) is None
+    hooks = [f"asg-lifecycle-{number}" for number in range(5)]
+    assert [record.hook for record in queries.in_flight()] == hooks
+    assert pages(testbed, "dynamodb", "Query") == 3
+    assert sorted(record.hook for record in queries.of_instance(NAMES[0])) == hooks
+    assert pages(testbed, "dynamodb", "Query") == 6
+
+
+def test_drain_slots(testbed: Testbed[Deployment], clients: Clients) -> None:
+    slots, now = DrainSlots(clients, TABLE), testbed.timeline.now()
+    asked = [slots.look(GROUP, name, limit=1, until=now + 900, now=now) for name in (*NAMES, "name-5", "name-6")]
+    assert [request.granted for request in asked] == [True, *[False] * 6]
+    assert [request.ahead for request in asked[1:]] == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_a_test_arranges_comes_in_long_pages(testbed: Testbed[Deployment]) -> None:
+    for name in NAMES:
+        testbed.autoscaling.create_group(name, capacity=0)
+    with testbed.region.unobserved():
+        groups = boto3.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert len(groups) == 5
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameter"),
+    [
+        ("autoscaling", "DescribeWarmPool", "MaxRecords"),
+        ("dynamodb", "Query", "Limit"),
+        ("route53", "ListResourceRecordSets", "maxitems"),
+        ("autoscaling", "CompleteLifecycleAction", None),
+        ("", "", None),
+    ],
+)
+def test_the_length_of_a_page_is_a_parameter_of_lists_alone(
+    service: str, operation: str, parameter: str | None
+) -> None:
+    limit = page_limit(service, operation, 2)
+    assert (limit and limit.parameter) == parameter
