@@ -70,7 +70,7 @@ campaign: $(VENV)/ready ## N=1000 SEED=1: random scenarios and faults, judged by
 mutations: $(VENV)/ready ## break the application on purpose, once for each mutation: the campaign has to notice
 	@$(BIN)/python -m asg_lifecycle_simulator.campaign.mutations
 
-fuzz: $(VENV)/ready ## SECONDS=60 of random input through every door
+fuzz: $(VENV)/ready ## SECONDS=60 of random input for all that reads input
 	@$(BIN)/python -m benchmarks.fuzz --seconds $(SECONDS)
 
 requirements: $(VENV)/ready ## compile the pinned requirements anew, with the latest versions

@@ -52,7 +52,7 @@ OURS = f"""\
 from asg_lifecycle.aws.clients import Clients
 from handlers import lifecycle_action
 
-application = lifecycle_action.application()
+application = lifecycle_action.lifecycle_dependencies()
 made = Clients()
 clients = [getattr(made, service) for service in {CLIENTS}]
 """

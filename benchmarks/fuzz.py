@@ -1,4 +1,4 @@
-"""Random input through every door for a while, from a seed that is new each time.
+"""Fuzzes everything that reads input from outside for a while, from a seed that is new each time.
 
 python -m benchmarks.fuzz [--seconds 60] [--seed N] [--failures fuzz-failures]
 """
@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from asg_lifecycle_simulator.region.silence import without_logging
-from benchmarks.doors import BODIES, DOORS, Door, notification_queue
+from benchmarks.fuzz_targets import BODIES, FUZZ_TARGETS, FuzzTarget, notification_queue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 BATCH = 200
-"""Examples between two looks at the clock."""
+"""Examples after which the time is checked."""
 
 LARGEST_SEED = 2**32
 
@@ -44,13 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     first = random.SystemRandom().randrange(LARGEST_SEED) if parsed.seed is None else parsed.seed
     sys.stdout.write(f"seed {first}\n")
     with without_logging(), notification_queue() as queue:
-        fuzzed = {name: Fuzzed(door) for name, door in (DOORS | {"notification": Door(BODIES, queue.check)}).items()}
-        sound = _run(fuzzed, parsed.seconds, first, parsed.failures)
-    return 0 if sound else 1
+        targets = FUZZ_TARGETS | {"notification": FuzzTarget(BODIES, queue.check)}
+        runs = {name: FuzzRun(target) for name, target in targets.items()}
+        passed = _run(runs, parsed.seconds, first, parsed.failures)
+    return 0 if passed else 1
 
 
-class Fuzzed:
-    """One door under random input.
+class FuzzRun:
+    """One target under random input.
 
     Attributes:
         examples: how many were tried.
@@ -58,21 +59,21 @@ class Fuzzed:
         last: the input tried last.
     """
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, target: FuzzTarget) -> None:
+        self._target = target
         self.examples = 0
         self.seconds = 0.0
         self.last: Any = None
 
     def run(self, from_seed: int) -> None:
-        """Try a batch; whatever the door's check raises comes out, and `last` is then the smallest input that fails."""
+        """Try a batch; raise what the target's check raises, and `last` is then the smallest input that fails."""
 
         def attempt(value: Any) -> None:  # noqa: ANN401 - any input
             self.examples += 1
             self.last = value
-            # The log of the doors is not what is judged.
+            # What the target logs is not checked.
             with contextlib.redirect_stdout(io.StringIO()):
-                self._door.check(value)
+                self._target.check(value)
 
         limits = settings(
             max_examples=BATCH,
@@ -83,37 +84,37 @@ class Fuzzed:
         )
         began = time.perf_counter()
         try:
-            seed(from_seed)(limits(given(self._door.inputs)(attempt)))()
+            seed(from_seed)(limits(given(self._target.inputs)(attempt)))()
         finally:
             self.seconds += time.perf_counter() - began
 
 
-def _run(fuzzed: Mapping[str, Fuzzed], seconds: float, first: int, failures: Path) -> bool:
+def _run(runs: Mapping[str, FuzzRun], seconds: float, first: int, failures: Path) -> bool:
     until = time.monotonic() + seconds
     broken: set[str] = set()
     for number in itertools.count(first):
-        for name, each in fuzzed.items():
+        for name, each in runs.items():
             if name in broken:
                 continue
             try:
                 each.run(number)
-            except Exception as error:  # noqa: BLE001 - that a door raises anything at all is the finding
+            except Exception as error:  # noqa: BLE001 - that a check raises anything at all is the finding
                 broken.add(name)
                 _keep(failures / f"{name}-{number}.json", name, number, each.last, error)
-        if time.monotonic() >= until or len(broken) == len(fuzzed):
+        if time.monotonic() >= until or len(broken) == len(runs):
             break
-    for name, each in fuzzed.items():
+    for name, each in runs.items():
         verdict = "FAILED" if name in broken else "ok"
         sys.stdout.write(f"{name:14} {each.examples:8} examples {each.examples / each.seconds:8.0f}/s  {verdict}\n")
     return not broken
 
 
-def _keep(path: Path, door: str, number: int, value: Any, error: Exception) -> None:  # noqa: ANN401 - any input
+def _keep(path: Path, target: str, number: int, value: Any, error: Exception) -> None:  # noqa: ANN401 - any input
     path.parent.mkdir(parents=True, exist_ok=True)
     kept = value.hex() if isinstance(value, bytes) else value
-    finding = {"door": door, "seed": number, "error": f"{type(error).__name__}: {error}", "input": kept}
+    finding = {"target": target, "seed": number, "error": f"{type(error).__name__}: {error}", "input": kept}
     path.write_text(json.dumps(finding, indent=1))
-    sys.stdout.write(f"{door}: {finding['error']}\n  kept in {path}\n")
+    sys.stdout.write(f"{target}: {finding['error']}\n  kept in {path}\n")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.durable_executions.scaled_runner import local_runner
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.target_groups import TargetGroups
-from handlers.lifecycle_action import handler_of
+from handlers import lifecycle_action
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -173,7 +174,8 @@ def _deployed(region: Region, timeline: ScaledTimeline) -> Iterator[_Deployed]:
     application = compose(settings, clock=timeline.now)
 
     started: list[str] = []
-    with local_runner(handler_of(lambda: application), timeline, execution_timeout=EXECUTION_TIMEOUT) as runner:
+    handler = partial(lifecycle_action.handle, dependencies=application)
+    with local_runner(handler, timeline, execution_timeout=EXECUTION_TIMEOUT) as runner:
 
         def start(event: object) -> None:
             started.append(runner.run_async(input=json.dumps(event), execution_timeout=EXECUTION_TIMEOUT))

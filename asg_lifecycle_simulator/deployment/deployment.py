@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -134,7 +135,7 @@ class Deployment:
         return compose(settings, clock=self._timeline.now, chance=self._chance)
 
     def _handler(self, application: Dependencies) -> Callable[..., Any]:
-        return lifecycle_action.handler_of(lambda: application)
+        return partial(lifecycle_action.handle, dependencies=application)
 
     def redeploy(self) -> None:
         """Publish a new version. Executions under way stay on theirs."""
@@ -153,7 +154,7 @@ class Deployment:
             self._region,
             queue=self.queues["notification"],
             dead_letters=self.queues["notification-dead"],
-            handler=notification.handler_of(lambda: self.intake),
+            handler=lambda event, _: notification.handle(event, self.intake),
         )
         autoscaling.on_notification = poller.sent
 
@@ -163,7 +164,7 @@ class Deployment:
 
     def sweep(self) -> dict[str, Any]:
         """Sweep now, and return what the function answers."""
-        answer: dict[str, Any] = sweep.handler_of(lambda: self.intake)({}, None)
+        answer = sweep.handle(self.intake)
         self.sweeps.append(answer)
         return answer
 
@@ -266,7 +267,7 @@ class Deployment:
                 self.start(plain)
         elif event["source"] == "aws.ec2" and event["detail-type"] in EARLY_DRAIN[self.parameters.early_drain]:
             plain = json.loads(msgspec.json.encode(event))
-            self._invoke(lambda: interruption.handler_of(lambda: self.intake)(plain, None))
+            self._invoke(lambda: interruption.handle(plain, self.intake))
         elif self.parameters.signals and (event["source"], event["detail-type"]) in READERS:
             heard = json.loads(msgspec.json.encode(event))
-            self._invoke(lambda: self.heard.append(signal_received.handler_of(lambda: self.intake)(heard, None)))
+            self._invoke(lambda: self.heard.append(signal_received.handle(heard, self.intake)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from aws_durable_execution_sdk_python.lambda_service import Operation, OperationStatus, OperationType
@@ -52,7 +53,7 @@ class Replay:
         self.region = Region(self.timeline)
         settings = Settings(table=TABLE, hook_name_prefix=PREFIX, record_retention=RETENTION)
         application = compose(settings, clock=self.timeline.now, chance=without_jitter)
-        self._service = ResumingService(self.timeline, lifecycle_action.handler_of(lambda: application))
+        self._service = ResumingService(self.timeline, partial(lifecycle_action.handle, dependencies=application))
         self.region.add(DurableRequests(self.region, self._service))
         self._recorded = recorded
 

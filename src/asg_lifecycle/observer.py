@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aws_lambda_powertools import Logger, Metrics
 
     from asg_lifecycle.model.actions import LifecycleAction
@@ -17,7 +20,7 @@ KEYS = ("group", "hook", "instance", "token", "execution")
 
 
 class Metric(StrEnum):
-    """The metrics there are: counts of occurrences, and with `…Now`, `…InFlight` and `…Seconds` how things stand."""
+    """The metrics there are: counts of occurrences, and gauges, whose names end in `Now`, `InFlight` or `Seconds`."""
 
     BLOCKED_NOW = "ActionsBlockedNow"
     CLAIMED = "ActionsClaimed"
@@ -44,11 +47,11 @@ class Metric(StrEnum):
 
 
 class Observer:
-    """What the application says about itself.
+    """The logs and metrics of the application.
 
-    Every line carries the keys group, hook, instance, token and execution, and the key step where one is at work.
-    Called inside durable steps and checks, which do not run again on replay; outside of them log through the
-    durable context's logger, which `logger` is set as.
+    Every line carries the keys group, hook, instance, token and execution, and the key step where a step is running.
+    Call it inside durable steps and checks, which do not run again on replay. Outside of them use the durable
+    context's logger, which stays silent on replay; `logger` is set as the one it writes to.
     """
 
     def __init__(self, logger: Logger, metrics: Metrics) -> None:
@@ -56,25 +59,25 @@ class Observer:
         self._metrics = metrics
 
     def unbind(self) -> None:
-        """Forget the action of an earlier event: one Lambda environment answers many."""
+        """Remove the keys of the last event's action: one Lambda environment answers many events."""
         self.logger.remove_keys(KEYS)
 
     def bind(self, action: LifecycleAction, execution: str) -> None:
-        """Have every line from here on name this action."""
+        """Add the keys of this action to every line from now on."""
         self.logger.append_keys(
             group=action.group, hook=action.hook, instance=action.instance, token=action.token, execution=execution
         )
 
     def info(self, message: str, *, step: str = "") -> None:
-        """Say what happened."""
+        """Log what happened."""
         self.logger.info(message, extra={"step": step}, stacklevel=3)
 
     def warning(self, message: str, *, step: str = "") -> None:
-        """Say what is not as it should be and mends itself."""
+        """Log what is not as it should be and needs nobody."""
         self.logger.warning(message, extra={"step": step}, stacklevel=3)
 
     def error(self, message: str, *, step: str = "", with_traceback: bool = False) -> None:
-        """Say what somebody has to look at."""
+        """Log what a person has to look into."""
         self.logger.error(message, extra={"step": step}, exc_info=with_traceback, stacklevel=3)
 
     def count(self, metric: Metric) -> None:
@@ -82,11 +85,15 @@ class Observer:
         self._metrics.add_metric(name=metric.value, unit=MetricUnit.Count, value=1)
 
     def gauge(self, metric: Metric, value: float) -> None:
-        """Say how much of something there is now."""
+        """Record how much of something there is now."""
         unit = MetricUnit.Seconds if metric.value.endswith("Seconds") else MetricUnit.Count
         self._metrics.add_metric(name=metric.value, unit=unit, value=value)
 
-    def flush(self) -> None:
-        """Write the metrics counted since the last time."""
-        if self._metrics.metric_set:
-            self._metrics.flush_metrics()
+    @contextmanager
+    def writing_metrics(self) -> Iterator[None]:
+        """Write what is counted inside, however it ends."""
+        try:
+            yield
+        finally:
+            if self._metrics.metric_set:
+                self._metrics.flush_metrics()

@@ -1,8 +1,8 @@
-"""The settings of one Lambda function, read from its environment once."""
+"""The settings of the Lambda functions, read from the environment once."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ SECONDS_PER_DAY = 86_400.0
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What the deployment decides.
+    """What the deployment decides for the durable function.
 
     Attributes:
         table: name of the DynamoDB table of records.
@@ -25,7 +25,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         drains_per_group: how many instances of one group do drain work at once where the plan does not say; None for
             as many as there are.
         plan_path: where named plans are in Parameter Store, without a slash at its end; empty for nowhere.
-        signals: events tell when waits may be over.
+        signals: events say when a wait may be over.
         built_in_features: the features of steps that built-in plans may use.
     """
 
@@ -37,31 +37,31 @@ class Settings(Struct, frozen=True, kw_only=True):
     signals: bool = False
     built_in_features: frozenset[str] = frozenset()
 
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Return the settings of the durable function.
 
-def from_environment(environment: Mapping[str, str]) -> Settings:
-    """Return the settings that the environment gives.
+        `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `PLAN_PATH`, `SIGNALS` and
+        `BUILT_IN_FEATURES`.
 
-    `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `PLAN_PATH`, `SIGNALS` and
-    `BUILT_IN_FEATURES`.
-
-    Raises:
-        KeyError: `TABLE_NAME` is not set.
-        ValueError: `RECORD_RETENTION_DAYS` or `DRAINS_PER_GROUP` is not a number.
-    """
-    return Settings(
-        table=environment["TABLE_NAME"],
-        hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
-        record_retention=float(environment.get("RECORD_RETENTION_DAYS", "30")) * SECONDS_PER_DAY,
-        # CloudFormation passes a number; 0 stands for no limit.
-        drains_per_group=int(environment.get("DRAINS_PER_GROUP", "0")) or None,
-        plan_path=environment.get("PLAN_PATH", "").rstrip("/"),
-        signals=environment.get("SIGNALS") == "on",
-        built_in_features=frozenset(filter(None, environment.get("BUILT_IN_FEATURES", "").split(","))),
-    )
+        Raises:
+            KeyError: `TABLE_NAME` is not set.
+            ValueError: `RECORD_RETENTION_DAYS` or `DRAINS_PER_GROUP` is not a number.
+        """
+        return cls(
+            table=environment["TABLE_NAME"],
+            hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
+            record_retention=float(environment.get("RECORD_RETENTION_DAYS", "30")) * SECONDS_PER_DAY,
+            # CloudFormation passes a number; 0 stands for no limit.
+            drains_per_group=int(environment.get("DRAINS_PER_GROUP", "0")) or None,
+            plan_path=environment.get("PLAN_PATH", "").rstrip("/"),
+            signals=environment.get("SIGNALS") == "on",
+            built_in_features=frozenset(filter(None, environment.get("BUILT_IN_FEATURES", "").split(","))),
+        )
 
 
 class IntakeSettings(Struct, frozen=True, kw_only=True):
-    """What the deployment decides for the functions that start executions.
+    """What the deployment decides for the functions that start or wake executions.
 
     Attributes:
         table: name of the DynamoDB table of records.
@@ -73,15 +73,15 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
     function: str
     hook_name_prefix: str
 
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Return the settings that `TABLE_NAME`, `FUNCTION_ARN` and `HOOK_NAME_PREFIX` give.
 
-def intake_from_environment(environment: Mapping[str, str]) -> IntakeSettings:
-    """Return the settings that `TABLE_NAME`, `FUNCTION_ARN` and `HOOK_NAME_PREFIX` give.
-
-    Raises:
-        KeyError: `TABLE_NAME` or `FUNCTION_ARN` is not set.
-    """
-    return IntakeSettings(
-        table=environment["TABLE_NAME"],
-        function=environment["FUNCTION_ARN"],
-        hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
-    )
+        Raises:
+            KeyError: `TABLE_NAME` or `FUNCTION_ARN` is not set.
+        """
+        return cls(
+            table=environment["TABLE_NAME"],
+            function=environment["FUNCTION_ARN"],
+            hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
+        )

@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from aws_durable_execution_sdk_python import DurableContext, durable_execution
+from aws_durable_execution_sdk_python import durable_execution
 
 from asg_lifecycle.composition.lifecycle_action import compose
-from asg_lifecycle.execution.orchestrator import Outcome, handle_event
-from asg_lifecycle.settings import from_environment
+from asg_lifecycle.execution.orchestrator import handle_event
+from asg_lifecycle.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aws_durable_execution_sdk_python.types import LambdaContext
 
     from asg_lifecycle.execution.dependencies import Dependencies
 
 
-def handler_of(given: Callable[[], Dependencies]) -> Callable[[Any, Any], Any]:
-    """Return the Lambda handler that works with what `given` returns when the first event comes."""
+def handler(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - the durable engine's own envelope
+    """Answer one invocation with the parts of this Lambda environment."""
+    return handle(event, context, lifecycle_dependencies())
 
-    @durable_execution
-    def lifecycle_action(event: object, context: DurableContext) -> Outcome:
-        return handle_event(given(), event, context)
 
-    def handle(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - the durable engine's own envelope
-        try:
-            return lifecycle_action(event, context)
-        finally:
-            # However the invocation ends, what it counted is written.
-            given().observer.flush()
-
-    return handle
+def handle(event: Any, context: LambdaContext, dependencies: Dependencies) -> Any:  # noqa: ANN401 - as above
+    """Return what becomes of one invocation of a durable execution, in the durable engine's own envelope."""
+    with dependencies.observer.writing_metrics():
+        return durable_execution(partial(handle_event, dependencies))(event, context)
 
 
 @cache
-def dependencies() -> Dependencies:
-    """Return this Lambda environment's application, made when the first event comes."""
-    return compose(from_environment(os.environ))
+def lifecycle_dependencies() -> Dependencies:
+    """Return the parts, made when the first event arrives.
 
-
-handler = handler_of(dependencies)
-"""Answers one lifecycle action event, one invocation at a time."""
+    Raises:
+        KeyError: the environment lacks a setting.
+    """
+    return compose(Settings.from_environment(os.environ))

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from handlers.event_handler import application, lambda_handler
+from typing import TYPE_CHECKING, Any
 
-handler_of = lambda_handler(lambda intake, event: intake.notification_intake().receive(event))
-"""Makes the handler out of a source of parts."""
+from handlers.intake_dependencies import intake_dependencies
 
-handler = handler_of(application)
-"""Answers one batch of messages."""
+if TYPE_CHECKING:
+    from asg_lifecycle.composition.intake import IntakeDependencies
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answer one batch of messages with the parts of this Lambda environment."""
+    return handle(event, intake_dependencies())
+
+
+def handle(event: dict[str, Any], dependencies: IntakeDependencies) -> dict[str, Any]:
+    """Return which messages of one batch have to be delivered again, as Lambda expects it of an SQS batch."""
+    with dependencies.observer.writing_metrics():
+        return dependencies.notification_intake().receive(event)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from handlers.event_handler import application, lambda_handler
+from typing import TYPE_CHECKING, Any
 
-handler_of = lambda_handler(lambda intake, event: intake.signal_intake().receive(event))
-"""Makes the handler out of a source of parts."""
+from handlers.intake_dependencies import intake_dependencies
 
-handler = handler_of(application)
-"""Answers one event."""
+if TYPE_CHECKING:
+    from asg_lifecycle.composition.intake import IntakeDependencies
+
+
+def handler(event: object, _context: object) -> dict[str, Any]:
+    """Answer one event with the parts of this Lambda environment."""
+    return handle(event, intake_dependencies())
+
+
+def handle(event: object, dependencies: IntakeDependencies) -> dict[str, Any]:
+    """Return what became of one event: JSON values."""
+    with dependencies.observer.writing_metrics():
+        return dependencies.signal_intake().receive(event)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from handlers.event_handler import application, lambda_handler
+from typing import TYPE_CHECKING, Any
 
-handler_of = lambda_handler(lambda intake, _: intake.sweep().run())
-"""Makes the handler out of a source of parts."""
+from handlers.intake_dependencies import intake_dependencies
 
-handler = handler_of(application)
-"""Sweeps once."""
+if TYPE_CHECKING:
+    from asg_lifecycle.composition.intake import IntakeDependencies
+
+
+def handler(_event: object, _context: object) -> dict[str, Any]:
+    """Sweep once with the parts of this Lambda environment."""
+    return handle(intake_dependencies())
+
+
+def handle(dependencies: IntakeDependencies) -> dict[str, Any]:
+    """Sweep once, and return what was found: JSON values."""
+    with dependencies.observer.writing_metrics():
+        return dependencies.sweep().run()

@@ -224,7 +224,7 @@ def test_records(testbed: Testbed[Deployment], clients: Clients) -> None:
 
 def test_drain_slots(testbed: Testbed[Deployment], clients: Clients) -> None:
     slots, now = DrainSlots(clients, TABLE), testbed.timeline.now()
-    asked = [slots.look(GROUP, name, limit=1, until=now + 900, now=now) for name in (*NAMES, "name-5", "name-6")]
+    asked = [slots.request(GROUP, name, limit=1, until=now + 900, now=now) for name in (*NAMES, "name-5", "name-6")]
     assert [request.granted for request in asked] == [True, *[False] * 6]
     assert [request.ahead for request in asked[1:]] == [0, 1, 2, 3, 4, 5]
 

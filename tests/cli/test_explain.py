@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from asg_lifecycle.cli.app import application
-from asg_lifecycle.cli.explain import LARGEST_PAYLOAD, encode, explain_text
+from asg_lifecycle.cli.console import json_text
+from asg_lifecycle.cli.explain import explain_text
+from asg_lifecycle.cli.input_files import LARGEST_INPUT
 
 EVENTS = Path(__file__).parents[2] / "events"
 TERMINATE = EVENTS / "terminate.json"
@@ -163,7 +165,7 @@ def test_bad_input_ends_with_one_line_that_says_what_is_wrong(content: bytes, wo
     for result in (explain(str(file)), explain("-", given=content)):
         assert result.exit_code == 2
         assert result.stdout == ""
-        assert result.stderr.startswith("asg-lifecycle explain: ")
+        assert result.stderr.startswith("asg-lifecycle: ")
         assert result.stderr.endswith("\n")
         assert result.stderr[:-1].isprintable()
         assert words in result.stderr
@@ -175,26 +177,26 @@ def test_what_cannot_be_read_is_named_with_the_cause(tmp_path: Path) -> None:
     too_long = explain("x" * 5_000)
 
     assert [missing.exit_code, folder.exit_code, too_long.exit_code] == [2, 2, 2]
-    assert missing.stderr == f"asg-lifecycle explain: {tmp_path / 'none.json'}: No such file or directory\n"
-    assert folder.stderr == f"asg-lifecycle explain: {tmp_path}: Is a directory\n"
+    assert missing.stderr == f"asg-lifecycle: {tmp_path / 'none.json'}: No such file or directory\n"
+    assert folder.stderr == f"asg-lifecycle: {tmp_path}: Is a directory\n"
     assert too_long.stderr.endswith(": File name too long\n")
 
 
 def test_a_file_name_that_would_break_the_line_is_quoted() -> None:
     result = explain("no\nfile")
 
-    assert result.stderr == "asg-lifecycle explain: 'no\\nfile': No such file or directory\n"
+    assert result.stderr == "asg-lifecycle: 'no\\nfile': No such file or directory\n"
 
 
-def test_a_payload_larger_than_any_door_delivers_is_not_read_to_its_end(tmp_path: Path) -> None:
+def test_a_payload_larger_than_aws_delivers_is_not_read_to_its_end(tmp_path: Path) -> None:
     file = tmp_path / "large.json"
     with file.open("wb") as stream:
-        stream.truncate(100 * LARGEST_PAYLOAD)
+        stream.truncate(100 * LARGEST_INPUT)
 
     result = explain(str(file))
 
     assert result.exit_code == 2
-    assert f"larger than {LARGEST_PAYLOAD} bytes" in result.stderr
+    assert f"larger than {LARGEST_INPUT} bytes" in result.stderr
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -220,8 +222,8 @@ def test_names_are_printed_as_they_are() -> None:
 
 
 def test_half_a_surrogate_pair_leaves_as_the_escape_it_came_as() -> None:
-    assert encode({"name": "\ud83d"}) == b'{"name": "\\ud83d"}'
-    assert json.loads(encode({"name": "\ud83d"})) == {"name": "\ud83d"}
+    assert json_text({"name": "\ud83d"}) == b'{"name": "\\ud83d"}'
+    assert json.loads(json_text({"name": "\ud83d"})) == {"name": "\ud83d"}
 
 
 anything = st.recursive(
@@ -236,6 +238,6 @@ anything = st.recursive(
 def test_whatever_the_metadata_holds_the_answer_is_one_line(plan: object) -> None:
     explanation = explain_text(changed(NotificationMetadata=json.dumps({"plan": plan})).decode(), "asg-lifecycle")
 
-    (answer,) = explanation.answers
-    assert explanation.broken == ()
-    assert b"\n" not in encode(answer)
+    (answer,) = explanation.decisions
+    assert explanation.invalid == ()
+    assert b"\n" not in json_text(answer)

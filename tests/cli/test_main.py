@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from asg_lifecycle.cli.app import application
 
 ROOT = Path(__file__).parents[2]
 TERMINATE = ROOT / "events" / "terminate.json"
-PROGRAM = "from asg_lifecycle.cli.main import main; main()"
+PROGRAM = "from asg_lifecycle.cli.__main__ import main; main()"
 
 
 def run(
@@ -29,44 +32,57 @@ def run(
     )
 
 
+def test_the_program_explains_a_file() -> None:
+    result = run("explain", str(TERMINATE))
+
+    assert (result.returncode, result.stdout.count(b"\n"), result.stderr) == (0, 1, b"")
+
+
+def test_the_program_reads_standard_input_and_ends_with_2_for_bad_input() -> None:
+    result = run("explain", "-", given=b"not JSON")
+
+    assert (result.returncode, result.stdout, result.stderr.count(b"\n")) == (2, b"", 1)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "given", "code", "lines", "error_lines"),
+    ("file", "code", "lines", "error_lines"),
     [
-        (("explain", str(TERMINATE)), b"", 0, 1, 0),
-        (("explain", "-"), TERMINATE.read_bytes(), 0, 1, 0),
-        (("explain", str(ROOT / "events" / "foreign-hook.json")), b"", 0, 1, 0),
-        (("explain", str(ROOT / "events" / "sqs-event.json")), b"", 0, 2, 0),
-        (("explain", str(ROOT / "events" / "broken-token.json")), b"", 2, 0, 1),
-        (("explain", "-"), b"not JSON", 2, 0, 1),
-        (("explain", sys.executable), b"", 2, 0, 1),
-        (("explain", str(ROOT)), b"", 2, 0, 1),
+        (TERMINATE, 0, 1, 0),
+        (ROOT / "events" / "foreign-hook.json", 0, 1, 0),
+        (ROOT / "events" / "sqs-event.json", 0, 2, 0),
+        (ROOT / "events" / "broken-token.json", 2, 0, 1),
+        (Path(sys.executable), 2, 0, 1),
+        (ROOT, 2, 0, 1),
     ],
 )
-def test_exit_code_and_streams(
-    arguments: tuple[str, ...], given: bytes, code: int, lines: int, error_lines: int
-) -> None:
-    result = run(*arguments, given=given)
+def test_exit_code_and_streams(file: Path, code: int, lines: int, error_lines: int) -> None:
+    result = CliRunner().invoke(application, ["explain", str(file)])
 
-    assert (result.returncode, result.stdout.count(b"\n"), result.stderr.count(b"\n")) == (code, lines, error_lines)
+    assert (result.exit_code, result.stdout.count("\n"), result.stderr.count("\n")) == (code, lines, error_lines)
 
 
-def test_version_and_help() -> None:
-    version = run("--version")
-    overview = run("--help")
-    command = run("explain", "--help")
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [(["--version"], "asg-lifecycle "), (["--help"], "explain"), (["explain", "--help"], "--hook-name-prefix")],
+)
+def test_version_and_help(arguments: list[str], shown: str) -> None:
+    result = CliRunner().invoke(application, arguments, terminal_width=120)
 
-    assert version.returncode == overview.returncode == command.returncode == 0
-    assert version.stdout.startswith(b"asg-lifecycle ")
-    assert b"explain" in overview.stdout
-    assert b"--hook-name-prefix" in command.stdout
+    assert result.exit_code == 0
+    assert shown in result.stdout
 
 
-def test_wrong_usage_is_no_traceback() -> None:
-    for arguments in ((), ("explain",), ("explode",), ("explain", "--no-such-option", "x")):
-        result = run(*arguments)
+@pytest.mark.parametrize("arguments", [[], ["explain"], ["explode"], ["explain", "--no-such-option", "x"]])
+def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(application, arguments).exit_code == 2
 
-        assert result.returncode == 2
-        assert b"Traceback" not in result.stderr
+
+def test_the_program_explains_wrong_usage_without_a_traceback() -> None:
+    result = run("explode")
+
+    assert result.returncode == 2
+    assert b"explode" in result.stderr
+    assert b"Traceback" not in result.stderr
 
 
 def test_without_the_extra_one_line_says_what_to_install() -> None:

@@ -1,4 +1,4 @@
-"""Dead letters, looked at and started again, against the simulated region."""
+"""Dead letters are listed, shown and started again, in the simulated region."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from moto.sqs.models import SQSBackend
 from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
@@ -22,13 +23,23 @@ if TYPE_CHECKING:
 HOOK = "asg-lifecycle-terminate"
 
 
-class Office(Testbed[Deployment]):
+long_polling = SQSBackend.receive_message
+
+
+def receive_at_once(backend: SQSBackend, queue: str, count: int, _wait: int, *rest: Any) -> list[Any]:
+    """Receive without waiting."""
+    return long_polling(backend, queue, count, 0, *rest)
+
+
+class RedriveTestbed(Testbed[Deployment]):
     """The application with its dead-letter queues, and a stack that says where they are."""
 
     def __init__(self) -> None:
         super().__init__(Deployment)
 
     def open(self) -> None:
+        # In virtual time nothing arrives while a receiver waits; moto would wait in real time.
+        self.region.replace(SQSBackend, "receive_message", receive_at_once)
         self.deployment.open_queues(self.autoscaling)
         queues = self.deployment.queues
         values = {
@@ -66,8 +77,8 @@ class Office(Testbed[Deployment]):
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
-    with Office() as made:
+def testbed() -> Iterator[RedriveTestbed]:
+    with RedriveTestbed() as made:
         made.open()
         yield made
 
@@ -82,70 +93,70 @@ def listed() -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_an_event_whose_execution_failed_is_started_again(office: Office) -> None:
-    instance = office.waiting()
-    office.lose_executions(instance)
-    (letter,) = listed()
-    assert letter["error"].startswith("200 ")
-    (content,) = letter["contents"]
+def test_an_event_whose_execution_failed_is_started_again(testbed: RedriveTestbed) -> None:
+    instance = testbed.waiting()
+    testbed.lose_executions(instance)
+    (dead_letter,) = listed()
+    assert dead_letter["error"].startswith("200 ")
+    (content,) = dead_letter["contents"]
     assert (content["group"], content["hook"], content["instance"]) == ("web", HOOK, instance)
     assert content["standing"] == "none"
 
-    result = run("start", letter["message"])
+    result = run("start", dead_letter["message"])
     assert result.exit_code == 0, result.output
     assert f"group web, hook {HOOK}, instance {instance}: started, started again with its event" in result.stdout
-    office.timeline.run_for(60)
+    testbed.timeline.run_for(60)
 
-    assert office.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
     assert listed() == []
     assert "there are no dead letters" in run("start", "--all").stdout
 
 
-def test_an_event_that_the_rule_could_not_deliver_is_started_again(office: Office) -> None:
-    office.deployment.rule_fails = True
-    office.waiting()
-    office.timeline.run_for(10)
-    (letter,) = listed()
-    assert letter["error"] == "NO_PERMISSIONS not authorized to invoke"
+def test_an_event_that_the_rule_could_not_deliver_is_started_again(testbed: RedriveTestbed) -> None:
+    testbed.deployment.rule_fails = True
+    testbed.waiting()
+    testbed.timeline.run_for(10)
+    (dead_letter,) = listed()
+    assert dead_letter["error"] == "NO_PERMISSIONS not authorized to invoke"
     assert run("start", "--all").exit_code == 0
-    office.timeline.run_for(60)
+    testbed.timeline.run_for(60)
 
-    assert office.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_a_dead_execution_is_taken_over(office: Office) -> None:
-    instance = office.waiting()
-    office.region.faults.deny("autoscaling", "CompleteLifecycleAction")
-    office.timeline.run_for(30)
-    record = office.deployment.record("web", HOOK, instance)
+def test_a_dead_execution_is_taken_over(testbed: RedriveTestbed) -> None:
+    instance = testbed.waiting()
+    testbed.region.faults.deny("autoscaling", "CompleteLifecycleAction")
+    testbed.timeline.run_for(30)
+    record = testbed.deployment.record("web", HOOK, instance)
     assert record is not None
-    office.deployment.service.stop(record.execution)
-    office.region.faults.allow("autoscaling", "CompleteLifecycleAction")
-    (letter,) = listed()
-    assert letter["contents"][0]["standing"] == "dead"
+    testbed.deployment.service.stop(record.execution)
+    testbed.region.faults.allow("autoscaling", "CompleteLifecycleAction")
+    (dead_letter,) = listed()
+    assert dead_letter["contents"][0]["standing"] == "dead"
 
-    result = run("start", letter["message"])
+    result = run("start", dead_letter["message"])
     assert "takes over from" in result.stdout
-    office.timeline.run_for(60)
-    assert office.completions() == ["CONTINUE CompleteLifecycleAction"]
+    testbed.timeline.run_for(60)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_what_an_execution_works_on_is_left_alone_and_kept(office: Office) -> None:
-    office.region.faults.deny("autoscaling", "CompleteLifecycleAction")
-    office.waiting()
-    office.timeline.run_for(30)
-    (event,) = [json.loads(execution.payload) for execution in office.deployment.executions]
-    office.put("notification-dead", json.dumps(event["detail"] | {"Time": event["time"]}))
+def test_what_an_execution_works_on_is_left_alone_and_kept(testbed: RedriveTestbed) -> None:
+    testbed.region.faults.deny("autoscaling", "CompleteLifecycleAction")
+    testbed.waiting()
+    testbed.timeline.run_for(30)
+    (event,) = [json.loads(execution.payload) for execution in testbed.deployment.executions]
+    testbed.put("notification-dead", json.dumps(event["detail"] | {"Time": event["time"]}))
 
     result = run("start", "--all")
     assert result.exit_code == 1
     assert "left alone" in result.stdout
     assert len(listed()) == 1
-    assert len(office.deployment.executions) == 1
+    assert len(testbed.deployment.executions) == 1
 
 
-def test_what_asks_for_nothing_is_kept_unless_it_is_to_be_discarded(office: Office) -> None:
-    office.put("rule", "{broken")
+def test_what_there_is_nothing_to_start_for_is_kept_unless_it_is_to_be_discarded(testbed: RedriveTestbed) -> None:
+    testbed.put("rule", "{broken")
     kept = run("start", "--all")
     assert kept.exit_code == 1
     assert "--discard deletes it" in kept.stdout
@@ -154,41 +165,43 @@ def test_what_asks_for_nothing_is_kept_unless_it_is_to_be_discarded(office: Offi
     assert listed() == []
 
 
-def start_of(office: Office, instance: str) -> str:
+def start_request(testbed: RedriveTestbed, instance: str) -> str:
     action = LifecycleAction(
         token=None,
         group="web",
         hook=HOOK,
         instance=instance,
         transition=Transition.TERMINATING,
-        time=office.timeline.now(),
+        time=testbed.timeline.now(),
     )
     return json.dumps(payload(StartRequest(reason=StartReason.SWEEP, action=action)))
 
 
-def test_a_start_is_believed_from_the_functions_own_queue(office: Office) -> None:
-    office.region.events.deliveries = lambda _: ()
-    office.put("function", start_of(office, office.waiting()))
+def test_a_start_request_is_accepted_from_the_functions_own_queue(testbed: RedriveTestbed) -> None:
+    testbed.region.events.deliveries = lambda _: ()
+    testbed.put("function", start_request(testbed, testbed.waiting()))
     assert run("start", "--all").exit_code == 0
-    office.timeline.run_for(60)
-    assert office.completions() == ["CONTINUE CompleteLifecycleAction"]
+    testbed.timeline.run_for(60)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
 @pytest.mark.parametrize("queue", ["rule", "notification-dead"])
-def test_a_start_is_not_believed_from_a_queue_that_others_may_write_to(office: Office, queue: str) -> None:
-    office.region.events.deliveries = lambda _: ()
-    office.put(queue, start_of(office, office.waiting()))
-    (letter,) = listed()
-    assert letter["contents"][0]["standing"] == "broken"
-    assert "believed only in the dead-letter queue of the stack's own function" in letter["contents"][0]["reason"]
+def test_a_start_request_is_not_accepted_from_a_queue_that_others_may_write_to(
+    testbed: RedriveTestbed, queue: str
+) -> None:
+    testbed.region.events.deliveries = lambda _: ()
+    testbed.put(queue, start_request(testbed, testbed.waiting()))
+    (dead_letter,) = listed()
+    assert dead_letter["contents"][0]["standing"] == "broken"
+    assert "accepted only in the dead-letter queue of the stack's own function" in dead_letter["contents"][0]["reason"]
     assert run("start", "--all").exit_code == 1
-    assert office.deployment.executions == []
+    assert testbed.deployment.executions == []
 
 
-def test_a_letter_whose_start_fails_is_kept(office: Office) -> None:
-    instance = office.waiting()
-    office.lose_executions(instance)
-    office.region.faults.deny("lambda", "Invoke")
+def test_a_dead_letter_whose_start_fails_is_kept(testbed: RedriveTestbed) -> None:
+    instance = testbed.waiting()
+    testbed.lose_executions(instance)
+    testbed.region.faults.deny("lambda", "Invoke")
     result = run("start", "--all")
 
     assert result.exit_code == 1
@@ -196,25 +209,25 @@ def test_a_letter_whose_start_fails_is_kept(office: Office) -> None:
     assert len(listed()) == 1
 
 
-def test_a_letter_is_shown_whole(office: Office) -> None:
-    instance = office.waiting()
-    office.lose_executions(instance)
-    (letter,) = listed()
-    shown = json.loads(run("show", letter["message"]).stdout)
+def test_a_dead_letter_is_shown_whole(testbed: RedriveTestbed) -> None:
+    instance = testbed.waiting()
+    testbed.lose_executions(instance)
+    (dead_letter,) = listed()
+    shown = json.loads(run("show", dead_letter["message"]).stdout)
 
     assert json.loads(shown["body"])["detail"]["EC2InstanceId"] == instance
     assert set(shown["attributes"]) == {"RequestID", "ErrorCode", "ErrorMessage"}
 
 
-def test_the_list_for_people(office: Office) -> None:
+def test_the_list_for_people(testbed: RedriveTestbed) -> None:
     assert run("list").stdout == "there are no dead letters\n"
-    instance = office.waiting()
-    office.lose_executions(instance)
+    instance = testbed.waiting()
+    testbed.lose_executions(instance)
     assert instance in run("list").stdout
 
 
-def test_wrong_usage(office: Office) -> None:
-    del office
+def test_wrong_usage(testbed: RedriveTestbed) -> None:
+    del testbed
     assert run("start").exit_code == 2
     assert run("start", "x", "--all").exit_code == 2
     missing = run("list", "--stack", "nobody")
@@ -224,7 +237,7 @@ def test_wrong_usage(office: Office) -> None:
     assert run("start", "nothing").exit_code == 1
 
 
-def test_the_stack_is_not_asked_when_everything_is_given(office: Office) -> None:
-    queue, arn = office.deployment.queues["rule"], office.deployment.service.alias_arn
+def test_the_stack_is_not_asked_when_everything_is_given(testbed: RedriveTestbed) -> None:
+    queue, arn = testbed.deployment.queues["rule"], testbed.deployment.service.alias_arn
     result = run("list", "--stack", "nobody", "--queue", queue, "--function", arn, "--table", TABLE)
     assert result.exit_code == 0, result.output

@@ -21,7 +21,7 @@ PLAN = {"steps": [COMMAND]}
 
 
 class IntakeTestbed(Testbed[Deployment]):
-    """The application with all its doors."""
+    """The application with everything that starts and wakes executions."""
 
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(partial(Deployment, parameters=parameters))

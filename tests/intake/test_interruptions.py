@@ -1,4 +1,4 @@
-"""The interruption door: work that begins at a Spot warning or a rebalance recommendation."""
+"""Work that begins at a Spot warning or a rebalance recommendation (R27)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle_simulator.region.log import LogKind
-from handlers.interruption import handler_of
+from handlers import interruption
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def warning(instance: str, **changes: Any) -> dict[str, Any]:
 
 
 def receive(testbed: IntakeTestbed, event: object) -> dict[str, Any]:
-    return handler_of(lambda: testbed.deployment.intake)(event, None)
+    return interruption.handle(event, testbed.deployment.intake)
 
 
 @pytest.mark.parametrize("early", ["off", "spot-interruptions"])

@@ -1,4 +1,4 @@
-"""The notification door: hooks with an SQS queue or an SNS topic as their target."""
+"""Hooks with an SQS queue or an SNS topic as their target."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handlers.notification import handler_of
+from handlers import notification
 
 if TYPE_CHECKING:
     from tests.intake.conftest import IntakeTestbed
@@ -43,7 +43,7 @@ def test_a_hook_that_notifies_is_answered_without_the_rule(testbed: IntakeTestbe
 
 
 @pytest.mark.parametrize("target", ["queue", "topic"])
-def test_both_doors_wired_at_once_do_the_work_once(testbed: IntakeTestbed, target: str) -> None:
+def test_an_event_and_a_notification_of_one_action_do_the_work_once(testbed: IntakeTestbed, target: str) -> None:
     instance = notified(testbed, target)
     testbed.autoscaling.terminate(instance)
     testbed.run(300)
@@ -94,8 +94,7 @@ def test_only_what_failed_is_reported(testbed: IntakeTestbed) -> None:
     testbed.deployment.open_queues(testbed.autoscaling)
     bodies = {"whole": json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"}), "broken": "{}", "text": "hello"}
     records = [{"messageId": name, "body": body} for name, body in bodies.items()]
-    handle = handler_of(lambda: testbed.deployment.intake)
 
-    assert handle({"Records": records}, None) == {
+    assert notification.handle({"Records": records}, testbed.deployment.intake) == {
         "batchItemFailures": [{"itemIdentifier": "broken"}, {"itemIdentifier": "text"}]
     }

@@ -15,7 +15,7 @@ from asg_lifecycle.model.events import Ignore, Invalid
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.wake_events import READERS, happening
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
-from handlers.signal_received import handler_of
+from handlers import signal_received
 from tests.intake.conftest import COMMAND
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def test_a_task_elsewhere_wakes_nobody(testbed: IntakeTestbed) -> None:
 
 def test_a_container_instance_that_is_gone_is_not_waited_for(testbed: IntakeTestbed) -> None:
     event = json.loads(Path("events/ecs-task-stopped.json").read_text())
-    answer = handler_of(lambda: testbed.deployment.intake)(event, None)
+    answer = signal_received.handle(event, testbed.deployment.intake)
     assert answer["outcome"] == "not awaited"
 
 

@@ -1,4 +1,4 @@
-"""The sweep against the simulated region: what no event told is found, and nothing else is touched."""
+"""The sweep against the simulated region: waits without an execution are found, and nothing else is touched."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_quiet_sweep_of_500_groups_stays_within_its_calls(testbed: IntakeTestb
     }
 
 
-def test_an_action_in_good_hands_is_left_alone(testbed: IntakeTestbed) -> None:
+def test_an_action_with_a_live_execution_is_left_alone(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group(duration=600)
     testbed.autoscaling.terminate(instance)
     testbed.run(60)
@@ -185,7 +185,7 @@ def test_a_group_that_cannot_be_read_does_not_stop_the_rest(testbed: IntakeTestb
 
     assert len(answer["started"]) == 1
     assert len(answer["problems"]) == 1
-    assert "group a could not be looked at" in answer["problems"][0]
+    assert "group a could not be read" in answer["problems"][0]
     testbed.run(30)
     answer = testbed.deployment.sweep()
     assert answer["problems"] == []
@@ -193,7 +193,7 @@ def test_a_group_that_cannot_be_read_does_not_stop_the_rest(testbed: IntakeTestb
 
 
 class HurriedClock:
-    """A time that each look at it brings on."""
+    """A clock that each reading moves on."""
 
     def __init__(self, now: float, step: float) -> None:
         self.now = now
@@ -204,7 +204,7 @@ class HurriedClock:
         return self.now
 
 
-def test_what_one_sweep_has_no_time_for_the_next_ones_find(testbed: IntakeTestbed) -> None:
+def test_the_next_sweeps_find_what_one_sweep_has_no_time_for(testbed: IntakeTestbed) -> None:
     instances = [testbed.group(f"group-{number}", duration=5)[0] for number in range(6)]
     testbed.lose_events()
     for instance in instances:
@@ -226,7 +226,7 @@ def test_what_one_sweep_has_no_time_for_the_next_ones_find(testbed: IntakeTestbe
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 6
 
 
-def test_owners_there_is_no_time_to_ask_after_keep_their_actions(testbed: IntakeTestbed) -> None:
+def test_executions_that_there_is_no_time_to_check_keep_their_actions(testbed: IntakeTestbed) -> None:
     instances = testbed.group(capacity=5, duration=4000)
     for instance in instances:
         testbed.autoscaling.terminate(instance)
@@ -237,13 +237,13 @@ def test_owners_there_is_no_time_to_ask_after_keep_their_actions(testbed: Intake
     testbed.deployment.intake = dataclasses.replace(whole, clock=clock, chance=lambda: 0.99)
     answer = testbed.deployment.sweep()
 
-    assert "no time to ask after 4 of 5 owners" in answer["problems"][0]
+    assert "no time was left to check 4 of 5 executions" in answer["problems"][0]
     assert len(answer["started"]) <= 1
     testbed.deployment.intake = whole
     assert len(testbed.deployment.sweep()["started"]) + len(answer["started"]) == 1
 
 
-def test_an_owner_that_cannot_be_asked_after_keeps_its_action(testbed: IntakeTestbed) -> None:
+def test_an_execution_that_cannot_be_checked_keeps_its_action(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group(duration=600)
     testbed.autoscaling.terminate(instance)
     testbed.run(60)
@@ -254,7 +254,9 @@ def test_an_owner_that_cannot_be_asked_after_keeps_its_action(testbed: IntakeTes
     assert "grant it to the function's role" in answer["problems"][0]
 
 
-def test_early_work_whose_event_is_lost_is_told_by_the_sweep(testbed_of: Callable[..., IntakeTestbed]) -> None:
+def test_the_sweep_finds_the_wait_of_work_that_began_early_and_whose_event_is_lost(
+    testbed_of: Callable[..., IntakeTestbed],
+) -> None:
     testbed = testbed_of(sweep_every=300, early_drain="spot-interruptions-and-rebalance")
     (instance,) = testbed.group(duration=100)
     testbed.region.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="web", CapacityRebalance=True)
@@ -268,7 +270,7 @@ def test_early_work_whose_event_is_lost_is_told_by_the_sweep(testbed_of: Callabl
     assert len(testbed.run_command.runs(instance)) == 1
 
 
-def test_gauges_tell_how_things_stand(testbed: IntakeTestbed, capsys: pytest.CaptureFixture[str]) -> None:
+def test_gauges_count_the_actions_that_are_held(testbed: IntakeTestbed, capsys: pytest.CaptureFixture[str]) -> None:
     (instance,) = testbed.group(NotificationMetadata='{"plan": {"stepz": []}}')
     testbed.autoscaling.terminate(instance)
     testbed.run(100)

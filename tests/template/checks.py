@@ -14,7 +14,7 @@ from asg_lifecycle.aws.permissions import (
     SIGNAL_PERMISSIONS,
     SWEEP_PERMISSIONS,
 )
-from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
+from asg_lifecycle.composition.observer import METRICS_NAMESPACE, SERVICE
 from asg_lifecycle.model.records import Record
 from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.observer import Metric

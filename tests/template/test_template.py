@@ -12,7 +12,7 @@ from moto.events.models import EventPattern
 
 from asg_lifecycle.model.events import Ignore, decide
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX, refuse
-from asg_lifecycle.settings import Settings, from_environment
+from asg_lifecycle.settings import Settings
 from tests.template.checks import CHECKS
 from tests.template.expanded import ROOT, TEMPLATE, expand, source
 from tests.template.linting import lint
@@ -119,7 +119,7 @@ def test_every_sample_event_that_the_code_answers_reaches_it(expanded: Expanded,
 def test_the_defaults_are_settings_that_the_code_reads(expanded: Expanded) -> None:
     _, function = expanded.only("AWS::Lambda::Function")
     variables = expanded.resolve(function["Environment"]["Variables"])
-    assert from_environment({name: str(value) for name, value in variables.items()}) == Settings(
+    assert Settings.from_environment({name: str(value) for name, value in variables.items()}) == Settings(
         table="RecordsTable",
         hook_name_prefix=DEFAULT_HOOK_NAME_PREFIX,
         record_retention=30 * 86_400.0,

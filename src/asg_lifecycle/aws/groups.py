@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.actions import Transition
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ class Member(Struct, frozen=True, kw_only=True):
 
     @property
     def waits(self) -> bool:
-        """Whether a lifecycle hook holds it."""
-        return self.state.endswith(":Wait")
+        """Whether a lifecycle hook holds it (R17)."""
+        return lifecycle_states.waits(self.state)
 
 
 class Group(Struct, frozen=True, kw_only=True):

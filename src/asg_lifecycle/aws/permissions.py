@@ -34,7 +34,7 @@ SWEEP_PERMISSIONS = (
 """What the sweep uses."""
 
 NOTIFICATION_PERMISSIONS = ("lambda:InvokeFunction",)
-"""What the notification door uses, beside reading its queue."""
+"""What the notification function uses, beside reading its queue."""
 
 INTERRUPTION_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
@@ -42,7 +42,7 @@ INTERRUPTION_PERMISSIONS = (
     "autoscaling:DescribeLifecycleHooks",
     "lambda:InvokeFunction",
 )
-"""What the interruption door uses."""
+"""What the interruption function uses."""
 
 SIGNAL_PERMISSIONS = (
     "dynamodb:BatchGetItem",
@@ -50,7 +50,7 @@ SIGNAL_PERMISSIONS = (
     "dynamodb:UpdateItem",
     "lambda:SendDurableExecutionCallbackSuccess",
 )
-"""What the signal door uses whatever the plans say."""
+"""What the signal function uses whatever the plans say."""
 
 ECS_SIGNAL_PERMISSIONS = ("ecs:DescribeContainerInstances", "ecs:DescribeTasks", "ecs:ListTasks")
 """What it uses where it hears of ECS."""

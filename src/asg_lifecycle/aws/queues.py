@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 BATCH = 10
 HIDDEN = 60
-"""Seconds a message is kept from others while it is looked at: SQS has no way to only look."""
+"""Seconds a message is hidden from others while it is read: SQS has no call that only reads."""
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
@@ -44,8 +44,10 @@ class Queues:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def letters(self, queue: str) -> tuple[DeadLetter, ...]:
-        """Take every message of the queue that nobody else holds, oldest first; `give_back` what is not deleted.
+    def receive(self, queue: str) -> tuple[DeadLetter, ...]:
+        """Receive every message of a dead-letter queue that nobody else holds, oldest first.
+
+        Nobody else can receive them for `HIDDEN` seconds: `give_back` what is not deleted.
 
         Raises:
             CallFailed: no answer, throttled, denied, no such queue.
@@ -62,7 +64,7 @@ class Queues:
                     MessageSystemAttributeNames=["SentTimestamp"],
                 ).get("Messages", [])
             if not page:
-                return tuple(sorted(found.values(), key=lambda letter: letter.sent_at))
+                return tuple(sorted(found.values(), key=lambda dead_letter: dead_letter.sent_at))
             for message in page:
                 attributes = message.get("MessageAttributes", {})
                 found[message["MessageId"]] = DeadLetter(
@@ -74,23 +76,23 @@ class Queues:
                     sent_at=float(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000,
                 )
 
-    def give_back(self, letters: Iterable[DeadLetter]) -> None:
-        """Let others see `letters` again.
+    def give_back(self, dead_letters: Iterable[DeadLetter]) -> None:
+        """Let others receive the messages again.
 
         Raises:
-            CallFailed: no answer, throttled, denied. They are seen again by themselves after a minute.
+            CallFailed: no answer, throttled, denied. SQS gives them back by itself after `HIDDEN` seconds.
         """
-        for letter in letters:
+        for dead_letter in dead_letters:
             with calling("sqs:ChangeMessageVisibility"):
                 self._clients.sqs.change_message_visibility(
-                    QueueUrl=letter.queue, ReceiptHandle=letter.receipt, VisibilityTimeout=0
+                    QueueUrl=dead_letter.queue, ReceiptHandle=dead_letter.receipt, VisibilityTimeout=0
                 )
 
-    def delete(self, letter: DeadLetter) -> None:
+    def delete(self, dead_letter: DeadLetter) -> None:
         """Delete a message for good.
 
         Raises:
             CallFailed: no answer, throttled, denied.
         """
         with calling("sqs:DeleteMessage"):
-            self._clients.sqs.delete_message(QueueUrl=letter.queue, ReceiptHandle=letter.receipt)
+            self._clients.sqs.delete_message(QueueUrl=dead_letter.queue, ReceiptHandle=dead_letter.receipt)

@@ -1,4 +1,4 @@
-"""The commands of `asg-lifecycle`, put together. One module per command; a new one is added here, by hand."""
+"""The commands of `asg-lifecycle`, put together: one module for each command or group of commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ application = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
     add_completion=False,
-    # An error nobody foresaw shows as Python shows it: that is what a bug report needs.
+    # An unexpected error shows as Python shows it: that is what a bug report needs.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -67,11 +67,11 @@ class Trial(Struct, frozen=True, kw_only=True):
             yield "  no steps: the action is completed at once"
 
 
-def try_hook(desk: PlanTools, group: str, hook: Hook, instance: str) -> Trial:
+def try_hook(tools: PlanTools, group: str, hook: Hook, instance: str) -> Trial:
     """Return what the plan of one hook would do with an instance.
 
     Args:
-        desk: the parts to work with.
+        tools: the plans, groups and instances.
         group: the Auto Scaling group.
         hook: the hook.
         instance: the instance, empty when the group has none.
@@ -85,12 +85,12 @@ def try_hook(desk: PlanTools, group: str, hook: Hook, instance: str) -> Trial:
         hook=hook.name,
         instance=instance,
         transition=hook.transition,
-        time=desk.clock(),
+        time=tools.clock(),
         metadata=hook.metadata,
     )
-    decision = desk.planning.plan_for(action)
-    facts = desk.instances.facts(instance) if instance and decision.plan is not None else None
-    steps = _steps(desk, decision.plan, action, facts) if decision.plan is not None else ()
+    decision = tools.planning.plan_for(action)
+    facts = tools.instances.facts(instance) if instance and decision.plan is not None else None
+    steps = _steps(tools, decision.plan, action, facts) if decision.plan is not None else ()
     return Trial(
         hook=hook.name,
         transition=hook.transition.value,
@@ -104,24 +104,24 @@ def try_hook(desk: PlanTools, group: str, hook: Hook, instance: str) -> Trial:
 
 
 def _steps(
-    desk: PlanTools, plan: Plan, action: LifecycleAction, facts: InstanceFacts | None
+    tools: PlanTools, plan: Plan, action: LifecycleAction, facts: InstanceFacts | None
 ) -> Iterator[tuple[str, str, str]]:
     position = 0
     for index, entry in enumerate(plan.steps, start=1):
         for member, planned in enumerate(entry.parallel or (entry,), start=1):
             number = f"{index}.{member}" if entry.parallel else str(index)
-            yield number, planned.kind, _preview(desk, planned, action, facts, position)
+            yield number, planned.kind, _preview(tools, planned, action, facts, position)
             position += 1
 
 
 def _preview(
-    desk: PlanTools, planned: PlannedStep, action: LifecycleAction, facts: InstanceFacts | None, position: int
+    tools: PlanTools, planned: PlannedStep, action: LifecycleAction, facts: InstanceFacts | None, position: int
 ) -> str:
     if facts is None:
         return "not tried"
-    now = desk.clock()
+    now = tools.clock()
     target = Target(action=action, facts=facts, position=position, began_at=now, now=now)
     try:
-        return build(planned, desk.services).preview(target)
+        return build(planned, tools.services).preview(target)
     except CallFailed as failed:
         return f"could not be told: {failed}"

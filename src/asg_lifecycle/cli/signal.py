@@ -6,12 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, write
 from asg_lifecycle.model.fields import is_instance_id
 from asg_lifecycle.model.wake_events import NAME, NAME_EXPECTED
-
-NOT_SENT = 1
-WRONG_USAGE = 2
 
 
 def signal(
@@ -32,19 +29,11 @@ def signal(
     signal for an instance that does not wait is dropped.
     """
     if not is_instance_id(instance):
-        _fail(f"{instance!r} is no instance id: expected 'i-' and 8 or 17 hexadecimal digits", WRONG_USAGE)
+        fail(f"{instance!r} is no instance id: expected 'i-' and 8 or 17 hexadecimal digits", ExitCode.BAD_INPUT)
     if not NAME.fullmatch(name):
-        _fail(f"{name!r} is no name of a signal: expected {NAME_EXPECTED}", WRONG_USAGE)
-    # Commands that ask nothing of AWS do not pay for what does.
-    from asg_lifecycle.composition.operator import send_signal  # noqa: PLC0415 - see above
+        fail(f"{name!r} is no name of a signal: expected {NAME_EXPECTED}", ExitCode.BAD_INPUT)
+    from asg_lifecycle.composition.command_line import send_signal  # noqa: PLC0415 - offline commands load no boto3
 
-    try:
+    with reporting_failed_calls():
         send_signal(instance=instance, name=name, succeeded=result == "success", message=message, hook=hook)
-    except CallFailed as failed:
-        _fail(f"the signal was not sent: {failed}", NOT_SENT)
-    typer.echo(f"sent signal {name} ({result}) of instance {instance}")
-
-
-def _fail(sentence: str, code: int) -> None:
-    typer.echo(f"asg-lifecycle signal: {sentence}", err=True)
-    raise typer.Exit(code)
+    write(f"sent signal {name} ({result}) of instance {instance}")

@@ -1,4 +1,4 @@
-"""Puts together what carries out lifecycle actions."""
+"""Puts together the parts that a durable execution works with."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger, Metrics
-
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.executions import Executions
-from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.plan_store import PlanStore
-from asg_lifecycle.composition.naming import METRICS_NAMESPACE, SERVICE
+from asg_lifecycle.composition.observer import compose_observer
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.execution.dependencies import Dependencies
-from asg_lifecycle.observer import Observer
 from asg_lifecycle.plans.selection import Planning
 from asg_lifecycle.store.drain_slots import DrainSlots
 from asg_lifecycle.store.outages import Outages
@@ -30,12 +26,9 @@ if TYPE_CHECKING:
 
 
 def compose(
-    settings: Settings,
-    *,
-    clock: Callable[[], float] = time.time,
-    chance: Callable[[], float] = random.random,
+    settings: Settings, *, clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random
 ) -> Dependencies:
-    """Return the application for `settings`. No client is made and nothing is called yet.
+    """Return the parts for `settings`. No client is made and nothing is called yet.
 
     Args:
         settings: what the deployment decides.
@@ -43,21 +36,21 @@ def compose(
         chance: a random number from 0 to 1.
     """
     clients = Clients()
-    lifecycle_actions = LifecycleActions(clients, clock)
-    instances = Instances(clients)
+    signals = Signals(clients, settings.table) if settings.signals else None
+    services = compose_services(clients, LifecycleActions(clients, clock), clock, signals=signals)
     return Dependencies(
         settings=settings,
-        lifecycle_actions=lifecycle_actions,
-        instances=instances,
+        lifecycle_actions=services.lifecycle_actions,
+        instances=services.instances,
         records=Records(clients, settings.table),
         executions=Executions(clients, function=""),
         drain_slots=DrainSlots(clients, settings.table),
         outages=Outages(clients, settings.table),
-        planning=Planning(PlanStore(clients, settings.plan_path, clock), instances, settings.built_in_features),
-        services=compose_services(
-            clients, lifecycle_actions, clock, signals=Signals(clients, settings.table) if settings.signals else None
+        planning=Planning(
+            PlanStore(clients, settings.plan_path, clock), services.instances, settings.built_in_features
         ),
-        observer=Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)),
+        services=services,
+        observer=compose_observer(),
         clock=clock,
         chance=chance,
     )

@@ -1,4 +1,4 @@
-"""Puts together what an operator looks at plans with."""
+"""Puts together what the commands about plans work with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.groups import Groups
-from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.composition.services import compose_services
@@ -18,19 +17,20 @@ from asg_lifecycle.plans.selection import Planning
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.steps.services import Services
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanTools:
-    """The plans, and what they would be carried out on.
+    """The plans, and the groups and instances that they are tried with.
 
     Attributes:
         store: the named plans.
-        planning: chooses plans.
+        planning: chooses the plan of an action.
         groups: the Auto Scaling groups.
         instances: the EC2 calls.
-        services: what steps are made with.
+        services: what steps call.
         clock: seconds since the epoch.
     """
 
@@ -50,13 +50,13 @@ def compose_plan_tools(path: str, features: frozenset[str] = DEFAULT_FEATURES) -
         features: the features of steps that the stack has switched on.
     """
     clients = Clients()
-    instances = Instances(clients)
+    services = compose_services(clients, LifecycleActions(clients, time.time), time.time)
     store = PlanStore(clients, path.rstrip("/"), time.time)
     return PlanTools(
         store=store,
-        planning=Planning(store, instances, features),
+        planning=Planning(store, services.instances, features),
         groups=Groups(clients),
-        instances=instances,
-        services=compose_services(clients, LifecycleActions(clients, time.time), time.time),
+        instances=services.instances,
+        services=services,
         clock=time.time,
     )

@@ -1,4 +1,4 @@
-"""Puts together what steps are made with."""
+"""Puts together the services that steps call."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 def compose_services(
     clients: Clients, lifecycle_actions: LifecycleActions, clock: Callable[[], float], *, signals: Signals | None = None
 ) -> Services:
-    """Return what steps are made with. No client is made and nothing is called yet.
+    """Return the services that steps call. No client is made and nothing is called yet.
 
     Args:
         clients: the AWS clients.
         lifecycle_actions: the Auto Scaling calls.
         clock: seconds since the epoch.
-        signals: what is said to actions, None where nothing is heard.
+        signals: the signals that actions have received, None where the deployment takes no signals.
     """
     return Services(
         lifecycle_actions=lifecycle_actions,

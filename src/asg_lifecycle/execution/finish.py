@@ -11,6 +11,7 @@ from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState, interpret_not_active, send_heartbeat
 from asg_lifecycle.execution.work.position import Position, position_of
 from asg_lifecycle.execution.work.slot_wait import holder_of
+from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import heartbeat_retry
@@ -172,7 +173,7 @@ class Finisher:
         except CallFailed as failed:
             self._dependencies.observer.warning(f"the instance's state could not be read: {failed}")
             return False
-        return state is None or not state.endswith(":Wait")
+        return not lifecycle_states.waits(state)
 
     def _not_active(self, state: Completion, now: float, why: str) -> Completion:
         try:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
 from asg_lifecycle.execution.durable import Polled, poll
+from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.timing import (
     NOT_YET_RETRY,
@@ -130,7 +131,7 @@ def interpret_not_active(action_context: ActionContext, heartbeat: HeartbeatStat
     action = action_context.action
     since = heartbeat.refused_since if heartbeat.refused_since is not None else now
     state = action_context.dependencies.lifecycle_actions.instance_state(action.instance)
-    waits = state is not None and state.endswith(":Wait")
+    waits = lifecycle_states.waits(state)
     if waits and now < since + NOT_YET_WINDOW:
         return msgspec.structs.replace(heartbeat, next_at=now + NOT_YET_RETRY, refused_since=since)
     return msgspec.structs.replace(heartbeat, over=_explanation(action, state, waits=waits))

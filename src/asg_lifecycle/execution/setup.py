@@ -11,6 +11,7 @@ from asg_lifecycle.aws.instances import InstanceFacts
 from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState, send_heartbeat
 from asg_lifecycle.execution.work.position import Position, position_of
+from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.records import Status
@@ -147,7 +148,7 @@ def _still_waits(action_context: ActionContext) -> bool | None:
     except CallFailed as failed:
         action_context.dependencies.observer.warning(f"the instance's state could not be read: {failed}")
         return None if failed.failure.consequence is Consequence.TRANSIENT else False
-    return state is not None and state.endswith(":Wait")
+    return lifecycle_states.waits(state)
 
 
 def _again(action_context: ActionContext, state: Setup) -> Setup:

@@ -1,4 +1,4 @@
-"""Begins the work of an instance that EC2 takes back, before its hook holds it."""
+"""Starts the drain of an instance that EC2 takes back before the lifecycle hook holds the instance."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.groups import Groups
-    from asg_lifecycle.intake.starter import Starter
+    from asg_lifecycle.intake.execution_starter import ExecutionStarter
     from asg_lifecycle.observer import Observer
 
 IN_SERVICE = "InService"
 
 
 class InterruptionIntake:
-    """Starts early work for the events of EC2."""
+    """Starts executions early, for the warnings of EC2 (R27)."""
 
-    def __init__(self, groups: Groups, starter: Starter, observer: Observer, hook_name_prefix: str) -> None:
+    def __init__(self, groups: Groups, starter: ExecutionStarter, observer: Observer, hook_name_prefix: str) -> None:
         self._groups = groups
         self._starter = starter
         self._observer = observer
@@ -42,9 +42,9 @@ class InterruptionIntake:
                 self._observer.error(f"invalid event, a retry cannot help: {reason}")
                 return {"outcome": "invalid", "reason": reason}
             case interrupted:
-                return self._begin(interrupted)
+                return self._start(interrupted)
 
-    def _begin(self, interrupted: Interruption) -> dict[str, Any]:
+    def _start(self, interrupted: Interruption) -> dict[str, Any]:
         membership = self._groups.of_instance(interrupted.instance)
         if membership is None:
             return self._ignored(f"instance {interrupted.instance} is in no Auto Scaling group")

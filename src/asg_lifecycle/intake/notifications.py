@@ -1,4 +1,4 @@
-"""Takes lifecycle actions out of the queue that hooks notify, and starts their executions."""
+"""Starts executions for the lifecycle actions in the queue that hooks notify."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class NotificationIntake:
-    """Answers the batches of an SQS event source mapping.
+    """Handles the batches of an SQS event source mapping.
 
-    A message that cannot be understood is reported as failed, so that its queue keeps it among the dead letters.
+    A message that cannot be understood is reported as failed, so that SQS moves it to the dead-letter queue.
     """
 
     def __init__(self, executions: Executions, observer: Observer, hook_name_prefix: str) -> None:
@@ -28,26 +28,27 @@ class NotificationIntake:
         self._prefix = hook_name_prefix
 
     def receive(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return which messages of a batch have to come again: `{"batchItemFailures": [{"itemIdentifier": ID}, …]}`."""
-        failed = [record["messageId"] for record in event["Records"] if not self._take(record)]
+        """Return the messages to deliver again: `{"batchItemFailures": [{"itemIdentifier": ID}, …]}`."""
+        failed = [record["messageId"] for record in event["Records"] if not self._handle_record(record)]
         return {"batchItemFailures": [{"itemIdentifier": identity} for identity in failed]}
 
-    def _take(self, record: dict[str, Any]) -> bool:
-        taken = True
-        for message in messages_in_text(record.get("body", "")):
-            taken = self._hand_on(message, record["messageId"]) and taken
-        return taken
+    def _handle_record(self, record: dict[str, Any]) -> bool:
+        """Return whether everything in an SQS message was handled."""
+        handled = [
+            self._handle_message(message, record["messageId"]) for message in messages_in_text(record.get("body", ""))
+        ]
+        return all(handled)
 
-    def _hand_on(self, message: Message | Problem, identity: str) -> bool:
+    def _handle_message(self, message: Message | Problem, identity: str) -> bool:
         if not isinstance(message, Message):
-            return self._broken(str(message), identity)
+            return self._invalid(str(message), identity)
         match decide(message.content, hook_name_prefix=self._prefix):
             case Ignore(reason):
                 self._observer.count(Metric.IGNORED)
                 self._observer.info(f"message {identity} ignored: {reason}")
                 return True
             case Invalid(reason):
-                return self._broken(reason, identity)
+                return self._invalid(reason, identity)
             case Handle(action):
                 try:
                     self._executions.start(message.content, name=event_name("notification", action))
@@ -59,7 +60,7 @@ class NotificationIntake:
                     return False
                 return True
 
-    def _broken(self, reason: str, identity: str) -> bool:
+    def _invalid(self, reason: str, identity: str) -> bool:
         self._observer.count(Metric.INVALID)
         self._observer.error(f"message {identity} cannot be understood, it becomes a dead letter: {reason}")
         return False

@@ -1,4 +1,4 @@
-"""Starts again, by an operator's hand, what ended among the dead letters."""
+"""Reads dead letters, and starts their actions again when an operator asks for it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from asg_lifecycle.model.start_requests import SOURCE, StartReason, StartRequest
 if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.queues import DeadLetter
-    from asg_lifecycle.intake.starter import Starter
+    from asg_lifecycle.intake.execution_starter import ExecutionStarter
     from asg_lifecycle.store.records import Records
 
-NOT_BELIEVED = "it is a start, which is believed only in the dead-letter queue of the stack's own function"
+START_REFUSED = "it is a start request, which is accepted only in the dead-letter queue of the stack's own function"
 
 Standing = Literal["none", "alive", "dead", "ended", "ignored", "broken"]
 
 
 class Content(Struct, frozen=True, kw_only=True):
-    """One action in a dead letter, and how it stands now.
+    """One action in a dead letter, and its state now.
 
     Attributes:
         standing: `none`: there is no record of its wait; `alive`: an execution works on it; `dead`: the execution
-            that owns it is dead; `ended`: its record is closed; `ignored`, `broken`: it asks for nothing.
+            that owns it is dead; `ended`: its record is closed; `ignored`, `broken`: there is nothing to start.
         reason: the same as a sentence.
-        action: the action, None where it asks for nothing.
-        event: what the durable function would be handed.
+        action: the action, None where there is nothing to start.
+        event: the event to start the durable function with.
         record: the current record of the wait.
     """
 
@@ -44,30 +44,30 @@ class Content(Struct, frozen=True, kw_only=True):
 
 
 class Redriven(Struct, frozen=True, kw_only=True):
-    """What became of one action: whether an execution was started, and why, or why not."""
+    """Whether an execution was started for one action, and why or why not."""
 
     started: bool
     reason: str
 
 
 class Redrive:
-    """Looks at dead letters and starts their actions again.
+    """Reads dead letters and starts their actions again.
 
     Args:
         records: the records.
-        executions: the executions.
+        executions: the durable executions.
         starter: starts them.
         hook_name_prefix: hooks whose name begins so are ours.
         function_queue: URL of the durable function's own dead-letter queue, None where it is not known. Only there a
-            start of another door is believed: into the others more may write than may invoke the function, and a start
-            chooses the group, the instance and the plan.
+            start request is accepted: a start request chooses the group, the instance and the plan, and more people
+            and services may write to the other queues than may invoke the function.
     """
 
     def __init__(
         self,
         records: Records,
         executions: Executions,
-        starter: Starter,
+        starter: ExecutionStarter,
         *,
         hook_name_prefix: str,
         function_queue: str | None,
@@ -78,24 +78,24 @@ class Redrive:
         self._prefix = hook_name_prefix
         self._function_queue = function_queue
 
-    def look(self, letter: DeadLetter) -> tuple[Content, ...]:
-        """Return what a dead letter holds, at least one content.
+    def contents(self, dead_letter: DeadLetter) -> tuple[Content, ...]:
+        """Return what a dead letter contains, at least one content.
 
         Raises:
             CallFailed: the record or its owner could not be read.
         """
         return tuple(
-            self._look(message.content, with_starts=letter.queue == self._function_queue)
+            self._content(message.content, with_starts=dead_letter.queue == self._function_queue)
             if isinstance(message, Message)
             else Content(standing="broken", reason=str(message))
-            for message in messages_in_text(letter.body)
+            for message in messages_in_text(dead_letter.body)
         )
 
-    def start(self, letter: DeadLetter, content: Content) -> Redriven:
-        """Start the action again where nobody works on it. Never twice for one letter.
+    def start(self, dead_letter: DeadLetter, content: Content) -> Redriven:
+        """Start the action again unless an execution works on it. One dead letter never starts it twice.
 
         Raises:
-            CallFailed: no execution could be started. Repeat it.
+            CallFailed: no execution could be started. Repeat the call.
         """
         if content.action is None or content.standing == "alive":
             return Redriven(started=False, reason=content.reason)
@@ -105,23 +105,23 @@ class Redrive:
                 action=action_of(content.record),
                 takes_over=content.record.execution,
             )
-            self._starter.start(start, generation=letter.id)
+            self._starter.start(start, generation=dead_letter.id)
             return Redriven(started=True, reason=f"takes over from {content.record.execution}")
-        self._executions.start(content.event, name=event_name("redrive", content.action, letter.id))
+        self._executions.start(content.event, name=event_name("redrive", content.action, dead_letter.id))
         return Redriven(started=True, reason="started again with its event")
 
-    def _look(self, event: object, *, with_starts: bool) -> Content:
+    def _content(self, event: object, *, with_starts: bool) -> Content:
         if not with_starts and isinstance(event, dict) and event.get("source") == SOURCE:
-            return Content(standing="broken", reason=NOT_BELIEVED)
+            return Content(standing="broken", reason=START_REFUSED)
         match decide(event, hook_name_prefix=self._prefix, with_starts=with_starts):
             case Ignore(reason):
                 return Content(standing="ignored", reason=reason)
             case Invalid(reason):
                 return Content(standing="broken", reason=reason)
             case Handle(action):
-                return self._standing(action, event)
+                return self._content_of_action(action, event)
 
-    def _standing(self, action: LifecycleAction, event: object) -> Content:
+    def _content_of_action(self, action: LifecycleAction, event: object) -> Content:
         record = self._records.current(wait_key(action.group, action.hook, action.instance))
         standing: Standing = "ended"
         if record is None:

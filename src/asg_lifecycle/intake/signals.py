@@ -1,4 +1,4 @@
-"""Hands what was heard to the execution that waits for it. What nobody waits for is dropped."""
+"""Keeps signals for the actions they are meant for, and wakes the executions whose wait an event may end."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class SignalIntake:
-    """Wakes executions, but only by what can end their wait: each time costs durable operations."""
+    """Wakes executions, each only for an event that can end its wait: every wake-up costs durable operations."""
 
-    def __init__(  # noqa: PLR0913 - what a signal passes through
+    def __init__(  # noqa: PLR0913 - each part by its name
         self,
         *,
         records: RecordQueries,
@@ -62,51 +62,52 @@ class SignalIntake:
             case ContainerInstanceChanged() as changed:
                 return self._container_instance_changed(changed)
             case CommandEnded() as ended:
-                said = f"command {ended.command} ended {ended.status}"
-                return self._wake(self._waiting(ended.instance, command_ended(ended.command)), said)
+                cause = f"command {ended.command} ended {ended.status}"
+                return self._wake(self._waiting(ended.instance, command_ended(ended.command)), cause)
 
     def _signal(self, sent: SignalSent) -> dict[str, Any]:
-        what = f"signal {sent.name} of instance {sent.instance}"
+        described = f"signal {sent.name} of instance {sent.instance}"
         signal = Signal(name=sent.name, succeeded=sent.succeeded, message=sent.message, at=self._clock())
         records = [it for it in self._records.of_instance(sent.instance) if sent.hook in {None, it.hook}]
         kept = [record for it in records if (record := self._signals.keep(it, signal)) is not None]
         if not kept:
             where = f" under hook {sent.hook}" if sent.hook is not None else ""
             reason = f"no action of it is in flight{where}" if not records else "its action keeps no more signals"
-            self._observer.info(f"{what} was dropped: {reason}")
+            self._observer.info(f"{described} was dropped: {reason}")
             return {"outcome": "dropped", "reason": reason}
-        self._observer.info(f"{what} was kept: {sent.message}" if sent.message else f"{what} was kept")
-        wanted = [record for record in kept if signal_came(sent.name) in record.wake_on]
-        return self._wake(wanted, f"{what} has come") | {"kept": [record.hook for record in kept]}
+        self._observer.info(f"{described} was kept: {sent.message}" if sent.message else f"{described} was kept")
+        waiting = [record for record in kept if signal_came(sent.name) in record.wake_on]
+        return self._wake(waiting, f"{described} has come") | {"kept": [record.hook for record in kept]}
 
     def _task_stopped(self, stopped: TaskStopped) -> dict[str, Any]:
         instance = self._container_instances.instance_of(stopped.container_instance, cluster=stopped.cluster)
         records = self._waiting(instance, DRAINED) if instance is not None else []
-        return self._drained(records, cluster=stopped.cluster, arn=stopped.container_instance)
+        return self._wake_if_drained(records, cluster=stopped.cluster, arn=stopped.container_instance)
 
     def _container_instance_changed(self, changed: ContainerInstanceChanged) -> dict[str, Any]:
         if changed.status == "ACTIVE" and changed.connected:
-            said = f"container instance {changed.container_instance} is ACTIVE"
-            return self._wake(self._waiting(changed.instance, REGISTERED), said)
+            cause = f"container instance {changed.container_instance} is ACTIVE"
+            return self._wake(self._waiting(changed.instance, REGISTERED), cause)
         records = self._waiting(changed.instance, DRAINED) if changed.is_idle else []
-        return self._drained(records, cluster=changed.cluster, arn=changed.container_instance)
+        return self._wake_if_drained(records, cluster=changed.cluster, arn=changed.container_instance)
 
-    def _drained(self, records: list[Record], *, cluster: str, arn: str) -> dict[str, Any]:
+    def _wake_if_drained(self, records: list[Record], *, cluster: str, arn: str) -> dict[str, Any]:
         # A task that was told to stop is counted as neither running nor pending, long before it has stopped.
         container_instance = ContainerInstance(arn=arn, cluster=cluster, status="DRAINING")
         if records and (left := self._container_instances.tasks(container_instance)):
             return {"outcome": "left", "reason": f"{len(left)} tasks are left"}
         return self._wake(records, f"the last task on container instance {container_instance.name} has stopped")
 
-    def _waiting(self, instance: str, what: str) -> list[Record]:
-        return [record for record in self._records.of_instance(instance) if what in record.wake_on]
+    def _waiting(self, instance: str, wake_event: str) -> list[Record]:
+        """Return the records of the actions of an instance that wait for an event."""
+        return [record for record in self._records.of_instance(instance) if wake_event in record.wake_on]
 
-    def _wake(self, records: Iterable[Record], said: str) -> dict[str, Any]:
-        """Wake the executions. One whose inbox is closed is about to look by itself."""
-        woken = [record.hook for record in records if self._told(record, said)]
+    def _wake(self, records: Iterable[Record], cause: str) -> dict[str, Any]:
+        """Wake the executions of `records`. One whose inbox is closed is about to poll anyway."""
+        woken = [record.hook for record in records if self._send_wake(record, cause)]
         if woken:
-            self._observer.info(f"woken: {said}")
+            self._observer.info(f"woken: {cause}")
         return {"outcome": "woken" if woken else "not awaited", "hooks": woken}
 
-    def _told(self, record: Record, said: str) -> bool:
-        return record.inbox is not None and self._executions.send_message(record.inbox, encode(Wake(by=said)))
+    def _send_wake(self, record: Record, cause: str) -> bool:
+        return record.inbox is not None and self._executions.send_message(record.inbox, encode(Wake(by=cause)))

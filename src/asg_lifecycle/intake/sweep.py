@@ -1,4 +1,4 @@
-"""Finds what no event told: instances that wait and nobody works on, and actions whose execution is dead."""
+"""Finds instances that wait without an execution, because their event was lost or their execution died."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.groups import Group, Groups, Hook, Member
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
-    from asg_lifecycle.intake.starter import Starter
+    from asg_lifecycle.intake.execution_starter import ExecutionStarter
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.observer import Observer
     from asg_lifecycle.store.record_queries import RecordQueries
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 ItemT = TypeVar("ItemT")
 
 BUDGET = 240.0
-"""Seconds after which a sweep leaves the rest to the next one: its function has five minutes."""
+"""Seconds after which a sweep leaves the rest to the next sweep. Its function times out after 300 s."""
 
-OWNERS_BUDGET = 0.5
-"""Share of that time after which owners are no longer asked after, so that lost events are looked for, too."""
+LIVENESS_BUDGET = 120.0
+"""Seconds after which a sweep checks no more executions, so that time is left to find lost events."""
 
 GENERATION = 900.0
-"""Seconds after which a start that came to nothing may be repeated."""
+"""Seconds after which an execution for the same wait may be started again, if the first one achieved nothing."""
 
 
-class Owned(Struct, frozen=True):
-    """A live record, and whether its owner can still work on it."""
+class InFlight(Struct, frozen=True):
+    """The record of an action in flight, and whether its execution can still work on it."""
 
     record: Record
     alive: bool
@@ -50,25 +50,25 @@ class Sweep:
 
     Args:
         groups: the Auto Scaling groups.
-        lifecycle_actions: the calls that prove a wait.
+        lifecycle_actions: the Auto Scaling calls; an accepted heartbeat proves that a hook holds an instance.
         records: the records.
         executions: the durable executions.
-        starter: starts them.
+        starter: starts executions.
         observer: logs and metrics.
         clock: seconds since the epoch.
-        chance: a random number from 0 to 1: where a sweep begins, so that what one has no time for is not what the
-            next one has no time for.
+        chance: a random number from 0 to 1. It decides where in a list a sweep begins, so that two sweeps that run
+            out of time do not both miss the same groups.
         hook_name_prefix: hooks whose name begins so are ours.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of a sweep, each by its name
+    def __init__(  # noqa: PLR0913 - each part by its name
         self,
         *,
         groups: Groups,
         lifecycle_actions: LifecycleActions,
         records: RecordQueries,
         executions: Executions,
-        starter: Starter,
+        starter: ExecutionStarter,
         observer: Observer,
         clock: Callable[[], float],
         chance: Callable[[], float],
@@ -85,7 +85,7 @@ class Sweep:
         self._prefix = hook_name_prefix
         self._began = clock()
         self._waiting = 0
-        self._seen = 0
+        self._groups_read = 0
         self._started: list[str] = []
         self._problems: list[str] = []
 
@@ -95,67 +95,70 @@ class Sweep:
         Raises:
             CallFailed: the records or the groups could not be listed at all.
         """
-        owned = self._ask_after_owners()
-        for each in owned.values():
+        in_flight = self._check_owners()
+        for each in in_flight.values():
             if not each.alive:
                 self._take_over(each.record)
-        self._tell(owned)
+        self._record_gauges(in_flight)
         groups = []
         for group in self._groups.all():
-            self._seen += 1
+            self._groups_read += 1
             if group.has_pool or any(member.waits for member in group.members):
                 groups.append(group)
         finished = True
-        for group in self._from_anywhere(groups):
-            if self._spent() > BUDGET:
+        for group in self._rotated(groups):
+            if self._elapsed() > BUDGET:
                 finished = False
-                self._problem("the time of this sweep is over, the next ones look at the rest")
+                self._problem("the time of this sweep is over, the next sweeps check the rest")
                 break
-            self._look_at(group, owned)
+            self._check_group(group, in_flight)
         return {
-            "groups": self._seen,
+            "groups": self._groups_read,
             "waiting": self._waiting,
-            "in_flight": len(owned),
+            "in_flight": len(in_flight),
             "started": self._started,
             "problems": self._problems,
             "finished": finished,
         }
 
-    def _spent(self) -> float:
+    def _elapsed(self) -> float:
         return self._clock() - self._began
 
-    def _from_anywhere(self, items: Iterable[ItemT]) -> list[ItemT]:
-        """Return the items in their order, from one of them on and around."""
+    def _rotated(self, items: Iterable[ItemT]) -> list[ItemT]:
+        """Return the items in their order, beginning with one at random."""
         listed = list(items)
         first = min(int(self._chance() * len(listed)), len(listed) - 1)
         return listed[first:] + listed[:first]
 
-    def _ask_after_owners(self) -> dict[str, Owned]:
-        owned: dict[str, Owned] = {}
-        unasked = 0
-        for record in self._from_anywhere(self._records.in_flight()):
-            if self._spent() > BUDGET * OWNERS_BUDGET:
-                unasked += 1
-                owned[record.wait] = Owned(record, alive=True)
+    def _check_owners(self) -> dict[str, InFlight]:
+        """Return the actions in flight by the key of their wait."""
+        in_flight: dict[str, InFlight] = {}
+        unchecked = 0
+        for record in self._rotated(self._records.in_flight()):
+            if self._elapsed() > LIVENESS_BUDGET:
+                unchecked += 1
+                in_flight[record.wait] = InFlight(record, alive=True)
             else:
-                owned[record.wait] = self._owned(record)
-        if unasked:
-            self._problem(f"there was no time to ask after {unasked} of {len(owned)} owners, the next sweeps do it")
-        return owned
+                in_flight[record.wait] = self._check_owner(record)
+        if unchecked:
+            self._problem(
+                f"no time was left to check {unchecked} of {len(in_flight)} executions, the next sweeps do it"
+            )
+        return in_flight
 
-    def _owned(self, record: Record) -> Owned:
+    def _check_owner(self, record: Record) -> InFlight:
         try:
-            return Owned(record, self._executions.liveness(record.execution) is Liveness.ALIVE)
+            return InFlight(record, self._executions.liveness(record.execution) is Liveness.ALIVE)
         except CallFailed as failed:
-            # Nothing is taken from an owner who may be alive.
-            self._problem(f"whether {record.execution} is alive could not be told: {failed}")
-            return Owned(record, alive=True)
+            # An execution that may be alive keeps its action.
+            self._problem(f"whether {record.execution} is alive could not be read: {failed}")
+            return InFlight(record, alive=True)
 
     def _take_over(self, record: Record) -> None:
         start = StartRequest(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
         self._start(start, f"{record.execution} is dead and was {record.status}")
 
-    def _look_at(self, group: Group, owned: dict[str, Owned]) -> None:
+    def _check_group(self, group: Group, in_flight: dict[str, InFlight]) -> None:
         try:
             members = group.members + (self._groups.pool(group.name) if group.has_pool else ())
             waiting = [member for member in members if member.waits]
@@ -166,13 +169,13 @@ class Sweep:
             candidates = [self._found(group, member, hook) for member in waiting for hook in ours]
             states = {member.instance: member.state for member in waiting}
             found = [action for action in candidates if action.transition in causes(states[action.instance])]
-            unknown = [_wait(action) for action in found if _wait(action) not in owned]
+            unknown = [_wait(action) for action in found if _wait(action) not in in_flight]
             records = self._records.current(unknown)
         except CallFailed as failed:
-            self._problem(f"group {group.name} could not be looked at: {failed}")
+            self._problem(f"group {group.name} could not be read: {failed}")
             return
         for action in found:
-            self._look_into(action, states[action.instance], owned, records.get(_wait(action)))
+            self._check_wait(action, states[action.instance], in_flight, records.get(_wait(action)))
 
     def _found(self, group: Group, member: Member, hook: Hook) -> LifecycleAction:
         return found_action(
@@ -185,38 +188,40 @@ class Sweep:
             now=self._clock(),
         )
 
-    def _look_into(self, action: LifecycleAction, state: str, owned: dict[str, Owned], record: Record | None) -> None:
-        live = owned.get(_wait(action))
-        verdict = decide_probe(
-            live.record if live is not None else record,
-            owner_is_alive=live is None or live.alive,
+    def _check_wait(
+        self, action: LifecycleAction, state: str, in_flight: dict[str, InFlight], record: Record | None
+    ) -> None:
+        owned = in_flight.get(_wait(action))
+        decision = decide_probe(
+            owned.record if owned is not None else record,
+            owner_is_alive=owned is None or owned.alive,
             state=state,
             now=self._clock(),
         )
-        if not verdict.probe:
+        if not decision.probe:
             return
         try:
-            # Accepted, it has proved that this hook holds the instance, and won the time to work on it.
+            # An accepted heartbeat proves that this hook holds the instance, and gains the time to work on it.
             answer = self._lifecycle_actions.heartbeat(action)
         except CallFailed as failed:
-            self._problem(f"{_named(action)}: it could not be told whether the hook holds it: {failed}")
+            self._problem(f"{_named(action)}: whether the hook holds it could not be read: {failed}")
             return
         if answer is Answer.ACCEPTED:
-            self._start(StartRequest(reason=StartReason.SWEEP, action=action), verdict.reason)
+            self._start(StartRequest(reason=StartReason.SWEEP, action=action), decision.reason)
 
     def _start(self, start: StartRequest, reason: str) -> None:
         try:
-            fresh = self._starter.start(start, generation=str(int(self._clock() // GENERATION)))
+            started = self._starter.start(start, generation=str(int(self._clock() // GENERATION)))
         except CallFailed as failed:
             self._problem(f"{_named(start.action)}: no execution could be started: {failed}")
             return
-        if fresh:
+        if started:
             self._observer.count(Metric.SWEEP_STARTED)
             self._observer.warning(f"{_named(start.action)}: started by {start.reason}, because {reason}")
             self._started.append(f"{start.reason}: {_named(start.action)}")
 
-    def _tell(self, owned: dict[str, Owned]) -> None:
-        records = [each.record for each in owned.values()]
+    def _record_gauges(self, in_flight: dict[str, InFlight]) -> None:
+        records = [each.record for each in in_flight.values()]
         now = self._clock()
         held = [record for record in records if record.status is Status.HELD]
         blocked = [record for record in records if record.problem is not None and record.status is not Status.HELD]

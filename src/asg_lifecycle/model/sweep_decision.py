@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.actions import REPLACE_ROOT_VOLUME, LifecycleAction, Location, Transition
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import SETTLED
@@ -36,7 +37,7 @@ class SweepDecision(Struct, frozen=True, kw_only=True):
 
 def causes(state: str) -> frozenset[Transition]:
     """Return the transitions whose hooks can hold an instance in `state`; both for a state that is not known."""
-    return CAUSES.get(state, frozenset(Transition)) if state.endswith(":Wait") else frozenset()
+    return CAUSES.get(state, frozenset(Transition)) if lifecycle_states.waits(state) else frozenset()
 
 
 def found_action(  # noqa: PLR0913 - what is known of it

@@ -1,4 +1,4 @@
-"""Random input for every door of the application, and what has to hold whatever comes in.
+"""Random input for everything that reads input from outside, and what has to hold whatever the input is.
 
 Half of the input is a sample payload with some of its parts replaced, also inside of JSON texts; half is any JSON.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 EVENTS = Path(__file__).parents[1] / "events"
 INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
-Path_ = tuple[str | int, ...]
+PartPath = tuple[str | int, ...]
 INSIDE = "in the JSON of the text"
 """A path's way into a text that is JSON."""
 
@@ -107,7 +107,7 @@ def _changed(draw: st.DrawFn, way: str, part: Any) -> Any:  # noqa: ANN401 - any
 REMOVED = object()
 
 
-def paths(value: object, here: Path_ = ()) -> Iterator[Path_]:
+def paths(value: object, here: PartPath = ()) -> Iterator[PartPath]:
     """Yield the path of every part of a JSON value, also of those inside of texts that are JSON."""
     yield here
     if isinstance(value, dict):
@@ -123,7 +123,7 @@ def paths(value: object, here: Path_ = ()) -> Iterator[Path_]:
             return
 
 
-def replaced(value: Any, path: Path_, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any JSON
+def replaced(value: Any, path: PartPath, change: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any JSON
     """Return `value` with the part at `path` changed; a part that becomes `REMOVED` is left out."""
     if not path:
         changed = change(value)
@@ -147,7 +147,7 @@ texts = any_text | near_texts | payloads.map(json.dumps)
 
 
 def check_decisions(payload: object) -> None:
-    """Hold what an event, a notification or a start comes to against what has to hold."""
+    """Check the decision about an event, a notification or a start."""
     for prefix in ("", PREFIX):
         direct = decide(payload, hook_name_prefix=prefix, with_starts=True)
         for decision in (direct, *decisions(payload, hook_name_prefix=prefix)):
@@ -155,7 +155,7 @@ def check_decisions(payload: object) -> None:
 
 
 def check_text(text: str) -> None:
-    """Hold what a text comes to against what has to hold."""
+    """Check the decisions about a text."""
     found = decisions_in_text(text, hook_name_prefix=PREFIX)
     assert found, "no decision"
     for decision in found:
@@ -163,7 +163,7 @@ def check_text(text: str) -> None:
 
 
 def check_interruption(payload: object) -> None:
-    """Hold what an event of EC2 comes to against what has to hold."""
+    """Check the decision about an event of EC2."""
     found = interruption(payload)
     if isinstance(found, Interruption):
         assert INSTANCE_ID.fullmatch(found.instance)
@@ -174,12 +174,12 @@ def check_interruption(payload: object) -> None:
 
 
 def check_message(payload: bytes) -> None:
-    """Hold what the inbox hears against what has to hold."""
+    """Check what a message to the inbox is read as."""
     assert messages.describe(messages.decode(payload))
 
 
 def check_plan(metadata: str) -> None:
-    """Hold what a hook's metadata comes to against what has to hold."""
+    """Check the plan that a hook's metadata leads to."""
     decision = plan_offline(msgspec.structs.replace(ACTION, metadata=metadata))
     assert (decision.plan is None) == bool(decision.problems)
     # It is written to a checkpoint and to the record.
@@ -220,7 +220,6 @@ class NotificationQueue:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._handler = notification.handler_of(lambda: deployment.intake)
 
     @property
     def started(self) -> int:
@@ -228,13 +227,13 @@ class NotificationQueue:
         return len(self._deployment.executions)
 
     def given_back(self, bodies: list[str]) -> set[int]:
-        """Hand a batch of messages to the handler; return the positions of those that have to come again."""
+        """Give a batch of messages to the handler; return the positions of those to be delivered again."""
         records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-        answer = self._handler({"Records": records}, None)
+        answer = notification.handle({"Records": records}, self._deployment.intake)
         return {int(each["itemIdentifier"]) for each in answer["batchItemFailures"]}
 
     def check(self, bodies: list[str]) -> None:
-        """Hold what a batch comes to against what has to hold."""
+        """Check what the handler answers to a batch."""
         failed = self.given_back(bodies)
         for number, body in enumerate(bodies):
             found = decisions_in_text(body, hook_name_prefix=PREFIX)
@@ -249,20 +248,22 @@ def notification_queue() -> Iterator[NotificationQueue]:
 
 
 @dataclass(frozen=True)
-class Door:
-    """One door's input and what has to hold for it."""
+class FuzzTarget:
+    """Code that reads input from outside: its random inputs, and the check of what it makes of one."""
 
     inputs: st.SearchStrategy[Any]
     check: Callable[[Any], None]
 
 
-DOORS = {
-    "event": Door(payloads, check_decisions),
-    "text": Door(texts, check_text),
-    "interruption": Door(payloads, check_interruption),
-    "message": Door(st.binary(max_size=60) | texts.map(lambda text: text.encode(errors="replace")), check_message),
-    "plan": Door(texts, check_plan),
+FUZZ_TARGETS = {
+    "event": FuzzTarget(payloads, check_decisions),
+    "text": FuzzTarget(texts, check_text),
+    "interruption": FuzzTarget(payloads, check_interruption),
+    "message": FuzzTarget(
+        st.binary(max_size=60) | texts.map(lambda text: text.encode(errors="replace")), check_message
+    ),
+    "plan": FuzzTarget(texts, check_plan),
 }
-"""The doors that are pure. The door for notifications stands in a region, see `notification_queue`."""
+"""Those that are pure functions. The handler of notifications needs a region, see `notification_queue`."""
 
 BODIES = st.lists(texts, max_size=4)

@@ -1,4 +1,4 @@
-"""Hands a start to the durable function, once."""
+"""Starts executions of the durable function, each at most once."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.start_requests import StartRequest
 
 
-class Starter:
+class ExecutionStarter:
     """Starts executions of the durable function."""
 
     def __init__(self, executions: Executions) -> None:
         self._executions = executions
 
     def start(self, start: StartRequest, *, generation: str = "") -> bool:
-        """Start the execution; return False when it had been started before, with another event.
+        """Start an execution; return False when one of the same name was started before, with another event.
 
         Args:
             start: what to start.
-            generation: tells a later start of the same action from this one.
+            generation: part of the name: another one starts the same action again.
 
         Raises:
-            CallFailed: no answer (it may have been started all the same: repeat it), throttled, denied.
+            CallFailed: no answer (the execution may have started all the same: repeat the call), throttled, denied.
         """
         return self._executions.start(payload(start), name=execution_name(start, generation))

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 
 from asg_lifecycle.model import start_requests
 from asg_lifecycle.model.start_requests import StartReason, StartRequest
-from benchmarks import doors, fuzz
-from benchmarks.doors import ACTION, BODIES, DOORS, Door, notification_queue
+from benchmarks import fuzz, fuzz_targets
+from benchmarks.fuzz_targets import ACTION, BODIES, FUZZ_TARGETS, FuzzTarget, notification_queue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 unhurried = settings(derandomize=True, deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 
 
-@pytest.mark.parametrize("name", DOORS)
-def test_whatever_comes_through_a_door_has_an_answer(name: str) -> None:
-    unhurried(given(DOORS[name].inputs)(DOORS[name].check))()
+@pytest.mark.parametrize("name", FUZZ_TARGETS)
+def test_whatever_the_input_there_is_an_answer(name: str) -> None:
+    unhurried(given(FUZZ_TARGETS[name].inputs)(FUZZ_TARGETS[name].check))()
 
 
 def test_whatever_a_queue_holds_is_taken_or_given_back_message_by_message() -> None:
@@ -30,7 +30,7 @@ def test_whatever_a_queue_holds_is_taken_or_given_back_message_by_message() -> N
 
 
 def test_one_message_that_cannot_be_written_does_not_fail_its_batch() -> None:
-    whole = json.loads((doors.EVENTS / "notification.json").read_text())
+    whole = json.loads((fuzz_targets.EVENTS / "notification.json").read_text())
 
     with notification_queue() as queue:
         assert 1 not in queue.given_back([json.dumps({**whole, "Service": "\ud800"}), json.dumps(whole)])
@@ -46,10 +46,10 @@ def test_a_start_does_not_come_through_the_queue() -> None:
 
 def test_a_sample_is_changed_also_inside_of_its_texts() -> None:
     body = {"Records": [{"body": json.dumps({"a": {"b": 1}})}]}
-    path = ("Records", 0, "body", doors.INSIDE, "a", "b")
+    path = ("Records", 0, "body", fuzz_targets.INSIDE, "a", "b")
 
-    assert path in list(doors.paths(body))
-    changed = doors.replaced(body, path, lambda part: part + 1)
+    assert path in list(fuzz_targets.paths(body))
+    changed = fuzz_targets.replaced(body, path, lambda part: part + 1)
 
     assert json.loads(changed["Records"][0]["body"]) == {"a": {"b": 2}}
 
@@ -60,7 +60,7 @@ def test_a_finding_is_kept_and_told(
     def refuse_lists(value: Any) -> None:
         assert not isinstance(value, list)
 
-    monkeypatch.setitem(DOORS, "event", Door(doors.values, refuse_lists))
+    monkeypatch.setitem(FUZZ_TARGETS, "event", FuzzTarget(fuzz_targets.values, refuse_lists))
 
     assert fuzz.main(["--seconds", "0", "--seed", "1", "--failures", str(tmp_path)]) == 1
     finding = json.loads((tmp_path / "event-1.json").read_text())

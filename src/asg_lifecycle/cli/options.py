@@ -1,0 +1,22 @@
+"""The options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+DEFAULT_STACK = "asg-lifecycle"
+
+StackName = Annotated[
+    str, typer.Option("--stack", metavar="NAME", help="The deployed stack; its outputs say where everything is.")
+]
+HookNamePrefix = Annotated[
+    str,
+    typer.Option(
+        "--hook-name-prefix",
+        metavar="PREFIX",
+        help="What the names of our hooks begin with. Empty: every hook but the known ones of other systems.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text, one line for each item.")]

@@ -1,0 +1,38 @@
+"""What the command line asks of AWS in a single call."""
+
+from __future__ import annotations
+
+import json
+
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.publishing import Publishing
+from asg_lifecycle.aws.stacks import Stacks
+from asg_lifecycle.model.wake_events import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, signal_detail
+
+
+def send_signal(*, instance: str, name: str, succeeded: bool, message: str, hook: str | None) -> None:
+    """Put a signal on the default event bus.
+
+    Args:
+        instance: EC2 instance id.
+        name: which signal.
+        succeeded: whether what it reports succeeded.
+        message: a sentence for people, empty for none.
+        hook: the lifecycle hook it is meant for, None for every one that the instance waits under.
+
+    Raises:
+        CallFailed: no answer, throttled, denied.
+    """
+    detail = signal_detail(instance=instance, name=name, succeeded=succeeded, message=message, hook=hook)
+    Publishing(Clients()).put_event(
+        bus="default", source=SIGNAL_SOURCE, detail_type=SIGNAL_DETAIL_TYPE, detail=json.dumps(detail)
+    )
+
+
+def stack_outputs(stack: str) -> dict[str, str]:
+    """Return the outputs of a deployed stack.
+
+    Raises:
+        CallFailed: no answer, denied, no such stack.
+    """
+    return Stacks(Clients()).outputs(stack)

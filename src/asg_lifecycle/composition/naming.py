@@ -1,4 +1,0 @@
-"""What every function of the application calls itself."""
-
-SERVICE = "asg-lifecycle"
-METRICS_NAMESPACE = "AsgLifecycle"
