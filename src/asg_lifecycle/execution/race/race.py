@@ -29,7 +29,7 @@ from asg_lifecycle.model.plans import Plan, PlanDecision
 from asg_lifecycle.model.records import Record, Status
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.plans.validation import build
-from asg_lifecycle.steps.callback_step import CallbackStep
+from asg_lifecycle.steps.base import CallbackStep
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import CompletionDecision, CompletionStatus, DurableContext

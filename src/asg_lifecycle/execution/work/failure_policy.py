@@ -76,7 +76,7 @@ def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
         return _kept(str(failure), last), streak
     if not believed and not held_by_plan:
         return _kept(f"{failure}; the step fails if that lasts a minute", last, BELIEVED_AFTER), streak
-    return Failed(str(failure), retryable=failure.consequence is Consequence.DENIED), streak
+    return Failed(str(failure)), streak
 
 
 def _report(action_context: ActionContext, streak: ErrorStreak, now: float) -> Outage | None:

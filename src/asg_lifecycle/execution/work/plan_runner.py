@@ -21,7 +21,7 @@ from asg_lifecycle.model.progress import Failed
 from asg_lifecycle.model.records import StepOutcome
 from asg_lifecycle.model.replies import Reply
 from asg_lifecycle.plans.validation import build
-from asg_lifecycle.steps.callback_step import CallbackStep
+from asg_lifecycle.steps.base import CallbackStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
