@@ -504,9 +504,17 @@ class TestAddition:
     [
         ("remove-dns-records", {}, "zones"),
         ("remove-dns-records", {"zones": []}, "length >= 1"),
-        ("remove-dns-records", {"zones": ["example.com"]}, "hosted zone 'example.com' is no id"),
+        (
+            "remove-dns-records",
+            {"zones": ["example.com"]},
+            "option 'zones': expected the id of a hosted zone, such as 'Z1D633PJN98FT9' - at `$[0]`",
+        ),
         ("remove-dns-records", {"zones": ["Z1"], "types": ["MX"]}, "MX"),
-        ("add-dns-record", {"zone": WEB, "name": WEB}, f"hosted zone '{WEB}' is no id"),
+        (
+            "add-dns-record",
+            {"zone": WEB, "name": WEB},
+            "option 'zone': expected the id of a hosted zone, such as 'Z1D633PJN98FT9'",
+        ),
         ("add-dns-record", {"zone": "Z1", "name": WEB, "routing": "weighted"}, "weight goes with routing weighted"),
         ("add-dns-record", {"zone": "Z1", "name": WEB, "weight": 3}, "weight goes with routing weighted"),
         ("add-dns-record", {"zone": "Z1", "name": WEB, "ttl": "99999d"}, "expected no more than 2147483647 seconds"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,11 +13,12 @@ from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import Target
-from asg_lifecycle.steps.catalog import CATALOG, KINDS
+from asg_lifecycle.steps.catalog import KINDS
 from asg_lifecycle.store.signals import Signals
 from asg_lifecycle_simulator.deployment.deployment import TABLE
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
@@ -25,6 +27,7 @@ from asg_lifecycle_simulator.services.status_checks import Checks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asg_lifecycle.aws.instances import InstanceFacts
     from tests.execution.conftest import Testbed
 
 READING = ("Describe", "Get", "List", "BatchGet", "Query")
@@ -129,6 +132,9 @@ SCENES: dict[str, Callable[[Testbed, str], dict[str, Any]]] = {
 AT_LEAST_ONCE = {"publish-event", "invoke-function"}
 """What is said to be done again when its answer is lost; each says so in its reference."""
 
+IDEMPOTENT = {"UpdateContainerInstancesState", "RegisterTargets", "DeregisterInstance"}
+"""Operations that change nothing when they are repeated, as their APIs say."""
+
 every_kind = pytest.mark.parametrize("kind", sorted(KINDS))
 
 
@@ -150,8 +156,12 @@ class Scene:
             transition=Transition.TERMINATING,
             time=clock(),
         )
-        self._facts = testbed.deployment._application.instances.facts(instance)  # noqa: SLF001 - as the engine reads them
+        self._facts = self._describe()
         self._began_at = clock()
+
+    def _describe(self) -> InstanceFacts:
+        instances = self.testbed.deployment._application.instances  # noqa: SLF001 - as the engine reads them
+        return instances.facts(self._action.instance)
 
     def target(self, began_before: float | None = None) -> Target:
         return Target(
@@ -163,16 +173,38 @@ class Scene:
             began_before=began_before,
         )
 
+    def terminate_instance(self) -> None:
+        """Have EC2 terminate the instance, before its hook is worked on."""
+        self.testbed.region.client("ec2").terminate_instances(InstanceIds=[self._action.instance])
+        self.testbed.run(300)
+        self._facts = self._describe()
+
+    def outcome(self) -> Progress | CallFailed:
+        """Begin and poll for a while; return what came of it."""
+        try:
+            progress = self.step.begin(self.target())
+            for _ in range(20):
+                if isinstance(progress, Waiting):
+                    self.testbed.run(progress.again_after or 30)
+                    progress = self.step.check(self.target(), progress)
+        except CallFailed as failed:
+            return failed
+        return progress
+
+    def counted_changes(self) -> dict[str, int]:
+        """Return how often each operation was called that may change something."""
+        counts: Counter[str] = Counter()
+        for (_, operation), count in self.testbed.region.calls.items():
+            if not operation.startswith(READING):
+                counts[operation] += count
+        return counts
+
     def changes(self) -> list[str]:
         """Return the operations so far that may have changed something."""
         api = self.testbed.kubernetes.apis.get("production")
         asked = [] if api is None else [verb for verb in api.asked if not verb.startswith(("get", "list"))]
         called = [operation for _, operation in self.testbed.region.calls if not operation.startswith(READING)]
         return called + asked
-
-
-def test_every_kind_has_a_scene() -> None:
-    assert set(SCENES) == {step.kind for step in CATALOG}
 
 
 @every_kind
@@ -204,32 +236,68 @@ def test_what_a_step_remembers_comes_back_from_json(testbed: Testbed, kind: str)
 def test_beginning_twice_is_beginning_once(testbed: Testbed, kind: str) -> None:
     scene = Scene(testbed, kind)
     first = scene.step.begin(scene.target())
-    before = dict(testbed.region.calls)
+    before = scene.counted_changes()
     testbed.run(1)
     second = scene.step.begin(scene.target(began_before=scene.target().now if KINDS[kind].at_most_once else None))
     assert isinstance(second, type(first) | Done)
     if kind not in AT_LEAST_ONCE:
-        repeated = {
-            operation
-            for (service, operation), count in testbed.region.calls.items()
-            if not operation.startswith(READING) and count > before.get((service, operation), 0)
-        }
-        # Repeating these changes nothing, as their APIs say; a command is never sent again.
-        assert repeated <= {"UpdateContainerInstancesState", "RegisterTargets", "DeregisterInstance"}
+        repeated = {name for name, count in scene.counted_changes().items() if count > before.get(name, 0)}
+        assert repeated <= IDEMPOTENT
     assert testbed.region.calls["ssm", "SendCommand"] == (1 if kind == "run-command" else 0)
 
 
+STOPPED = {
+    "invoke-function": "function archive",
+    "run-command": "command ",
+}
+"""The kinds with something to stop, and what their sentence begins with."""
+
+
 @every_kind
-def test_giving_up_says_what_was_stopped_or_nothing(testbed: Testbed, kind: str) -> None:
+def test_giving_up_says_what_was_stopped(testbed: Testbed, kind: str) -> None:
     scene = Scene(testbed, kind)
     progress = scene.step.begin(scene.target())
+    before = scene.changes()
     stopped = scene.step.cancel(scene.target(), progress if isinstance(progress, Waiting) else None)
-    assert stopped is None or stopped.strip()
+    if isinstance(progress, Waiting) and kind in STOPPED:
+        assert stopped is not None
+        assert stopped.startswith(STOPPED[kind])
+    else:
+        assert stopped is None
+        assert scene.changes() == before
+
+
+DONE_WITHOUT_ALIVE = {"drain-ecs"}
+"""Needs the instance alive to drain it; ECS itself forgets a container instance whose instance is gone."""
+
+WAITS_ALL_THE_SAME = {"wait-for-metric"}
+"""Can be done when the instance is gone: the metric may be about anything."""
+
+
+@every_kind
+def test_a_kind_needs_the_instance_alive_where_it_cannot_end_without(testbed: Testbed, kind: str) -> None:
+    scene = Scene(testbed, kind)
+    scene.terminate_instance()
+    done = isinstance(scene.outcome(), Done)
+    assert KINDS[kind].needs_instance_alive == (
+        (not done or kind in DONE_WITHOUT_ALIVE) and kind not in WAITS_ALL_THE_SAME
+    )
+
+
+@every_kind
+def test_a_kind_begins_at_most_once_where_repeating_would_do_it_twice(testbed: Testbed, kind: str) -> None:
+    scene = Scene(testbed, kind)
+    scene.step.begin(scene.target())
+    changes = scene.counted_changes()
+    testbed.run(1)
+    scene.step.begin(scene.target())
+    twice = {name for name, count in scene.counted_changes().items() if count > changes.get(name, 0)} - IDEMPOTENT
+    assert KINDS[kind].at_most_once == (bool(twice) and kind not in AT_LEAST_ONCE)
 
 
 def test_steps_that_remove_an_instance_for_good_say_so() -> None:
     # Who comes back from a warm pool is found by its names and nodes again only if they were left.
-    assert {step.kind for step in CATALOG if step.skip_if_instance_survives} == {
+    assert {step.kind for step in KINDS.values() if step.skip_if_instance_survives} == {
         "deregister-cloud-map",
         "remove-dns-records",
     }

@@ -240,9 +240,9 @@ def test_every_problem_is_reported_at_once() -> None:
     )
     assert problems == (
         f"unknown field 'tiemout' in the plan; valid: {PLAN_NAMES}",
+        "timeout is 60; expected a duration such as '90s', '15m', '1h30m' or '2d', a second at least",
         "on_failure is 'retry'; valid: abandon, continue, hold",
         "on_timeout is 5; valid: abandon, continue, hold",
-        "timeout is 60; expected a duration such as '90s', '15m', '1h30m' or '2d'",
         f"step 1: unknown kind 'drain'; valid: {KIND_NAMES}",
         f"step 2: unknown field 'name'; valid: {STEP_NAMES}",
         "step 2: deregister-targets: unknown option 'arn'; valid: arns, names, of_group, tags",
@@ -291,12 +291,18 @@ def test_offline_a_named_plan_is_only_named(name: str) -> None:
         ({"on_timeout": {}}, "on_timeout is {}; valid: abandon, continue, hold"),
         ({"result": "hold"}, "result is 'hold'; valid: abandon, continue"),
         ({"dry_run": 1}, "dry_run is 1; expected true or false"),
-        ({"description": 1}, "description is a number; expected a string"),
-        ({"timeout": "0s"}, "timeout is '0s'; expected a duration such as '90s', '15m', '1h30m' or '2d'"),
-        ({"timeout": "1 h"}, "timeout is '1 h'; expected a duration such as '90s', '15m', '1h30m' or '2d'"),
+        ({"description": 1}, "description is 1; expected a string"),
+        (
+            {"timeout": "0s"},
+            "timeout is '0s'; expected a duration such as '90s', '15m', '1h30m' or '2d', a second at least",
+        ),
+        (
+            {"timeout": "1 h"},
+            "timeout is '1 h'; expected a duration such as '90s', '15m', '1h30m' or '2d', a second at least",
+        ),
         (
             {"steps": [{"kind": "deregister-targets", "timeout": 5}]},
-            "step 1: timeout is 5; expected a duration such as '90s', '15m', '1h30m' or '2d'",
+            "step 1: timeout is 5; expected a duration such as '90s', '15m', '1h30m' or '2d', a second at least",
         ),
         (
             {"steps": [{"kind": "deregister-targets", "on_failure": "stop"}]},

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from asg_lifecycle.plans.json_schema import attributes, plan_schema, purpose
+from asg_lifecycle.model.durations import PATTERN, POSITIVE_PATTERN
+from asg_lifecycle.plans.json_schema import plan_schema
 from asg_lifecycle.steps.catalog import CATALOG
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def overview() -> str:
     """Return each kind with one sentence, a line each."""
     width = max(len(step.kind) for step in CATALOG)
-    return "".join(f"{step.kind:{width}}  {purpose(step)}\n" for step in CATALOG)
+    return "".join(f"{step.kind:{width}}  {step.purpose()}\n" for step in CATALOG)
 
 
 def page(step: type[Step]) -> str:
@@ -32,11 +33,7 @@ def _page(step: type[Step]) -> Iterator[str]:
     yield ""
     yield "<!-- Written by `asg-lifecycle plan steps`. -->"
     yield ""
-    yield purpose(step)
-    yield ""
-    # The class says `KIND: what it is`, then more.
-    text = inspect.cleandoc(step.__doc__ or "").partition(": ")[2]
-    yield text[:1].upper() + text[1:]
+    yield inspect.getdoc(step) or ""
     yield ""
     yield "## Options"
     yield ""
@@ -54,16 +51,15 @@ def _page(step: type[Step]) -> Iterator[str]:
 
 
 def _options(step: type[Step]) -> Iterator[str]:
-    said = attributes(step.options.__doc__ or "")
     schema = plan_schema()["$defs"][step.options.__name__]
-    if not said:
+    if not schema["properties"]:
         yield "None."
         return
     yield "| option | takes | default | |"
     yield "|---|---|---|---|"
     for name, field in schema["properties"].items():
         default = "required" if name in schema["required"] else f"`{_plain(field.get('default'))}`"
-        yield f"| `{name}` | {_takes(field)} | {default} | {said[name]} |"
+        yield f"| `{name}` | {_takes(field)} | {default} | {field['description']} |"
 
 
 def _notes(step: type[Step]) -> Iterator[str]:
@@ -93,7 +89,7 @@ def _takes(field: dict[str, Any]) -> str:  # noqa: PLR0911 - one line a type
             return f"names with {_takes(inner)}" if isinstance(inner, dict) and inner else "object"
         case "null":
             return "nothing"
-        case "string" if "pattern" in field:
+        case "string" if field.get("pattern") in {PATTERN, POSITIVE_PATTERN}:
             return "duration"
         case "integer" if "minimum" in field:
             return f"number from {field['minimum']} to {field['maximum']}"

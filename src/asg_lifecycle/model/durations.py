@@ -7,14 +7,25 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-PATTERN = r"^([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
+from asg_lifecycle.model.bounds import matching
+
+PATTERN = r"^(?=.)([0-9]{1,6}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
+POSITIVE_PATTERN = PATTERN.replace("(?=.)", "(?=.*[1-9])")
 EXPECTED = "a duration such as '90s', '15m', '1h30m' or '2d'"
 
 Duration: TypeAlias = Annotated[
     str,
-    Meta(pattern=PATTERN, min_length=2, description="Days, hours, minutes and seconds: `90s`, `15m`, `1h30m`, `2d`."),
+    matching(PATTERN, EXPECTED),
+    Meta(description="Days, hours, minutes and seconds: `90s`, `15m`, `1h30m`, `2d`."),
 ]
 """A duration in a plan. `seconds` reads it."""
+
+PositiveDuration: TypeAlias = Annotated[
+    str,
+    matching(POSITIVE_PATTERN, f"{EXPECTED}, a second at least"),
+    Meta(description="Days, hours, minutes and seconds, a second at least: `90s`, `15m`, `1h30m`, `2d`."),
+]
+"""A duration that is not zero."""
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _PARTS = re.compile(r"([0-9]+)([dhms])")
@@ -26,7 +37,7 @@ def seconds(duration: Duration) -> float:
     Raises:
         ValueError: it is none.
     """
-    if len(duration) < 2 or re.fullmatch(PATTERN, duration) is None:  # noqa: PLR2004 - a digit and a unit
+    if re.fullmatch(PATTERN, duration) is None:
         raise ValueError(f"{duration!r} is not {EXPECTED}")
     return float(sum(int(count) * _UNITS[unit] for count, unit in _PARTS.findall(duration)))
 

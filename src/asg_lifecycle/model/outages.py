@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from asg_lifecycle.model.clock_times import clock_time
 
 WINDOW = 600.0
 """Seconds: drains that met the error longer ago do not count."""
@@ -24,7 +24,7 @@ def sentence(count: int, dependency: str, since: float) -> str:
         dependency: the call and the error code, `ssm:SendCommand AccessDenied`.
         since: when the first of them met it, seconds since the epoch.
     """
-    at = datetime.fromtimestamp(since, UTC).strftime("%H:%M:%S UTC")
+    at = clock_time(since)
     return f"{count} drains of this stack are stopped by {dependency} since {at}, so nothing is released because of it"
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.durations import Duration
+from asg_lifecycle.model.bounds import EXPECTED
+from asg_lifecycle.model.durations import PositiveDuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+MOST_DRAINS = 1000
+"""The largest limit on drains of one group at once. Without a limit nothing is counted."""
+
+DRAINS_EXPECTED = f"a whole number from 1 to {MOST_DRAINS}, or nothing"
 
 
 class OnFailure(StrEnum):
@@ -52,49 +59,72 @@ class WhenSurviving(StrEnum):
 
 
 class PlannedStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One step of a plan, or several that run side by side.
+    """One step of a plan, or several that run side by side."""
 
-    Attributes:
-        kind: the kind from the catalog; empty for steps side by side.
-        options: of the kind, still as JSON.
-        parallel: steps that run side by side, in place of a kind. They all end before the plan goes on.
-        timeout: how long the step may take before it fails; None for as long as the plan may.
-        on_failure: when the step fails; None for what the plan says.
-        when_instance_survives: whether it runs when the instance survives; None for what suits the kind.
-    """
-
-    kind: str = ""
-    options: dict[str, Any] = field(default_factory=dict)
-    parallel: tuple[PlannedStep, ...] = ()
-    timeout: Duration | None = None
-    on_failure: OnFailure | None = None
-    when_instance_survives: WhenSurviving | None = None
+    kind: Annotated[str, Meta(description="The kind from the catalog; empty for steps side by side.")] = ""
+    options: Annotated[dict[str, Any], Meta(description="Of the kind, still as JSON.")] = field(default_factory=dict)
+    parallel: Annotated[
+        tuple[PlannedStep, ...],
+        Meta(
+            description="Steps that run side by side, in place of a kind. They all end before the plan goes on.",
+        ),
+    ] = ()
+    timeout: Annotated[
+        PositiveDuration | None,
+        Meta(description="How long the step may take before it fails; without it as long as the plan may."),
+    ] = None
+    on_failure: Annotated[
+        OnFailure | None, Meta(description="What happens when the step fails; without it what the plan says.")
+    ] = None
+    when_instance_survives: Annotated[
+        WhenSurviving | None,
+        Meta(description="Whether it runs when the instance survives; without it what suits the kind."),
+    ] = None
 
 
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """An ordered list of steps.
+    """An ordered list of steps."""
 
-    Attributes:
-        steps: what to do, in this order.
-        timeout: how long the work may take before `on_timeout` decides; None for as long as the hook's timers allow.
-        on_failure: when a step fails. The default holds: nothing is released because something went wrong.
-        on_timeout: when time runs out first. The default abandons, because the work was not done; on a
-            terminate hook that ends the instance too, unless the group retains abandoned instances (R9, R10).
-        result: what the action is completed with when the work is done.
-        dry_run: resolve everything and say what each step would do; change nothing, and complete the action.
-        drains_per_group: how many instances of the group do this work at once; the others wait for their turn, with
-            heartbeats. None for what the deployment says.
-        description: for people.
-    """
-
-    steps: tuple[PlannedStep, ...] = ()
-    timeout: Duration | None = None
-    on_failure: OnFailure = OnFailure.HOLD
-    on_timeout: OnTimeout = OnTimeout.ABANDON
-    result: Result = Result.CONTINUE
-    dry_run: bool = False
-    drains_per_group: int | None = None
-    description: str = ""
+    steps: Annotated[tuple[PlannedStep, ...], Meta(description="What to do, in this order.")] = ()
+    timeout: Annotated[
+        PositiveDuration | None,
+        Meta(
+            description="How long the work may take before `on_timeout` decides; without it as long as "
+            "the hook's timers allow."
+        ),
+    ] = None
+    on_failure: Annotated[
+        OnFailure,
+        Meta(
+            description="What happens when a step fails. The default holds: nothing is released because "
+            "something went wrong."
+        ),
+    ] = OnFailure.HOLD
+    on_timeout: Annotated[
+        OnTimeout,
+        Meta(
+            description="What happens when time runs out first. The default abandons, because the work "
+            "was not done; on a terminate hook that ends the instance too, unless the group "
+            "retains abandoned instances (R9, R10)."
+        ),
+    ] = OnTimeout.ABANDON
+    result: Annotated[Result, Meta(description="What the action is completed with when the work is done.")] = (
+        Result.CONTINUE
+    )
+    dry_run: Annotated[
+        bool,
+        Meta(
+            description="Resolve everything and say what each step would do; change nothing, and complete the action."
+        ),
+    ] = False
+    drains_per_group: Annotated[
+        Annotated[int, Meta(ge=1, le=MOST_DRAINS, extra={EXPECTED: DRAINS_EXPECTED})] | None,
+        Meta(
+            description="How many instances of the group do this work at once; the others wait for their "
+            "turn, with heartbeats. Without it what the deployment says."
+        ),
+    ] = None
+    description: Annotated[str, Meta(description="For people.")] = ""
 
     def leaves(self) -> Iterator[PlannedStep]:
         """Yield every step that has a kind, in order."""

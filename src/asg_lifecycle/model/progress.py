@@ -1,4 +1,4 @@
-"""What a step answers: waiting, done or failed. An outcome is a value, never an exception that steers."""
+"""The progress of a step: waiting, done or failed. An outcome is a value, never an exception for control flow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct, field
 
 StepState: TypeAlias = dict[str, Any]
-"""What a step remembers between two looks: JSON values under names of the step's own."""
+"""The state of a step as JSON, as it is stored. A step itself sees its own struct (see `StatefulStep`)."""
 
 
 class Waiting(Struct, frozen=True, tag="waiting"):
@@ -15,12 +15,11 @@ class Waiting(Struct, frozen=True, tag="waiting"):
 
     Attributes:
         detail: a sentence an operator understands, with what is missing: "waiting for 2 of 5 tasks".
-        again_after: seconds until the next look, None to let the engine choose.
-        state: what the step needs at its next look. It is written to the record whenever it changes,
-            so a value that changes at every look costs a write at every look.
+        again_after: seconds until the next poll, None to let the engine choose.
+        state: what the step needs at its next poll. It is written to the record whenever it changes.
         blocked: a dependency or a permission, not the instance, is what keeps the step waiting.
-        wake_on: what is heard of when the wait may be over (see `asg_lifecycle.model.signals`), None when only looks
-            can tell.
+        wake_on: the signal that comes when the wait may be over (see `asg_lifecycle.model.signals`), None when only
+            polling can tell.
     """
 
     detail: str
@@ -37,15 +36,9 @@ class Done(Struct, frozen=True, tag="done"):
 
 
 class Failed(Struct, frozen=True, tag="failed"):
-    """The step cannot succeed by waiting longer.
-
-    Attributes:
-        reason: what happened, what was expected and what to do about it.
-        retryable: an operator can mend the cause and have the step begun again.
-    """
+    """The step cannot succeed by waiting longer. `reason` says what happened, what was expected and what to do."""
 
     reason: str
-    retryable: bool = False
 
 
 Progress: TypeAlias = Waiting | Done | Failed

@@ -1,38 +1,33 @@
-"""The language of plans: everything that is wrong with one is found at once, with where it stands and what is valid."""
+"""Validation of plans: finds everything that is wrong with a plan at once, with its place and what is valid there."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model.durations import EXPECTED, Duration, seconds
-from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlannedStep, Result, WhenSurviving
-from asg_lifecycle.steps.callback_step import CallbackStep
+from asg_lifecycle.model.bounds import expected_by
+from asg_lifecycle.model.plans import Plan, PlannedStep
+from asg_lifecycle.steps.base import CallbackStep
 from asg_lifecycle.steps.catalog import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from enum import StrEnum
 
     from asg_lifecycle.steps.base import Step
     from asg_lifecycle.steps.services import Services
 
-MOST_DRAINS = 1000
-"""The largest limit on drains of one group at once; without a limit there is no counting."""
-
 PLAN_FIELDS = Plan.__struct_fields__
 STEP_FIELDS = PlannedStep.__struct_fields__
 GROUP_FIELDS = ("parallel", "timeout", "on_failure")
-"""What an entry with steps side by side may say."""
+"""The fields of an entry with steps side by side."""
 
-CHOICES: dict[str, type[StrEnum]] = {
-    "on_failure": OnFailure,
-    "on_timeout": OnTimeout,
-    "result": Result,
-    "when_instance_survives": WhenSurviving,
-}
+NESTED_FIELDS = frozenset({"steps", "kind", "options", "parallel"})
+"""Fields that are checked part by part, or together with others."""
+
+PLAIN_WORDS = {bool: "true or false", str: "a string"}
 
 
 class PlanProblem(Struct, frozen=True):
@@ -72,23 +67,15 @@ def build(planned: PlannedStep, services: Services) -> Step:
         KeyError: there is no such kind.
         msgspec.ValidationError: its options are wrong.
     """
-    step = KINDS[planned.kind]
-    return step.create(msgspec.convert(planned.options, step.options), services)
+    kind = KINDS[planned.kind]
+    return kind(msgspec.convert(planned.options, kind.options), services)
 
 
 def _plan_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
     for name in plan:
         if name not in PLAN_FIELDS:
             yield PlanProblem((name,), f"unknown field {name!r} in the plan; valid: {listed(PLAN_FIELDS)}")
-    yield from _field_problems(plan, (), ("on_failure", "on_timeout", "result"))
-    if type(plan.get("dry_run", False)) is not bool:
-        yield PlanProblem(("dry_run",), f"dry_run is {plan['dry_run']!r}; expected true or false")
-    if type(plan.get("description", "")) is not str:
-        yield PlanProblem(("description",), f"description is {kind_of(plan['description'])}; expected a string")
-    at_once = plan.get("drains_per_group")
-    if at_once is not None and (type(at_once) is not int or not 1 <= at_once <= MOST_DRAINS):
-        expected = f"expected a whole number from 1 to {MOST_DRAINS}, or nothing"
-        yield PlanProblem(("drains_per_group",), f"drains_per_group is {at_once!r}; {expected}")
+    yield from _field_problems(plan, Plan, ())
     steps = plan.get("steps", [])
     if not isinstance(steps, list):
         yield PlanProblem(("steps",), f"steps is {kind_of(steps)}; expected a list")
@@ -106,7 +93,7 @@ def _entry_problems(entry: object, path: tuple[str | int, ...]) -> Iterator[Plan
         if name not in GROUP_FIELDS:
             valid = f"valid for steps side by side: {listed(GROUP_FIELDS)}"
             yield PlanProblem((*path, name), f"unknown field {name!r}; {valid}")
-    yield from _field_problems(entry, path, ("on_failure",))
+    yield from _field_problems(entry, PlannedStep, path)
     members = entry["parallel"]
     if not isinstance(members, list) or not members:
         found = "empty" if members == [] else kind_of(members)
@@ -139,7 +126,7 @@ def _step_problems(step: object, path: tuple[str | int, ...]) -> Iterator[PlanPr
     for name in step:
         if name not in STEP_FIELDS:
             yield PlanProblem((*path, name), f"unknown field {name!r}; valid: {listed(STEP_FIELDS)}")
-    yield from _field_problems(step, path, ("on_failure", "when_instance_survives"))
+    yield from _field_problems(step, PlannedStep, path)
     kind = step.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         yield PlanProblem((*path, "kind"), f"unknown kind {kind!r}; valid: {listed(KINDS)}")
@@ -153,17 +140,15 @@ def _step_problems(step: object, path: tuple[str | int, ...]) -> Iterator[PlanPr
 
 
 def _field_problems(
-    values: Mapping[str, Any], path: tuple[str | int, ...], choices: Iterable[str]
+    values: Mapping[str, Any], struct: type[Struct], path: tuple[str | int, ...]
 ) -> Iterator[PlanProblem]:
-    """Yield what is wrong with the fields that plans and steps share: the choices, and the timeout."""
-    for name in choices:
-        # None stands for the default where a step leaves the choice to its plan.
-        optional = bool(path)
-        if name in values and values[name] not in tuple(CHOICES[name]) and not (optional and values[name] is None):
-            yield PlanProblem((*path, name), f"{name} is {values[name]!r}; valid: {listed(CHOICES[name])}")
-    timeout = values.get("timeout")
-    if timeout is not None and (_value_problem(timeout, Duration) is not None or seconds(timeout) == 0):
-        yield PlanProblem((*path, "timeout"), f"timeout is {timeout!r}; expected {EXPECTED}")
+    """Yield what is wrong with the fields of a plan or a step that hold one value each."""
+    for field in msgspec.structs.fields(struct):
+        if field.name in NESTED_FIELDS or field.name not in values:
+            continue
+        value = values[field.name]
+        if _value_problem(value, field.type) is not None:
+            yield PlanProblem((*path, field.name), f"{field.name} is {value!r}; {_in_words(field.type)}")
 
 
 def _option_problems(
@@ -197,19 +182,41 @@ def _value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - 
         # Written as the checkpoint will be: JSON can escape half a surrogate pair, which nothing can carry.
         msgspec.json.encode(msgspec.convert(value, wanted))
     except msgspec.ValidationError as error:
-        if wanted in {Duration, Duration | None}:
-            return f"expected {EXPECTED}"
+        found, _, place = str(error).partition(" - at ")
+        is_about_text = "matching regex" in found or (not place and found.startswith("Expected `str"))
+        if is_about_text and (expected := _expected(wanted)) is not None:
+            found = f"expected {expected}"
         choices = _choices(wanted)
-        return f"{error}; valid: {listed(choices)}" if choices else str(error)
+        valid = f"; valid: {listed(choices)}" if choices else ""
+        return found + (f" - at {place}" if place else "") + valid
     except UnicodeEncodeError:
         return "broken Unicode, half a surrogate pair"
     return None
+
+
+def _in_words(wanted: Any) -> str:  # noqa: ANN401 - a type
+    """Return what a type expects of a value."""
+    if choices := _choices(wanted):
+        return f"valid: {listed(choices)}"
+    return f"expected {_expected(wanted) or PLAIN_WORDS[_plain_type(wanted)]}"
+
+
+def _plain_type(wanted: Any) -> Any:  # noqa: ANN401 - a type
+    return get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+
+
+def _expected(wanted: Any) -> str | None:  # noqa: ANN401 - a type
+    """Return the words in which a type, or one inside it, says what it expects."""
+    found = (expected_by(inner) or _expected(inner) for inner in get_args(wanted) + getattr(wanted, "__metadata__", ()))
+    return next((expected for expected in found if expected is not None), None)
 
 
 def _choices(wanted: Any) -> list[str]:  # noqa: ANN401 - a type
     """Return the values that a type names one by one, those inside of others included."""
     if get_origin(wanted) is Literal:
         return [str(value) for value in get_args(wanted)]
+    if isinstance(wanted, type) and issubclass(wanted, Enum):
+        return [str(choice.value) for choice in wanted]
     return [choice for inner in get_args(wanted) for choice in _choices(inner)]
 
 

@@ -1,8 +1,8 @@
-"""Give the instance a DNS record in Route 53, and wait until all of its servers know it."""
+"""The step kind `add-dns-record`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -10,58 +10,65 @@ from msgspec import Meta, Struct
 from asg_lifecycle.model.durations import Duration, seconds
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.record_sets import INSTANCE, Obstacle, Wanted, addition
-from asg_lifecycle.steps.support.dns_changes import LOOK_AGAIN, SOON, Pending, refuse_no_zone, retry_gap, still_pending
+from asg_lifecycle.steps.base import StatefulStep
+from asg_lifecycle.steps.support.dns_changes import (
+    POLL_INTERVAL,
+    SOON,
+    HostedZoneId,
+    Pending,
+    retry_delay,
+    still_pending,
+)
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from asg_lifecycle.aws.dns_records import DnsRecords
-    from asg_lifecycle.aws.instances import InstanceAddresses, Instances
+    from asg_lifecycle.aws.instances import InstanceAddresses
     from asg_lifecycle.model.record_sets import Edit
     from asg_lifecycle.steps.base import Target
-    from asg_lifecycle.steps.services import Services
 
 LONGEST_TTL = 2_147_483_647
 
 
 class AddDnsRecordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The record.
+    """The record."""
 
-    Attributes:
-        zone: the hosted zone by id (`Z…`).
-        name: its name; `{instance}` stands for the instance's id.
-        type: `A`, or `AAAA` for the IPv6 address.
-        address: of an `A` record: the `private` or the `public` address.
-        ttl: how long clients may keep it; record sets of that name and type that are there keep theirs, and set it.
-        routing: `simple`: among the values of one record set; `weighted` and `multivalue`: a record set of its own,
-            whose identifier is the instance's id.
-        weight: its weight, for `weighted`.
-    """
-
-    zone: str
-    name: Annotated[str, Meta(min_length=1, max_length=1024)]
-    type: Literal["A", "AAAA"] = "A"
-    address: Literal["private", "public"] = "private"
-    ttl: Duration = "60s"
-    routing: Literal["simple", "weighted", "multivalue"] = "simple"
-    weight: Annotated[int, Meta(ge=0, le=255)] | None = None
+    zone: Annotated[HostedZoneId, Meta(description="The hosted zone by id (`Z…`).")]
+    name: Annotated[
+        str, Meta(min_length=1, max_length=1024, description="Its name; `{instance}` stands for the instance's id.")
+    ]
+    type: Annotated[Literal["A", "AAAA"], Meta(description="`A`, or `AAAA` for the IPv6 address.")] = "A"
+    address: Annotated[
+        Literal["private", "public"], Meta(description="Of an `A` record: the `private` or the `public` address.")
+    ] = "private"
+    ttl: Annotated[
+        Duration,
+        Meta(
+            description="How long clients may keep it; record sets of that name and type that are there "
+            "keep theirs, and set it."
+        ),
+    ] = "60s"
+    routing: Annotated[
+        Literal["simple", "weighted", "multivalue"],
+        Meta(
+            description="`simple`: among the values of one record set; `weighted` and `multivalue`: a "
+            "record set of its own, whose identifier is the instance's id."
+        ),
+    ] = "simple"
+    weight: Annotated[Annotated[int, Meta(ge=0, le=255)] | None, Meta(description="Its weight, for `weighted`.")] = None
 
     def __post_init__(self) -> None:
         """Refuse what Route 53 would.
 
         Raises:
-            ValueError: a zone that is no id, a weight where it cannot be or none where it has to be, or a TTL that is
-                too long.
+            ValueError: a weight without weighted routing, weighted routing without a weight, or a TTL that is too long.
         """
-        refuse_no_zone((self.zone,))
         if (self.weight is None) == (self.routing == "weighted"):
             raise ValueError("weight goes with routing weighted, and routing weighted with a weight from 0 to 255")
         if seconds(self.ttl) > LONGEST_TTL:
             raise ValueError(f"ttl is {self.ttl!r}; expected no more than {LONGEST_TTL} seconds")
 
 
-class Adding(Struct, frozen=True, kw_only=True):
-    """What is remembered between two looks.
+class AddDnsRecordState(Struct, frozen=True, kw_only=True):
+    """What is known of the record that is added.
 
     Attributes:
         address: what the record holds.
@@ -74,49 +81,33 @@ class Adding(Struct, frozen=True, kw_only=True):
     tries: int = 0
 
 
-class AddDnsRecord:
-    """`add-dns-record`: for launch hooks; `remove-dns-records` takes it out again on the way out.
+class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
+    """Give the instance a DNS record in Route 53, and wait until all of its servers know it.
 
-    Done when all servers of Route 53 know it, or when it was there before. With `simple` the address joins the values
-    of others, which are kept, whoever changes them at the same moment. An instance that is abandoned keeps its record
-    until it is terminated through a hook with `remove-dns-records`.
+    It is for launch hooks; `remove-dns-records` removes the record on termination. Done when all servers of Route 53
+    know it, or when it was there before. With `simple` the address joins the values of others, which are kept, whoever
+    changes them at the same moment. An instance that is abandoned keeps its record until it is terminated through a
+    hook with `remove-dns-records`.
     """
 
-    kind: ClassVar[str] = "add-dns-record"
-    options: ClassVar[type[Struct]] = AddDnsRecordOptions
-    example: ClassVar[dict[str, Any]] = {
+    kind = "add-dns-record"
+    example: ClassVar[dict[str, object]] = {
         "zone": "Z1D633PJN98FT9",
         "name": "web.example.com",
         "address": "public",
         "routing": "multivalue",
     }
-    permissions: ClassVar[tuple[str, ...]] = (
+    permissions = (
         "route53:ChangeResourceRecordSets",
         "route53:GetChange",
         "route53:ListResourceRecordSets",
     )
-    template_parameter: ClassVar[str | None] = "DnsSteps"
-    skip_if_instance_survives: ClassVar[bool] = False
-    needs_instance_alive: ClassVar[bool] = True
-    at_most_once: ClassVar[bool] = False
-
-    def __init__(self, chosen: AddDnsRecordOptions, dns_records: DnsRecords, instances: Instances) -> None:
-        self._chosen = chosen
-        self._dns_records = dns_records
-        self._instances = instances
-
-    @classmethod
-    def create(cls, options: Struct, services: Services) -> Self:
-        """Return the step for `options`."""
-        return cls(
-            msgspec.convert(options, AddDnsRecordOptions, from_attributes=True),
-            services.dns_records,
-            services.instances,
-        )
+    template_parameter = "DnsSteps"
+    needs_instance_alive = True
 
     def preview(self, target: Target) -> str:
         """Say what would be added, or what is in the way."""
-        address = self._address(self._instances.addresses(target.action.instance))
+        address = self._address(self._services.instances.addresses(target.action.instance))
         if address is None:
             return f"could not add {self._record(target)}: the instance has no {self._kind_of_address()}"
         edit = self._edit(target, address)
@@ -124,11 +115,11 @@ class AddDnsRecord:
             return f"could not add {self._record(target)}: {edit}"
         if edit is None:
             return f"{self._record(target)} holds {address} already"
-        return f"would add {address} to {self._record(target)} in hosted zone {self._chosen.zone}"
+        return f"would add {address} to {self._record(target)} in hosted zone {self._options.zone}"
 
     def begin(self, target: Target) -> Progress:
-        """Look whether the record is there. Nothing is changed before its address is written down."""
-        told = self._instances.addresses(target.action.instance)
+        """Find out whether the record is there. Nothing is changed before its address is written down."""
+        told = self._services.instances.addresses(target.action.instance)
         address = self._address(told)
         if address is None and told.state == "pending":
             return Waiting(f"waiting for EC2 to give the instance a {self._kind_of_address()}")
@@ -139,57 +130,52 @@ class AddDnsRecord:
             )
         edit = self._edit(target, address)
         if isinstance(edit, str):
-            return Failed(edit, retryable=True)
+            return Failed(edit)
         if edit is None:
             return Done(f"{self._record(target)} holds {address} already")
-        return _waiting(f"adding {address} to {self._record(target)}", Adding(address=address), SOON)
+        return self._waiting(
+            f"adding {address} to {self._record(target)}", AddDnsRecordState(address=address), again_after=SOON
+        )
 
-    def check(self, target: Target, last: Waiting) -> Progress:
-        """Make the change, or see how far it has come."""
-        if not last.state:
-            return self.begin(target)
-        adding = msgspec.convert(last.state, Adding)
+    def poll(self, target: Target, state: AddDnsRecordState) -> Progress:
+        """Make the change, or ask how far it has come."""
+        adding = state
         if adding.pending is None:
             return self._add(target, adding)
-        if still_pending(self._dns_records, (adding.pending,), target.now):
-            return _waiting(self._on_its_way(target, adding), adding, LOOK_AGAIN)
+        if still_pending(self._services.dns_records, (adding.pending,), target.now):
+            return self._waiting(self._on_its_way(target, adding), adding, again_after=POLL_INTERVAL)
         return Done(f"{self._record(target)} holds {adding.address}, and all servers of Route 53 know")
 
-    def cancel(self, target: Target, last: Waiting | None) -> str | None:
-        """Leave the record: whether the instance goes into service without this step is not known here."""
-        del target, last
-        return None
-
-    def _add(self, target: Target, adding: Adding) -> Progress:
+    def _add(self, target: Target, adding: AddDnsRecordState) -> Progress:
         edit = self._edit(target, adding.address)
         if isinstance(edit, str):
-            return Failed(edit, retryable=True)
+            return Failed(edit)
         if edit is None:
             # Added by a try whose answer was lost: when exactly is not known.
             adding = msgspec.structs.replace(adding, pending=Pending(change=None, at=target.now))
-            return _waiting(self._on_its_way(target, adding), adding, LOOK_AGAIN)
+            return self._waiting(self._on_its_way(target, adding), adding, again_after=POLL_INTERVAL)
         reason = f"instance {target.action.instance} comes; asg-lifecycle"
-        submission = self._dns_records.submit(self._chosen.zone, (edit,), reason)
+        submission = self._services.dns_records.submit(self._options.zone, (edit,), reason)
         if submission.change is None:
             adding = msgspec.structs.replace(adding, tries=adding.tries + 1)
             why = f"reading {self._record(target)} again, somebody else changed it: {submission.refused}"
-            return _waiting(why, adding, retry_gap(adding.tries))
+            return self._waiting(why, adding, again_after=retry_delay(adding.tries))
         adding = msgspec.structs.replace(adding, pending=Pending(change=submission.change, at=target.now))
-        return _waiting(self._on_its_way(target, adding), adding, LOOK_AGAIN)
+        return self._waiting(self._on_its_way(target, adding), adding, again_after=POLL_INTERVAL)
 
     def _edit(self, target: Target, address: str) -> Edit | str | None:
         """Return what adds the record, None when it is there, or what is in the way."""
-        chosen, name = self._chosen, self._name(target)
-        record_sets = self._dns_records.record_sets(chosen.zone, (name,))
+        options, name = self._options, self._name(target)
+        record_sets = self._services.dns_records.record_sets(options.zone, (name,))
         if record_sets is None:
-            return f"there is no hosted zone {chosen.zone}: create it, or mend the plan"
+            return f"there is no hosted zone {options.zone}: create it, or mend the plan"
         wanted = Wanted(
             name=name,
-            type=chosen.type,
+            type=options.type,
             address=address,
-            ttl=int(seconds(chosen.ttl)),
-            routing=chosen.routing,
-            weight=chosen.weight,
+            ttl=int(seconds(options.ttl)),
+            routing=options.routing,
+            weight=options.weight,
             instance=target.action.instance,
         )
         edit = addition(record_sets, wanted)
@@ -198,22 +184,18 @@ class AddDnsRecord:
         return edit
 
     def _address(self, told: InstanceAddresses) -> str | None:
-        if self._chosen.type == "AAAA":
+        if self._options.type == "AAAA":
             return next(iter(told.ipv6), None)
-        return next(iter(told.private if self._chosen.address == "private" else told.public), None)
+        return next(iter(told.private if self._options.address == "private" else told.public), None)
 
     def _kind_of_address(self) -> str:
-        return "IPv6 address" if self._chosen.type == "AAAA" else f"{self._chosen.address} IPv4 address"
+        return "IPv6 address" if self._options.type == "AAAA" else f"{self._options.address} IPv4 address"
 
-    def _on_its_way(self, target: Target, adding: Adding) -> str:
+    def _on_its_way(self, target: Target, adding: AddDnsRecordState) -> str:
         return f"added {adding.address} to {self._record(target)}; waiting until all servers of Route 53 know"
 
     def _name(self, target: Target) -> str:
-        return self._chosen.name.replace(INSTANCE, target.action.instance)
+        return self._options.name.replace(INSTANCE, target.action.instance)
 
     def _record(self, target: Target) -> str:
-        return f"{self._name(target)} {self._chosen.type}"
-
-
-def _waiting(detail: str, adding: Adding, again_after: float | None = None) -> Waiting:
-    return Waiting(detail, again_after=again_after, state=msgspec.to_builtins(adding))
+        return f"{self._name(target)} {self._options.type}"

@@ -1,58 +1,39 @@
-"""Take the instance out of its Classic Load Balancers and wait until none of them is draining it."""
+"""The step kind `deregister-classic-elb`."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from itertools import islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.classic_load_balancers import Membership
+from asg_lifecycle.model.bounds import matching
+from asg_lifecycle.model.clock_times import clock_time
 from asg_lifecycle.model.progress import Done, Progress, Waiting
+from asg_lifecycle.steps.base import StatefulStep
+from asg_lifecycle.steps.support.connection_draining import poll_interval
+from asg_lifecycle.steps.support.sentences import counted, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Self
-
-    from asg_lifecycle.aws.classic_load_balancers import ClassicLoadBalancers
     from asg_lifecycle.steps.base import Target
-    from asg_lifecycle.steps.services import Services
 
-LOOK_FLOOR = 5.0
-LOOKS_PER_TIMEOUT = 10
-
-NAMED = 5
-"""Load balancers that are named in a sentence."""
-
-NAME = re.compile("[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?")
-"""What a name can be: neither a DNS name nor an ARN is one."""
+LoadBalancerName: TypeAlias = Annotated[
+    str,
+    matching(
+        "^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$",
+        "the name of a Classic Load Balancer: up to 32 letters, digits and hyphens, no hyphen at either end; neither "
+        "an ARN nor a DNS name",
+    ),
+]
+"""The name of a Classic Load Balancer."""
 
 
 class DeregisterClassicElbOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which Classic Load Balancers. With none of these given: those attached to the Auto Scaling group.
+    """Which Classic Load Balancers. With none of these given: those attached to the Auto Scaling group."""
 
-    Attributes:
-        names: load balancers by name.
-        of_group: the load balancers attached to the Auto Scaling group.
-    """
-
-    names: tuple[str, ...] = ()
-    of_group: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be the name of a Classic Load Balancer.
-
-        Raises:
-            ValueError: a name is none.
-        """
-        if wrong := [name for name in self.names if not NAME.fullmatch(name)]:
-            raise ValueError(
-                f"{wrong[0]!r} cannot be the name of a Classic Load Balancer: up to 32 letters, digits and hyphens, "
-                "no hyphen at either end; neither an ARN nor a DNS name"
-            )
+    names: Annotated[tuple[LoadBalancerName, ...], Meta(description="Load balancers by name.")] = ()
+    of_group: Annotated[bool, Meta(description="The load balancers attached to the Auto Scaling group.")] = False
 
 
 class Draining(Struct, frozen=True, kw_only=True):
@@ -69,8 +50,22 @@ class Draining(Struct, frozen=True, kw_only=True):
     until: float
 
 
-class DeregisterClassicElb:
-    """`deregister-classic-elb`: Classic Load Balancers, and their connection draining.
+class DeregisterClassicElbState(Struct, frozen=True, kw_only=True):
+    """What was deregistered.
+
+    Attributes:
+        draining: the load balancers that still drain the instance.
+        names: all from which it was deregistered.
+        note: what else there is to say, empty for nothing.
+    """
+
+    draining: tuple[Draining, ...]
+    names: tuple[str, ...]
+    note: str
+
+
+class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterClassicElbState]):
+    """Take the instance out of its Classic Load Balancers and wait until none of them is draining it.
 
     The load balancers attached to the Auto Scaling group are drained by Auto Scaling itself before the terminate
     hook begins (R26); for them this step only verifies. It matters for load balancers that are not attached.
@@ -79,39 +74,23 @@ class DeregisterClassicElb:
     registers it again with what is attached. With what the plan names it does not.
     """
 
-    kind: ClassVar[str] = "deregister-classic-elb"
-    options: ClassVar[type[Struct]] = DeregisterClassicElbOptions
-    example: ClassVar[dict[str, Any]] = {"names": ["web-classic"]}
-    permissions: ClassVar[tuple[str, ...]] = (
+    kind = "deregister-classic-elb"
+    example: ClassVar[dict[str, object]] = {"names": ["web-classic"]}
+    permissions = (
         "autoscaling:DescribeLoadBalancers",
         "elasticloadbalancing:DeregisterInstancesFromLoadBalancer",
         "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeLoadBalancerAttributes",
     )
-    template_parameter: ClassVar[str | None] = "ClassicLoadBalancerSteps"
-    skip_if_instance_survives: ClassVar[bool] = False
-    needs_instance_alive: ClassVar[bool] = False
-    at_most_once: ClassVar[bool] = False
-
-    def __init__(self, chosen: DeregisterClassicElbOptions, balancers: ClassicLoadBalancers) -> None:
-        self._chosen = chosen
-        self._balancers = balancers
-
-    @classmethod
-    def create(cls, options: Struct, services: Services) -> Self:
-        """Return the step for `options`."""
-        return cls(
-            msgspec.convert(options, DeregisterClassicElbOptions, from_attributes=True),
-            services.classic_load_balancers,
-        )
+    template_parameter = "ClassicLoadBalancerSteps"
 
     def preview(self, target: Target) -> str:
         """Say what would be left, and what is left already."""
         found = self._memberships(target)
         active = [name for name, it in found.items() if it in {Membership.REGISTERED, Membership.UNTOLD}]
         draining = [name for name, it in found.items() if it is Membership.DRAINING]
-        said = [f"would deregister from {_listed(active)}"] if active else []
-        said += [f"would wait for {_listed(draining)}, which drains it already"] if draining else []
+        said = [f"would deregister from {listed(active)}"] if active else []
+        said += [f"would wait for {listed(draining)}, which drains it already"] if draining else []
         return (" and ".join(said) or f"is {self._registered_nowhere(target, found)}") + self._note(found)
 
     def begin(self, target: Target) -> Progress:
@@ -123,74 +102,58 @@ class DeregisterClassicElb:
             if membership in {Membership.OUT, Membership.NO_BALANCER}:
                 continue
             if membership is not Membership.DRAINING:
-                self._balancers.deregister(name, target.action.instance)
+                self._services.classic_load_balancers.deregister(name, target.action.instance)
             # What drains already began before now: it ends before this.
-            timeout = self._balancers.draining_timeout(name)
+            timeout = self._services.classic_load_balancers.draining_timeout(name)
             draining.append(Draining(name=name, timeout=timeout, until=target.now + timeout))
         names = [each.name for each in draining]
         if not draining:
             return Done(self._registered_nowhere(target, found) + note)
         if target.facts.gone:
-            return Done(f"deregistered from {_listed(names)}; the instance is gone, nothing is left to drain{note}")
-        return _waiting(draining, names, target.now, note)
+            return Done(f"deregistered from {listed(names)}; the instance is gone, nothing is left to drain{note}")
+        state = DeregisterClassicElbState(draining=tuple(draining), names=tuple(names), note=note)
+        return self._draining(state, target.now)
 
-    def check(self, target: Target, last: Waiting) -> Progress:
+    def poll(self, target: Target, state: DeregisterClassicElbState) -> Progress:
         """Ask the load balancers that still drained the instance, about this instance only."""
-        note, names = last.state["note"], last.state["names"]
         draining = []
-        for each in msgspec.convert(last.state["draining"], tuple[Draining, ...]):
-            membership = self._balancers.membership(each.name, target.action.instance)
+        for each in state.draining:
+            membership = self._services.classic_load_balancers.membership(each.name, target.action.instance)
             if membership is Membership.REGISTERED:
                 # Registered again by somebody else, or the deregistration was lost: it has to be said again.
-                self._balancers.deregister(each.name, target.action.instance)
+                self._services.classic_load_balancers.deregister(each.name, target.action.instance)
                 draining.append(msgspec.structs.replace(each, until=target.now + each.timeout))
             elif membership in {Membership.DRAINING, Membership.UNTOLD}:
                 draining.append(each)
         if not draining:
-            return Done(f"drained from {_listed(names)}{note}")
-        return _waiting(draining, names, target.now, note)
+            return Done(f"drained from {listed(state.names)}{state.note}")
+        return self._draining(msgspec.structs.replace(state, draining=tuple(draining)), target.now)
 
-    def cancel(self, target: Target, last: Waiting | None) -> str | None:
-        """Leave the instance deregistered: what was taken out of service on purpose stays out."""
-        del target, last
-        return None
+    def _draining(self, state: DeregisterClassicElbState, now: float) -> Waiting:
+        until = max(each.until for each in state.draining)
+        due = f"until {clock_time(until)} at the latest" if now <= until else f"overdue since {clock_time(until)}"
+        count = f"{len(state.draining)} of {counted(len(state.names), 'Classic Load Balancer')}"
+        return self._waiting(
+            f"waiting for {count} to drain: {listed(each.name for each in state.draining)}, {due}{state.note}",
+            state,
+            again_after=min(poll_interval(each.timeout, each.until, now) for each in state.draining),
+        )
 
     def _memberships(self, target: Target) -> dict[str, Membership]:
-        names = list(self._chosen.names)
-        if self._chosen.of_group or not names:
-            names += self._balancers.attached(target.action.group)
-        return {name: self._balancers.membership(name, target.action.instance) for name in dict.fromkeys(names)}
+        names = list(self._options.names)
+        if self._options.of_group or not names:
+            names += self._services.classic_load_balancers.attached(target.action.group)
+        return {
+            name: self._services.classic_load_balancers.membership(name, target.action.instance)
+            for name in dict.fromkeys(names)
+        }
 
     def _note(self, found: dict[str, Membership]) -> str:
         # One that was attached and is gone is nobody's mistake; a name in the plan may be a wrong one.
-        missing = [name for name in dict.fromkeys(self._chosen.names) if found[name] is Membership.NO_BALANCER]
+        missing = [name for name in dict.fromkeys(self._options.names) if found[name] is Membership.NO_BALANCER]
         return f"; there is no Classic Load Balancer named {', '.join(missing)}" if missing else ""
 
     def _registered_nowhere(self, target: Target, found: dict[str, Membership]) -> str:
         if not found:
             return f"not registered: group {target.action.group} has no Classic Load Balancer attached"
         return f"not registered with any of {len(found)} Classic Load Balancers"
-
-
-def _waiting(draining: list[Draining], names: list[str], now: float, note: str) -> Waiting:
-    until = max(each.until for each in draining)
-    latest = datetime.fromtimestamp(until, UTC).strftime("%H:%M:%S UTC")
-    due = f"until {latest} at the latest" if now <= until else f"overdue since {latest}"
-    count = f"{len(draining)} of {len(names)} Classic Load Balancer{'' if len(names) == 1 else 's'}"
-    return Waiting(
-        f"waiting for {count} to drain: {_listed(each.name for each in draining)}, {due}{note}",
-        again_after=min(_gap(each, now) for each in draining),
-        state={"draining": msgspec.to_builtins(draining), "names": names, "note": note},
-    )
-
-
-def _gap(each: Draining, now: float) -> float:
-    # An instance without open connections is let go early, so the timeout is divided; its end is met exactly.
-    gap = max(LOOK_FLOOR, each.timeout / LOOKS_PER_TIMEOUT)
-    left = each.until - now
-    return min(gap, left + 1) if left > 0 else gap
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    return ", ".join(islice(every, NAMED)) + (", …" if len(every) > NAMED else "")

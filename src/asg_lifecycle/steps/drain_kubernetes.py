@@ -1,23 +1,20 @@
-"""Drain the Kubernetes node that the instance is, and wait until its pods are gone."""
+"""The step kind `drain-kubernetes`."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.instances import GONE_STATES
-from asg_lifecycle.model.durations import Duration, readable, seconds
-from asg_lifecycle.model.progress import Done, Failed, Progress, StepState, Waiting
+from asg_lifecycle.model.durations import Duration, PositiveDuration, readable, seconds
+from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder
 from asg_lifecycle.steps.support.evictions import count, evict_pods, kept_for, named
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.kubernetes.cluster import Cluster
     from asg_lifecycle.kubernetes.objects import Node, Pod
     from asg_lifecycle.steps.base import Target
@@ -27,78 +24,79 @@ OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 """The taint that lets volumes of a node that is gone be attached elsewhere at once (non-graceful node shutdown)."""
 
 SOON = 5.0
-"""Seconds until the next look while there are pods that have not been asked yet."""
+"""Seconds until the next poll while there are pods that have not been asked yet."""
 
 AT_REST = frozenset({"stopped", "terminated"})
 """States of an instance that writes to no volume. One that is shutting down still may."""
 
 
 class DrainKubernetesOptions(ClusterOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which cluster, and how pods are made to leave.
+    """Which cluster, and how pods are made to leave."""
+
+    grace: Annotated[
+        PositiveDuration | None,
+        Meta(
+            description="How long each pod has to end; without it what the pod itself asks for. Not zero: "
+            "with no time a pod is forgotten while it may still run."
+        ),
+    ] = None
+    force_after: Annotated[
+        Duration | None,
+        Meta(
+            description="How long after the step began pods are deleted, whatever their disruption "
+            "budgets say; without it never."
+        ),
+    ] = None
+    exclude_from_load_balancers: Annotated[
+        bool, Meta(description="Label the node, so that external load balancers send it no new connections.")
+    ] = True
+    out_of_service_taint: Annotated[
+        bool,
+        Meta(
+            description="Put the taint on the node of an instance that is gone: its volumes can be "
+            "attached elsewhere at once. Waits until EC2 says that it is terminated or "
+            "stopped: before, it may write to them."
+        ),
+    ] = False
+    delete_node: Annotated[bool, Meta(description="Delete the node object at the end.")] = False
+
+
+class DrainKubernetesState(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the node is, and how far its pods are.
 
     Attributes:
-        cluster: name of an EKS cluster; without it and without an endpoint the instance's tags name it.
-        endpoint: URL of the API server of a cluster that is not EKS's.
-        certificate_authority: of that server's certificate, PEM or PEM in base64.
-        token_parameter: the SecureString parameter below `/asg-lifecycle/STACK/kubernetes/` that holds a token for it.
-        grace: how long each pod has to end, a second or more; without it what the pod itself asks for.
-        force_after: how long after the step began pods are deleted, whatever their disruption budgets say; without it
-            never.
-        exclude_from_load_balancers: label the node, so that external load balancers send it no new connections.
-        out_of_service_taint: put the taint on the node of an instance that is gone: its volumes can be attached
-            elsewhere at once. Waits until EC2 says that it is terminated or stopped: before, it may write to them.
-        delete_node: delete the node object at the end.
+        cluster: name or endpoint of the cluster.
+        node: name of the node.
+        most: the largest number of pods that had to leave so far.
+        after: path of the pod that was asked last, empty when all were asked.
     """
 
-    grace: Duration | None = None
-    force_after: Duration | None = None
-    exclude_from_load_balancers: bool = True
-    out_of_service_taint: bool = False
-    delete_node: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse half an address, and a grace that is none.
-
-        Raises:
-            ValueError: no time to end means that a pod is forgotten while it may still run.
-        """
-        super().__post_init__()
-        if self.grace is not None and not seconds(self.grace):
-            raise ValueError(
-                f"grace is {self.grace!r}; expected 1s or more: with none a pod is forgotten while it may still run"
-            )
+    cluster: str
+    node: str
+    most: int
+    after: str = ""
 
 
-class DrainKubernetes:
-    """`drain-kubernetes`: cordon, evict as disruption budgets allow, and done when the pods are gone.
+class DrainKubernetes(StatefulStep[DrainKubernetesOptions, DrainKubernetesState]):
+    """Drain the Kubernetes node that the instance is, and wait until its pods are gone.
 
-    Pods of DaemonSets, mirror pods and finished ones stay. A budget that allows no eviction keeps the instance, and the
+    It cordons the node, evicts pods as their disruption budgets allow, and is done when they are gone. Pods of
+    DaemonSets, mirror pods and finished ones stay. A budget that allows no eviction keeps the instance, and the
     progress names the pod and the budget. The node stays cordoned when the step ends or is given up: its instance is
     about to go; `wait-for-kubernetes` uncordons one that comes back from a warm pool. When EC2 has ended the instance,
     before its hook or while it was drained, nothing on it answers an eviction: its pods are not waited for.
     """
 
-    kind: ClassVar[str] = "drain-kubernetes"
-    options: ClassVar[type[Struct]] = DrainKubernetesOptions
-    example: ClassVar[dict[str, Any]] = {"cluster": "production", "force_after": "6h"}
-    permissions: ClassVar[tuple[str, ...]] = ("eks:DescribeCluster", "ssm:GetParameter")
-    template_parameter: ClassVar[str | None] = "KubernetesSteps"
-    skip_if_instance_survives: ClassVar[bool] = False
-    needs_instance_alive: ClassVar[bool] = False
-    at_most_once: ClassVar[bool] = False
+    kind = "drain-kubernetes"
+    example: ClassVar[dict[str, object]] = {"cluster": "production", "force_after": "6h"}
+    permissions = ("eks:DescribeCluster", "ssm:GetParameter")
+    template_parameter = "KubernetesSteps"
 
-    def __init__(self, chosen: DrainKubernetesOptions, finder: NodeFinder, instances: Instances) -> None:
-        self._chosen = chosen
-        self._finder = finder
-        self._instances = instances
-        self._grace = math.ceil(seconds(chosen.grace)) if chosen.grace is not None else None
-        self._force_after = seconds(chosen.force_after) if chosen.force_after is not None else math.inf
-
-    @classmethod
-    def create(cls, options: Struct, services: Services) -> Self:
-        """Return the step for `options`."""
-        chosen = msgspec.convert(options, DrainKubernetesOptions, from_attributes=True)
-        return cls(chosen, NodeFinder(chosen, services.clusters, services.instances), services.instances)
+    def __init__(self, options: DrainKubernetesOptions, services: Services) -> None:
+        super().__init__(options, services)
+        self._finder = NodeFinder(options, services.clusters, services.instances)
+        self._grace = math.ceil(seconds(options.grace)) if options.grace is not None else None
+        self._force_after = seconds(options.force_after) if options.force_after is not None else math.inf
 
     def preview(self, target: Target) -> str:
         """Say which node would be drained of what."""
@@ -118,23 +116,18 @@ class DrainKubernetes:
         """Cordon the node and ask its pods to leave."""
         name = self._finder.cluster_name(target)
         if name is None:
-            return Failed(_no_cluster(target), retryable=True)
-        return self._look(target, name, {})
+            return Failed(_no_cluster(target))
+        return self._drain(target, name, None)
 
-    def check(self, target: Target, last: Waiting) -> Progress:
-        """Look which pods are left. A node that somebody has uncordoned is cordoned again."""
-        return self._look(target, last.state["cluster"], last.state)
+    def poll(self, target: Target, state: DrainKubernetesState) -> Progress:
+        """Ask which pods are left. A node that somebody has uncordoned is cordoned again."""
+        return self._drain(target, state.cluster, state)
 
-    def cancel(self, target: Target, last: Waiting | None) -> str | None:
-        """Leave the node cordoned: nothing new belongs on an instance that is about to go."""
-        del target, last
-        return None
-
-    def _look(self, target: Target, name: str, before: StepState) -> Progress:
+    def _drain(self, target: Target, name: str, before: DrainKubernetesState | None) -> Progress:
         cluster = self._finder.open(name)
         if isinstance(cluster, Failed):
             return cluster
-        known = before.get("node")
+        known = before.node if before is not None else None
         node = self._finder.find(cluster, target, known)
         if node is None:
             never = f"instance {target.action.instance} is no node of cluster {name}"
@@ -149,24 +142,31 @@ class DrainKubernetes:
         return self._wait_for(cluster, node, left, target, name, before)
 
     def _wait_for(  # noqa: PLR0913, PLR0917 - what the sentence names
-        self, cluster: Cluster, node: Node, left: list[Pod], target: Target, name: str, before: StepState
+        self,
+        cluster: Cluster,
+        node: Node,
+        left: list[Pod],
+        target: Target,
+        name: str,
+        before: DrainKubernetesState | None,
     ) -> Waiting:
         forced = target.now >= target.began_at + self._force_after
-        asked = evict_pods(cluster, left, grace=self._grace, forced=forced, after=before.get("after", ""))
-        most = max(int(before.get("most", 0)), len(left))
-        note = f"; deleted after {readable(self._force_after)}" if forced and asked.leaving else kept_for(asked)
-        return Waiting(
+        after, most = (before.after, before.most) if before is not None else ("", 0)
+        evicted = evict_pods(cluster, left, grace=self._grace, forced=forced, after=after)
+        most = max(most, len(left))
+        note = f"; deleted after {readable(self._force_after)}" if forced and evicted.leaving else kept_for(evicted)
+        return self._waiting(
             f"waiting for {len(left)} of {most} pods on node {node.name} of cluster {name}: {named(left)}{note}",
-            again_after=SOON if asked.last is not None and asked.leaving else None,
-            state=_state(name, node, most) | ({"after": asked.last} if asked.last is not None else {}),
-            blocked=asked.troubled,
+            DrainKubernetesState(cluster=name, node=node.name, most=most, after=evicted.last or ""),
+            again_after=SOON if evicted.last is not None and evicted.leaving else None,
+            blocked=evicted.api_failed,
         )
 
     def _cordon(self, cluster: Cluster, node: Node) -> None:
         # What somebody else has put on it stays when we take ours off, so each of ours is annotated.
         labels = {}
         annotations = {} if node.cordoned else {CORDONED: "true"}
-        if self._chosen.exclude_from_load_balancers and EXCLUDED not in node.labels:
+        if self._options.exclude_from_load_balancers and EXCLUDED not in node.labels:
             labels[EXCLUDED] = annotations[EXCLUDED_BY_US] = "true"
         if annotations:
             cluster.cordon(node, annotations=annotations, labels=labels)
@@ -176,33 +176,29 @@ class DrainKubernetes:
         state = target.facts.state
         if state == "terminated" or (node.ready and state not in GONE_STATES | AT_REST):
             return state
-        return self._instances.facts(target.action.instance).state
+        return self._services.instances.facts(target.action.instance).state
 
     def _of_gone_instance(self, cluster: Cluster, node: Node, target: Target, name: str, state: str) -> Progress:
         """End with the node of an instance that EC2 has ended: nothing on it would answer an eviction."""
         instance, survives = target.action.instance, target.action.survives
-        if self._chosen.out_of_service_taint and not survives:
+        if self._options.out_of_service_taint and not survives:
             if state not in AT_REST:
                 why = f"waiting until instance {instance} is terminated: it is {state} and may write to its volumes"
-                return Waiting(why, state=_state(name, node, 0))
+                return self._waiting(why, DrainKubernetesState(cluster=name, node=node.name, most=0))
             if OUT_OF_SERVICE not in node.taints:
                 cluster.taint(node, key=OUT_OF_SERVICE, value="nodeshutdown", effect="NoExecute")
-            left = [pod for pod in cluster.pods(node) if pod.has_to_leave] if self._chosen.delete_node else []
+            left = [pod for pod in cluster.pods(node) if pod.has_to_leave] if self._options.delete_node else []
             if left:
                 # Deleted now, it would take the taint with it.
                 why = f"waiting until Kubernetes has cleared node {node.name} of {count(left)}"
-                return Waiting(why, state=_state(name, node, len(left)))
+                return self._waiting(why, DrainKubernetesState(cluster=name, node=node.name, most=len(left)))
         return self._end(cluster, node, target, f"instance {instance} is {state}, node {node.name} runs no pods")
 
     def _end(self, cluster: Cluster, node: Node, target: Target, how: str) -> Progress:
-        if not self._chosen.delete_node or target.action.survives:
+        if not self._options.delete_node or target.action.survives:
             return Done(how)
         cluster.delete_node(node)
         return Done(f"{how} and was deleted")
-
-
-def _state(cluster: str, node: Node, most: int) -> StepState:
-    return {"cluster": cluster, "node": node.name, "most": most}
 
 
 def _no_cluster(target: Target) -> str:

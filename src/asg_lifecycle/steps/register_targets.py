@@ -1,44 +1,38 @@
-"""Put the instance into target groups and wait until it is healthy in all of them."""
+"""The step kind `register-targets`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import msgspec
 from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.target_groups import RegisteredTarget, name_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Progress
+from asg_lifecycle.steps.base import StatefulStep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
 
-    from asg_lifecycle.aws.target_groups import TargetGroups
     from asg_lifecycle.steps.base import Target
-    from asg_lifecycle.steps.services import Services
 
-LOOK_AGAIN = 10.0
+POLL_INTERVAL = 10.0
+"""Seconds."""
 
 SETTLED = frozenset({"healthy", "unused"})
 """States that need not be waited for: `unused` is a target of a group that no load balancer uses."""
 
 
 class RegisterTargetsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which target groups, by ARN or by name, and whether to wait.
+    """Which target groups, by ARN or by name, and whether to wait."""
 
-    Attributes:
-        arns: target groups by ARN.
-        names: target groups by name.
-        port: on which the instance serves; the target group's own when absent.
-        until_healthy: wait until it is healthy in all of them.
-    """
-
-    arns: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    port: Annotated[int, Meta(ge=1, le=65_535)] | None = None
-    until_healthy: bool = True
+    arns: Annotated[tuple[str, ...], Meta(description="Target groups by ARN.")] = ()
+    names: Annotated[tuple[str, ...], Meta(description="Target groups by name.")] = ()
+    port: Annotated[
+        Annotated[int, Meta(ge=1, le=65_535)] | None,
+        Meta(description="On which the instance serves; the target group's own when absent."),
+    ] = None
+    until_healthy: Annotated[bool, Meta(description="Wait until it is healthy in all of them.")] = True
 
     def __post_init__(self) -> None:
         """Refuse options that name no target group.
@@ -50,33 +44,28 @@ class RegisterTargetsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError("no target group is named; give arns or names")
 
 
-class RegisterTargets:
-    """`register-targets`: for launch hooks of groups whose target groups are not attached.
+class RegisterTargetsState(Struct, frozen=True, kw_only=True):
+    """What was registered with each target group, by its ARN."""
 
-    The instance is registered by its id, or by its first private address where the target group takes addresses.
+    targets: dict[str, RegisteredTarget]
+
+
+class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]):
+    """Put the instance into target groups and wait until it is healthy in all of them.
+
+    It is for launch hooks of groups whose target groups are not attached. The instance is registered by its id, or by
+    its first private address where the target group takes addresses.
     """
 
-    kind: ClassVar[str] = "register-targets"
-    options: ClassVar[type[Struct]] = RegisterTargetsOptions
-    example: ClassVar[dict[str, Any]] = {"names": ["web"], "port": 8080}
-    permissions: ClassVar[tuple[str, ...]] = (
+    kind = "register-targets"
+    example: ClassVar[dict[str, object]] = {"names": ["web"], "port": 8080}
+    permissions = (
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetHealth",
         "elasticloadbalancing:RegisterTargets",
     )
-    template_parameter: ClassVar[str | None] = "TargetGroupSteps"
-    skip_if_instance_survives: ClassVar[bool] = False
-    needs_instance_alive: ClassVar[bool] = True
-    at_most_once: ClassVar[bool] = False
-
-    def __init__(self, chosen: RegisterTargetsOptions, target_groups: TargetGroups) -> None:
-        self._chosen = chosen
-        self._target_groups = target_groups
-
-    @classmethod
-    def create(cls, options: Struct, services: Services) -> Self:
-        """Return the step for `options`."""
-        return cls(msgspec.convert(options, RegisterTargetsOptions, from_attributes=True), services.target_groups)
+    template_parameter = "TargetGroupSteps"
+    needs_instance_alive = True
 
     def preview(self, target: Target) -> str:
         """Say where it would be registered."""
@@ -94,54 +83,45 @@ class RegisterTargets:
             return Failed(f"target group {', '.join(without)} takes addresses and the instance has none")
         try:
             for arn, entry in found.items():
-                self._target_groups.register(arn, entry)
+                self._services.target_groups.register(arn, entry)
         except CallFailed as failed:
             if failed.failure.consequence is not Consequence.NOT_FOUND:
                 raise
             return Failed(f"a target group went away: {failed}")
-        if not self._chosen.until_healthy:
+        if not self._options.until_healthy:
             return Done(f"registered with {_names(found)}")
-        return self._look(found)
+        return self._health(found)
 
-    def check(self, target: Target, last: Waiting) -> Progress:
+    def poll(self, target: Target, state: RegisterTargetsState) -> Progress:
         """Ask how healthy it is."""
         del target
-        found = msgspec.convert(last.state["targets"], dict[str, RegisteredTarget])
-        return self._look(found)
+        return self._health(state.targets)
 
-    def cancel(self, target: Target, last: Waiting | None) -> str | None:
-        """Leave it registered: an instance that is abandoned is terminated, and leaves by that."""
-        del target, last
-        return None
-
-    def _look(self, found: Mapping[str, RegisteredTarget]) -> Progress:
+    def _health(self, found: dict[str, RegisteredTarget]) -> Progress:
         left = []
         for arn, entry in found.items():
-            health = next(iter(self._target_groups.health(arn, (entry,))), None)
+            health = next(iter(self._services.target_groups.health(arn, (entry,))), None)
             state = health.health if health is not None else "not registered any more"
             if state not in SETTLED:
                 left.append(f"{name_of(arn)} says {state}")
         if not left:
             return Done(f"registered with {_names(found)} and healthy")
-        return Waiting(
-            f"waiting to be healthy: {', '.join(left)}",
-            again_after=LOOK_AGAIN,
-            state={"targets": msgspec.to_builtins(found)},
-        )
+        waiting = f"waiting to be healthy: {', '.join(left)}"
+        return self._waiting(waiting, RegisterTargetsState(targets=found), again_after=POLL_INTERVAL)
 
     def _resolve(self, target: Target) -> tuple[dict[str, RegisteredTarget], list[str]]:
         """Return what to register in each target group, by ARN, and the groups there are not."""
-        by_name = {name: self._target_groups.named(name) for name in self._chosen.names}
+        by_name = {name: self._services.target_groups.named(name) for name in self._options.names}
         missing = [name for name, arn in by_name.items() if arn is None]
         found: dict[str, RegisteredTarget] = {}
-        for arn in dict.fromkeys((*self._chosen.arns, *(arn for arn in by_name.values() if arn is not None))):
-            group = self._target_groups.settings(arn)
+        for arn in dict.fromkeys((*self._options.arns, *(arn for arn in by_name.values() if arn is not None))):
+            group = self._services.target_groups.settings(arn)
             if group is None:
                 missing.append(arn)
                 continue
             addresses = target.facts.addresses
             identity = (addresses[0] if addresses else "") if group.by_address else target.action.instance
-            found[arn] = RegisteredTarget(identity, self._chosen.port or group.port, "initial")
+            found[arn] = RegisteredTarget(identity, self._options.port or group.port, "initial")
         return found, missing
 
 

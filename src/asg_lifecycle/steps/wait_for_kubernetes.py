@@ -1,18 +1,16 @@
-"""Wait until Kubernetes can run pods on the instance."""
+"""The step kind `wait-for-kubernetes`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Progress
+from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from asg_lifecycle.kubernetes.cluster import Cluster
     from asg_lifecycle.kubernetes.objects import Node
     from asg_lifecycle.steps.base import Target
@@ -26,49 +24,56 @@ STARTUP_TAINTS = frozenset(
         "node.kubernetes.io/uninitialized",
     }
 )
-"""Taints of Kubernetes itself that go when a node can be used."""
+"""Taints that Kubernetes itself removes when a node can be used."""
 
 
 class WaitForKubernetesOptions(ClusterOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which cluster, and what has to be over.
+    """Which cluster, and what has to be over."""
+
+    startup_taints: Annotated[
+        tuple[str, ...], Meta(description="Keys of taints that have to be gone, beside those of Kubernetes itself.")
+    ] = ()
+    uncordon: Annotated[
+        bool,
+        Meta(
+            description="Uncordon a node that `drain-kubernetes` has cordoned, as one is that comes back "
+            "from a warm pool."
+        ),
+    ] = True
+
+
+class WaitForKubernetesState(Struct, frozen=True, kw_only=True):
+    """Where the node is.
 
     Attributes:
-        cluster: name of an EKS cluster; without it and without an endpoint the instance's tags name it.
-        endpoint: URL of the API server of a cluster that is not EKS's.
-        certificate_authority: of that server's certificate, PEM or PEM in base64.
-        token_parameter: the SecureString parameter below `/asg-lifecycle/STACK/kubernetes/` that holds a token for it.
-        startup_taints: keys of taints that have to be gone, beside those of Kubernetes itself.
-        uncordon: uncordon a node that `drain-kubernetes` has cordoned, as one is that comes back from a warm pool.
+        cluster: name or endpoint of the cluster.
+        node: name of the node, None until it has joined.
     """
 
-    startup_taints: tuple[str, ...] = ()
-    uncordon: bool = True
+    cluster: str
+    node: str | None
 
 
-class WaitForKubernetes:
-    """`wait-for-kubernetes`: the instance is a node, it is Ready, and its startup taints are gone.
+class WaitForKubernetes(StatefulStep[WaitForKubernetesOptions, WaitForKubernetesState]):
+    """Wait until Kubernetes can run pods on the instance.
+
+    Done when the instance is a node, the node is Ready, and its startup taints are gone.
 
     An instance that never joins is waited for until the step's timeout: give it one.
     """
 
-    kind: ClassVar[str] = "wait-for-kubernetes"
-    options: ClassVar[type[Struct]] = WaitForKubernetesOptions
-    example: ClassVar[dict[str, Any]] = {"cluster": "production", "startup_taints": ["node.cilium.io/agent-not-ready"]}
-    permissions: ClassVar[tuple[str, ...]] = ("eks:DescribeCluster", "ssm:GetParameter")
-    template_parameter: ClassVar[str | None] = "KubernetesSteps"
-    skip_if_instance_survives: ClassVar[bool] = False
-    needs_instance_alive: ClassVar[bool] = True
-    at_most_once: ClassVar[bool] = False
+    kind = "wait-for-kubernetes"
+    example: ClassVar[dict[str, object]] = {
+        "cluster": "production",
+        "startup_taints": ["node.cilium.io/agent-not-ready"],
+    }
+    permissions = ("eks:DescribeCluster", "ssm:GetParameter")
+    template_parameter = "KubernetesSteps"
+    needs_instance_alive = True
 
-    def __init__(self, chosen: WaitForKubernetesOptions, finder: NodeFinder) -> None:
-        self._chosen = chosen
-        self._finder = finder
-
-    @classmethod
-    def create(cls, options: Struct, services: Services) -> Self:
-        """Return the step for `options`."""
-        chosen = msgspec.convert(options, WaitForKubernetesOptions, from_attributes=True)
-        return cls(chosen, NodeFinder(chosen, services.clusters, services.instances))
+    def __init__(self, options: WaitForKubernetesOptions, services: Services) -> None:
+        super().__init__(options, services)
+        self._finder = NodeFinder(options, services.clusters, services.instances)
 
     def preview(self, target: Target) -> str:
         """Say how the node is now."""
@@ -83,39 +88,34 @@ class WaitForKubernetes:
         return f"would wait for the node of instance {target.action.instance} in cluster {name}; now: {now}"
 
     def begin(self, target: Target) -> Progress:
-        """Look whether the node is there."""
+        """Find the cluster and the node."""
         name = self._finder.cluster_name(target)
         if name is None:
             why = f"neither the plan nor a tag of instance {target.action.instance} names a Kubernetes cluster"
-            return Failed(f"{why}: give the step a cluster", retryable=True)
-        return self._look(target, name, None)
+            return Failed(f"{why}: give the step a cluster")
+        return self._readiness(target, name, None)
 
-    def check(self, target: Target, last: Waiting) -> Progress:
-        """Look again."""
-        return self._look(target, last.state["cluster"], last.state["node"])
+    def poll(self, target: Target, state: WaitForKubernetesState) -> Progress:
+        """Ask for the node again, by its name once that is known."""
+        return self._readiness(target, state.cluster, state.node)
 
-    def cancel(self, target: Target, last: Waiting | None) -> str | None:
-        """There is nothing to stop."""
-        del target, last
-        return None
-
-    def _look(self, target: Target, name: str, node_name: str | None) -> Progress:
+    def _readiness(self, target: Target, name: str, node_name: str | None) -> Progress:
         cluster = self._finder.open(name)
         if isinstance(cluster, Failed):
             return cluster
         node = self._finder.find(cluster, target, node_name)
         if node is None:
             waiting = f"waiting for instance {target.action.instance} to join cluster {name}"
-            return Waiting(waiting, state={"cluster": name, "node": None})
-        if self._chosen.uncordon:
+            return self._waiting(waiting, WaitForKubernetesState(cluster=name, node=None))
+        if self._options.uncordon:
             _restore(cluster, node)
         if missing := self._missing(node):
             waiting = f"waiting for node {node.name} of cluster {name}: {missing}"
-            return Waiting(waiting, state={"cluster": name, "node": node.name})
+            return self._waiting(waiting, WaitForKubernetesState(cluster=name, node=node.name))
         return Done(f"node {node.name} of cluster {name} is Ready")
 
     def _missing(self, node: Node) -> str:
-        left = sorted({*node.taints} & (STARTUP_TAINTS | {*self._chosen.startup_taints}))
+        left = sorted({*node.taints} & (STARTUP_TAINTS | {*self._options.startup_taints}))
         missing = [] if node.ready else [node.standing]
         return "; ".join(missing + ([f"taints {', '.join(left)} are left"] if left else []))
 

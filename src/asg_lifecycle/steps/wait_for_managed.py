@@ -1,58 +1,41 @@
-"""Wait until the instance's Systems Manager agent is online."""
+"""The step kind `wait-for-managed`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from msgspec import Struct
+from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.progress import Done, Progress, Waiting
-from asg_lifecycle.steps.polling_step import PollingStep
+from asg_lifecycle.steps.base import NoOptions, PollingStep
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from asg_lifecycle.aws.commands import Commands
     from asg_lifecycle.steps.base import Target
-    from asg_lifecycle.steps.services import Services
 
-LOOK_AGAIN = 10.0
-
-
-class WaitForManagedOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """There is nothing to choose."""
+POLL_INTERVAL = 10.0
+"""Seconds."""
 
 
-class WaitForManaged(PollingStep):
-    """`wait-for-managed`: Systems Manager knows the instance and its agent is online, so commands can be sent."""
+class WaitForManaged(PollingStep[NoOptions]):
+    """Wait until the instance's Systems Manager agent is online.
 
-    kind: ClassVar[str] = "wait-for-managed"
-    options: ClassVar[type[Struct]] = WaitForManagedOptions
-    example: ClassVar[dict[str, Any]] = {}
-    permissions: ClassVar[tuple[str, ...]] = ("ssm:DescribeInstanceInformation",)
-    template_parameter: ClassVar[str | None] = "CommandSteps"
-    skip_if_instance_survives: ClassVar[bool] = False
-    needs_instance_alive: ClassVar[bool] = True
-    at_most_once: ClassVar[bool] = False
+    From then on commands can be sent to it.
+    """
 
-    def __init__(self, commands: Commands) -> None:
-        self._commands = commands
-
-    @classmethod
-    def create(cls, options: Struct, services: Services) -> Self:
-        """Return the step."""
-        del options
-        return cls(services.commands)
+    kind = "wait-for-managed"
+    permissions = ("ssm:DescribeInstanceInformation",)
+    template_parameter = "CommandSteps"
+    needs_instance_alive = True
 
     def preview(self, target: Target) -> str:
         """Say how the agent is now."""
-        ping = self._commands.ping_status(target.action.instance) or "unknown to Systems Manager"
+        ping = self._services.commands.ping_status(target.action.instance) or "unknown to Systems Manager"
         return f"would wait for the agent of instance {target.action.instance}; now: {ping}"
 
-    def begin(self, target: Target) -> Progress:
-        """Look whether the agent is there."""
-        ping = self._commands.ping_status(target.action.instance)
+    def poll(self, target: Target) -> Progress:
+        """Ask for the agent's ping status."""
+        ping = self._services.commands.ping_status(target.action.instance)
         if ping == "Online":
             return Done("the Systems Manager agent is online")
         how = f"it is {ping}" if ping is not None else "Systems Manager does not know the instance yet"
-        return Waiting(f"waiting for the Systems Manager agent of instance {target.action.instance}: {how}", LOOK_AGAIN)
+        return Waiting(
+            f"waiting for the Systems Manager agent of instance {target.action.instance}: {how}", POLL_INTERVAL
+        )

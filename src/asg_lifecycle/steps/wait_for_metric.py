@@ -1,24 +1,20 @@
-"""Wait until a CloudWatch metric meets a condition."""
+"""The step kind `wait-for-metric`."""
 
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
-import msgspec
 from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.metrics import Metric
-from asg_lifecycle.model.durations import Duration, readable, seconds
+from asg_lifecycle.model.bounds import matching
+from asg_lifecycle.model.durations import PositiveDuration, readable, seconds
 from asg_lifecycle.model.progress import Done, Progress, Waiting
-from asg_lifecycle.steps.polling_step import PollingStep
+from asg_lifecycle.steps.base import PollingStep
 
 if TYPE_CHECKING:
-    from typing import Self
-
-    from asg_lifecycle.aws.metrics import Metrics
     from asg_lifecycle.steps.base import Target
-    from asg_lifecycle.steps.services import Services
 
 Comparison: TypeAlias = Literal["<", "<=", "==", ">=", ">"]
 
@@ -28,71 +24,78 @@ INSTANCE = "{instance}"
 """What stands for the instance id in the value of a dimension."""
 
 LATE = 2
-"""Periods that are looked back further: a value may come that much after its period."""
+"""Further periods that are asked for: a value may come that long after its period."""
 
 MINUTE = 60
+"""Seconds."""
+
+MetricId: TypeAlias = Annotated[
+    str, matching("^[a-z][A-Za-z0-9]*$", "as the id of a metric a small letter, then letters and digits")
+]
+"""What an expression calls a metric."""
 
 
 class MetricOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One metric.
+    """One metric."""
 
-    Attributes:
-        namespace: `AWS/ApplicationELB`.
-        name: `ActiveConnectionCount`.
-        dimensions: by name; `{instance}` in a value stands for the instance's id.
-        statistic: `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p99`.
-    """
-
-    namespace: Annotated[str, Meta(min_length=1, max_length=255)]
-    name: Annotated[str, Meta(min_length=1, max_length=255)]
-    dimensions: dict[str, str] = {}
-    statistic: str = "Maximum"
+    namespace: Annotated[str, Meta(min_length=1, max_length=255, description="`AWS/ApplicationELB`.")]
+    name: Annotated[str, Meta(min_length=1, max_length=255, description="`ActiveConnectionCount`.")]
+    dimensions: Annotated[
+        dict[str, str], Meta(description="By name; `{instance}` in a value stands for the instance's id.")
+    ] = {}
+    statistic: Annotated[
+        str, Meta(description="`Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p99`.")
+    ] = "Maximum"
 
 
 class WaitForMetricOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What has to hold of which metric, and for how long.
+    """What has to hold of which metric, and for how long."""
 
-    Attributes:
-        metrics: the metrics, by the id that the expression calls them; just one without an expression.
-        comparison: `<`, `<=`, `==`, `>=` or `>`.
-        threshold: what the value is compared with.
-        expression: metric math over them, `busy / all`; nothing for the metric itself.
-        periods: for how many periods in a row it has to hold.
-        period: length of a period, a multiple of a minute.
-        without_values: what a period without a value counts as: `waiting`, or `met` where no value means nothing to do.
-    """
-
-    metrics: Annotated[dict[str, MetricOptions], Meta(min_length=1, max_length=20)]
-    comparison: Comparison
-    threshold: float
-    expression: str | None = None
-    periods: Annotated[int, Meta(ge=1, le=60)] = 1
-    period: Duration = "1m"
-    without_values: Literal["waiting", "met"] = "waiting"
+    metrics: Annotated[
+        dict[MetricId, MetricOptions],
+        Meta(
+            min_length=1,
+            max_length=20,
+            description="The metrics, by the id that the expression calls them; just one without an expression.",
+        ),
+    ]
+    comparison: Annotated[Comparison, Meta(description="`<`, `<=`, `==`, `>=` or `>`.")]
+    threshold: Annotated[float, Meta(description="What the value is compared with.")]
+    expression: Annotated[
+        str | None, Meta(description="Metric math over them, `busy / all`; nothing for the metric itself.")
+    ] = None
+    periods: Annotated[int, Meta(ge=1, le=60, description="For how many periods in a row it has to hold.")] = 1
+    period: Annotated[PositiveDuration, Meta(description="Length of a period, a multiple of a minute.")] = "1m"
+    without_values: Annotated[
+        Literal["waiting", "met"],
+        Meta(
+            description="What a period without a value counts as: `waiting`, or `met` where no value "
+            "means nothing to do."
+        ),
+    ] = "waiting"
 
     def __post_init__(self) -> None:
         """Refuse what CloudWatch could not answer.
 
         Raises:
-            ValueError: several metrics without an expression, an id that is none, a period that is none.
+            ValueError: several metrics without an expression, or a period that is not a multiple of a minute.
         """
         if self.expression is None and len(self.metrics) > 1:
             raise ValueError("several metrics need an expression that makes one value of them")
-        if wrong := [name for name in self.metrics if not (name[:1].islower() and name.isalnum() and name.isascii())]:
-            raise ValueError(f"{wrong[0]!r} cannot be the id of a metric: a small letter, then letters and digits")
-        if seconds(self.period) % MINUTE or not seconds(self.period):
+        if seconds(self.period) % MINUTE:
             raise ValueError(f"period is {self.period!r}; expected a multiple of a minute")
 
 
-class WaitForMetric(PollingStep):
-    """`wait-for-metric`: connections that end, a queue that empties, workers that fall idle.
+class WaitForMetric(PollingStep[WaitForMetricOptions]):
+    """Wait until a CloudWatch metric meets a condition.
+
+    Connections that end, a queue that empties, workers that fall idle.
 
     Only periods that are over count, so it waits at least as long as `periods` take. CloudWatch is asked once a period.
     """
 
-    kind: ClassVar[str] = "wait-for-metric"
-    options: ClassVar[type[Struct]] = WaitForMetricOptions
-    example: ClassVar[dict[str, Any]] = {
+    kind = "wait-for-metric"
+    example: ClassVar[dict[str, object]] = {
         "metrics": {
             "busy": {"namespace": "Workers", "name": "BusyWorkers", "dimensions": {"InstanceId": "{instance}"}}
         },
@@ -100,21 +103,8 @@ class WaitForMetric(PollingStep):
         "threshold": 0,
         "periods": 3,
     }
-    permissions: ClassVar[tuple[str, ...]] = ("cloudwatch:GetMetricData",)
-    template_parameter: ClassVar[str | None] = "MetricSteps"
-    skip_if_instance_survives: ClassVar[bool] = False
-    needs_instance_alive: ClassVar[bool] = False
-    at_most_once: ClassVar[bool] = False
-
-    def __init__(self, chosen: WaitForMetricOptions, metrics: Metrics) -> None:
-        self._chosen = chosen
-        self._metrics = metrics
-        self._period = int(seconds(chosen.period))
-
-    @classmethod
-    def create(cls, options: Struct, services: Services) -> Self:
-        """Return the step for `options`."""
-        return cls(msgspec.convert(options, WaitForMetricOptions, from_attributes=True), services.metrics)
+    permissions = ("cloudwatch:GetMetricData",)
+    template_parameter = "MetricSteps"
 
     def preview(self, target: Target) -> str:
         """Say what would be waited for, and the last value there is."""
@@ -122,8 +112,8 @@ class WaitForMetric(PollingStep):
         now = f"{values[0]:g}" if values and values[0] is not None else "no value"
         return f"would wait for {self._condition()}; the last period has {now}"
 
-    def begin(self, target: Target) -> Progress:
-        """Look at the periods before now."""
+    def poll(self, target: Target) -> Progress:
+        """Ask for the values of the periods before now."""
         values = self._values(target)
         met = sum(self._is_met(value) for value in values)
         if met == len(values):
@@ -132,9 +122,13 @@ class WaitForMetric(PollingStep):
             f"waiting for {self._condition()}: {met} of {len(values)} periods so far", again_after=float(self._period)
         )
 
+    @property
+    def _period(self) -> int:
+        return int(seconds(self._options.period))
+
     def _values(self, target: Target) -> list[float | None]:
         """Return the value of each of the last periods that are over, newest first."""
-        chosen, period = self._chosen, self._period
+        options, period = self._options, self._period
         metrics = {
             name: Metric(
                 namespace=metric.namespace,
@@ -144,26 +138,28 @@ class WaitForMetric(PollingStep):
                 },
                 statistic=metric.statistic,
             )
-            for name, metric in chosen.metrics.items()
+            for name, metric in options.metrics.items()
         }
         until = target.now - target.now % period
-        since = until - (chosen.periods + LATE) * period
-        found = dict(self._metrics.values(metrics, chosen.expression, period=period, since=since, until=until))
-        # What came late is looked for where it may still come: the newest period with a value ends the row.
+        since = until - (options.periods + LATE) * period
+        found = dict(
+            self._services.metrics.values(metrics, options.expression, period=period, since=since, until=until)
+        )
+        # Values may be late: the row of periods ends with the newest one that has a value.
         newest = next((late for late in range(LATE + 1) if until - (late + 1) * period in found), 0)
-        begins = [until - (newest + number + 1) * period for number in range(chosen.periods)]
+        begins = [until - (newest + number + 1) * period for number in range(options.periods)]
         return [found.get(begin) for begin in begins]
 
     def _is_met(self, value: float | None) -> bool:
         if value is None:
-            return self._chosen.without_values == "met"
-        return bool(COMPARISONS[self._chosen.comparison](value, self._chosen.threshold))
+            return self._options.without_values == "met"
+        return bool(COMPARISONS[self._options.comparison](value, self._options.threshold))
 
     def _condition(self) -> str:
-        chosen = self._chosen
-        what = chosen.expression or next(iter(chosen.metrics.values())).name
-        length = f"{chosen.periods} periods of {readable(self._period)}" if chosen.periods > 1 else chosen.period
-        return f"{what} {chosen.comparison} {chosen.threshold:g} for {length}"
+        options = self._options
+        what = options.expression or next(iter(options.metrics.values())).name
+        length = f"{options.periods} periods of {readable(self._period)}" if options.periods > 1 else options.period
+        return f"{what} {options.comparison} {options.threshold:g} for {length}"
 
 
 def _listed(values: list[float | None]) -> str:

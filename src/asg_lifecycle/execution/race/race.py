@@ -19,7 +19,7 @@ from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Message, Nudge, Unknown, decode
 from asg_lifecycle.model.plans import Plan, PlanDecision
 from asg_lifecycle.plans.validation import build
-from asg_lifecycle.steps.callback_step import CallbackStep
+from asg_lifecycle.steps.base import CallbackStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from asg_lifecycle.model.plans import OnFailure, PlannedStep, WhenSurviving
 from asg_lifecycle.model.progress import Done, Failed
 from asg_lifecycle.model.records import StepMemory, StepOutcome
 from asg_lifecycle.plans.validation import build
-from asg_lifecycle.steps.callback_step import CallbackStep
+from asg_lifecycle.steps.base import CallbackStep
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext

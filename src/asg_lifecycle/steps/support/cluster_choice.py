@@ -37,12 +37,24 @@ EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
 
 
 class ClusterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the cluster is; each step documents these with its own options."""
+    """Where the cluster is."""
 
-    cluster: Annotated[str, Meta(pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$")] | None = None
-    endpoint: Annotated[str, Meta(pattern="^https://")] | None = None
-    certificate_authority: Annotated[str, Meta(min_length=1)] | None = None
-    token_parameter: Annotated[str, Meta(pattern="^/")] | None = None
+    cluster: Annotated[
+        Annotated[str, Meta(pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$")] | None,
+        Meta(description="Name of an EKS cluster; without it and without an endpoint the instance's tags name it."),
+    ] = None
+    endpoint: Annotated[
+        Annotated[str, Meta(pattern="^https://")] | None,
+        Meta(description="URL of the API server of a cluster that is not EKS's."),
+    ] = None
+    certificate_authority: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(description="The certificate authority of that server's certificate, PEM or PEM in base64."),
+    ] = None
+    token_parameter: Annotated[
+        Annotated[str, Meta(pattern="^/")] | None,
+        Meta(description="The SecureString parameter below `/asg-lifecycle/STACK/kubernetes/` that holds its token."),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse half an address.
@@ -88,13 +100,13 @@ class NodeFinder:
     """Finds the node that an instance is.
 
     Args:
-        chosen: which cluster.
+        options: which cluster.
         clusters: opens it.
         instances: the instances, whose tags name the cluster where the plan does not.
     """
 
-    def __init__(self, chosen: ClusterOptions, clusters: Clusters, instances: Instances) -> None:
-        self._chosen = chosen
+    def __init__(self, options: ClusterOptions, clusters: Clusters, instances: Instances) -> None:
+        self._options = options
         self._clusters = clusters
         self._instances = instances
 
@@ -104,9 +116,9 @@ class NodeFinder:
         Raises:
             CallFailed: the tags could not be read.
         """
-        chosen = self._chosen
-        if chosen.cluster is not None or chosen.endpoint is not None:
-            return chosen.cluster or chosen.endpoint
+        options = self._options
+        if options.cluster is not None or options.endpoint is not None:
+            return options.cluster or options.endpoint
         return cluster_named_by(self._instances.tags(target.action.instance))
 
     def open(self, name: str) -> Cluster | Failed:
@@ -118,19 +130,19 @@ class NodeFinder:
         try:
             return self._open(name)
         except CallFailed as failed:
-            if failed.failure.consequence is not Consequence.NOT_FOUND or self._chosen.cluster is None:
+            if failed.failure.consequence is not Consequence.NOT_FOUND or self._options.cluster is None:
                 raise
             # A name that is wrong must not read like a cluster that was drained.
-            return Failed(f"cluster {name} does not exist: {failed}", retryable=True)
+            return Failed(f"cluster {name} does not exist: {failed}")
 
     def _open(self, name: str) -> Cluster:
-        chosen = self._chosen
-        if chosen.endpoint and chosen.certificate_authority and chosen.token_parameter:
+        options = self._options
+        if options.endpoint and options.certificate_authority and options.token_parameter:
             return self._clusters.open(
                 OtherCluster(
-                    endpoint=chosen.endpoint,
-                    certificate_authority=in_base64(chosen.certificate_authority),
-                    token_parameter=chosen.token_parameter,
+                    endpoint=options.endpoint,
+                    certificate_authority=in_base64(options.certificate_authority),
+                    token_parameter=options.token_parameter,
                 )
             )
         return self._clusters.open(name)

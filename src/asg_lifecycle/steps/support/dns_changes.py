@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from msgspec import Struct
+
+from asg_lifecycle.model.bounds import matching
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,13 +14,16 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.model.record_sets import Edit
 
-ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
+HostedZoneId: TypeAlias = Annotated[
+    str, matching("^Z[A-Z0-9]{1,31}$", "the id of a hosted zone, such as 'Z1D633PJN98FT9'")
+]
+"""The id of a hosted zone."""
 
 LONGEST = 60.0
 """Seconds within which a change generally reaches all servers: waited out where its answer was lost."""
 
-LOOK_AGAIN = 15.0
-"""Seconds between two looks at a change: Route 53 takes five requests a second from the whole account."""
+POLL_INTERVAL = 15.0
+"""Seconds between two polls of a change: Route 53 takes five requests a second from the whole account."""
 
 SOON = 1.0
 """Seconds until what was found is changed: it is written down before, so that nothing is forgotten in between."""
@@ -47,7 +51,7 @@ class Pending(Struct, frozen=True, kw_only=True):
 
 
 class Removal(Struct, frozen=True, kw_only=True):
-    """What a removal remembers between two looks. Times are seconds since the epoch.
+    """What a removal has to know at the next poll. Times are seconds since the epoch.
 
     Attributes:
         addresses: of the instance, while EC2 told them.
@@ -77,16 +81,6 @@ class Removal(Struct, frozen=True, kw_only=True):
         return ", ".join(self.sets) + more
 
 
-def refuse_no_zone(zones: Iterable[str]) -> None:
-    """Refuse what cannot be the id of a hosted zone.
-
-    Raises:
-        ValueError: one of `zones` is no id.
-    """
-    if wrong := [zone for zone in zones if not ZONE.fullmatch(zone)]:
-        raise ValueError(f"hosted zone {wrong[0]!r} is no id; expected one such as 'Z1D633PJN98FT9'")
-
-
 def still_pending(dns_records: DnsRecords, pending: tuple[Pending, ...], now: float) -> tuple[Pending, ...]:
     """Return the changes that some of Route 53's servers may not know yet.
 
@@ -96,7 +90,7 @@ def still_pending(dns_records: DnsRecords, pending: tuple[Pending, ...], now: fl
     return tuple(each for each in pending if not _arrived(dns_records, each, now))
 
 
-def retry_gap(tries: int) -> float:
+def retry_delay(tries: int) -> float:
     """Return the seconds until a change that somebody else was faster than is made anew."""
     return min(RETRY_STEP * tries, RETRY_MOST)
 

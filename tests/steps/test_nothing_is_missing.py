@@ -1,0 +1,151 @@
+"""What belongs to a kind of step. Whoever adds one runs this file alone, and reads everything that is still missing.
+
+python -m pytest tests/steps/test_nothing_is_missing.py
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import botocore.session
+import msgspec
+import yaml
+
+from asg_lifecycle.cli.step_reference import page
+from asg_lifecycle.model.plans import Plan
+from asg_lifecycle.plans.json_schema import plan_schema
+from asg_lifecycle.plans.validation import find_problems
+from asg_lifecycle.steps.base import StatefulStep
+from asg_lifecycle.steps.catalog import CATALOG
+from tests.execution.test_every_step import SCENES
+from tests.template.checks import RESOURCES, steps_are_granted_by_their_feature
+from tests.template.expanded import expand, source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from msgspec import Struct
+
+    from asg_lifecycle.steps.base import Step
+
+ROOT = Path(__file__).parents[2]
+STEPS = ROOT / "src" / "asg_lifecycle" / "steps"
+NO_KINDS = {"__init__", "base", "catalog", "services"}
+
+SERVICE_OF_PREFIX = {"elasticloadbalancing": ("elbv2", "elb"), "tag": ("resourcegroupstaggingapi",)}
+"""The boto3 names of the services behind an IAM prefix, where they differ from it."""
+
+IAM_NAMES = {"InvokeFunction": "Invoke"}
+"""The API's name of an operation that IAM calls otherwise."""
+
+
+def test_nothing_is_missing_of_any_kind() -> None:
+    missing = [f"{step.kind}: {each}" for step in CATALOG for each in missing_of(step)]
+    missing += missing_of_all()
+    assert not missing, "\n" + "\n".join(missing)
+
+
+def missing_of(step: type[Step]) -> Iterator[str]:
+    yield from names_of(step)
+    yield from options_of(step)
+    if issubclass(step, StatefulStep) and not step.state.__struct_config__.frozen:
+        yield f"{step.state.__name__} is not frozen"
+    yield from permissions_of(step)
+    if step.kind not in SCENES:
+        yield "tests/execution/test_every_step.py has no scene in which it has something to do"
+    reference = ROOT / "docs" / "steps" / f"{step.kind}.md"
+    if not reference.exists() or reference.read_text(encoding="utf-8") != page(step):
+        yield "its reference page is not up to date: asg-lifecycle plan steps --write docs/steps"
+    if step.template_parameter and f"`{step.template_parameter}`" not in (ROOT / "docs" / "plans.md").read_text():
+        yield f"docs/plans.md does not say what {step.template_parameter} grants"
+    if not any(step.kind in kinds for kinds in example_plans().values()):
+        yield "no example plan in plans/ uses it"
+
+
+def names_of(step: type[Step]) -> Iterator[str]:
+    if not re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", step.kind):
+        yield "its kind is not in kebab case"
+    if step.__module__ != (module := f"asg_lifecycle.steps.{step.kind.replace('-', '_')}"):
+        yield f"it is in {step.__module__}, expected {module}"
+    lines = inspect.cleandoc(step.__doc__ or "").splitlines()
+    if not lines or not lines[0].endswith(".") or any(lines[1:2]):
+        yield "the docstring of its class does not begin with a line that says what it is for"
+
+
+def options_of(step: type[Step]) -> Iterator[str]:
+    config = step.options.__struct_config__
+    name = step.options.__name__
+    if not config.frozen:
+        yield f"{name} is not frozen"
+    if not config.forbid_unknown_fields:
+        yield f"{name} does not forbid unknown fields"
+    if step.options.__struct_fields__ != step.options.__struct_encode_fields__:
+        yield f"{name} renames a field: its reference would show the wrong name"
+    if "\n" in (step.options.__doc__ or "\n"):
+        yield f"the docstring of {name} is not one line"
+    for struct, schema in schemas_of(step.options):
+        for field, described in schema["properties"].items():
+            if not described.get("description"):
+                yield f"option {struct}.{field} has no Meta(description=…)"
+    if step.options.__struct_fields__ and not step.example:
+        yield "it has options and no example"
+    for problem in find_problems({"steps": [{"kind": step.kind, "options": json.loads(json.dumps(step.example))}]}):
+        yield f"its example cannot be used: {problem}"
+
+
+def schemas_of(options: type[Struct]) -> Iterator[tuple[str, dict[str, dict[str, dict[str, str]]]]]:
+    _, definitions = msgspec.json.schema_components([options])
+    yield from ((name, schema) for name, schema in definitions.items() if "properties" in schema)
+
+
+def permissions_of(step: type[Step]) -> Iterator[str]:
+    if step.permissions and step.template_parameter is None:
+        yield "it has permissions and no template_parameter that grants them"
+    if step.template_parameter is not None and not step.permissions:
+        yield "it has a template_parameter and no permissions"
+    if list(step.permissions) != sorted(set(step.permissions)):
+        yield "its permissions are not in alphabetical order, each once"
+    session = botocore.session.get_session()
+    for permission in step.permissions:
+        prefix, _, operation = permission.partition(":")
+        services = SERVICE_OF_PREFIX.get(prefix, (prefix,))
+        known = [each for each in services if each in session.get_available_services()]
+        if not any(
+            IAM_NAMES.get(operation, operation) in session.get_service_model(each).operation_names for each in known
+        ):
+            yield f"{permission} is not an operation of AWS"
+        if permission not in RESOURCES:
+            yield f"tests/template/checks.py does not say on which resources {permission} may be allowed"
+
+
+def missing_of_all() -> Iterator[str]:
+    cataloged = {step.__module__.rpartition(".")[2] for step in CATALOG}
+    for path in sorted(STEPS.glob("*.py")):
+        if path.stem not in cataloged | NO_KINDS:
+            yield f"steps/{path.name} is not in steps/catalog.py"
+    if len({step.kind for step in CATALOG}) != len(CATALOG):
+        yield "a kind is in steps/catalog.py twice"
+    yield from (f"template.yaml: {each}" for each in steps_are_granted_by_their_feature(expand(source())))
+    kept = json.loads((ROOT / "plans" / "schema.json").read_text(encoding="utf-8"))
+    if kept != json.loads(json.dumps(plan_schema())):
+        yield "plans/schema.json is not up to date: asg-lifecycle plan schema > plans/schema.json"
+    kinds = {step.kind for step in CATALOG}
+    for page_of in sorted((ROOT / "docs" / "steps").glob("*.md")):
+        if page_of.stem not in kinds:
+            yield f"docs/steps/{page_of.name} is the page of a kind that is gone"
+    for kind in sorted(SCENES.keys() - kinds):
+        yield f"tests/execution/test_every_step.py has a scene of {kind}, which is gone"
+    for name in example_plans():
+        if not (ROOT / "docs" / "guides" / f"{name}.md").exists():
+            yield f"plans/{name}.yaml has no guide docs/guides/{name}.md"
+
+
+def example_plans() -> dict[str, set[str]]:
+    """Return the kinds that each example plan uses, by the plan's name."""
+    files = sorted((ROOT / "plans").glob("*.yaml"))
+    plans = {file.stem: msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), Plan) for file in files}
+    return {name: {step.kind for step in plan.leaves()} for name, plan in plans.items()}
