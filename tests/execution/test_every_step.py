@@ -27,7 +27,7 @@ from asg_lifecycle_simulator.services.status_checks import Checks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle.aws.instances import InstanceFacts
+    from asg_lifecycle.model.instances import InstanceFacts
     from tests.execution.conftest import Testbed
 
 READING = ("Describe", "Get", "List", "BatchGet", "Query")

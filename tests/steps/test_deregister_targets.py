@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.aws.clients import Clients
-from asg_lifecycle.aws.instances import InstanceFacts
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.instances import InstanceFacts
 from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.model.progress import Done, Progress, Waiting
 from asg_lifecycle.plans.validation import build

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asg_lifecycle.aws.groups import Hook
-    from asg_lifecycle.aws.instances import InstanceFacts
     from asg_lifecycle.composition.plan_tools import PlanTools
+    from asg_lifecycle.model.instances import InstanceFacts
     from asg_lifecycle.model.plans import Plan, PlannedStep
 
 

@@ -21,7 +21,7 @@ from asg_lifecycle.steps.support.dns_changes import (
 )
 
 if TYPE_CHECKING:
-    from asg_lifecycle.aws.instances import InstanceAddresses
+    from asg_lifecycle.model.instances import InstanceAddresses
     from asg_lifecycle.model.record_sets import Edit
     from asg_lifecycle.steps.base import Target
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar, get_args
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.aws.instances import InstanceFacts
 from asg_lifecycle.model.actions import LifecycleAction
+from asg_lifecycle.model.instances import InstanceFacts
 from asg_lifecycle.model.progress import Waiting
 from asg_lifecycle.model.replies import CallbackTimes, Reply
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from asg_lifecycle.aws.instances import GONE_STATES
 from asg_lifecycle.model.durations import Duration, PositiveDuration, readable, seconds
+from asg_lifecycle.model.instances import GONE_STATES
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder

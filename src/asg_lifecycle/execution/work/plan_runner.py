@@ -26,11 +26,11 @@ from asg_lifecycle.steps.base import CallbackStep
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
 
-    from asg_lifecycle.aws.instances import InstanceFacts
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.durable import BranchGate
     from asg_lifecycle.execution.work.entry_runner import EntryCheckpoint
     from asg_lifecycle.execution.work.position import Position
+    from asg_lifecycle.model.instances import InstanceFacts
     from asg_lifecycle.model.plans import Plan
     from asg_lifecycle.steps.base import Step
 

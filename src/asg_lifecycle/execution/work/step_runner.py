@@ -17,8 +17,8 @@ from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import Target
 
 if TYPE_CHECKING:
-    from asg_lifecycle.aws.instances import InstanceFacts
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.model.instances import InstanceFacts
     from asg_lifecycle.model.plans import OnFailure
     from asg_lifecycle.model.replies import Reply
     from asg_lifecycle.steps.base import Step
