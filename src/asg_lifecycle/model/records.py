@@ -107,7 +107,7 @@ class Record(Struct, frozen=True, kw_only=True):
         heartbeat_timeout: the hook's `HeartbeatTimeout`. [set-up]
         global_timeout: the hook's `GlobalTimeout`. [set-up]
         deadline: past this moment no heartbeat is sent and the plan's `on_timeout` decides. [set-up]
-        inbox: id of the durable callback through which the action can be told something. [set-up, round, finish]
+        inbox: id of the durable callback through which messages reach the action. [set-up, round, finish]
         plan_source: where the plan came from. [set-up]
         plan_why: why it was chosen, a sentence. [set-up]
         plan_kinds: the kinds of its steps, in order. [set-up]
