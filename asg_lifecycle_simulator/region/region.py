@@ -182,7 +182,7 @@ class Region:
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
-        """Let this thread's requests inside pass uncounted and without faults: a test arranges something, or looks."""
+        """Let this thread's requests inside pass uncounted and without faults: a test arranges or reads something."""
         self._unobserved.depth = getattr(self._unobserved, "depth", 0) + 1
         try:
             yield

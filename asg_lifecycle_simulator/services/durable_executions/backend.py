@@ -162,7 +162,7 @@ def objection(output: DurableExecutionInvocationOutput, execution: Execution, se
 def prompt_end() -> Iterator[None]:
     """Let invocations inside the block end as soon as their handler has.
 
-    The SDK's checkpoint thread notices the end only when it next looks, every tenth of a real second: nearly all of
+    The SDK's checkpoint thread notices the end only at its next poll, every tenth of a real second: nearly all of
     the time a simulated invocation takes.
     """
     # There is no setting for it.

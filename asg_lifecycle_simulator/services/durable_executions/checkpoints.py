@@ -155,7 +155,7 @@ class CheckpointClient(DurableServiceClient):
         updates: list[OperationUpdate],
         client_token: str | None,
     ) -> CheckpointOutput:
-        """Record `updates` and return what else has changed since the invocation last looked.
+        """Record `updates` and return what else has changed since the invocation last asked.
 
         Raises:
             InvocationCrashedError: the invocation dies here.
