@@ -16,6 +16,7 @@ from asg_lifecycle_simulator.deployment.table import create_table
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.replay.recorder import operations_as_json
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.durable_executions.execution import (
     CallbackDeadlines,
     SimulatedExecution,
@@ -50,6 +51,7 @@ class Replay:
     def __init__(self, recorded: RecordedExecution) -> None:
         self.timeline = VirtualTimeline(recorded.moments[0].time)
         self.region = Region(self.timeline)
+        self.region.add(AutoScaling(self.region))
         settings = Settings(table=TABLE, hook_name_prefix=PREFIX, record_retention=RETENTION)
         application = compose(settings, clock=self.timeline.now, chance=without_jitter)
         self._service = ResumingService(self.timeline, lifecycle_action.handler_of(lambda: application))
