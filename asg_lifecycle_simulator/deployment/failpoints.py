@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from asg_lifecycle_simulator.deployment.deployment import Deployment
 from asg_lifecycle_simulator.region.faults import CallFate
 from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash, CrashPoint
-from asg_lifecycle_simulator.services.durable_executions.service import NAMES
+from asg_lifecycle_simulator.services.durable_executions.function import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -21,7 +21,7 @@ from moto import mock_aws
 from moto.ec2.models.instances import InstanceBackend
 from moto.moto_api._internal import mock_random
 
-from asg_lifecycle_simulator.region.environment import CREDENTIALS, region_environment
+from asg_lifecycle_simulator.region.environment import region_environment, session
 from asg_lifecycle_simulator.region.events import Events
 from asg_lifecycle_simulator.region.faults import CallFate, FaultKind, Faults
 from asg_lifecycle_simulator.region.log import RegionLog
@@ -49,16 +49,6 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.wire import Serve
 
 ACCOUNT = "123456789012"
-
-
-@cache
-def _session(name: str) -> Any:  # noqa: ANN401 - so that its clients can be made by name
-    """Return a session for the region `name`; it reads the models of the services once for all regions of a run."""
-    return boto3.Session(
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        region_name=name,
-    )
 
 
 class SimulatedService(Protocol):
@@ -173,7 +163,7 @@ class Region:
         """Return the region's boto3 client of `service`, made when it is first asked for."""
         with self.lock:
             if service not in self._clients:
-                self._clients[service] = _session(self.name).client(service)
+                self._clients[service] = session(self.name).client(service)
             return self._clients[service]
 
     def subscribe(self, callback: Callable[[Event], None]) -> None:
@@ -225,7 +215,7 @@ class Region:
             undo.enter_context(mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": True}}))
             # Reading the models of the services takes most of the time of a short run: once is enough.
             undo.callback(setattr, boto3, "DEFAULT_SESSION", None)
-            boto3.DEFAULT_SESSION = _session(self.name)
+            boto3.DEFAULT_SESSION = session(self.name)
             undo.enter_context(intercepted(self._pass))
             undo.callback(self.events.close)
             self._undo = undo.pop_all()
