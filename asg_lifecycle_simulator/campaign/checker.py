@@ -1,4 +1,4 @@
-"""What has to be true of every run: checked against the region's own log, never against the application's word."""
+"""The invariants of every run, checked against the region's own log and never against the application's alone."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def begun_once(history: RunHistory) -> Iterator[str]:
 
 
 def recorded_truly(history: RunHistory) -> Iterator[str]:
-    """(e) The record tells the truth."""
+    """(e) The record says what the log says."""
     for record in history.records:
         of_record = [wait for wait in waits(history) if (wait.hook, wait.instance) == (record.hook, record.instance)]
         if record.in_flight is not None or record.ended_at is None:
@@ -186,7 +186,7 @@ def recorded_truly(history: RunHistory) -> Iterator[str]:
     known = {(record.hook, record.instance) for record in history.records}
     if history.scenario.protected:
         for wait in waits(history):
-            # What others ended need not have come to anybody's ears.
+            # The application need not learn of waits that others ended.
             if wait.by == BY_US and (wait.hook, wait.instance) not in known:
                 yield f"nothing is known of {wait.instance} under {wait.hook}"
 

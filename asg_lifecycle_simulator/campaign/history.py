@@ -1,4 +1,4 @@
-"""What the checker is given of a run."""
+"""The history of a run, which the checker reads."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class RunHistory:
     """What happened in one run.
 
     Attributes:
-        scenario: what was history.
-        started_at: when, seconds since the epoch.
+        scenario: what was run.
+        started_at: when it began, seconds since the epoch.
         log: the region's own log.
         records: the current record of each wait.
         executions: all executions.
         commands: how each command went on each instance.
-        registered: target group names, by instance, in which it was put.
-        settled_at: when that was, and it came under Systems Manager.
-        gone_at: when EC2 terminated an instance underneath, by instance.
-        said: what an operator said to which instance and hook, and when.
-        sampled: the metrics that were written, as text.
-        faults: faults that were met, by kind.
+        registered: names of the target groups that each instance was registered with.
+        settled_at: when that was and Systems Manager began to manage it, by instance.
+        gone_at: when EC2 terminated an instance without its group, by instance.
+        said: operators' messages: when, what, to which instance and hook.
+        sampled: the metrics that were written to standard output.
+        faults: how many faults were met, by kind.
         stopped: ARNs of executions that were stopped from outside.
         unfinished: executions still running at the end.
     """

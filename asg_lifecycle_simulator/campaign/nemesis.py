@@ -1,4 +1,4 @@
-"""What goes wrong in a run: late and lost events, faults, crashes, incidents, and what operators say."""
+"""What disturbs a run: late and lost events, faults, crashes, incidents and operators' messages."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ LATE = 5.0
 """Seconds after which an event counts as delivered late."""
 
 PATIENCE = 600.0
-"""Seconds for which an incident waits for somebody whom it can happen to."""
+"""Seconds for which an incident waits for an instance or execution that it can happen to."""
 
 
 class Nemesis:
-    """Lets go wrong what the scenario says, and writes into the run's history what it did.
+    """Disturbs a run as its scenario says, and records in the run's history what it did.
 
     Args:
         testbed: what the scenario runs on.
@@ -64,7 +64,7 @@ class Nemesis:
         self._history = history
 
     def arrange(self) -> None:
-        """Set the timers of everything that goes wrong, from now on."""
+        """Set the timers of all disturbances; their times count from now."""
         scenario = self._history.scenario
         self._region.events.deliveries = self._deliveries(iter(scenario.deliveries))
         for fault in scenario.faults:
@@ -78,7 +78,7 @@ class Nemesis:
             self._at(message.at, partial(self._send, message))
 
     def complete_foreign_hooks(self, after: float) -> None:
-        """Let somebody else complete each action under their hook, `after` seconds from when it was found."""
+        """Complete each action under the foreign hook, as its owner would, `after` seconds after it was found."""
         seen: set[str] = set()
 
         def complete(token: str) -> None:
@@ -135,7 +135,7 @@ class Nemesis:
             )
 
     def _attempt(self, incident: Incident, until: float) -> None:
-        """Let an incident happen, and try again each second until there is somebody whom it can happen to."""
+        """Let an incident happen; try again each second while there is nothing that it can happen to."""
         happen = {
             "redeployed": self._redeploy,
             "hook deleted": self._delete_hook,

@@ -14,7 +14,7 @@ FAULTS = ("throttle", "contend", "server error", "request lost", "response lost"
 
 @dataclass(frozen=True, kw_only=True)
 class InjectedFault:
-    """Calls that go wrong.
+    """Calls that fail.
 
     Attributes:
         service: boto3's name.
@@ -53,7 +53,7 @@ class Incident:
 
 @dataclass(frozen=True, kw_only=True)
 class OperatorMessage:
-    """What an operator says to the first action, `at` seconds from the start."""
+    """A message of an operator to the first action, `at` seconds from the start."""
 
     what: str
     at: float
@@ -80,7 +80,7 @@ class Scenario:
         heartbeat: `HeartbeatTimeout` of our hooks, seconds.
         default_result: of our hooks.
         plan: in the hook's metadata; None for the built-in one.
-        usable: whether the plan is one.
+        usable: whether the plan is valid.
         pools: the target groups there are; the plan names some of them.
         duration: of a command, seconds.
         exit_code: of a command.
@@ -93,11 +93,11 @@ class Scenario:
         not_yet: seconds in which a new action is refused (R13).
         sweep: the sweep runs.
         drains_per_group: limit of the deployment, None for none.
-        faults: calls that go wrong.
+        faults: calls that fail.
         crashes: invocations that die.
         incidents: what else happens.
         messages: what an operator says.
-        protected: nothing was drawn that may let an action run into its timeout.
+        protected: nothing was drawn that can make an action time out.
         signals: events tell when commands have ended.
     """
 

@@ -1,4 +1,4 @@
-"""The waits of a run, as the region's own log tells them."""
+"""The waits of a run, read from the region's log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OURS = "asg-lifecycle"
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """One wait of an instance under one hook of ours, as the log tells it. Times are seconds since the epoch.
+    """One wait of an instance under one hook of ours, read from the log. Times are seconds since the epoch.
 
     Attributes:
         token: of the action.

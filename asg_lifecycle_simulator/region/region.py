@@ -1,4 +1,4 @@
-"""A simulated AWS region: moto with time, lifecycle actions and trouble in it.
+"""A simulated AWS region: moto, with time that passes, events, faults and rate limits.
 
 In process, entering the region points every boto3 client of the process at it. The services that moto knows
 answer as moto does; the ones that the simulator knows better are `SimulatedService`s added to the region. A
@@ -84,21 +84,21 @@ class Region:
     """One account and region. Enter it as a context manager, once.
 
     Args:
-        timeline: the time everything in the region lives by.
+        timeline: the time of everything in the region.
         seed: what everything random in the region is drawn from.
         name: the region's name.
         account: the account id.
         delivery_delay: seconds from an event to its delivery.
 
     Attributes:
-        timeline: the time everything in the region lives by.
+        timeline: the time of everything in the region.
         name: the region's name.
         account: the account id.
         seed: what everything random in the region is drawn from.
         lock: held while a request is served; a timer's callback that touches a service's state takes it too.
             Never held while a subscriber runs.
         log: what happened, in order.
-        faults: what shall go wrong.
+        faults: the faults that the next requests meet.
         calls: requests that reached the region, by boto3 service name and operation. What is asked inside
             `unobserved` is not counted and meets no faults.
         requests: the same in order, with time and status.
@@ -186,7 +186,7 @@ class Region:
     def emit(
         self, source: str, detail_type: str, detail: Mapping[str, object], *, resources: Sequence[str] = ()
     ) -> None:
-        """Let something happen that EventBridge tells of."""
+        """Put an event on the default event bus, as AWS services do."""
         self.events.emit(
             {
                 "version": "0",

@@ -166,12 +166,12 @@ def prompt_end() -> Iterator[None]:
     the time a simulated invocation takes.
     """
     # There is no setting for it.
-    before = state._STOP_SIGNAL_POLL_SECONDS  # noqa: SLF001
-    state._STOP_SIGNAL_POLL_SECONDS = END_NOTICED_WITHIN  # noqa: SLF001
+    before = state._STOP_SIGNAL_POLL_SECONDS  # noqa: SLF001 - the SDK has no setting for it
+    state._STOP_SIGNAL_POLL_SECONDS = END_NOTICED_WITHIN  # noqa: SLF001 - likewise
     try:
         yield
     finally:
-        state._STOP_SIGNAL_POLL_SECONDS = before  # noqa: SLF001
+        state._STOP_SIGNAL_POLL_SECONDS = before  # noqa: SLF001 - likewise
 
 
 def _end(invocation: Invocation, status: Ended, error: BaseException) -> None:

@@ -79,7 +79,7 @@ class DurableFunction:
     def start_input(
         self, name: str, invocation: str, payload: str | None, *, version: int
     ) -> StartDurableExecutionInput:
-        """Return what the testing SDK is told of an execution that begins."""
+        """Return the testing SDK's description of an execution that begins."""
         return StartDurableExecutionInput(
             account_id=self.account,
             function_name=self.name,

@@ -1,4 +1,4 @@
-"""What is told of a durable execution: its invocations, its operations and what fell due."""
+"""The history of a durable execution: its invocations, its operations and the timers that fired."""
 
 from __future__ import annotations
 

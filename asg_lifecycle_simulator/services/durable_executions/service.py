@@ -185,7 +185,7 @@ class DurableService:
                 reason = error or ErrorObject.from_message("Execution stopped by user request")
                 execution.record.complete_stopped(error=reason, now=self._clock.now())
                 self._arm(execution)
-                # A running invocation ends by itself, and tells then.
+                # A running invocation ends by itself and reports the failure then.
                 if not execution.running:
                     self._tell_failure(execution)
             return execution.record.get_operation_execution_started().end_timestamp or self._clock.now()
