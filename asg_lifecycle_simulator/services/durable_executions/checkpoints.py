@@ -155,7 +155,7 @@ class CheckpointClient(DurableServiceClient):
         updates: list[OperationUpdate],
         client_token: str | None,
     ) -> CheckpointOutput:
-        """Record `updates` and return what else has changed since the invocation last looked.
+        """Record `updates` and return what else has changed since the invocation last asked.
 
         Raises:
             InvocationCrashedError: the invocation dies here.
@@ -222,8 +222,8 @@ class EffectObserver(ExecutionObserver):
         execution_arn: str,
         operation_id: str,  # noqa: ARG002 - the shape of ExecutionObserver
         function_name: str,
-        tenant_id: str | None,  # noqa: ARG002
-        payload: str | None,  # noqa: ARG002
+        tenant_id: str | None,  # noqa: ARG002 - the overridden signature
+        payload: str | None,  # noqa: ARG002 - the overridden signature
     ) -> None:
         """Refuse: the checkpoint has failed every chained invoke before it comes to this."""
         raise RuntimeError(f"{execution_arn} invoked {function_name}, and there is no other function")
