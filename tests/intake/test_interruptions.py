@@ -138,7 +138,7 @@ def test_an_instance_that_is_not_terminated_is_ignored(testbed: IntakeTestbed, a
     assert action in receive(testbed, warning("", detail=detail))["reason"]
 
 
-def test_what_cannot_be_understood_is_said_and_not_tried_again(testbed: IntakeTestbed) -> None:
+def test_an_event_that_cannot_be_understood_is_reported_and_not_tried_again(testbed: IntakeTestbed) -> None:
     answer = receive(testbed, warning("i-xyz", time="yesterday"))
     assert answer["outcome"] == "invalid"
     assert "detail.instance-id" in answer["reason"]
