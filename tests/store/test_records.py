@@ -242,6 +242,30 @@ def test_only_the_owner_changes_a_record(table: Table) -> None:
     assert table.items() == before
 
 
+def test_a_takeover_is_repeated_after_a_lost_answer(table: Table) -> None:
+    table.records.claim(claimed(ACTION, FIRST))
+    table.lose_answers()
+    with pytest.raises(CallFailed):
+        table.records.take_over(WAIT, FIRST, SECOND)
+    table.keep_answers()
+    record = table.records.take_over(WAIT, FIRST, SECOND)
+    assert record == msgspec.structs.replace(claimed(ACTION, FIRST), execution=SECOND)
+    assert table.all() == {"current": record}
+
+
+def test_only_one_of_two_executions_takes_over(table: Table) -> None:
+    table.records.claim(claimed(ACTION, FIRST))
+    assert table.records.take_over(WAIT, FIRST, SECOND) is not None
+    assert table.records.take_over(WAIT, FIRST, "arn:execution/third") is None
+    assert table.all()["current"].execution == SECOND
+
+
+def test_a_closed_record_is_not_taken_over(table: Table) -> None:
+    table.records.claim(claimed(ACTION, FIRST))
+    table.records.update(WAIT, FIRST, {"status": Status.OVER, "in_flight": None})
+    assert table.records.take_over(WAIT, FIRST, SECOND) is None
+
+
 def test_an_update_makes_no_record(table: Table) -> None:
     assert table.records.update(WAIT, FIRST, {"status": Status.OVER}) is None
     assert table.items() == {}
