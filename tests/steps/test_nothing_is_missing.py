@@ -61,6 +61,7 @@ def outside_the_catalog() -> Iterator[type[Step]]:
 def missing_of(step: type[Step]) -> Iterator[str]:
     yield from names_of(step)
     yield from options_of(step)
+    yield from example_of(step)
     if issubclass(step, StatefulStep) and not step.state.__struct_config__.frozen:
         yield f"{step.state.__name__} is not frozen"
     yield from permissions_of(step)
@@ -103,8 +104,13 @@ def options_of(step: type[Step]) -> Iterator[str]:
         for field, described in schema["properties"].items():
             if not described.get("description"):
                 yield f"option {struct}.{field} has no Meta(description=…)"
+
+
+def example_of(step: type[Step]) -> Iterator[str]:
     if step.options.__struct_fields__ and not step.example:
         yield "it has options and no example"
+    if step not in CATALOG:
+        return
     for problem in find_problems({"steps": [{"kind": step.kind, "options": json.loads(json.dumps(step.example))}]}):
         yield f"its example cannot be used: {problem}"
 
@@ -147,9 +153,23 @@ def missing_of_all() -> Iterator[str]:
             yield f"docs/steps/{page_of.name} is the page of a kind that is gone"
     for kind in sorted(SCENES.keys() - kinds):
         yield f"tests/execution/test_every_step.py has a scene of {kind}, which is gone"
-    for name in example_plans():
-        if not (ROOT / "docs" / "guides" / f"{name}.md").exists():
-            yield f"plans/{name}.yaml has no guide docs/guides/{name}.md"
+    for name, kinds_of_plan in example_plans().items():
+        yield from missing_of_guide(name, kinds_of_plan)
+
+
+def missing_of_guide(name: str, kinds: set[str]) -> Iterator[str]:
+    guide = ROOT / "docs" / "guides" / f"{name}.md"
+    if not guide.exists():
+        yield f"plans/{name}.yaml has no guide docs/guides/{name}.md"
+        return
+    on = {name for name, it in expand(source()).template["Parameters"].items() if it.get("Default") == "on"}
+    needed = {step.template_parameter for step in CATALOG if step.kind in kinds and step.template_parameter} - on
+    said = guide.read_text(encoding="utf-8")
+    yield from (
+        f"docs/guides/{name}.md does not say `{parameter}=on`, which its plan needs"
+        for parameter in sorted(needed)
+        if f"`{parameter}=on`" not in said
+    )
 
 
 def example_plans() -> dict[str, set[str]]:
