@@ -312,6 +312,13 @@ def test_offline_a_named_plan_is_only_named(name: str) -> None:
             {"steps": [{"kind": "deregister-targets", "when_instance_survives": True}]},
             "step 1: when_instance_survives is True; valid: run, skip",
         ),
+        (
+            {"steps": [{"parallel": [{"kind": "wait-for-managed"}], "when_instance_survives": 5}]},
+            (
+                "step 1: unknown field 'when_instance_survives'; "
+                "valid for steps side by side: on_failure, parallel, timeout"
+            ),
+        ),
         ({"steps": [{"parallel": []}]}, "step 1: parallel is empty; expected a list of steps"),
         ({"steps": [{"parallel": {}}]}, "step 1: parallel is an object; expected a list of steps"),
         (
