@@ -25,7 +25,14 @@ unhurried = settings(deadline=None)
 INSTANCE = "i-1234567890abcdef0"
 OURS = ("10.0.0.1", "203.0.113.7", "2001:db8::1", "ip-10-0-0-1.ec2.internal")
 WRITTEN = {"A": ("10.0.0.1", "203.0.113.7"), "AAAA": ("2001:DB8:0::1",), "CNAME": ("IP-10-0-0-1.ec2.internal.",)}
-OTHERS = {"A": ("10.0.0.2", "10.0.0.3"), "AAAA": ("2001:db8::2",), "CNAME": ("elsewhere.example.com",)}
+OTHERS = {
+    # What is another's begins as ours, ends as ours, or is the beginning of ours.
+    "A": ("10.0.0.2", "10.0.0.12", "10.0.0.123", "110.0.0.1", "203.0.113.77", "203.0.113.17", "03.0.113.7"),
+    "AAAA": ("2001:db8::2", "2001:db8::12", "2001:db8::1:1", "2001:db8::", "12001:db8::1"),
+    "CNAME": ("elsewhere.example.com", "ip-10-0-0-12.ec2.internal", "ip-10-0-0-1.ec2.internal.example.com"),
+}
+"""Values that are not the instance's, many of them look-alikes."""
+
 NAMES = ("web.example.com.", "\\052.example.com.", f"{INSTANCE}.example.com.")
 
 ROUTINGS: list[dict[str, Any]] = [
