@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asg_lifecycle.composition.lifecycle_action import compose
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.services import Services
 
 # The machine that runs this may be busy: time says nothing about the code.
-unhurried = settings(deadline=None)
-
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)
 texts = st.text(max_size=20)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | any_text
@@ -253,7 +251,6 @@ def test_every_kind_of_step_is_drawn() -> None:
     assert set(good_options) == set(KINDS)
 
 
-@unhurried
 @given(values | near_plans)
 def test_any_plan_has_problems_or_can_be_built(plan: object) -> None:
     decision = decide(json.dumps({"plan": plan}))
@@ -271,7 +268,6 @@ def test_any_plan_has_problems_or_can_be_built(plan: object) -> None:
             assert build(step, services()).kind == step.kind
 
 
-@unhurried
 @given(values | near_plans)
 def test_any_decision_can_be_checkpointed_and_recorded(plan: object) -> None:
     decision = decide(json.dumps({"plan": plan}))
@@ -279,7 +275,6 @@ def test_any_decision_can_be_checkpointed_and_recorded(plan: object) -> None:
     assert msgspec.json.decode(msgspec.json.encode(decision), type=PlanDecision) == decision
 
 
-@unhurried
 @given(good_plans)
 def test_a_plan_without_problems_comes_back_as_it_was(plan: Plan) -> None:
     plain = as_json(plan)
@@ -293,7 +288,6 @@ def test_a_plan_without_problems_comes_back_as_it_was(plan: Plan) -> None:
 wrong_names = texts.filter(lambda name: name not in {*PLAN_FIELDS, *STEP_FIELDS, *OPTION_NAMES, *KINDS})
 
 
-@unhurried
 @given(good_plans, wrong_names, values)
 def test_an_unknown_field_of_the_plan_is_told_with_the_valid_ones(plan: Plan, name: str, value: Any) -> None:
     (problem,) = find_problems({**as_json(plan), name: value})
@@ -303,7 +297,6 @@ def test_an_unknown_field_of_the_plan_is_told_with_the_valid_ones(plan: Plan, na
     assert all(valid in str(problem) for valid in PLAN_FIELDS)
 
 
-@unhurried
 @given(good_plans, st.sampled_from(["on_failure", "on_timeout"]), values)
 def test_a_wrong_choice_is_told_with_the_valid_ones(plan: Plan, name: str, value: Any) -> None:
     valid = [choice.value for choice in {"on_failure": OnFailure, "on_timeout": OnTimeout}[name]]
@@ -331,7 +324,6 @@ def step_paths(plan: Plan) -> list[tuple[str | int, ...]]:
     ]
 
 
-@unhurried
 @given(good_plans.filter(lambda plan: plan.steps), st.data())
 def test_a_wrong_step_is_told_with_its_place_and_the_valid_names(plan: Plan, data: st.DataObject) -> None:
     plain = as_json(plan)
@@ -360,7 +352,6 @@ def test_a_wrong_step_is_told_with_its_place_and_the_valid_names(plan: Plan, dat
     assert all(each in str(problem) for each in valid)
 
 
-@unhurried
 @given(near_plans)
 def test_every_problem_stands_where_it_says(plan: dict[str, Any]) -> None:
     for problem in find_problems(plan):
@@ -369,7 +360,6 @@ def test_every_problem_stands_where_it_says(plan: dict[str, Any]) -> None:
         assert at(plan, problem.path[:-1]) is not None or len(problem.path) == 1
 
 
-@unhurried
 @given(any_text | values.map(json.dumps) | near_plans.map(lambda plan: json.dumps({"plan": plan})[:-1]))
 def test_any_metadata_is_answered(metadata: str) -> None:
     decision = decide(metadata)
@@ -377,7 +367,6 @@ def test_any_metadata_is_answered(metadata: str) -> None:
     assert (decision.plan is None) == (bool(decision.problems) or decision.name is not None)
 
 
-@unhurried
 @given(st.none() | good_plans)
 def test_the_deadline_continues_only_where_a_plan_says_so(plan: Plan | None) -> None:
     continues = plan is not None and plan.on_timeout is OnTimeout.CONTINUE

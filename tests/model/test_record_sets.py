@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asg_lifecycle.model.record_sets import (
@@ -19,8 +19,6 @@ from asg_lifecycle.model.record_sets import (
     first_batch,
     removal,
 )
-
-unhurried = settings(deadline=None)
 
 INSTANCE = "i-1234567890abcdef0"
 OURS = ("10.0.0.1", "203.0.113.7", "2001:db8::1", "ip-10-0-0-1.ec2.internal")
@@ -93,7 +91,6 @@ def applied(zone: tuple[RecordSet, ...], edits: tuple[Edit, ...]) -> tuple[Recor
     return tuple(left.values())
 
 
-@unhurried
 @given(zones, belongings)
 def test_nothing_of_others_is_lost_by_a_removal(zone: tuple[RecordSet, ...], ours: Belongings) -> None:
     after = {key(record_set): record_set for record_set in applied(zone, removal(zone, ours))}
@@ -109,13 +106,11 @@ def test_nothing_of_others_is_lost_by_a_removal(zone: tuple[RecordSet, ...], our
             assert {**left.content, "ResourceRecords": 0} == {**record_set.content, "ResourceRecords": 0}
 
 
-@unhurried
 @given(zones, belongings)
 def test_after_a_removal_there_is_nothing_left_to_remove(zone: tuple[RecordSet, ...], ours: Belongings) -> None:
     assert removal(applied(zone, removal(zone, ours)), ours) == ()
 
 
-@unhurried
 @given(zones, belongings)
 def test_no_address_is_left_where_it_was_looked_for(zone: tuple[RecordSet, ...], ours: Belongings) -> None:
     for record_set in applied(zone, removal(zone, ours)):
@@ -141,7 +136,6 @@ wants = st.builds(
 )
 
 
-@unhurried
 @given(zones, wants)
 def test_an_addition_adds_once_and_changes_nothing_else(zone: tuple[RecordSet, ...], wanted: Wanted) -> None:
     edit = addition(zone, wanted)
