@@ -101,8 +101,8 @@ def test_a_group_without_our_hook_is_ignored(testbed: IntakeTestbed) -> None:
 
 
 def test_a_warning_begins_nothing_under_a_launch_hook_of_ours(testbed: IntakeTestbed) -> None:
-    (instance,) = testbed.region.create_group("web")
-    testbed.region.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
+    (instance,) = testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
     assert "no terminate hook of ours" in receive(testbed, warning(instance))["reason"]
     testbed.run(60)
     assert testbed.deployment.executions == []
@@ -110,7 +110,7 @@ def test_a_warning_begins_nothing_under_a_launch_hook_of_ours(testbed: IntakeTes
 
 def test_a_warning_begins_the_drain_under_the_terminate_hook_alone(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group()
-    testbed.region.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
     assert receive(testbed, warning(instance))["hooks"] == ["asg-lifecycle-terminate"]
     testbed.run(60)
     assert len(testbed.deployment.executions) == 1

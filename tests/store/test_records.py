@@ -8,7 +8,7 @@ import boto3
 import msgspec
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
@@ -22,8 +22,6 @@ from asg_lifecycle_simulator.region.environment import region_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-unhurried = settings(deadline=None)
 
 TABLE = "actions"
 FIRST, SECOND = "arn:execution/first", "arn:execution/second"
@@ -342,7 +340,6 @@ any_record = st.builds(
 )
 
 
-@unhurried
 @given(any_record)
 def test_a_record_comes_back_as_it_was(record: Record) -> None:
     assert decode(encode(record)) == record
@@ -363,7 +360,6 @@ def as_dynamodb_gives_it(attribute: dict[str, Any]) -> dict[str, Any]:
             return attribute
 
 
-@unhurried
 @given(any_record)
 def test_a_record_comes_back_from_normalised_numbers(record: Record) -> None:
     item = {name: as_dynamodb_gives_it(dict(value)) for name, value in encode(record).items()}
