@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint types contracts unit format build validate local-invoke deploy bench-coldstart bench-storm campaign mutations fuzz requirements clean
+.PHONY: help test demo lint types contracts unit format build validate local-invoke deploy bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ campaign: $(VENV)/ready ## N=1000 SEED=1: random scenarios and faults, judged by
 
 mutations: $(VENV)/ready ## break the application on purpose, once for each mutation: the campaign has to notice
 	@$(BIN)/python -m asg_lifecycle_simulator.campaign.mutations
+
+mutants: $(VENV)/ready ## N=100 SEED=1: single changes of src/, drawn at random: the tests have to notice nine of ten
+	@$(BIN)/python -m benchmarks.mutants --number $(if $(filter file,$(origin N)),100,$(N)) --seed $(SEED)
 
 fuzz: $(VENV)/ready ## SECONDS=60 of random input for all that reads input
 	@$(BIN)/python -m benchmarks.fuzz --seconds $(SECONDS)

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from asg_lifecycle.model import messages, start_requests
 from asg_lifecycle.model.actions import LifecycleAction, Transition
-from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decide, decisions, decisions_in_text
+from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decide, decisions_in_text
 from asg_lifecycle.model.hooks import refuse
 from asg_lifecycle.model.interruptions import Interruption, interruption
 from asg_lifecycle.model.start_requests import StartReason, StartRequest
@@ -150,7 +150,7 @@ def check_decisions(payload: object) -> None:
     """Check the decision about an event, a notification or a start request."""
     for prefix in ("", PREFIX):
         direct = decide(payload, hook_name_prefix=prefix, with_starts=True)
-        for decision in (direct, *decisions(payload, hook_name_prefix=prefix)):
+        for decision in (direct, *decisions_in_text(json.dumps(payload), hook_name_prefix=prefix)):
             _check_decision(decision, prefix)
 
 

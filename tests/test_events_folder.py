@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
 from asg_lifecycle.model.actions import Location, Transition
-from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decisions
+from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decisions_in_text
 from asg_lifecycle.plans.selection import plan_offline
 
 EVENTS = Path(__file__).parents[1] / "events"
@@ -125,9 +124,9 @@ def test_every_sample_has_a_row_and_every_row_a_sample() -> None:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_sample_is_decided_as_expected(name: str) -> None:
-    payload = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    text = (EVENTS / f"{name}.json").read_text(encoding="utf-8")
 
-    found = decisions(payload, hook_name_prefix="asg-lifecycle")
+    found = decisions_in_text(text, hook_name_prefix="asg-lifecycle")
 
     assert tuple(map(summary, found, EXPECTED[name])) == EXPECTED[name]
     assert len(found) == len(EXPECTED[name])

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.plan_files import read_plan
 from asg_lifecycle.plans.json_schema import plan_schema
-from asg_lifecycle.steps.catalog import KINDS
 
 FOLDER = Path(__file__).parents[1] / "plans"
 EXAMPLES = sorted(FOLDER.glob("*.yaml"))
@@ -50,19 +49,10 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 3
 
 
-def test_the_schema_is_the_one_of_the_code() -> None:
+def test_the_schema_is_the_one_that_the_command_line_prints() -> None:
     kept = json.loads((FOLDER / "schema.json").read_text(encoding="utf-8"))
-    assert kept == json.loads(json.dumps(plan_schema())), "asg-lifecycle plan schema > plans/schema.json"
     assert json.loads(CliRunner().invoke(application, ["plan", "schema"]).stdout) == kept
     Draft202012Validator.check_schema(kept)
-
-
-def test_the_schema_explains_every_kind_and_option() -> None:
-    definitions = plan_schema()["$defs"]
-    for kind, step in KINDS.items():
-        assert definitions[kind]["description"]
-        for name, field in definitions[step.options.__name__]["properties"].items():
-            assert field["description"], f"{kind}: {name}"
 
 
 @pytest.mark.parametrize("plan", WRONG, ids=json.dumps)

@@ -1,4 +1,4 @@
-"""`python -m asg_lifecycle_simulator.campaign --runs 1000 --seed 1`: play, judge, report."""
+"""`python -m asg_lifecycle_simulator.campaign --runs 1000 --seed 1`: run, check, report."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 
-from asg_lifecycle_simulator.campaign.invariants import violations
-from asg_lifecycle_simulator.campaign.report import RunReport, judge_run
+from asg_lifecycle_simulator.campaign.checker import violations
+from asg_lifecycle_simulator.campaign.generator import generate_scenario
+from asg_lifecycle_simulator.campaign.report import RunReport, check_run
 from asg_lifecycle_simulator.campaign.runner import run_scenario
-from asg_lifecycle_simulator.campaign.scenario import generate_scenario
 
 SHOWN = 20
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m asg_lifecycle_simulator.campaign", description=__doc__)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--run", type=int, help="play this one only, and print what happened")
+    parser.add_argument("--run", type=int, help="run this one only, and print what happened")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args(arguments)
     if chosen.run is not None:
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     ends: Counter[str] = Counter()
     broken: list[RunReport] = []
     with ProcessPoolExecutor(chosen.processes, mp_context=get_context("spawn")) as pool:
-        for verdict in pool.map(partial(judge_run, chosen.seed), range(chosen.runs), chunksize=8):
+        for verdict in pool.map(partial(check_run, chosen.seed), range(chosen.runs), chunksize=8):
             faults.update(verdict.faults)
             ends.update(verdict.ends)
             if verdict.found:
@@ -48,14 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def report(seed: int, verdict: RunReport) -> None:
-    """Print what one run violated, and how to play it again."""
+    """Print what one run violated, and how to run it again."""
     _say(f"run {verdict.run} (replay: python -m asg_lifecycle_simulator.campaign --seed {seed} --run {verdict.run})")
     for found in verdict.found[:SHOWN]:
         _say(f"  {found}")
 
 
 def replay(seed: int, run: int) -> int:
-    """Play one run and print the region's log and the records."""
+    """Run one scenario and print the region's log and the records."""
     scenario = generate_scenario(seed, run)
     _say(str(scenario))
     history = run_scenario(scenario)

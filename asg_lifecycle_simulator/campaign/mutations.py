@@ -170,20 +170,20 @@ def find_violation(mutation: Mutation, *, seed: int, runs: int) -> str | None:
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
         apply(mutation, source)
         environment = os.environ | {"PYTHONPATH": f"{source}{os.pathsep}{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
-        command = [sys.executable, "-m", "asg_lifecycle_simulator.campaign.hunt", str(seed), str(runs)]
+        command = [sys.executable, "-m", "asg_lifecycle_simulator.campaign.find_violation", str(seed), str(runs)]
         found = subprocess.run(  # noqa: S603 - this module's own command
             command, cwd=folder, env=environment, capture_output=True, text=True, check=False
         )
     if found.returncode not in {0, 1}:
-        raise RuntimeError(f"{mutation.name}: the hunt itself failed: {found.stderr[-2000:]}")
+        raise RuntimeError(f"{mutation.name}: the search itself failed: {found.stderr[-2000:]}")
     return found.stdout.strip() if found.returncode else None
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Hunt every mutation, or those named; return 1 when one is not found."""
+    """Look for every mutation, or those named; return 1 when one is not found."""
     parser = argparse.ArgumentParser(prog="python -m asg_lifecycle_simulator.campaign.mutations", description=__doc__)
     parser.add_argument("names", nargs="*", help="parts of the names of mutations")
-    parser.add_argument("--runs", type=int, default=300, help="how long each is hunted")
+    parser.add_argument("--runs", type=int, default=300, help="runs in which each is looked for")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args(arguments)
     survived = 0

@@ -1,13 +1,14 @@
-"""Plays one run and judges it."""
+"""Runs one scenario of a campaign and checks it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from asg_lifecycle_simulator.campaign.invariants import violations, waits
+from asg_lifecycle_simulator.campaign.checker import violations
+from asg_lifecycle_simulator.campaign.generator import generate_scenario
 from asg_lifecycle_simulator.campaign.runner import run_scenario
-from asg_lifecycle_simulator.campaign.scenario import generate_scenario
+from asg_lifecycle_simulator.campaign.waits import waits
 
 
 @dataclass(kw_only=True)
@@ -27,8 +28,8 @@ class RunReport:
     ends: Counter[str] = field(default_factory=Counter)
 
 
-def judge_run(seed: int, run: int) -> RunReport:
-    """Play and judge one run. A testbed that breaks is a finding, too, and does not end the campaign."""
+def check_run(seed: int, run: int) -> RunReport:
+    """Run and check one scenario. A testbed that breaks is a finding, too, and does not end the campaign."""
     try:
         history = run_scenario(generate_scenario(seed, run))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported with the run that shows it

@@ -1,4 +1,4 @@
-"""Plays one scenario in a simulated region, in virtual time, and keeps what the judges need."""
+"""Runs one scenario in a simulated region, in virtual time, and keeps what the checker needs."""
 
 from __future__ import annotations
 
@@ -6,42 +6,32 @@ import contextlib
 import hashlib
 import io
 import json
-from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException
-from botocore.exceptions import ClientError
-
-from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import Finish, Nudge, Skip
+from asg_lifecycle_simulator.campaign.history import (
+    BYSTANDER_GROUP,
+    BYSTANDER_POOL,
+    FOREIGN_HOOK,
+    GROUP,
+    OUR_HOOK,
+    OUR_SECOND_HOOK,
+    RunHistory,
+)
+from asg_lifecycle_simulator.campaign.nemesis import Nemesis
 from asg_lifecycle_simulator.campaign.scenario import SWEEP_EVERY
 from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
 from asg_lifecycle_simulator.deployment.testbed import Testbed
-from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.silence import without_logging
 from asg_lifecycle_simulator.server.presets import instance_ids
-from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash, CrashPoint
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle.model.messages import Message
-    from asg_lifecycle.model.records import Record
-    from asg_lifecycle_simulator.campaign.scenario import Incident, InjectedFault, OperatorMessage, Scenario
-    from asg_lifecycle_simulator.region.log import LogEntry
-    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
-    from asg_lifecycle_simulator.services.run_command.model import Invocation
-
-GROUP = "web"
-OUR_HOOK = "asg-lifecycle-main"
-OUR_SECOND_HOOK = "asg-lifecycle-second"
-FOREIGN_HOOK = "somebody-elses"
-BYSTANDER_GROUP = "bystanders"
-BYSTANDER_POOL = "bystanders"
+    from asg_lifecycle_simulator.campaign.scenario import Scenario
 
 TRANSITIONS = {
     "terminate": "TERMINATING",
@@ -51,70 +41,21 @@ TRANSITIONS = {
     "root-volume": "TERMINATING",
 }
 
-FAULT = {
-    "throttle": Fault(FaultKind.REFUSED, "Throttling", "Rate exceeded", 400),
-    "contend": Fault(FaultKind.REFUSED, "ResourceContention", "You already have a pending update", 500),
-    "server error": Fault(FaultKind.REFUSED, "InternalFailure", "An internal error occurred", 500),
-    "request lost": Fault(FaultKind.REQUEST_LOST),
-    "response lost": Fault(FaultKind.RESPONSE_LOST),
-    "denied": Fault(FaultKind.REFUSED, "AccessDenied", "not authorized to perform this", 403),
-}
-
 MOST_INSTANCES = 2000
 """More than a run ever launches."""
 
 AFTERMATH = 700.0
-"""Seconds that are history after everything has ended: beats after the end would show."""
-
-PATIENCE = 600.0
-"""Seconds for which an incident waits for somebody whom it can happen to."""
+"""Seconds that the run goes on after everything has ended: heartbeats after the end would show."""
 
 MARGIN = 4000.0
 """Seconds after the last possible end of an action by which every execution must have ended."""
 
 
-@dataclass(kw_only=True)
-class RunHistory:
-    """What happened in one run.
-
-    Attributes:
-        scenario: what was history.
-        started_at: when, seconds since the epoch.
-        log: the region's own log.
-        records: the current record of each wait.
-        executions: all executions.
-        commands: how each command went on each instance.
-        registered: target group names, by instance, in which it was put.
-        settled_at: when that was, and it came under Systems Manager.
-        gone_at: when EC2 terminated an instance underneath, by instance.
-        said: what an operator said to which instance and hook, and when.
-        sampled: the metrics that were written, as text.
-        faults: faults that were met, by kind.
-        stopped: ARNs of executions that were stopped from outside.
-        unfinished: executions still running at the end.
-    """
-
-    scenario: Scenario
-    started_at: float
-    log: list[LogEntry] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
-    executions: list[SimulatedExecution] = field(default_factory=list)
-    commands: list[Invocation] = field(default_factory=list)
-    registered: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    settled_at: dict[str, float] = field(default_factory=dict)
-    gone_at: dict[str, float] = field(default_factory=dict)
-    said: list[tuple[float, str, str, str]] = field(default_factory=list)
-    sampled: str = ""
-    faults: dict[str, int] = field(default_factory=dict)
-    stopped: set[str] = field(default_factory=set)
-    unfinished: int = 0
-
-
 def run_scenario(scenario: Scenario) -> RunHistory:
-    """Play `scenario` and return what happened."""
+    """Run `scenario` and return what happened."""
     output = io.StringIO()
     with without_logging(), contextlib.redirect_stdout(output):
-        history = _ScenarioRunner(scenario).run_scenario()
+        history = _ScenarioRunner(scenario).run()
     history.sampled = output.getvalue()
     return history
 
@@ -134,7 +75,8 @@ class _ScenarioRunner:
         self._autoscaling.timings.not_yet = scenario.not_yet
         self._target_groups = self._testbed.target_groups
         self._run_command = self._testbed.run_command
-        self._played = RunHistory(scenario=scenario, started_at=0.0)
+        self._history = RunHistory(scenario=scenario, started_at=0.0)
+        self._nemesis = Nemesis(self._testbed, self._history)
         self._arns: dict[str, str] = {}
         self._closed = False
         self._open_records: tuple[int, bool] | None = None
@@ -145,27 +87,27 @@ class _ScenarioRunner:
         digest = hashlib.sha256(f"{self._scenario.seed} {self._timeline.now()}".encode()).digest()
         return int.from_bytes(digest[:4], "big") / 2**32
 
-    def run_scenario(self) -> RunHistory:
+    def run(self) -> RunHistory:
         scenario, region, timeline = self._scenario, self._region, self._timeline
         # moto draws ids from a source that what it loads once in a process draws from, too.
         drawn = Random(scenario.seed)  # noqa: S311 - reproducible, no secrets
         ids = [f"i-{drawn.getrandbits(68):017x}" for _ in range(MOST_INSTANCES)]
         with self._testbed, instance_ids(ids):
             self._build()
-            self._played.started_at = timeline.now()
-            self._arrange()
+            self._history.started_at = timeline.now()
+            self._nemesis.arrange()
             self._begin()
-            self._run()
-            self._played.log = list(region.log)
-            self._played.records = [each for each in self._deployment.records() if each.entry == "current"]
-            self._played.executions = self._deployment.executions
-            self._played.commands = self._run_command.invocations()
-            self._played.unfinished = sum(not each.is_complete for each in self._deployment.executions)
-            self._played.faults = dict(region.faults.met)
-            deaths = sum(run.crashed for each in self._deployment.executions for run in each.runs)
-            for kind, count in (("Lambda died", deaths), ("refused too early", self._too_early())):
-                self._played.faults |= {kind: count} if count else {}
-        return self._played
+            self._wait_until_quiet()
+            self._history.log = list(region.log)
+            self._history.records = [each for each in self._deployment.records() if each.entry == "current"]
+            self._history.executions = self._deployment.executions
+            self._history.commands = self._run_command.invocations()
+            self._history.unfinished = sum(not each.is_complete for each in self._deployment.executions)
+            self._history.faults = dict(region.faults.met)
+            crashes = sum(run.crashed for each in self._deployment.executions for run in each.runs)
+            for kind, count in (("Lambda died", crashes), ("refused too early", self._too_early())):
+                self._history.faults |= {kind: count} if count else {}
+        return self._history
 
     def _too_early(self) -> int:
         refused = self._region.log.of(LogKind.HEARTBEAT_REFUSED)
@@ -219,141 +161,29 @@ class _ScenarioRunner:
         pools = tuple(pool.name for pool in self._scenario.pools)
         for pool in pools:
             self._testbed.register(self._arns[pool], instance)
-        self._played.registered[instance] = pools
-        self._played.settled_at[instance] = self._timeline.now()
+        self._history.registered[instance] = pools
+        self._history.settled_at[instance] = self._timeline.now()
         ending = next((pool.connections for pool in self._scenario.pools if pool.connections is not None), None)
         if ending is not None:
             self._target_groups.connections_end_after(instance, ending)
         self._run_command.manage(instance)
 
-    def _arrange(self) -> None:
-        scenario = self._scenario
-        fates = iter(scenario.deliveries)
-        counted = self._region.faults.met
-
-        def deliveries(_: object) -> tuple[float, ...]:
-            fate = next(fates, (1.0,))
-            kind = {0: "event lost", 1: "event late" if fate and fate[0] > 5.0 else ""}.get(len(fate), "event tripled")  # noqa: PLR2004 - later than usual
-            if kind:
-                counted[kind] += 1
-            return fate
-
-        self._region.events.deliveries = deliveries
-        for trouble in scenario.troubles:
-            self._at(trouble.at, self._trouble(trouble))
-        for death in scenario.deaths:
-            service = self._deployment.service
-            if death.at_call:
-                service.call_crashes.append(
-                    CallCrash(invocation=death.invocation, call=death.number, after=death.after)
-                )
-            else:
-                service.crash_points.append(
-                    CrashPoint(invocation=death.invocation, checkpoint=death.number, after=death.after)
-                )
-        for incident in scenario.incidents:
-            self._at(incident.at, self._incident(incident))
-        for word in scenario.words:
-            self._at(word.at, self._word(word))
-
     def _at(self, seconds: float, then: Callable[[], None]) -> None:
         self._timeline.call_after(seconds, then, name="campaign")
-
-    def _trouble(self, trouble: InjectedFault) -> Callable[[], None]:
-        faults, key, fault = self._region.faults, (trouble.service, trouble.operation), FAULT[trouble.kind]
-
-        def begin() -> None:
-            if trouble.times:
-                faults.put(*key, fault, times=trouble.times)
-            else:
-                faults.stand(*key, fault)
-                self._at(trouble.lasting, lambda: faults.allow(*key))
-
-        return begin
-
-    def _incident(self, incident: Incident) -> Callable[[], None]:
-        happen = {
-            "redeployed": self._redeploy,
-            "hook deleted": self._delete_hook,
-            "instance gone": self._terminate_underneath,
-            "execution stopped": self._stop_execution,
-        }[incident.kind]
-        until = self._timeline.now() + incident.at + PATIENCE
-
-        def attempt() -> None:
-            if happen():
-                self._region.faults.met[incident.kind] += 1
-            elif self._timeline.now() < until:
-                self._at(1.0, attempt)
-
-        return attempt
-
-    def _redeploy(self) -> bool:
-        self._deployment.redeploy()
-        return True
-
-    def _delete_hook(self) -> bool:
-        with self._region.unobserved(), contextlib.suppress(ClientError):
-            self._region.client("autoscaling").delete_lifecycle_hook(
-                AutoScalingGroupName=GROUP, LifecycleHookName=OUR_HOOK
-            )
-        return True
-
-    def _terminate_underneath(self) -> bool:
-        instance = next(iter(self._instances()), None)
-        if instance is None:
-            return False
-        self._played.gone_at.setdefault(instance, self._timeline.now())
-        with self._region.unobserved():
-            self._region.client("ec2").terminate_instances(InstanceIds=[instance])
-        return True
-
-    def _stop_execution(self) -> bool:
-        running = [each for each in self._deployment.executions if not each.is_complete]
-        if not running:
-            return False
-        self._played.stopped.add(running[0].arn)
-        self._deployment.service.stop(running[0].arn)
-        return True
-
-    def _word(self, word: OperatorMessage) -> Callable[[], None]:
-        messages: dict[str, Message | bytes] = {
-            "finish CONTINUE": Finish(ActionResult.CONTINUE),
-            "finish ABANDON": Finish(ActionResult.ABANDON),
-            "skip": Skip(),
-            "nudge": Nudge(),
-            "garbage": b"{nothing of ours",
-        }
-
-        def send_message() -> None:
-            for record in self._deployment.records():
-                if record.inbox is None or record.in_flight is None:
-                    continue
-                with contextlib.suppress(AwsApiException):
-                    self._deployment.send_message(record, messages[word.what])
-                    now = self._timeline.now()
-                    self._played.said.append((now, word.what, record.instance, record.hook))
-                    self._region.faults.met["operator's word"] += 1
-                return
-
-        return send_message
-
-    def _instances(self) -> list[str]:
-        return self._autoscaling.instances(GROUP)
 
     def _begin(self) -> None:
         scenario = self._scenario
         for number in range(scenario.instances):
             self._at(number * scenario.apart, self._move(number))
         if scenario.foreign is not None:
-            self._watch_foreign(scenario.foreign)
+            self._nemesis.complete_foreign_hooks(scenario.foreign)
         # What is abandoned on its way in is replaced, and replaced again, while there is demand.
         last = scenario.instances * scenario.apart + 1.0
         if scenario.move == "launch":
             self._at(last, lambda: self._autoscaling.scale(GROUP, 0))
         elif scenario.move.startswith("pool"):
-            for look in range(60):
-                self._at(last + 35.0 * look, self._end_a_loop)
+            for number in range(60):
+                self._at(last + 35.0 * number, self._end_a_loop)
             self._at(2100.0 + last, self._close_pool)
 
     def _move(self, number: int) -> Callable[[], None]:
@@ -362,7 +192,7 @@ class _ScenarioRunner:
         def move() -> None:
             if self._closed:
                 return
-            members = self._instances()
+            members = self._autoscaling.instances(GROUP)
             match scenario.move:
                 case "launch":
                     self._autoscaling.scale(GROUP, number + 1)
@@ -399,45 +229,21 @@ class _ScenarioRunner:
         self._autoscaling.scale(GROUP, 0)
 
     def _settle_new(self) -> None:
-        for instance in self._instances():
+        for instance in self._autoscaling.instances(GROUP):
             # Without its hook an instance is stopped at once, and cannot be registered.
             is_running = self._autoscaling.instance_state(instance) != "Warmed:Stopped"
-            if instance not in self._played.registered and instance not in self._played.gone_at and is_running:
+            if instance not in self._history.registered and instance not in self._history.gone_at and is_running:
                 self._settle(instance)
 
-    def _watch_foreign(self, after: float) -> None:
-        def complete(entry: LogEntry) -> Callable[[], None]:
-            def end() -> None:
-                with self._region.unobserved(), contextlib.suppress(ClientError):
-                    self._region.client("autoscaling").complete_lifecycle_action(
-                        AutoScalingGroupName=GROUP,
-                        LifecycleHookName=FOREIGN_HOOK,
-                        LifecycleActionToken=entry.token,
-                        LifecycleActionResult=self._scenario.foreign_result,
-                    )
-
-            return end
-
-        seen: set[str] = set()
-
-        def look() -> None:
-            for entry in self._region.log.of(LogKind.WAIT_STARTED):
-                if entry.hook == FOREIGN_HOOK and entry.token not in seen:
-                    seen.add(entry.token)
-                    self._at(after, complete(entry))
-            self._at(60.0, look)
-
-        self._at(1.0, look)
-
-    def _run(self) -> None:
+    def _wait_until_quiet(self) -> None:
         """Let time pass until nothing of ours is under way, and a while longer."""
         scenario, timeline = self._scenario, self._timeline
         settled_after = timeline.now() + max(
             [
                 2100.0 if scenario.move == "pool" else 0.0,
-                *(trouble.at for trouble in scenario.troubles),
+                *(fault.at for fault in scenario.faults),
                 *(incident.at for incident in scenario.incidents),
-                *(word.at for word in scenario.words),
+                *(message.at for message in scenario.messages),
                 *(delay for delays in scenario.deliveries for delay in delays),
                 scenario.instances * scenario.apart,
             ]

@@ -58,7 +58,7 @@ def without_jitter() -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Parameters:
-    """What `sam deploy` is told. Times in seconds.
+    """The parameters of the template. Times in seconds.
 
     Attributes:
         prefix: `HookNamePrefix`.
@@ -83,14 +83,14 @@ class Deployment:
     """What `sam deploy` would make, in a region that has been entered.
 
     Attributes:
-        parameters: what it was told.
+        parameters: the parameters of the template.
         service: the durable executions.
         rule_fails: the rule cannot invoke the function: its events go to the rule's dead-letter queue.
         queues: URLs of the queues by name: `rule`, `function` and `notification-dead` for dead letters,
             `notification` for the hooks.
         topic: ARN of the topic for the hooks.
         sweeps: what each sweep answered.
-        heard: what each event that may end a wait came to.
+        heard: what `signal_received` answered to each event.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One thing that goes wrong at one place of one execution: a death of its Lambda, a lost answer, a run too many."""
+"""Failpoints: one failure at one point of one execution, such as a crash of its Lambda or a lost response."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from asg_lifecycle_simulator.deployment.deployment import Deployment
 from asg_lifecycle_simulator.region.faults import CallFate
 from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash, CrashPoint
-from asg_lifecycle_simulator.services.durable_executions.service import NAMES
+from asg_lifecycle_simulator.services.durable_executions.function import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ AT_CHECKPOINTS = (InjectedFailure.DIES_BEFORE_CHECKPOINT, InjectedFailure.DIES_A
 
 @dataclass(frozen=True)
 class Failpoint:
-    """Where something goes wrong.
+    """Where an injected failure happens.
 
     Attributes:
         failure: what.
@@ -57,22 +57,22 @@ class Failpoint:
 
 
 class UnluckyDeployment(Deployment):
-    """A deployment some of whose executions meet one failure each.
+    """A deployment in which some executions meet one injected failure each.
 
     Args:
         region: as for `Deployment`.
         timeline: likewise.
-        places: where, by the number of the execution in the order of starts, from 1. Executions started under a name
-            of their own meet none.
+        failpoints: where, by the number of the execution in the order of starts, from 1. Executions started under a
+            name of their own meet none.
     """
 
-    def __init__(self, region: Region, timeline: VirtualTimeline, *, places: Mapping[int, Failpoint]) -> None:
+    def __init__(self, region: Region, timeline: VirtualTimeline, *, failpoints: Mapping[int, Failpoint]) -> None:
         self._running: SimulatedExecution | None = None
         super().__init__(region, timeline)
         self._losses: set[tuple[str, int, int]] = set()
         self._twice: set[tuple[str, int]] = set()
-        for number, place in places.items():
-            self._prepare(str(uuid.uuid5(NAMES, f"lifecycle-action {number}")), place)
+        for number, failpoint in failpoints.items():
+            self._prepare(str(uuid.uuid5(NAMES, f"lifecycle-action {number}")), failpoint)
 
     def __enter__(self) -> Self:
         """Deploy."""
@@ -80,8 +80,8 @@ class UnluckyDeployment(Deployment):
         self._region.fate = self._fate
         return self
 
-    def _prepare(self, name: str, place: Failpoint) -> None:
-        failure, invocation, number = place.failure, place.invocation, place.number
+    def _prepare(self, name: str, failpoint: Failpoint) -> None:
+        failure, invocation, number = failpoint.failure, failpoint.invocation, failpoint.number
         if failure in AT_CALLS:
             after = failure is InjectedFailure.DIES_AFTER_CALL
             self.service.call_crashes.append(CallCrash(invocation=invocation, call=number, after=after, execution=name))

@@ -15,7 +15,7 @@ POLL_DELAY = 0.5
 
 
 class QueuePoller:
-    """Reads a queue whenever it is told that something was sent.
+    """Reads a queue each time `sent` is called.
 
     moto counts a message's visibility in real time, so the poller leaves every message visible and keeps the region's
     time itself.

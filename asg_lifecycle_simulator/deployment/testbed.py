@@ -1,4 +1,4 @@
-"""The testbed that everything is played on: a region with what the steps need, and the application deployed in it."""
+"""The testbed: a region with the services that steps need, and the application deployed in it."""
 
 from __future__ import annotations
 

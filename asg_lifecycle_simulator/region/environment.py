@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,3 +46,13 @@ def region_environment(name: str, account: str) -> Iterator[None]:
         for variable in set(os.environ) - set(before):
             del os.environ[variable]
         os.environ |= before
+
+
+@cache
+def session(name: str) -> Any:  # noqa: ANN401 - so that its clients can be made by name
+    """Return a session for the region `name`; it reads the models of the services once for all regions of a run."""
+    return boto3.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=name,
+    )

@@ -1,4 +1,4 @@
-"""EventBridge as the region knows it: what happened reaches the subscribers a little later, or not at all."""
+"""The event bus of the region: an event reaches the subscribers a little later, several times or never."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may go wrong between a caller and the simulated region, and when."""
+"""Faults: requests that are refused, and requests or responses that are lost."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class CallFate(StrEnum):
     LOST = "lost"
     """It never reaches AWS."""
     SERVED_AND_LOST = "served and lost"
-    """It has its effect, and nobody hears the answer."""
+    """It has its effect, and its answer is lost."""
 
 
 class FaultKind(StrEnum):
-    """How a request comes to grief."""
+    """How a request fails."""
 
     REFUSED = "refused"
     """The service answers with an error and does nothing."""
@@ -31,10 +31,10 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong with one request.
+    """One fault of one request.
 
     Attributes:
-        kind: how it goes wrong.
+        kind: how the request fails.
         code: the error code on the wire; empty when the connection breaks.
         message: the error message on the wire.
         status: the HTTP status.
@@ -47,13 +47,13 @@ class Fault:
 
 
 class Faults:
-    """The faults in store, for each service (by its boto3 name) and operation (by its API name).
+    """The faults that requests will meet, for each service (by its boto3 name) and operation (by its API name).
 
     Faults of one operation are met in the order they were set; a denial holds until it is lifted and comes first.
     Safe to use from several threads.
 
     Attributes:
-        met: how many calls came to grief, by error code or kind.
+        met: how many calls failed, by error code or kind.
     """
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Faults:
             self._standing.clear()
 
     def take(self, service: str, operation: str) -> Fault | None:
-        """Return the fault that meets the next call of `operation` and use it up; None when all goes well."""
+        """Return the fault that meets the next call of `operation` and use it up; None when it meets none."""
         key = (service, operation)
         with self._lock:
             fault = self._standing.get(key)

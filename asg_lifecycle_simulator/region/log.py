@@ -1,4 +1,4 @@
-"""The region's own account of what happened, in order: what tests and the demo judge by."""
+"""The region's log: what happened, in order. Tests, the campaign and the demo check it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class LogKind(StrEnum):
-    """What a log entry tells of."""
+    """The kind of a log entry."""
 
     WAIT_STARTED = "wait started"
     HEARTBEAT = "heartbeat accepted"
@@ -30,7 +30,7 @@ class LogKind(StrEnum):
     NOTIFICATION_LOST = "notification lost"
     """A hook's target did not take the message; `detail` says why."""
     SERVICE = "service"
-    """What a service other than Auto Scaling has to tell; `detail` begins with the service's boto3 name."""
+    """What happened in a service other than Auto Scaling; `detail` begins with the service's boto3 name."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A simulated AWS region: moto with time, lifecycle actions and trouble in it.
+"""A simulated AWS region: moto, with time that passes, events, faults and rate limits.
 
 In process, entering the region points every boto3 client of the process at it. The services that moto knows
 answer as moto does; the ones that the simulator knows better are `SimulatedService`s added to the region. A
@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
@@ -21,7 +21,7 @@ from moto import mock_aws
 from moto.ec2.models.instances import InstanceBackend
 from moto.moto_api._internal import mock_random
 
-from asg_lifecycle_simulator.region.environment import CREDENTIALS, region_environment
+from asg_lifecycle_simulator.region.environment import region_environment, session
 from asg_lifecycle_simulator.region.events import Events
 from asg_lifecycle_simulator.region.faults import CallFate, FaultKind, Faults
 from asg_lifecycle_simulator.region.log import RegionLog
@@ -49,16 +49,6 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.wire import Serve
 
 ACCOUNT = "123456789012"
-
-
-@cache
-def _session(name: str) -> Any:  # noqa: ANN401 - so that its clients can be made by name
-    """Return a session for the region `name`; it reads the models of the services once for all regions of a run."""
-    return boto3.Session(
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        region_name=name,
-    )
 
 
 class SimulatedService(Protocol):
@@ -94,21 +84,21 @@ class Region:
     """One account and region. Enter it as a context manager, once.
 
     Args:
-        timeline: the time everything in the region lives by.
+        timeline: the time of everything in the region.
         seed: what everything random in the region is drawn from.
         name: the region's name.
         account: the account id.
         delivery_delay: seconds from an event to its delivery.
 
     Attributes:
-        timeline: the time everything in the region lives by.
+        timeline: the time of everything in the region.
         name: the region's name.
         account: the account id.
         seed: what everything random in the region is drawn from.
         lock: held while a request is served; a timer's callback that touches a service's state takes it too.
             Never held while a subscriber runs.
         log: what happened, in order.
-        faults: what shall go wrong.
+        faults: the faults that the next requests meet.
         calls: requests that reached the region, by boto3 service name and operation. What is asked inside
             `unobserved` is not counted and meets no faults.
         requests: the same in order, with time and status.
@@ -173,7 +163,7 @@ class Region:
         """Return the region's boto3 client of `service`, made when it is first asked for."""
         with self.lock:
             if service not in self._clients:
-                self._clients[service] = _session(self.name).client(service)
+                self._clients[service] = session(self.name).client(service)
             return self._clients[service]
 
     def subscribe(self, callback: Callable[[Event], None]) -> None:
@@ -182,7 +172,7 @@ class Region:
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
-        """Let this thread's requests inside pass uncounted and without faults: a test arranges something, or looks."""
+        """Let this thread's requests inside pass uncounted and without faults: a test arranges or reads something."""
         self._unobserved.depth = getattr(self._unobserved, "depth", 0) + 1
         try:
             yield
@@ -196,7 +186,7 @@ class Region:
     def emit(
         self, source: str, detail_type: str, detail: Mapping[str, object], *, resources: Sequence[str] = ()
     ) -> None:
-        """Let something happen that EventBridge tells of."""
+        """Put an event on the default event bus, as AWS services do."""
         self.events.emit(
             {
                 "version": "0",
@@ -225,7 +215,7 @@ class Region:
             undo.enter_context(mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": True}}))
             # Reading the models of the services takes most of the time of a short run: once is enough.
             undo.callback(setattr, boto3, "DEFAULT_SESSION", None)
-            boto3.DEFAULT_SESSION = _session(self.name)
+            boto3.DEFAULT_SESSION = session(self.name)
             undo.enter_context(intercepted(self._pass))
             undo.callback(self.events.close)
             self._undo = undo.pop_all()

@@ -1,4 +1,4 @@
-"""Plays whose log nobody reads."""
+"""Runs whose log nobody reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time in the simulated region: one ordered list of timers, three ways to let it pass.
+"""Time in the simulated region: one ordered list of timers, in virtual or in scaled time.
 
 Everything in the simulator that happens later is a timer on a `Timeline`. Times are seconds since
 the epoch, durations are seconds. Two timers due at the same moment fire in the order they were set.

@@ -1,4 +1,4 @@
-"""The gate every request to the region passes, in process and over HTTP.
+"""Where every request to the region is intercepted, in process and over HTTP.
 
 moto has one place per mode where a request arrives: `BotocoreStubber.process_request` in process, the WSGI
 application of `ThreadedMotoServer` otherwise. Both are led through one `Gate`, so that errors, lost answers and

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,9 +49,15 @@ class RecordedExecution(Struct, frozen=True, kw_only=True):
 
 
 class History(Struct, frozen=True, kw_only=True):
-    """One play and the executions that came of it, in the order in which they were started."""
+    """One scenario and the executions that came of it, in the order in which they were started.
 
-    play: str
+    Attributes:
+        scenario: its name, which the files call `play`.
+        about: what happens in it.
+        executions: the executions.
+    """
+
+    scenario: str = field(name="play")
     about: str
     executions: tuple[RecordedExecution, ...]
 

@@ -1,4 +1,4 @@
-"""Plays a play and keeps what Lambda hands to the handler at each of its invocations."""
+"""Runs a scenario and keeps what Lambda hands to the handler at each of its invocations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle_simulator.deployment.deployment import TABLE, Deployment
 from asg_lifecycle_simulator.replay.history import History, RecordedExecution, State, Tree, moments
-from asg_lifecycle_simulator.replay.scenarios import PLAYS
+from asg_lifecycle_simulator.replay.scenarios import SCENARIOS
 from asg_lifecycle_simulator.replay.testbed import RecordingTestbed
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "CANCELLED"})
 """How a durable operation ends."""
 
 
-def record(play: str) -> History:
-    """Play the play called `play` in a region of its own and return its history. The same play, the same history.
+def record(name: str) -> History:
+    """Run the scenario `name` in a region of its own and return its history, which is the same every time.
 
     Raises:
-        KeyError: there is no such play.
+        KeyError: there is no such scenario.
     """
-    acted = PLAYS[play]
+    run = SCENARIOS[name]
     testbed = RecordingTestbed(RecordingDeployment)
     with testbed:
-        acted(testbed)
+        run(testbed)
         recording = testbed.deployment
         executions = tuple(recording.recorded(execution) for execution in recording.executions)
-    return History(play=play, about=acted.__doc__ or "", executions=executions)
+    return History(scenario=name, about=run.__doc__ or "", executions=executions)
 
 
 class RecordingDeployment(Deployment):
@@ -82,7 +82,7 @@ class RecordingDeployment(Deployment):
 
 
 def thinned(snapshots: list[State]) -> list[State]:
-    """Leave out the moments that differ from both their neighbours by one more look alone."""
+    """Leave out the moments that differ from both their neighbours by one more poll alone."""
     shapes = [{identity: each["Status"] in ENDED for identity, each in state.operations.items()} for state in snapshots]
     inner = range(1, len(snapshots) - 1)
     alike = {number for number in inner if shapes[number - 1] == shapes[number] == shapes[number + 1]}

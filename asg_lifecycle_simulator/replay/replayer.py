@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Self
 
 from aws_durable_execution_sdk_python.lambda_service import Operation, OperationStatus, OperationType
 from aws_durable_execution_sdk_python_testing.execution import Execution
-from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
 
 from asg_lifecycle.composition.lifecycle_action import compose
 from asg_lifecycle.model.messages import Message, encode
@@ -17,18 +16,22 @@ from asg_lifecycle_simulator.deployment.table import create_table
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.replay.recorder import operations_as_json
+from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.durable_executions.execution import (
     CallbackDeadlines,
     SimulatedExecution,
     callback_of,
 )
+from asg_lifecycle_simulator.services.durable_executions.function import LONGEST_EXECUTION
 from asg_lifecycle_simulator.services.durable_executions.history import moment
 from asg_lifecycle_simulator.services.durable_executions.requests import DurableRequests
-from asg_lifecycle_simulator.services.durable_executions.service import LONGEST_EXECUTION, DurableService
+from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 from handlers import lifecycle_action
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
 
     from asg_lifecycle_simulator.replay.history import RecordedExecution, State, Tree
 
@@ -51,6 +54,7 @@ class Replay:
     def __init__(self, recorded: RecordedExecution) -> None:
         self.timeline = VirtualTimeline(recorded.moments[0].time)
         self.region = Region(self.timeline)
+        self.region.add(AutoScaling(self.region))
         settings = Settings(table=TABLE, hook_name_prefix=PREFIX, record_retention=RETENTION)
         application = compose(settings, clock=self.timeline.now, chance=without_jitter)
         self._service = ResumingService(self.timeline, partial(lifecycle_action.handle, dependencies=application))
@@ -118,7 +122,7 @@ class ResumingService(DurableService):
         parsed = [Operation.from_json_dict(operation) for operation in operations.values()]
         parsed.sort(key=lambda each: each.operation_type is not OperationType.EXECUTION)
         record = Execution(arn, self._input(name, parsed[0]), parsed)
-        record.region = self._region
+        record.region = self._function.region
         self._client.store.save(record)
         execution = SimulatedExecution(name=name, record=record, expires_at=self._timeline.now() + LONGEST_EXECUTION)
         now = moment(self._timeline.now())
@@ -132,13 +136,5 @@ class ResumingService(DurableService):
 
     def _input(self, name: str, operation: Operation) -> StartDurableExecutionInput:
         details = operation.execution_details
-        return StartDurableExecutionInput(
-            account_id=self._account,
-            function_name=self._function_name,
-            function_qualifier=str(self.version),
-            execution_name=name,
-            execution_timeout_seconds=int(LONGEST_EXECUTION),
-            execution_retention_period_days=14,
-            invocation_id=operation.operation_id,
-            input=details.input_payload if details is not None else None,
-        )
+        payload = details.input_payload if details is not None else None
+        return self._function.start_input(name, operation.operation_id, payload, version=self.version)

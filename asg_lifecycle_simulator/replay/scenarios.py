@@ -1,4 +1,4 @@
-"""The plays whose histories are kept, each short, each for another way through an execution."""
+"""The scenarios whose histories are kept: each is short and takes another way through an execution."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from asg_lifecycle_simulator.services.run_command.model import Behaviour
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Play = RecordingTestbed[Any]
+AnyTestbed = RecordingTestbed[Any]
 
 
-def nothing_to_drain(testbed: Play) -> None:
+def nothing_to_drain(testbed: AnyTestbed) -> None:
     """The plan has no steps."""
     testbed.drain({"steps": []})
     testbed.finish()
 
 
-def two_steps(testbed: Play) -> None:
+def two_steps(testbed: AnyTestbed) -> None:
     """A target group is left, then a command is run."""
     testbed.drain(TWO_STEPS)
     testbed.finish()
 
 
-def nudged(testbed: Play) -> None:
+def nudged(testbed: AnyTestbed) -> None:
     """The target group is looked at again because somebody says so."""
     instance = testbed.drain(TWO_STEPS)
     testbed.run(3)
@@ -39,14 +39,14 @@ def nudged(testbed: Play) -> None:
     testbed.finish()
 
 
-def woken(testbed: Play) -> None:
+def woken(testbed: AnyTestbed) -> None:
     """The end of the command is heard of."""
     testbed.hear("aws.ssm")
     testbed.drain(TWO_STEPS, command=Behaviour(duration=60))
     testbed.finish()
 
 
-def skipped(testbed: Play) -> None:
+def skipped(testbed: AnyTestbed) -> None:
     """A command that does not end is skipped by an operator."""
     testbed.drain(TWO_STEPS, command=Behaviour(never_ends=True))
     testbed.run(40)
@@ -54,7 +54,7 @@ def skipped(testbed: Play) -> None:
     testbed.finish()
 
 
-def finished_by_an_operator(testbed: Play) -> None:
+def finished_by_an_operator(testbed: AnyTestbed) -> None:
     """An operator ends the action while a command runs."""
     testbed.drain(TWO_STEPS, command=Behaviour(never_ends=True))
     testbed.run(40)
@@ -62,7 +62,7 @@ def finished_by_an_operator(testbed: Play) -> None:
     testbed.finish()
 
 
-def bad_plan(testbed: Play) -> None:
+def bad_plan(testbed: AnyTestbed) -> None:
     """The plan cannot be used: the action is held until an operator abandons it."""
     testbed.drain({"steps": [{"kind": "no-such-step"}]})
     testbed.run(200)
@@ -70,7 +70,7 @@ def bad_plan(testbed: Play) -> None:
     testbed.finish()
 
 
-def plan_chosen_again(testbed: Play) -> None:
+def plan_chosen_again(testbed: AnyTestbed) -> None:
     """A nudge reads a plan again that cannot be used; it is as wrong as before."""
     testbed.drain({"steps": [{"kind": "no-such-step"}]})
     testbed.run(60)
@@ -80,7 +80,7 @@ def plan_chosen_again(testbed: Play) -> None:
     testbed.finish()
 
 
-def called_back(testbed: Play) -> None:
+def called_back(testbed: AnyTestbed) -> None:
     """A function is invoked, and its callback ends the step after a message has ended a round."""
     testbed.functions.deploy("archive", lambda _: None)
     options = {"function": "archive", "wait_for": "callback"}
@@ -92,7 +92,7 @@ def called_back(testbed: Play) -> None:
     testbed.finish()
 
 
-def failed_step(testbed: Play) -> None:
+def failed_step(testbed: AnyTestbed) -> None:
     """A step fails and holds the action; a nudge begins it again, an operator skips it."""
     testbed.drain({"steps": [COMMAND]}, command=Behaviour(duration=5, exit_code=1))
     testbed.run(60)
@@ -102,14 +102,14 @@ def failed_step(testbed: Play) -> None:
     testbed.finish()
 
 
-def deadline(testbed: Play) -> None:
+def deadline(testbed: AnyTestbed) -> None:
     """The command outlasts the wait: the plan's `on_timeout` decides."""
     slow = {"steps": [{**COMMAND, "options": {"document": "wait"}}], "on_timeout": "continue"}
     testbed.drain(slow, heartbeat=30, command=Behaviour(never_ends=True))
     testbed.finish()
 
 
-def over(testbed: Play) -> None:
+def over(testbed: AnyTestbed) -> None:
     """Somebody else completes the action while the work is going on."""
     instance = testbed.drain(TWO_STEPS, command=Behaviour(never_ends=True))
     testbed.run(60)
@@ -120,27 +120,27 @@ def over(testbed: Play) -> None:
     testbed.finish()
 
 
-def duplicate(testbed: Play) -> None:
+def duplicate(testbed: AnyTestbed) -> None:
     """The event is delivered twice."""
     testbed.region.events.deliveries = lambda _: (1.0, 2.0)
     testbed.drain({"steps": [DEREGISTER]})
     testbed.finish()
 
 
-def ignored(testbed: Play) -> None:
+def ignored(testbed: AnyTestbed) -> None:
     """The hook is not ours."""
     (instance,) = testbed.group({}, hook="somebody-elses")
     testbed.autoscaling.terminate(instance)
     testbed.finish()
 
 
-def invalid(testbed: Play) -> None:
+def invalid(testbed: AnyTestbed) -> None:
     """The payload cannot be understood."""
     testbed.deployment.start({"source": "asg-lifecycle", "start": {}})
     testbed.finish()
 
 
-def found_by_the_sweep(testbed: Play) -> None:
+def found_by_the_sweep(testbed: AnyTestbed) -> None:
     """The event was lost, and the sweep found the instance waiting."""
     testbed.region.events.deliveries = lambda _: ()
     instance = testbed.drain(TWO_STEPS)
@@ -149,7 +149,7 @@ def found_by_the_sweep(testbed: Play) -> None:
     testbed.finish()
 
 
-def taken_over(testbed: Play) -> None:
+def taken_over(testbed: AnyTestbed) -> None:
     """The execution was stopped while a command ran, and another one goes on."""
     testbed.drain(TWO_STEPS, command=Behaviour(duration=100))
     testbed.run(40)
@@ -160,7 +160,7 @@ def taken_over(testbed: Play) -> None:
     testbed.finish()
 
 
-def taken_away(testbed: Play) -> None:
+def taken_away(testbed: AnyTestbed) -> None:
     """The record was given to another execution: this one completes nothing."""
     testbed.drain(TWO_STEPS, command=Behaviour(duration=100))
     testbed.run(40)
@@ -175,7 +175,7 @@ def taken_away(testbed: Play) -> None:
     testbed.finish()
 
 
-def joined(testbed: Play) -> None:
+def joined(testbed: AnyTestbed) -> None:
     """Work began at a rebalance recommendation; the hook's event joins it in the middle."""
     (instance,) = testbed.group(TWO_STEPS)
     testbed.run_command.behave(Behaviour(duration=100))
@@ -185,7 +185,7 @@ def joined(testbed: Play) -> None:
     testbed.finish()
 
 
-def joined_after_the_work(testbed: Play) -> None:
+def joined_after_the_work(testbed: AnyTestbed) -> None:
     """Work that began at a Spot interruption warning is done before the hook's event comes."""
     (instance,) = testbed.group(TWO_STEPS)
     testbed.run_command.behave(Behaviour(duration=15))
@@ -195,14 +195,14 @@ def joined_after_the_work(testbed: Play) -> None:
     testbed.finish()
 
 
-def never_announced(testbed: Play) -> None:
+def never_announced(testbed: AnyTestbed) -> None:
     """Work began at a Spot interruption warning, and the hook's event never came."""
     (instance,) = testbed.group({"steps": [DEREGISTER]})
     testbed.found(instance, StartReason.SPOT_INTERRUPTION, until=testbed.timeline.now() + 120)
     testbed.finish()
 
 
-def drain_slot(testbed: Play) -> None:
+def drain_slot(testbed: AnyTestbed) -> None:
     """Two instances drain, one at a time; the second is nudged while it waits for its turn."""
     first, second = testbed.group({"steps": [COMMAND], "drains_per_group": 1}, capacity=2)
     testbed.run_command.behave(Behaviour(duration=60))
@@ -215,9 +215,9 @@ def drain_slot(testbed: Play) -> None:
     testbed.finish()
 
 
-PLAYS: dict[str, Callable[[Play], None]] = {
-    play.__name__.replace("_", "-"): play
-    for play in (
+SCENARIOS: dict[str, Callable[[AnyTestbed], None]] = {
+    scenario.__name__.replace("_", "-"): scenario
+    for scenario in (
         nothing_to_drain,
         two_steps,
         nudged,

@@ -1,4 +1,4 @@
-"""The testbed of the plays: the application deployed beside one group, in virtual time."""
+"""The testbed of the scenarios: the application deployed beside one group, in virtual time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 GROUP = "web"
 HOOK = "asg-lifecycle-terminate"
 PATIENCE = 400_000.0
-"""Seconds within which every play ends."""
+"""Seconds within which every scenario ends."""
 
 COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}}
 DEREGISTER = {"kind": "deregister-targets", "options": {"names": ["blue"]}}
@@ -81,7 +81,7 @@ class RecordingTestbed(Testbed[DeploymentT]):
         return next(record for record in self.deployment.records() if record.entry == "current")
 
     def send_message(self, message: Message) -> None:
-        """Say `message` to the action, and let it be heard."""
+        """Send `message` to the action, and let five seconds pass."""
         self.deployment.send_message(self.record(), message)
         self.run(5)
 

@@ -12,9 +12,10 @@ from asg_lifecycle_simulator.services.target_groups import DELAY
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.autoscaling.model import Action, Group
     from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
+    from asg_lifecycle_simulator.services.registrations import Registration
     from asg_lifecycle_simulator.services.run_command.model import Invocation
     from asg_lifecycle_simulator.services.run_command.service import RunCommand
-    from asg_lifecycle_simulator.services.target_groups import Registration, TargetGroups
+    from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
 
 class RegionState:

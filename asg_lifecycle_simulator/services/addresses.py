@@ -1,6 +1,6 @@
-"""By what instances are reached: IPv6 for those that have it, and nothing once an instance is terminated.
+"""Addresses of instances, IPv6 among them; a terminated instance has none.
 
-In place of moto, whose terminated instances keep their interfaces.
+moto's terminated instances keep their interfaces.
 Source: `DescribeInstances` in the EC2 API reference; "Terminate Amazon EC2 instances" in the EC2 user guide.
 """
 
@@ -25,7 +25,7 @@ ADDRESS_PROPERTIES = (
     "public_ip",
     "public_ip_address",
 )
-"""What moto takes from the first interface, and cannot do without one."""
+"""What moto reads from the first interface; it fails where there is none."""
 
 
 class Addresses(Service):

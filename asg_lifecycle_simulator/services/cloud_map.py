@@ -1,4 +1,4 @@
-"""AWS Cloud Map: service instances, and operations that take their time and may fail.
+"""AWS Cloud Map: service instances, and operations that take time and may fail.
 
 In place of moto's, whose operations are done at once and whose lists have neither filters nor pages.
 Source: AWS Cloud Map API reference: `DeregisterInstance`, `GetOperation`, `ListInstances`, `ListServices`,
@@ -138,7 +138,7 @@ class CloudMap(Service):
         return made
 
     def forget_operations(self) -> None:
-        """Let nobody know of the operations any more. What they do is done at once."""
+        """Complete all operations at once and forget them: `GetOperation` answers `OperationNotFound`."""
         for operation in self._operations.values():
             operation.ends_at = min(operation.ends_at, self.now)
         self._settle()

@@ -1,4 +1,4 @@
-"""ECS on EC2: clusters, container instances that drain, and tasks that stop in their time, or never.
+"""ECS on EC2: clusters, container instances that drain, and tasks that take time to stop or never do.
 
 In place of moto's, which ignores the filter of `ListContainerInstances` and stops nothing when an instance drains.
 Sources: Amazon ECS API reference; "Draining Amazon ECS container instances" in the developer guide.
@@ -34,11 +34,11 @@ class Task:
         arn: its ARN.
         definition: family and revision.
         service: what it belongs to, None for one that stands alone.
-        takes: from when it is told to stop until it has; infinite for one that never does.
+        takes: seconds from the request to stop until it has stopped; infinite for one that never does.
         ends_at: when it ends by itself.
-        told_at: when it was told to stop, None when it was not.
+        told_at: when its stop was requested, None when it was not.
         stopped_because: what `StopTask` said.
-        told_of: EventBridge was told that it has stopped.
+        told_of: whether its stop was reported to EventBridge.
     """
 
     arn: str
@@ -52,7 +52,7 @@ class Task:
 
     @property
     def stopped_at(self) -> float:
-        """When it has stopped, infinite when that is not to be seen."""
+        """When it stops, seconds since the epoch; infinite while nothing stops it."""
         return min(self.ends_at, self.told_at + self.takes if self.told_at is not None else math.inf)
 
     def status(self, now: float) -> str:
@@ -137,7 +137,7 @@ class Ecs(Service):
             on: the container instance.
             definition: family and revision.
             service: what they belong to.
-            takes: seconds from when one is told to stop until it has.
+            takes: seconds from the request to stop one until it has stopped.
             ends_after: seconds until one ends by itself.
             count: how many.
         """
@@ -233,7 +233,7 @@ class Ecs(Service):
             "ec2InstanceId": member.instance,
             "status": member.status,
             "agentConnected": member.connected,
-            # Those that are wanted to run: one that was told to stop is no more counted, long before it has.
+            # A task that was told to stop is not counted, even while it still runs.
             "runningTasksCount": sum(task.status(self.now) == "RUNNING" for task in member.tasks),
             "pendingTasksCount": 0,
         }

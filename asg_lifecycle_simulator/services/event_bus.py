@@ -1,4 +1,4 @@
-"""What is put on the default event bus reaches the region's subscribers, beside what moto does with it.
+"""The default event bus: events that are put on it reach the region's subscribers, too.
 
 `PutEvents` refuses sources that begin with `aws.`, as EventBridge does.
 Source: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html.
@@ -24,7 +24,7 @@ class EventBus(Service):
     """The default event bus of a region."""
 
     def install(self) -> None:
-        """Hand on what is put on the bus."""
+        """Hand each event that is put on the bus to the region."""
         put = EventsBackend.put_events
 
         def put_events(backend: EventsBackend, events: list[dict[str, Any]]) -> list[dict[str, Any]]:

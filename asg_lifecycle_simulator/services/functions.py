@@ -1,4 +1,4 @@
-"""Lambda functions of others: what they are told, and what they answer.
+"""Lambda functions of other people: the events they are invoked with, and their answers.
 
 moto runs functions in Docker. Here a function is a Python callable of its event; an exception is a `FunctionError`.
 Source: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.

@@ -1,4 +1,4 @@
-"""Route 53: hosted zones whose change batches are made as a whole or not at all, and take their time to spread.
+"""Route 53: change batches are applied as a whole or not at all, and take time to reach all servers.
 
 In place of moto's, which neither compares values before it deletes nor keeps sets of one name apart, and where every
 change is INSYNC at once. Sources: Route 53 API reference, `ChangeResourceRecordSets`, `GetChange`,
@@ -99,7 +99,7 @@ class Dns(Service):
         return made
 
     def forget_changes(self) -> None:
-        """Let nobody know of the changes any more."""
+        """Forget all changes: `GetChange` answers `NoSuchChange`."""
         self._in_sync_at.clear()
 
     def _change(self, response: Route53) -> Response:

@@ -1,4 +1,4 @@
-"""EC2's status checks, which take their time: moto's pass at once.
+"""EC2's status checks, which take time; moto's pass at once.
 
 Source: "Status checks for Amazon EC2 instances" in the EC2 user guide.
 """
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Checks:
-    """How the checks of an instance go.
+    """The outcome of the checks of an instance.
 
     Attributes:
         passes_after: seconds from the moment it was first seen until both pass; `initializing` before.
-        system: what the check of the system says then.
-        instance: what the check of the instance says then.
+        system: status of the system check then.
+        instance: status of the instance check then.
     """
 
     passes_after: float = 0.0
@@ -36,7 +36,7 @@ class Checks:
 
 
 class StatusChecks(Service):
-    """The status checks of a region. They pass at once unless told otherwise."""
+    """The status checks of a region. They pass at once unless `behave` says otherwise."""
 
     def __init__(self, region: Region) -> None:
         super().__init__(region)
@@ -48,7 +48,7 @@ class StatusChecks(Service):
         self.answer(InstanceResponse, {"describe_instance_status": self._describe})
 
     def behave(self, checks: Checks, *, instance: str | None = None) -> None:
-        """Decide how the checks of an instance go from now on; of every other one without `instance`."""
+        """Set the outcome of the checks of an instance from now on; without `instance`, of all others."""
         self._checks[instance] = checks
 
     def _describe(self, response: InstanceResponse) -> Response:

@@ -8,16 +8,28 @@ timeline. Sources: Elastic Load Balancing API reference (RegisterTargets, Deregi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from moto.elbv2.exceptions import InvalidTargetError, TargetGroupNotFoundError, TargetNotRunning
-from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
+from moto.elbv2.exceptions import InvalidTargetError
+from moto.elbv2.models import ELBv2Backend, FakeHealthStatus
 from moto.elbv2.responses import ELBV2Response
 
 from asg_lifecycle_simulator.services.base import Service, page
 from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
+from asg_lifecycle_simulator.services.registrations import (
+    DRAINING,
+    HEALTHY,
+    INITIAL,
+    NOT_IN_USE,
+    NOT_REGISTERED,
+    STOPPED,
+    Registration,
+    check_registrable,
+    fits,
+    group_of,
+    key_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,45 +38,12 @@ if TYPE_CHECKING:
     from moto.ec2.models.instances import Instance
 
     from asg_lifecycle_simulator.region.region import Region
-    from asg_lifecycle_simulator.region.timeline import Timer
     from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
     from asg_lifecycle_simulator.services.base import Response
 
 DELAY = "deregistration_delay.timeout_seconds"
 LONGEST_DELAY = 3600
 PAGE = 400
-
-NOT_REGISTERED = ("unused", "Target.NotRegistered", "Target is not registered to the target group")
-NOT_IN_USE = ("unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer")
-STOPPED = ("unused", "Target.InvalidState", "Target is in the stopped state")
-DRAINING = ("draining", "Target.DeregistrationInProgress", "Target deregistration is in progress")
-HEALTHY = ("healthy", None, None)
-INITIAL = ("initial", "Elb.InitialHealthChecking", "Initial health checks in progress")
-
-
-@dataclass(eq=False)
-class Registration:
-    """One target on one port of one target group.
-
-    Attributes:
-        group: the target group.
-        target: instance id, IP address or load balancer ARN.
-        port: None where the group has none (Lambda functions).
-        registered_at: when it was, seconds since the epoch.
-        drained_at: when a deregistered target will be gone, seconds since the epoch; None while it is registered.
-    """
-
-    group: FakeTargetGroup
-    target: str
-    port: int | None
-    registered_at: float = 0.0
-    drained_at: float | None = None
-    timer: Timer | None = field(default=None, repr=False)
-    waiting: list[Callable[[], None]] = field(default_factory=list, repr=False)
-
-    def __str__(self) -> str:
-        """Return target group and port as the region's log shows them."""
-        return f"{self.group.name}:{self.port}"
 
 
 class TargetGroups(Service):
@@ -167,11 +146,11 @@ class TargetGroups(Service):
                 then()
 
     def _register(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]]) -> None:
-        group = _group(backend, arn)
+        group = group_of(backend, arn)
         for target in targets:
-            _check_registrable(backend, group, target["Id"])
+            check_registrable(backend, group, target["Id"])
         for target in targets:
-            key = _key(group, target)
+            key = key_of(group, target)
             registration = self._registrations.setdefault(arn, {}).get(key)
             if registration is not None and registration.drained_at is None:
                 continue
@@ -181,11 +160,11 @@ class TargetGroups(Service):
             self._write("registered", self._registrations[arn][key])
 
     def _deregister(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]]) -> None:
-        group = _group(backend, arn)
+        group = group_of(backend, arn)
         known = self._registrations.get(arn, {})
-        keys = [_key(group, target) for target in targets]
+        keys = [key_of(group, target) for target in targets]
         if any(
-            not _fits(group, target) or (self.refuse_unregistered and (target, port) not in known)
+            not fits(group, target) or (self.refuse_unregistered and (target, port) not in known)
             for target, port in keys
         ):
             raise InvalidTargetError
@@ -194,11 +173,11 @@ class TargetGroups(Service):
                 self._drain(known[key])
 
     def _health(self, backend: ELBv2Backend, arn: str, targets: list[dict[str, Any]] | None) -> list[FakeHealthStatus]:
-        group = _group(backend, arn)
+        group = group_of(backend, arn)
         known = self._registrations.get(arn, {})
         # moto declares the port a string, the wire wants a number.
-        keys: list[tuple[str, Any]] = [_key(group, target) for target in targets] if targets else list(known)
-        if any(not _fits(group, target) for target, _ in keys):
+        keys: list[tuple[str, Any]] = [key_of(group, target) for target in targets] if targets else list(known)
+        if any(not fits(group, target) for target, _ in keys):
             raise InvalidTargetError
         instances = instances_by_id(backend.ec2_backend)
         return [
@@ -283,35 +262,6 @@ def _modify_attributes(
     modify(backend, arn, {**attributes, DELAY: str(LONGEST_DELAY - 1)} if longest else attributes)
     if longest:
         backend.target_groups[arn].attributes[DELAY] = str(LONGEST_DELAY)
-
-
-def _group(backend: ELBv2Backend, arn: str) -> FakeTargetGroup:
-    group: FakeTargetGroup | None = backend.target_groups.get(arn)
-    if group is None:
-        raise TargetGroupNotFoundError
-    return group
-
-
-def _key(group: FakeTargetGroup, target: dict[str, Any]) -> tuple[str, int | None]:
-    # Without a port every call means the target group's own port.
-    port = target.get("Port") or group.port
-    return target["Id"], None if port is None else int(port)
-
-
-def _fits(group: FakeTargetGroup, target: str) -> bool:
-    return target.startswith("i-") == (group.target_type == "instance")
-
-
-def _check_registrable(backend: ELBv2Backend, group: FakeTargetGroup, target: str) -> None:
-    if not _fits(group, target):
-        raise InvalidTargetError
-    if group.target_type != "instance":
-        return
-    instance = instances_by_id(backend.ec2_backend).get(target)
-    if instance is None:
-        raise InvalidTargetError
-    if instance.state != "running":
-        raise TargetNotRunning(instance_id=target)
 
 
 def make_target_group(region: Region, name: str, *, delay: int) -> str:

@@ -1,4 +1,4 @@
-"""A few hundred runs of the campaign, and proof that its judges see what they have to see."""
+"""A few hundred runs of the campaign, and proof that its checker sees what it has to see."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import pytest
 
 from asg_lifecycle_simulator.campaign import mutations
 from asg_lifecycle_simulator.campaign.__main__ import main
-from asg_lifecycle_simulator.campaign.invariants import INVARIANTS, violations, waits
+from asg_lifecycle_simulator.campaign.checker import INVARIANTS, violations
+from asg_lifecycle_simulator.campaign.generator import generate_scenario
+from asg_lifecycle_simulator.campaign.history import FOREIGN_HOOK, OUR_HOOK, RunHistory
 from asg_lifecycle_simulator.campaign.mutations import MUTATIONS, apply
-from asg_lifecycle_simulator.campaign.report import judge_run
-from asg_lifecycle_simulator.campaign.runner import FOREIGN_HOOK, OUR_HOOK, RunHistory, run_scenario
-from asg_lifecycle_simulator.campaign.scenario import FAULTS, generate_scenario
+from asg_lifecycle_simulator.campaign.report import check_run
+from asg_lifecycle_simulator.campaign.runner import run_scenario
+from asg_lifecycle_simulator.campaign.scenario import FAULTS
+from asg_lifecycle_simulator.campaign.waits import waits
 from asg_lifecycle_simulator.region.log import LogEntry, LogKind
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ CHUNK = 10
 
 @pytest.mark.parametrize("first", range(0, 240, CHUNK))
 def test_nothing_is_violated(first: int) -> None:
-    found = {run: verdict.found for run in range(first, first + CHUNK) if (verdict := judge_run(SEED, run)).found}
+    found = {run: verdict.found for run in range(first, first + CHUNK) if (verdict := check_run(SEED, run)).found}
     assert found == {}, f"replay: python -m asg_lifecycle_simulator.campaign --seed {SEED} --run {next(iter(found))}"
 
 
@@ -51,7 +54,7 @@ def test_a_run_is_replayed_exactly(run: int) -> None:
 def test_everything_is_drawn() -> None:
     drawn = [generate_scenario(SEED, run) for run in range(2000)]
     assert {scenario.move for scenario in drawn} == {"terminate", "launch", "pool-return", "pool", "root-volume"}
-    assert {trouble.kind for scenario in drawn for trouble in scenario.troubles} == {*FAULTS, "denied"}
+    assert {fault.kind for scenario in drawn for fault in scenario.faults} == {*FAULTS, "denied"}
     assert {incident.kind for scenario in drawn for incident in scenario.incidents} == {
         "hook deleted",
         "instance gone",
@@ -62,14 +65,14 @@ def test_everything_is_drawn() -> None:
     assert any(scenario.foreign for scenario in drawn)
     assert any(scenario.hurried for scenario in drawn)
     assert any("parallel" in entry for scenario in drawn for entry in (scenario.plan or {}).get("steps", []))
-    assert {death.at_call for scenario in drawn for death in scenario.deaths} == {True, False}
+    assert {crash.at_call for scenario in drawn for crash in scenario.crashes} == {True, False}
 
 
 def plain_run() -> Iterator[RunHistory]:
     """Yield runs in which one command and one drain went well, undisturbed."""
     for run in range(10_000):
         scenario = generate_scenario(SEED, run)
-        quiet = not (scenario.troubles or scenario.deaths or scenario.incidents or scenario.words)
+        quiet = not (scenario.faults or scenario.crashes or scenario.incidents or scenario.messages)
         plain = scenario.move == "terminate" and scenario.instances == 1 and scenario.exit_code == 0
         if quiet and plain and scenario.protected and set(scenario.kinds) == {"run-command", "deregister-targets"}:
             yield run_scenario(scenario)

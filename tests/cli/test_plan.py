@@ -1,4 +1,4 @@
-"""Plans checked, kept, shown and tried, against the simulated region."""
+"""Plans are checked, kept, shown and tried, in the simulated region."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_good_plan_can_be_used_as_yaml_and_as_json(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [f"{good}: can be used, 2 steps", f"{same}: can be used, 2 steps"]
 
 
-def test_everything_that_is_wrong_is_said_at_once_with_its_line_and_the_valid_names(tmp_path: Path) -> None:
+def test_every_problem_is_reported_in_one_run_with_its_line_and_the_valid_names(tmp_path: Path) -> None:
     bad, good = write(tmp_path, "bad.yaml", BROKEN), write(tmp_path, "good.yaml", WEB)
     result = run("check", bad, good)
     assert result.exit_code == 1
@@ -109,12 +109,12 @@ def test_everything_that_is_wrong_is_said_at_once_with_its_line_and_the_valid_na
         ("- kind: deregister-targets", 1, "is a list; expected a plan"),
         ("steps: []\nsteps: []", 2, "'steps' is given twice"),
         ("steps: []\n1: 2", 1, "1 cannot be a name; put it in quotes"),
-        ("steps: []\ndescription: !!binary aGk=", 2, "cannot be said in JSON"),
+        ("steps: []\ndescription: !!binary aGk=", 2, "cannot be written in JSON"),
         ("steps: !!python/object:os.system []", 1, "is neither YAML nor JSON"),
         (f"description: {'x' * LARGEST_PLAN}", 1, f"a parameter holds {LARGEST_PLAN}"),
     ],
 )
-def test_what_is_no_plan_is_said(text: str, line: int, words: str) -> None:
+def test_what_is_no_plan_is_reported(text: str, line: int, words: str) -> None:
     result = run("check", "-", text=text)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"standard input:{line}: ")
@@ -138,7 +138,7 @@ yaml_texts = st.text(alphabet="steps: []{}-\n\"'&*!|>%@k0#d,?", max_size=60)
 
 @settings(deadline=None)
 @given(yaml_texts | st.text(max_size=60) | st.text(max_size=20).map(lambda text: f"steps:\n  - kind: {text}"))
-def test_whatever_stands_in_a_file_is_answered(text: str) -> None:
+def test_any_text_in_a_file_is_a_plan_or_has_a_problem(text: str) -> None:
     found = read_plan(text)
     assert (found.plan is None) == bool(found.problems)
     if found.plan is not None:
@@ -189,14 +189,16 @@ def test_a_name_that_no_plan_can_have(testbed: Testbed[Deployment], tmp_path: Pa
     ("operation", "arguments"),
     [("GetParametersByPath", ("list",)), ("GetParameters", ("show", "web")), ("PutParameter", ("put", "web", "-"))],
 )
-def test_a_call_that_fails_is_told(testbed: Testbed[Deployment], operation: str, arguments: tuple[str, ...]) -> None:
+def test_a_call_that_fails_is_reported(
+    testbed: Testbed[Deployment], operation: str, arguments: tuple[str, ...]
+) -> None:
     testbed.region.faults.deny("ssm", operation)
     result = at_path(*arguments, text=WEB)
     assert result.exit_code == 1
     assert f"permission ssm:{operation} is missing" in result.stderr
 
 
-def test_a_plan_there_is_not(testbed: Testbed[Deployment]) -> None:
+def test_a_missing_plan_is_reported(testbed: Testbed[Deployment]) -> None:
     del testbed
     result = at_path("show", "web")
     assert (result.exit_code, "there is no plan named" in result.stderr) == (1, True)
@@ -246,7 +248,7 @@ def trials(*arguments: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_what_each_hook_would_do_is_told_and_nothing_is_done(testbed: Testbed[Deployment]) -> None:
+def test_what_each_hook_would_do_is_shown_and_nothing_is_done(testbed: Testbed[Deployment]) -> None:
     testbed.deployment.put_plan("web", read_plan(WEB).plan)
     (instance,) = testbed.autoscaling.create_group("web")
     testbed.autoscaling.put_hook("web", HOOK, "TERMINATING")
@@ -276,7 +278,7 @@ def test_what_each_hook_would_do_is_told_and_nothing_is_done(testbed: Testbed[De
     assert all(any(operation.startswith(read) for read in reads) for _, operation in testbed.region.calls)
 
 
-def test_a_plan_that_cannot_be_used_is_told(testbed: Testbed[Deployment]) -> None:
+def test_a_plan_that_cannot_be_used_is_reported(testbed: Testbed[Deployment]) -> None:
     testbed.autoscaling.create_group("web")
     testbed.autoscaling.put_hook("web", HOOK, "TERMINATING", NotificationMetadata='{"plan": "wbe"}')
     result = at_path("explain", "--group", "web")
@@ -284,7 +286,7 @@ def test_a_plan_that_cannot_be_used_is_told(testbed: Testbed[Deployment]) -> Non
     assert "its actions would be held: there is no plan named 'wbe'" in result.stdout
 
 
-def test_a_group_without_instances_and_a_step_that_cannot_look(testbed: Testbed[Deployment]) -> None:
+def test_a_group_without_instances_and_a_step_without_permission(testbed: Testbed[Deployment]) -> None:
     testbed.autoscaling.create_group("web", capacity=0)
     testbed.autoscaling.put_hook("web", HOOK, "TERMINATING")
     assert trials()[0]["steps"] == [{"step": "1", "kind": "deregister-targets", "would": "not tried"}]
@@ -292,7 +294,7 @@ def test_a_group_without_instances_and_a_step_that_cannot_look(testbed: Testbed[
     testbed.autoscaling.put_hook("other", HOOK, "TERMINATING")
     testbed.region.faults.deny("autoscaling", "DescribeLoadBalancerTargetGroups")
     told = at_path("explain", "--group", "other").stdout
-    assert "could not be told: permission autoscaling:DescribeLoadBalancerTargetGroups is missing" in told
+    assert "could not be found out: permission autoscaling:DescribeLoadBalancerTargetGroups is missing" in told
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,7 @@ def test_a_group_without_instances_and_a_step_that_cannot_look(testbed: Testbed[
         (("--group", "web", "--hook", "asg-lifecycle-x"), "has no hook"),
     ],
 )
-def test_what_there_is_nothing_to_explain_of(
+def test_a_group_or_a_hook_that_is_missing_is_reported(
     testbed: Testbed[Deployment], arguments: tuple[str, ...], words: str
 ) -> None:
     testbed.autoscaling.create_group("web")

@@ -1,4 +1,4 @@
-"""Signals of operators, against the simulated region."""
+"""Operators send signals, in the simulated region."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_signal_ends_the_wait(testbed: Testbed[Deployment]) -> None:
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
 
 
-def test_a_failure_holds(testbed: Testbed[Deployment]) -> None:
+def test_a_signal_of_failure_holds_the_action(testbed: Testbed[Deployment]) -> None:
     instance = waiting(testbed)
     assert signal(instance, "--name", "drained", "--result", "failure", "--hook", HOOK).exit_code == 0
     testbed.run(2)
@@ -57,7 +57,7 @@ def test_a_failure_holds(testbed: Testbed[Deployment]) -> None:
     assert record.problem == "step 1 (wait-for-signal) failed: signal drained said failure"
 
 
-def test_another_hook_is_not_meant(testbed: Testbed[Deployment]) -> None:
+def test_a_signal_for_another_hook_changes_nothing(testbed: Testbed[Deployment]) -> None:
     instance = waiting(testbed)
     signal(instance, "--name", "drained", "--hook", "another")
     testbed.run(60)

@@ -84,7 +84,7 @@ class Play:
         count = len(places)
         first = 1 + (self.subject - 1) * count
         unlucky = {number: place for number, place in enumerate(places, start=first) if place is not None}
-        testbed: Testbed = RecordingTestbed(partial(UnluckyDeployment, places=unlucky), delay=DELAY)
+        testbed: Testbed = RecordingTestbed(partial(UnluckyDeployment, failpoints=unlucky), delay=DELAY)
         with testbed:
             instances = testbed.group(self.plan, capacity=count)
             testbed.run_command.behave(self.command)

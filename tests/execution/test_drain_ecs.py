@@ -161,7 +161,7 @@ def test_one_that_is_set_back_to_active_is_drained_again(testbed: Testbed) -> No
     there.status = "ACTIVE"
     testbed.ecs.run(there, "web:1", service="web", takes=100)
     testbed.finish()
-    assert there.status == "DRAINING" or not testbed.ecs.clusters["prod"]
+    assert testbed.calls("ecs")["UpdateContainerInstancesState"] == 2
     assert ended(testbed)[0] >= 300
 
 
@@ -221,5 +221,4 @@ def test_a_dry_run_names_the_tasks(testbed: Testbed) -> None:
     testbed.finish()
 
     assert "of cluster prod; it is ACTIVE and has 1 task: web:17 RUNNING" in ended(testbed)[1]
-    assert there.status == "ACTIVE" or not testbed.ecs.clusters["prod"]
     assert "UpdateContainerInstancesState" not in testbed.calls("ecs")

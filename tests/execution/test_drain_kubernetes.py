@@ -275,6 +275,20 @@ def test_more_pods_than_a_page_and_than_one_look_asks(testbed: Testbed) -> None:
     assert cluster.on(here) == []
 
 
+def test_pods_that_budgets_keep_do_not_keep_the_others(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
+    kept = cluster.run(here, "database", count=60)
+    cluster.budget("quorum", "database", min_available=60)
+    others = cluster.run(here, "web", count=3)
+    # More than are asked at one look are kept, and have their turn first.
+    assert max(pod.name for pod in kept) < min(pod.name for pod in others)
+    testbed.terminate(instance)
+    testbed.run(300)
+    assert all(pod.told_at is not None for pod in others)
+    assert all(pod.told_at is None for pod in kept)
+    assert testbed.completions() == []
+
+
 def test_an_api_server_that_is_down_for_an_hour_releases_nothing(testbed: Testbed) -> None:
     instance, cluster, here = node(testbed)
     cluster.run(here, "web", takes=20)

@@ -144,6 +144,7 @@ class Scene:
     def __init__(self, testbed: Testbed, kind: str) -> None:
         (instance,) = testbed.group(plan={"steps": []})
         options = SCENES[kind](testbed, instance)
+        self._set_up = Counter(testbed.region.calls)
         clients, clock = Clients(), testbed.timeline.now
         services = compose_services(clients, LifecycleActions(clients, clock), clock, signals=Signals(clients, TABLE))
         self.testbed = testbed
@@ -192,9 +193,9 @@ class Scene:
         return progress
 
     def counted_changes(self) -> dict[str, int]:
-        """Return how often each operation was called that may change something."""
+        """Return how often each operation was called since the scene was set that may change something."""
         counts: Counter[str] = Counter()
-        for (_, operation), count in self.testbed.region.calls.items():
+        for (_, operation), count in (Counter(self.testbed.region.calls) - self._set_up).items():
             if not operation.startswith(READING):
                 counts[operation] += count
         return counts
@@ -203,8 +204,7 @@ class Scene:
         """Return the operations so far that may have changed something."""
         api = self.testbed.kubernetes.apis.get("production")
         asked = [] if api is None else [verb for verb in api.asked if not verb.startswith(("get", "list"))]
-        called = [operation for _, operation in self.testbed.region.calls if not operation.startswith(READING)]
-        return called + asked
+        return sorted(self.counted_changes()) + asked
 
 
 @every_kind

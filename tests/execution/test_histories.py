@@ -22,7 +22,7 @@ from asg_lifecycle_simulator.replay.history import (
 )
 from asg_lifecycle_simulator.replay.recorder import ENDED, record
 from asg_lifecycle_simulator.replay.replayer import Replay
-from asg_lifecycle_simulator.replay.scenarios import PLAYS
+from asg_lifecycle_simulator.replay.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ def identity_of(operation: dict[str, Any]) -> list[Any]:
 
 @pytest.mark.parametrize("play", ["nothing-to-drain", "two-steps", "joined"])
 def test_the_present_code_is_recorded_as_the_newest_history_has_it(play: str) -> None:
-    newest = next(history for name, history in reversed(HISTORIES.items()) if history.play == play)
+    newest = next(history for name, history in reversed(HISTORIES.items()) if history.scenario == play)
     present = record(play)
 
     assert [execution.outcome for execution in present.executions] == [
@@ -170,7 +170,7 @@ def name_of(name: str) -> str:
 
 
 def test_every_play_has_a_history() -> None:
-    assert {name.partition("/")[2] for name in HISTORIES} == set(PLAYS)
+    assert {name.partition("/")[2] for name in HISTORIES} == set(SCENARIOS)
 
 
 def test_a_history_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -100,6 +100,22 @@ def test_a_group_without_our_hook_is_ignored(testbed: IntakeTestbed) -> None:
     assert "no terminate hook of ours" in receive(testbed, warning(instance))["reason"]
 
 
+def test_a_warning_begins_nothing_under_a_launch_hook_of_ours(testbed: IntakeTestbed) -> None:
+    (instance,) = testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
+    assert "no terminate hook of ours" in receive(testbed, warning(instance))["reason"]
+    testbed.run(60)
+    assert testbed.deployment.executions == []
+
+
+def test_a_warning_begins_the_drain_under_the_terminate_hook_alone(testbed: IntakeTestbed) -> None:
+    (instance,) = testbed.group()
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-launch", "LAUNCHING", HeartbeatTimeout=900)
+    assert receive(testbed, warning(instance))["hooks"] == ["asg-lifecycle-terminate"]
+    testbed.run(60)
+    assert len(testbed.deployment.executions) == 1
+
+
 def test_an_instance_that_waits_already_is_ignored(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group()
     testbed.autoscaling.terminate(instance)
@@ -122,7 +138,7 @@ def test_an_instance_that_is_not_terminated_is_ignored(testbed: IntakeTestbed, a
     assert action in receive(testbed, warning("", detail=detail))["reason"]
 
 
-def test_what_cannot_be_understood_is_said_and_not_tried_again(testbed: IntakeTestbed) -> None:
+def test_an_event_that_cannot_be_understood_is_reported_and_not_tried_again(testbed: IntakeTestbed) -> None:
     answer = receive(testbed, warning("i-xyz", time="yesterday"))
     assert answer["outcome"] == "invalid"
     assert "detail.instance-id" in answer["reason"]

@@ -64,7 +64,7 @@ def test_a_message_that_comes_twice_starts_once(testbed: IntakeTestbed) -> None:
     assert len(testbed.run_command.runs(instance)) == 1
 
 
-def test_a_message_that_cannot_be_handed_on_comes_again(testbed: IntakeTestbed) -> None:
+def test_a_message_whose_start_fails_is_delivered_again(testbed: IntakeTestbed) -> None:
     instance = notified(testbed, "queue")
     testbed.lose_events()
     testbed.region.faults.lose_request("lambda", "Invoke", times=2)

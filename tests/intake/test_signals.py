@@ -1,4 +1,4 @@
-"""Events end waits at once; what is lost is found by looks, and what nobody waits for wakes nobody."""
+"""Events end waits at once. Polls find what was lost, and an event that no action waits for wakes no execution."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ def test_a_drain_of_twenty_hours_costs_few_wake_ups(testbed: IntakeTestbed) -> N
 
 
 @pytest.mark.parametrize(("takes", "bound"), [(100.0, 100.0), (600.0, 600.0), (5 * HOUR, 900.0)])
-def test_with_all_events_lost_looks_find_it(testbed: IntakeTestbed, takes: float, bound: float) -> None:
+def test_with_all_events_lost_polls_find_the_end(testbed: IntakeTestbed, takes: float, bound: float) -> None:
     testbed.region.events.deliveries = lambda event: (1.0,) if event["source"] == "aws.autoscaling" else ()
     instance, there = container(testbed)
     testbed.ecs.run(there, "web:1", service="web", takes=takes)
     assert takes <= drained(testbed, instance, takes + HOUR) <= takes + bound + 10
 
 
-def test_without_signals_looks_are_close(testbed_of: Callable[..., IntakeTestbed]) -> None:
+def test_without_signals_polls_are_frequent(testbed_of: Callable[..., IntakeTestbed]) -> None:
     testbed = testbed_of(signals=False)
     instance, there = container(testbed)
     testbed.ecs.run(there, "web:1", service="web", takes=700)
@@ -143,7 +143,7 @@ def test_a_container_instance_that_is_gone_is_not_waited_for(testbed: IntakeTest
 
 
 @pytest.mark.parametrize(("exit_code", "status"), [(0, Status.COMPLETED), (1, Status.HELD)])
-def test_a_command_that_ends_is_heard_of(testbed: IntakeTestbed, exit_code: int, status: Status) -> None:
+def test_the_end_of_a_command_ends_the_wait(testbed: IntakeTestbed, exit_code: int, status: Status) -> None:
     (instance,) = testbed.group()
     testbed.run_command.behave(Behaviour(duration=1000, exit_code=exit_code))
     testbed.autoscaling.terminate(instance)
@@ -233,7 +233,7 @@ def test_a_signal_for_another_hook_is_not_for_this_one(testbed: IntakeTestbed) -
     assert testbed.record(instance).status is Status.COMPLETED
 
 
-def test_a_signal_for_nothing_in_flight_is_dropped_and_said(
+def test_a_signal_for_nothing_in_flight_is_dropped_and_logged(
     testbed: IntakeTestbed, caplog: pytest.LogCaptureFixture
 ) -> None:
     sent(testbed, "i-0123456789abcdef0")
@@ -252,8 +252,8 @@ def test_a_signal_after_the_end_is_dropped(testbed: IntakeTestbed) -> None:
     assert heard(testbed, "dropped") == 1
 
 
-def test_waking_is_not_a_word_of_an_operator(testbed: IntakeTestbed) -> None:
-    """What comes does not give the plan its time again, and begins nothing that has failed."""
+def test_a_wake_up_is_no_message_of_an_operator(testbed: IntakeTestbed) -> None:
+    """It does not start the timeout of the plan anew, and begins no failed step again."""
     limited = {**WAIT, "timeout": "10m", "on_timeout": "abandon"}
     first = {"kind": "wait", "options": {"duration": "60s"}}
     steps = {**limited, "steps": [first, COMMAND, *WAIT["steps"]]}
@@ -267,7 +267,7 @@ def test_waking_is_not_a_word_of_an_operator(testbed: IntakeTestbed) -> None:
 
 
 @pytest.mark.parametrize("operation", ["Query", "BatchGetItem", "UpdateItem"])
-def test_a_signal_that_could_not_be_handed_on_comes_again(testbed: IntakeTestbed, operation: str) -> None:
+def test_a_signal_that_could_not_be_kept_is_delivered_again(testbed: IntakeTestbed, operation: str) -> None:
     instance = signalled(testbed)
     testbed.region.faults.throttle("dynamodb", operation, times=4)
     sent(testbed, instance)
@@ -290,7 +290,7 @@ def test_without_signals_the_step_says_so(testbed_of: Callable[..., IntakeTestbe
     assert "deploy with Signals=on" in (testbed.record(instance).problem or "")
 
 
-def test_two_instances_hear_their_own(testbed: IntakeTestbed) -> None:
+def test_each_of_two_instances_gets_its_own_signal(testbed: IntakeTestbed) -> None:
     first, second = testbed.group(capacity=2, NotificationMetadata=plan(WAIT))
     testbed.autoscaling.terminate(first)
     testbed.autoscaling.terminate(second)
@@ -306,7 +306,7 @@ def test_the_samples_are_read(name: str) -> None:
     assert not isinstance(found, Ignore | Invalid)
 
 
-def test_everything_wrong_is_said_at_once() -> None:
+def test_every_problem_of_an_event_is_reported() -> None:
     sample = json.loads(Path("events/signal.json").read_text())
     sample["detail"] = {"instance": "web-1", "signal": "no spaces", "result": "ok"}
     found = happening(sample)
@@ -328,6 +328,6 @@ FIELDS += ["ec2InstanceId", "status", "instance-id", "command-id", "runningTasks
     st.sampled_from(sorted(READERS)),
     st.dictionaries(st.sampled_from(FIELDS), json_values | st.sampled_from(["STOPPED", "ACTIVE", "Success"])),
 )
-def test_whatever_comes_in_a_decision_comes_out(kind: tuple[str, str], detail: dict[str, Any]) -> None:
+def test_every_event_has_a_decision(kind: tuple[str, str], detail: dict[str, Any]) -> None:
     source, detail_type = kind
     happening({"source": source, "detail-type": detail_type, "detail": detail})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from asg_lifecycle.model.events import Handle, Ignore, Invalid, decide, decisions, decisions_in_text
+from asg_lifecycle.model.events import Handle, Ignore, Invalid, decide, decisions_in_text
 
 EVENTS = Path(__file__).parents[2] / "events"
 EVENT = json.loads((EVENTS / "terminate.json").read_text())
@@ -47,12 +47,14 @@ DOORS = {
 
 @pytest.mark.parametrize("door", DOORS)
 def test_every_door_leads_to_the_same_action(door: str) -> None:
-    assert decisions(DOORS[door], hook_name_prefix=PREFIX) == (decide(NOTIFICATION, hook_name_prefix=PREFIX),)
+    assert decisions_in_text(json.dumps(DOORS[door]), hook_name_prefix=PREFIX) == (
+        decide(NOTIFICATION, hook_name_prefix=PREFIX),
+    )
 
 
 @pytest.mark.parametrize("payload", [sqs(json.dumps(EVENT)), sns_event(json.dumps(EVENT))])
 def test_an_event_may_come_through_a_queue_or_a_topic(payload: object) -> None:
-    assert decisions(payload, hook_name_prefix=PREFIX) == (decide(EVENT, hook_name_prefix=PREFIX),)
+    assert decisions_in_text(json.dumps(payload), hook_name_prefix=PREFIX) == (decide(EVENT, hook_name_prefix=PREFIX),)
 
 
 def test_each_action_of_a_batch_is_decided_for_itself_and_in_order() -> None:
@@ -64,7 +66,7 @@ def test_each_action_of_a_batch_is_decided_for_itself_and_in_order() -> None:
         json.dumps(sns(MESSAGE)),
     )
 
-    found = decisions(batch, hook_name_prefix=PREFIX)
+    found = decisions_in_text(json.dumps(batch), hook_name_prefix=PREFIX)
 
     assert [type(decision) for decision in found] == [Handle, Invalid, Ignore, Invalid, Handle]
 
@@ -90,7 +92,7 @@ BROKEN: list[tuple[object, str, str]] = [
 
 @pytest.mark.parametrize(("payload", "field", "words"), BROKEN)
 def test_an_envelope_that_cannot_be_opened_is_broken_where_it_is(payload: object, field: str, words: str) -> None:
-    (decision,) = decisions(payload, hook_name_prefix=PREFIX)
+    (decision,) = decisions_in_text(json.dumps(payload), hook_name_prefix=PREFIX)
 
     assert isinstance(decision, Invalid)
     assert decision.field == field
@@ -119,7 +121,7 @@ IGNORED = [
 
 @pytest.mark.parametrize(("payload", "words"), IGNORED)
 def test_other_messages_are_ignored_with_the_reason(payload: object, words: str) -> None:
-    (decision,) = decisions(payload, hook_name_prefix=PREFIX)
+    (decision,) = decisions_in_text(json.dumps(payload), hook_name_prefix=PREFIX)
 
     assert isinstance(decision, Ignore)
     assert words in decision.reason

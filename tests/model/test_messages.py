@@ -3,13 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import TEXT_KEPT, Finish, Message, Nudge, Skip, Unknown, decode, describe, encode
-
-unhurried = settings(deadline=None)
 
 LONGEST_CALLBACK_RESULT = 256 * 1024
 
@@ -25,14 +23,12 @@ nearly = st.dictionaries(
 ).map(json.dumps)
 
 
-@unhurried
 @given(messages)
 def test_a_message_comes_back_as_it_was_sent(message: Message) -> None:
     assert decode(encode(message)) == message
     assert decode(encode(message).decode()) == message
 
 
-@unhurried
 @given(st.binary() | any_text | nearly | st.none())
 @example("\ud800")
 @example(b'{"message": "\xff"}')

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asg_lifecycle.composition.lifecycle_action import compose
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.services import Services
 
 # The machine that runs this may be busy: time says nothing about the code.
-unhurried = settings(deadline=None)
-
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)
 texts = st.text(max_size=20)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | any_text
@@ -251,7 +249,10 @@ def as_json(plan: Plan) -> dict[str, Any]:
     return plain
 
 
-@unhurried
+def test_every_kind_of_step_is_drawn() -> None:
+    assert set(good_options) == set(KINDS)
+
+
 @given(values | near_plans)
 def test_any_plan_has_problems_or_can_be_built(plan: object) -> None:
     decision = decide(json.dumps({"plan": plan}))
@@ -269,7 +270,6 @@ def test_any_plan_has_problems_or_can_be_built(plan: object) -> None:
             assert build(step, services()).kind == step.kind
 
 
-@unhurried
 @given(values | near_plans)
 def test_any_decision_can_be_checkpointed_and_recorded(plan: object) -> None:
     decision = decide(json.dumps({"plan": plan}))
@@ -277,7 +277,6 @@ def test_any_decision_can_be_checkpointed_and_recorded(plan: object) -> None:
     assert msgspec.json.decode(msgspec.json.encode(decision), type=PlanDecision) == decision
 
 
-@unhurried
 @given(good_plans)
 def test_a_plan_without_problems_comes_back_as_it_was(plan: Plan) -> None:
     plain = as_json(plan)
@@ -291,7 +290,6 @@ def test_a_plan_without_problems_comes_back_as_it_was(plan: Plan) -> None:
 wrong_names = texts.filter(lambda name: name not in {*PLAN_FIELDS, *STEP_FIELDS, *OPTION_NAMES, *KINDS})
 
 
-@unhurried
 @given(good_plans, wrong_names, values)
 def test_an_unknown_field_of_the_plan_is_told_with_the_valid_ones(plan: Plan, name: str, value: Any) -> None:
     (problem,) = find_problems({**as_json(plan), name: value})
@@ -301,7 +299,6 @@ def test_an_unknown_field_of_the_plan_is_told_with_the_valid_ones(plan: Plan, na
     assert all(valid in str(problem) for valid in PLAN_FIELDS)
 
 
-@unhurried
 @given(good_plans, st.sampled_from(["on_failure", "on_timeout"]), values)
 def test_a_wrong_choice_is_told_with_the_valid_ones(plan: Plan, name: str, value: Any) -> None:
     valid = [choice.value for choice in {"on_failure": OnFailure, "on_timeout": OnTimeout}[name]]
@@ -329,7 +326,6 @@ def step_paths(plan: Plan) -> list[tuple[str | int, ...]]:
     ]
 
 
-@unhurried
 @given(good_plans.filter(lambda plan: plan.steps), st.data())
 def test_a_wrong_step_is_told_with_its_place_and_the_valid_names(plan: Plan, data: st.DataObject) -> None:
     plain = as_json(plan)
@@ -358,7 +354,6 @@ def test_a_wrong_step_is_told_with_its_place_and_the_valid_names(plan: Plan, dat
     assert all(each in str(problem) for each in valid)
 
 
-@unhurried
 @given(near_plans)
 def test_every_problem_stands_where_it_says(plan: dict[str, Any]) -> None:
     for problem in find_problems(plan):
@@ -367,7 +362,6 @@ def test_every_problem_stands_where_it_says(plan: dict[str, Any]) -> None:
         assert at(plan, problem.path[:-1]) is not None or len(problem.path) == 1
 
 
-@unhurried
 @given(any_text | values.map(json.dumps) | near_plans.map(lambda plan: json.dumps({"plan": plan})[:-1]))
 def test_any_metadata_is_answered(metadata: str) -> None:
     decision = decide(metadata)
@@ -375,7 +369,6 @@ def test_any_metadata_is_answered(metadata: str) -> None:
     assert (decision.plan is None) == (bool(decision.problems) or decision.name is not None)
 
 
-@unhurried
 @given(st.none() | good_plans)
 def test_the_deadline_continues_only_where_a_plan_says_so(plan: Plan | None) -> None:
     continues = plan is not None and plan.on_timeout is OnTimeout.CONTINUE

@@ -8,14 +8,12 @@ from typing import get_type_hints
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
 from asg_lifecycle.model.record_changes import RecordChanges
 from asg_lifecycle.model.records import LIVE, Record, Status, claim_record, wait_key
-
-unhurried = settings(deadline=None)
 
 # R29: printable characters, separators of every kind among them.
 separators = '",[]\\|/:# \u2028'
@@ -37,7 +35,6 @@ ACTION = LifecycleAction(
 )
 
 
-@unhurried
 @given(waits, waits)
 @example(('a","b', "c", "i-1"), ("a", 'b","c', "i-1"))
 @example(("a/b", "c", "i-1"), ("a", "b/c", "i-1"))
@@ -46,13 +43,11 @@ def test_two_waits_never_share_a_key(one: tuple[str, str, str], other: tuple[str
     assert (wait_key(*one) == wait_key(*other)) is (one == other)
 
 
-@unhurried
 @given(waits)
 def test_a_key_gives_its_wait_back(wait: tuple[str, str, str]) -> None:
     assert tuple(json.loads(wait_key(*wait))) == wait
 
 
-@unhurried
 @given(st.text("\U0001f600", min_size=255, max_size=255), hooks, instances)
 def test_the_longest_names_fit_a_partition_key(group: str, hook: str, instance: str) -> None:
     # DynamoDB takes 2048 bytes.

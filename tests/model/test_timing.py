@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asg_lifecycle.model.timing import (
@@ -19,8 +19,6 @@ from asg_lifecycle.model.timing import (
     poll_delay,
 )
 
-unhurried = settings(deadline=None)
-
 
 def hook(heartbeat: float) -> HookTimeouts:
     """Return the timers of a hook as Auto Scaling derives them (R3, R4)."""
@@ -31,14 +29,12 @@ legal_hooks = st.integers(30, 7200).map(hook)
 chances = st.floats(0, 1)
 
 
-@unhurried
 @given(legal_hooks, chances)
 def test_the_interval_is_half_the_timeout_less_at_most_a_tenth(timeouts: HookTimeouts, chance: float) -> None:
     interval = heartbeat_interval(timeouts, chance)
     assert 0.44 * timeouts.heartbeat < interval <= 0.5 * timeouts.heartbeat
 
 
-@unhurried
 @given(legal_hooks, chances, chances)
 def test_a_different_chance_gives_a_different_interval(timeouts: HookTimeouts, one: float, other: float) -> None:
     apart = abs(heartbeat_interval(timeouts, one) - heartbeat_interval(timeouts, other))
@@ -56,7 +52,6 @@ def tries_before_the_timer_lapses(timeouts: HookTimeouts, chances_of_tries: list
     return tries
 
 
-@unhurried
 @given(legal_hooks, st.lists(chances, min_size=1, max_size=8))
 def test_a_failed_beat_has_five_tries_or_more(timeouts: HookTimeouts, chances_of_tries: list[float]) -> None:
     assert tries_before_the_timer_lapses(timeouts, chances_of_tries) >= 5
@@ -75,7 +70,6 @@ def test_three_tries_are_left_when_every_call_takes_a_second_to_fail() -> None:
     assert fewest >= 3
 
 
-@unhurried
 @given(legal_hooks, st.integers(1, 10_000), chances)
 def test_a_retry_waits_at_least_a_second_and_at_most_a_minute(
     timeouts: HookTimeouts, failures: int, chance: float
@@ -83,13 +77,11 @@ def test_a_retry_waits_at_least_a_second_and_at_most_a_minute(
     assert 1 <= heartbeat_retry(timeouts, failures, chance) <= min(60.0, timeouts.heartbeat / 10)
 
 
-@unhurried
 @given(legal_hooks, st.integers(1, 50), chances)
 def test_retries_slow_down(timeouts: HookTimeouts, failures: int, chance: float) -> None:
     assert heartbeat_retry(timeouts, failures, chance) <= heartbeat_retry(timeouts, failures + 1, chance)
 
 
-@unhurried
 @given(legal_hooks, st.floats(0, 4e9))
 def test_the_deadline_leaves_room_before_the_bound(timeouts: HookTimeouts, started: float) -> None:
     assert 60 <= finish_reserve(timeouts) <= 120
@@ -97,7 +89,6 @@ def test_the_deadline_leaves_room_before_the_bound(timeouts: HookTimeouts, start
     assert bound(started, timeouts) - deadline(started, timeouts) == pytest.approx(finish_reserve(timeouts), abs=1e-3)
 
 
-@unhurried
 @given(legal_hooks)
 def test_the_reserve_is_a_fiftieth_of_the_whole_at_most(timeouts: HookTimeouts) -> None:
     assert finish_reserve(timeouts) <= timeouts.overall / 50
@@ -121,7 +112,6 @@ def test_r4_a_longer_global_timeout_than_there_can_be_is_not_believed() -> None:
     assert bound(0.0, HookTimeouts(heartbeat=7200.0, overall=720_000.0)) == GLOBAL_TIMEOUT_CAP
 
 
-@unhurried
 @given(legal_hooks, chances)
 def test_assumed_timeouts_keep_every_hook_alive_and_give_none_up_early(timeouts: HookTimeouts, chance: float) -> None:
     assumed = assume_timeouts("access denied")
@@ -131,7 +121,6 @@ def test_assumed_timeouts_keep_every_hook_alive_and_give_none_up_early(timeouts:
     assert assumed.assumed == "access denied"
 
 
-@unhurried
 @given(st.floats(0, 200_000), st.floats(0, 200_000))
 def test_looks_come_further_apart_between_five_seconds_and_five_minutes(one: float, other: float) -> None:
     earlier, later = sorted((one, other))
@@ -146,7 +135,6 @@ def looks(wait: float) -> int:
     return count
 
 
-@unhurried
 @given(st.floats(50, 172_800))
 def test_looks_grow_with_the_logarithm_of_the_wait_until_the_ceiling(wait: float) -> None:
     # Every 5 s for 50 s, then a tenth more each time for 50 minutes, then every 5 minutes.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from asg_lifecycle_simulator.demo.demo import verdict
+from asg_lifecycle_simulator.demo.checker import complaints_about
 from asg_lifecycle_simulator.region.log import LogEntry, LogKind
 
 GOOD = [
@@ -37,7 +37,7 @@ def test_the_demo_drains_and_says_so() -> None:
 
 
 def test_a_good_drain_has_no_complaints() -> None:
-    assert verdict(GOOD, 240) == []
+    assert complaints_about(GOOD, 240) == []
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_a_good_drain_has_no_complaints() -> None:
     ],
 )
 def test_whatever_is_wrong_is_complained_of(entries: list[LogEntry], words: str) -> None:
-    assert any(words in complaint for complaint in verdict(entries, 240))
+    assert any(words in complaint for complaint in complaints_about(entries, 240))

@@ -8,7 +8,7 @@ import boto3
 import msgspec
 import pytest
 from botocore.exceptions import ConnectionClosedError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
@@ -22,8 +22,6 @@ from asg_lifecycle_simulator.region.environment import region_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-unhurried = settings(deadline=None)
 
 TABLE = "actions"
 FIRST, SECOND = "arn:execution/first", "arn:execution/second"
@@ -242,6 +240,30 @@ def test_only_the_owner_changes_a_record(table: Table) -> None:
     assert table.items() == before
 
 
+def test_a_takeover_is_repeated_after_a_lost_answer(table: Table) -> None:
+    table.records.claim(claimed(ACTION, FIRST))
+    table.lose_answers()
+    with pytest.raises(CallFailed):
+        table.records.take_over(WAIT, FIRST, SECOND)
+    table.keep_answers()
+    record = table.records.take_over(WAIT, FIRST, SECOND)
+    assert record == msgspec.structs.replace(claimed(ACTION, FIRST), execution=SECOND)
+    assert table.all() == {"current": record}
+
+
+def test_only_one_of_two_executions_takes_over(table: Table) -> None:
+    table.records.claim(claimed(ACTION, FIRST))
+    assert table.records.take_over(WAIT, FIRST, SECOND) is not None
+    assert table.records.take_over(WAIT, FIRST, "arn:execution/third") is None
+    assert table.all()["current"].execution == SECOND
+
+
+def test_a_closed_record_is_not_taken_over(table: Table) -> None:
+    table.records.claim(claimed(ACTION, FIRST))
+    table.records.update(WAIT, FIRST, {"status": Status.OVER, "in_flight": None})
+    assert table.records.take_over(WAIT, FIRST, SECOND) is None
+
+
 def test_an_update_makes_no_record(table: Table) -> None:
     assert table.records.update(WAIT, FIRST, {"status": Status.OVER}) is None
     assert table.items() == {}
@@ -318,7 +340,6 @@ any_record = st.builds(
 )
 
 
-@unhurried
 @given(any_record)
 def test_a_record_comes_back_as_it_was(record: Record) -> None:
     assert decode(encode(record)) == record
@@ -339,7 +360,6 @@ def as_dynamodb_gives_it(attribute: dict[str, Any]) -> dict[str, Any]:
             return attribute
 
 
-@unhurried
 @given(any_record)
 def test_a_record_comes_back_from_normalised_numbers(record: Record) -> None:
     item = {name: as_dynamodb_gives_it(dict(value)) for name, value in encode(record).items()}

@@ -18,7 +18,6 @@ from asg_lifecycle.aws.permissions import (
     SIGNAL_PERMISSIONS,
     SWEEP_PERMISSIONS,
 )
-from asg_lifecycle.steps.catalog import CATALOG
 from tests.template.checks import declared_permissions
 from tests.template.expanded import ROOT
 
@@ -131,12 +130,6 @@ def test_every_call_names_its_own_action_for_when_it_is_denied(monkeypatch: pyte
 
 def test_clients_are_used_in_no_way_that_hides_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [place for calls in visited(monkeypatch) for place in calls.odd] == []
-
-
-@pytest.mark.parametrize("step", CATALOG, ids=lambda step: step.kind)
-def test_a_step_declares_each_permission_once(step: type) -> None:
-    permissions = step.permissions  # type: ignore[attr-defined] # a Step, which mypy would take for its protocol
-    assert list(permissions) == sorted(set(permissions))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.services.autoscaling import model
+from asg_lifecycle_simulator.services.autoscaling.drains import Drains, nothing
 from asg_lifecycle_simulator.services.autoscaling.model import Group, Hook, Instance, Move, Result, Timings, WarmPool
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 RETAINING = frozenset({model.TERMINATE, model.RETURN_TO_WARM_POOL, model.TERMINATE_WARMED})
 """The moves that leave a retained instance when they are abandoned (R10, R17)."""
-
-
-def _nothing() -> None:
-    """Follow nothing."""
 
 
 class Engine:
@@ -47,6 +44,7 @@ class Engine:
         self._reconciling: set[str] = set()
         self.groups: dict[str, Group] = {}
         self.instances: dict[str, Instance] = {}
+        self._drains = Drains(fleet, self.instances)
 
     def members(self, group: str) -> list[Instance]:
         """Return the instances of `group` and of its warm pool, oldest first."""
@@ -128,13 +126,13 @@ class Engine:
     def release(self, instance: Instance) -> None:
         """Detach an instance; hooks do not fire (R25)."""
         self.actions.forget(instance)
-        self._drain(instance, _nothing)
+        self._drains.begin(instance, nothing)
         self._leave(instance, "Detached")
 
     def standby(self, instance: Instance, *, enter: bool) -> None:
         """Put an instance into standby or back into service; hooks do not fire (R25)."""
         if enter:
-            self._drain(instance, _nothing)
+            self._drains.begin(instance, nothing)
             self._state(instance, "Standby")
         else:
             self._in_service(instance)
@@ -185,7 +183,7 @@ class Engine:
 
         # Before the drain, the instance has to stop counting as in service.
         self._state(instance, model.RETURN_TO_WARM_POOL.state)
-        self._drain(instance, drained)
+        self._drains.begin(instance, drained)
 
     def _warm_up(self, group: str) -> None:
         instance = self._arrive(self.fleet.launch(group), group)
@@ -203,29 +201,7 @@ class Engine:
 
     def _terminate(self, instance: Instance) -> None:
         self._state(instance, model.TERMINATE.state)
-        self._drain(instance, lambda: self._move(instance, model.TERMINATE, lambda: self._terminated(instance)))
-
-    def _drain(self, instance: Instance, then: Callable[[], None]) -> None:
-        if not self._deregisters(instance):
-            then()
-            return
-        finished = False
-
-        def drained() -> None:
-            nonlocal finished
-            # The instance may have been detached, or its group deleted, while it drained.
-            if not finished and self.instances.get(instance.id) is instance:
-                finished = True
-                then()
-
-        self.fleet.drain(instance.id, instance.group, drained)
-
-    def _deregisters(self, instance: Instance) -> bool:
-        """Return whether there is something to wait for; what EC2 terminated is taken out without a wait."""
-        registered, instance.drains = instance.drains, False
-        if registered and instance.gone:
-            self.fleet.drain(instance.id, instance.group, _nothing)
-        return registered and not instance.gone
+        self._drains.begin(instance, lambda: self._move(instance, model.TERMINATE, lambda: self._terminated(instance)))
 
     def _move(self, instance: Instance, move: Move, arrive: Callable[[], None]) -> None:
         """Take `instance` along `move`: held by the hooks of its transition, then on to `arrive`."""

@@ -1,4 +1,4 @@
-"""How Auto Scaling tells of a lifecycle action: the EventBridge event, and the message to the hook's target."""
+"""What Auto Scaling sends for a lifecycle action: the EventBridge event, and the message to the hook's target."""
 
 from __future__ import annotations
 

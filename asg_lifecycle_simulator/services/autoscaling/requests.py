@@ -1,4 +1,4 @@
-"""Reading Auto Scaling requests: what a hook may look like (R3, R19, R29), and pages."""
+"""Hooks as requests and answers have them (R3, R19, R29), and pages."""
 
 from __future__ import annotations
 
@@ -64,6 +64,21 @@ def hook_of(group: Group, fields: Mapping[str, Any]) -> Hook:
         target=target or None,
         role=role,
     )
+
+
+def hook_fields(hook: Hook) -> dict[str, object]:
+    """Return a hook as it is described."""
+    return {
+        "LifecycleHookName": hook.name,
+        "AutoScalingGroupName": hook.group,
+        "LifecycleTransition": str(hook.transition),
+        "NotificationTargetARN": hook.target,
+        "RoleARN": hook.role,
+        "NotificationMetadata": hook.metadata,
+        "HeartbeatTimeout": hook.heartbeat_timeout,
+        "GlobalTimeout": hook.global_timeout,
+        "DefaultResult": str(hook.default_result),
+    }
 
 
 def result_of(value: object) -> Result:

@@ -11,7 +11,7 @@ from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 
 from asg_lifecycle_simulator.services.autoscaling.actions import NoActiveActionError
 from asg_lifecycle_simulator.services.autoscaling.model import Group, WarmPool
-from asg_lifecycle_simulator.services.autoscaling.requests import Item, hook_of, page_of, result_of
+from asg_lifecycle_simulator.services.autoscaling.requests import Item, hook_fields, hook_of, page_of, result_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -184,7 +184,7 @@ class LifecycleResponse(AutoScalingResponse):
         """Describe the hooks of a group."""
         names = self._get_param("LifecycleHookNames", [])
         hooks = [hook for hook in self._group().hooks.values() if not names or hook.name in names]
-        return ActionResult({"LifecycleHooks": [_hook_fields(hook) for hook in hooks]})
+        return ActionResult({"LifecycleHooks": [hook_fields(hook) for hook in hooks]})
 
     def delete_lifecycle_hook(self) -> ActionResult:
         """Delete a hook and complete its actions (R24)."""
@@ -296,17 +296,3 @@ class LifecycleResponse(AutoScalingResponse):
             "StatusCode": "InProgress",
             "Progress": 0,
         }
-
-
-def _hook_fields(hook: Hook) -> dict[str, object]:
-    return {
-        "LifecycleHookName": hook.name,
-        "AutoScalingGroupName": hook.group,
-        "LifecycleTransition": str(hook.transition),
-        "NotificationTargetARN": hook.target,
-        "RoleARN": hook.role,
-        "NotificationMetadata": hook.metadata,
-        "HeartbeatTimeout": hook.heartbeat_timeout,
-        "GlobalTimeout": hook.global_timeout,
-        "DefaultResult": str(hook.default_result),
-    }

@@ -32,7 +32,7 @@ IMAGE = "ami-12c6146b"
 
 
 def _nothing() -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 class AutoScaling(Service):
@@ -63,7 +63,7 @@ class AutoScaling(Service):
         self.region.replace(AutoScalingBackend, "notify_terminate_instances", _leave_it_to_the_engine)
 
     def instances_terminated(self, instance_ids: Sequence[str]) -> None:
-        """Let the engine know, so that terminate hooks fire (R28)."""
+        """Tell the engine, so that terminate hooks fire (R28)."""
         for instance_id in instance_ids:
             self.engine.gone(instance_id)
 

@@ -162,16 +162,16 @@ def objection(output: DurableExecutionInvocationOutput, execution: Execution, se
 def prompt_end() -> Iterator[None]:
     """Let invocations inside the block end as soon as their handler has.
 
-    The SDK's checkpoint thread notices the end only when it next looks, every tenth of a real second: nearly all of
+    The SDK's checkpoint thread notices the end only at its next poll, every tenth of a real second: nearly all of
     the time a simulated invocation takes.
     """
     # There is no setting for it.
-    before = state._STOP_SIGNAL_POLL_SECONDS  # noqa: SLF001
-    state._STOP_SIGNAL_POLL_SECONDS = END_NOTICED_WITHIN  # noqa: SLF001
+    before = state._STOP_SIGNAL_POLL_SECONDS  # noqa: SLF001 - the SDK has no setting for it
+    state._STOP_SIGNAL_POLL_SECONDS = END_NOTICED_WITHIN  # noqa: SLF001 - likewise
     try:
         yield
     finally:
-        state._STOP_SIGNAL_POLL_SECONDS = before  # noqa: SLF001
+        state._STOP_SIGNAL_POLL_SECONDS = before  # noqa: SLF001 - likewise
 
 
 def _end(invocation: Invocation, status: Ended, error: BaseException) -> None:

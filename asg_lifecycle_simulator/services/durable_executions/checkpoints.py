@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from aws_durable_execution_sdk_python.lambda_service import DurableServiceClient, ErrorObject
+from aws_durable_execution_sdk_python.lambda_service import DurableServiceClient, ErrorObject, OperationStatus
 from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
 from aws_durable_execution_sdk_python_testing.observer import ExecutionObserver
 from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecutionStore
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         OperationUpdate,
         StateOutput,
     )
+    from aws_durable_execution_sdk_python_testing.execution import Execution
     from aws_durable_execution_sdk_python_testing.scheduler import Scheduler
     from aws_durable_execution_sdk_python_testing.token import CallbackToken
 
@@ -155,7 +156,7 @@ class CheckpointClient(DurableServiceClient):
         updates: list[OperationUpdate],
         client_token: str | None,
     ) -> CheckpointOutput:
-        """Record `updates` and return what else has changed since the invocation last looked.
+        """Record `updates` and return what else has changed since the invocation last asked.
 
         Raises:
             InvocationCrashedError: the invocation dies here.
@@ -167,7 +168,9 @@ class CheckpointClient(DurableServiceClient):
             invocation.checkpoints += 1
             self.crashes.strike(execution, invocation.checkpoints)
             execution.settle(self._clock.now())
+            polled = _polled_states(execution.record)
             output = self._processor.process_checkpoint(checkpoint_token, updates, client_token)
+            _keep_polled_states(execution.record, polled)
             self.crashes.strike(execution, invocation.checkpoints, after=True)
             return output
 
@@ -222,11 +225,33 @@ class EffectObserver(ExecutionObserver):
         execution_arn: str,
         operation_id: str,  # noqa: ARG002 - the shape of ExecutionObserver
         function_name: str,
-        tenant_id: str | None,  # noqa: ARG002
-        payload: str | None,  # noqa: ARG002
+        tenant_id: str | None,  # noqa: ARG002 - the overridden signature
+        payload: str | None,  # noqa: ARG002 - the overridden signature
     ) -> None:
         """Refuse: the checkpoint has failed every chained invoke before it comes to this."""
         raise RuntimeError(f"{execution_arn} invoked {function_name}, and there is no other function")
+
+
+def _polled_states(record: Execution) -> dict[str, str]:
+    """Return the state that each `wait_for_condition` has come to, by the id of its operation."""
+    return {
+        operation.operation_id: operation.step_details.result
+        for operation in record.operations
+        if operation.step_details is not None and operation.step_details.result is not None
+    }
+
+
+def _keep_polled_states(record: Execution, polled: dict[str, str]) -> None:
+    """Keep the state when the next poll starts, so that a poll that dies begins where the one before it ended.
+
+    The testing SDK's processor drops it then. The SDK reads it back from an operation that has started
+    (`wait_for_condition.py`: "Resuming: restore the state checkpointed by the previous poll"), so Lambda keeps it.
+    """
+    for index, operation in enumerate(record.operations):
+        details = operation.step_details
+        if operation.status is OperationStatus.STARTED and details is not None and details.result is None:
+            kept = replace(details, result=polled.get(operation.operation_id))
+            record.operations[index] = replace(operation, step_details=kept)
 
 
 def _no_such_function(function_name: str) -> ErrorObject:

@@ -1,4 +1,4 @@
-"""What is told of a durable execution: its invocations, its operations and what fell due."""
+"""The history of a durable execution: its invocations, its operations and the timers that fired."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class TimerKind(StrEnum):
 
     WAIT = "wait"
     RETRY = "retry"
-    """The next attempt of a step or the next look of a `wait_for_condition`."""
+    """The next attempt of a step or the next poll of a `wait_for_condition`."""
     CALLBACK_TIMEOUT = "callback timeout"
     CALLBACK_HEARTBEAT = "callback heartbeat timeout"
     INVOCATION_RETRY = "invocation retry"
@@ -105,7 +105,7 @@ class OperationSummary:
         type: `STEP`, `WAIT`, `CALLBACK`, `CONTEXT` or `CHAINED_INVOKE`; a `wait_for_condition` is a `STEP`.
         sub_type: what the SDK calls it: `Step`, `WaitForCondition`, `Parallel`…
         status: as the API shows it.
-        attempts: how many attempts of a step, or looks of a `wait_for_condition`, have ended.
+        attempts: how many attempts of a step, or polls of a `wait_for_condition`, have ended.
     """
 
     name: str

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import threading
-import uuid
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +18,13 @@ from aws_durable_execution_sdk_python_testing.exceptions import (
     ExecutionAlreadyStartedException,
     ResourceNotFoundException,
 )
-from aws_durable_execution_sdk_python_testing.execution import Execution
-from aws_durable_execution_sdk_python_testing.model import StartDurableExecutionInput
 
 from asg_lifecycle_simulator.region.faults import CallFate
 from asg_lifecycle_simulator.services.durable_executions.backend import Backend
 from asg_lifecycle_simulator.services.durable_executions.callbacks import Callbacks
 from asg_lifecycle_simulator.services.durable_executions.checkpoints import CheckpointClient, CrashPlan
 from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution, overtaken
+from asg_lifecycle_simulator.services.durable_executions.function import LONGEST_EXECUTION, DurableFunction
 from asg_lifecycle_simulator.services.durable_executions.history import FiredTimer, TimelineClock, TimerKind
 
 if TYPE_CHECKING:
@@ -36,17 +34,7 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.timeline import Timeline
     from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash, CrashPoint
 
-LONGEST_EXECUTION = 31_622_400.0
-"""Seconds: the largest `ExecutionTimeout` a `DurableConfig` takes."""
-
-ALIAS = "live"
 FAILURES = frozenset({"FAILED", "STOPPED", "TIMED_OUT"})
-NAMES = uuid.UUID("6d0bbd0e-0d3c-4f64-9a1e-3a35a1c0b6a1")
-
-
-def _nothing(execution: SimulatedExecution) -> None:
-    """Tell nobody."""
-    del execution
 
 
 class DurableService:
@@ -85,10 +73,7 @@ class DurableService:
         self.executions: list[SimulatedExecution] = []
         self._timeline = timeline
         self._clock = TimelineClock(timeline)
-        self._function_name = function_name
-        self._region = region
-        self._account = account
-        self._execution_timeout = execution_timeout
+        self._function = DurableFunction(function_name, region, account, execution_timeout)
         self._lock = threading.RLock()
         self._running: SimulatedExecution | None = None
         self._by_arn: dict[str, SimulatedExecution] = {}
@@ -96,7 +81,7 @@ class DurableService:
         self._client = CheckpointClient(self._clock, self._lock, self.get, self._crashes)
         self._versions: list[Backend] = []
         self.redeploy(handler)
-        self.on_failure: Callable[[SimulatedExecution], None] = _nothing
+        self.on_failure: Callable[[SimulatedExecution], None] = lambda _: None
         self._callbacks = Callbacks(self._clock, self._lock, self.get, self._call_for_invocation)
 
     @property
@@ -117,20 +102,16 @@ class DurableService:
     @property
     def function_arn(self) -> str:
         """The function's ARN, qualified by its newest version."""
-        return self._version_arn(self.version)
+        return self._function.version_arn(self.version)
 
     @property
     def alias_arn(self) -> str:
         """The function's ARN, qualified by the alias that leads to the newest version."""
-        return f"{self._unqualified_arn}:{ALIAS}"
+        return self._function.alias_arn
 
     def serves(self, function: str, qualifier: str | None = None) -> bool:
         """Return whether a name or an ARN, with a qualifier, is that of the alias or of the newest version."""
-        known = {self._function_name, self._unqualified_arn}
-        name, given = function, qualifier
-        if given is None:
-            name, _, given = function.rpartition(":")
-        return name in known and given in {ALIAS, str(self.version)}
+        return self._function.is_named(function, qualifier, version=self.version)
 
     def redeploy(self, handler: Callable[..., Any]) -> None:
         """Publish a new version of the function. Executions under way stay on theirs."""
@@ -140,8 +121,8 @@ class DurableService:
                 handler=handler,
                 client=self._client,
                 lock=self._lock,
-                region=self._region,
-                account=self._account,
+                region=self._function.region,
+                account=self._function.account,
             )
         )
 
@@ -150,13 +131,6 @@ class DurableService:
         with self._lock:
             running = self._running
             return CallFate.SERVED if running is None else self._crashes.meet_call(running)
-
-    @property
-    def _unqualified_arn(self) -> str:
-        return f"arn:aws:lambda:{self._region}:{self._account}:function:{self._function_name}"
-
-    def _version_arn(self, version: int) -> str:
-        return f"{self._unqualified_arn}:{version}"
 
     def start(self, event: object, *, name: str | None = None) -> SimulatedExecution:
         """Start an execution, as an asynchronous invocation does; the handler runs when the timeline goes on.
@@ -179,7 +153,10 @@ class DurableService:
                     if json.loads(known.payload) != event:
                         raise ExecutionAlreadyStartedException(f"{name} was started with another event", known.arn)
                     return known
-            execution = self._create(name, payload)
+            execution = self._function.new_execution(
+                len(self.executions) + 1, name, payload, version=self.version, now=self._timeline.now()
+            )
+            self._client.store.save(execution.record)
             self.executions.append(execution)
             self._by_arn[execution.arn] = execution
             self._call_for_invocation(execution)
@@ -208,7 +185,7 @@ class DurableService:
                 reason = error or ErrorObject.from_message("Execution stopped by user request")
                 execution.record.complete_stopped(error=reason, now=self._clock.now())
                 self._arm(execution)
-                # A running invocation ends by itself, and tells then.
+                # A running invocation ends by itself and reports the failure then.
                 if not execution.running:
                     self._tell_failure(execution)
             return execution.record.get_operation_execution_started().end_timestamp or self._clock.now()
@@ -258,34 +235,6 @@ class DurableService:
                 if execution.wake is not None:
                     execution.wake.cancel()
 
-    def _create(self, name: str | None, payload: str) -> SimulatedExecution:
-        # Random names would make two runs of one test differ.
-        number = len(self.executions) + 1
-        identity = str(uuid.uuid5(NAMES, f"{self._function_name} {number}"))
-        name = name or identity
-        record = Execution.new(
-            StartDurableExecutionInput(
-                account_id=self._account,
-                function_name=self._function_name,
-                function_qualifier=str(self.version),
-                execution_name=name,
-                execution_timeout_seconds=int(self._execution_timeout),
-                execution_retention_period_days=14,
-                invocation_id=identity,
-                input=payload,
-            )
-        )
-        record.durable_execution_arn = f"{self.function_arn}/durable-execution/{name}/{identity}"
-        record.region = self._region
-        record.start(now=self._clock.now())
-        self._client.store.save(record)
-        return SimulatedExecution(
-            name=name,
-            record=record,
-            expires_at=self._timeline.now() + self._execution_timeout,
-            version=self.version,
-        )
-
     def _call_for_invocation(self, execution: SimulatedExecution) -> None:
         # A trigger during an invocation is looked at when the invocation has ended.
         if execution.running:
@@ -319,7 +268,7 @@ class DurableService:
             execution.running = True
             self._running = execution
         try:
-            self._versions[execution.version - 1].run(execution, f"{self._function_name}:{execution.version}")
+            self._versions[execution.version - 1].run(execution, f"{self._function.name}:{execution.version}")
         finally:
             execution.running = False
             self._running = None
@@ -332,7 +281,7 @@ class DurableService:
             self.on_failure(execution)
 
     def _time_out(self, execution: SimulatedExecution) -> None:
-        error = ErrorObject.from_message(f"Execution timed out after {self._execution_timeout:.0f} seconds.")
+        error = ErrorObject.from_message(f"Execution timed out after {self._function.execution_timeout:.0f} seconds.")
         execution.record.complete_timeout(error=error, now=self._clock.now())
         execution.timers.append(FiredTimer(self._timeline.now(), TimerKind.EXECUTION_TIMEOUT))
         self._tell_failure(execution)

@@ -10,12 +10,17 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from moto.ec2.models import ec2_backends
 from moto.ssm.exceptions import SSMException, ValidationException
 
 from asg_lifecycle_simulator.services.base import page
-from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 from asg_lifecycle_simulator.services.run_command.model import Command
+from asg_lifecycle_simulator.services.run_command.requests import (
+    SCRIPT_PLUGINS,
+    constraint_error,
+    document_of,
+    execution_timeout_of,
+    instances_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,15 +33,9 @@ if TYPE_CHECKING:
 
 Operation: TypeAlias = "Callable[[Commands, Request, SimpleSystemManagerResponse], Response]"
 
-SCRIPT_PLUGINS = {"AWS-RunShellScript": "aws:runShellScript", "AWS-RunPowerShellScript": "aws:runPowerShellScript"}
-"""The AWS-owned documents that exist, and the plugin each runs. Their parameters are checked."""
-
-SCRIPT_PARAMETERS = frozenset({"commands", "workingDirectory", "executionTimeout"})
-SCRIPT_EXECUTION_TIMEOUT = 3600.0
 DELIVERY_TIMEOUTS = range(30, 2_592_001)
 DEFAULT_DELIVERY_TIMEOUT = 3600
 LONGEST_COMMENT = 100
-MOST_INSTANCES = 50
 PAGE = 50
 
 OUTPUT_KEPT = 24_000
@@ -51,14 +50,14 @@ def send_command(commands: Commands, request: Request, response: SimpleSystemMan
     """Answer SendCommand."""
     comment = request.get("Comment", "")
     if len(comment) > LONGEST_COMMENT:
-        raise _constraint(comment, "comment", f"Member must have length less than or equal to {LONGEST_COMMENT}")
+        raise constraint_error(comment, "comment", f"Member must have length less than or equal to {LONGEST_COMMENT}")
     timeout = int(request.get("TimeoutSeconds", DEFAULT_DELIVERY_TIMEOUT))
     if timeout not in DELIVERY_TIMEOUTS:
-        raise _constraint(timeout, "timeoutSeconds", "Member must have value between 30 and 2592000")
-    document = _document(request["DocumentName"], response)
+        raise constraint_error(timeout, "timeoutSeconds", "Member must have value between 30 and 2592000")
+    document = document_of(request["DocumentName"], response)
     parameters = request.get("Parameters", {})
-    execution_timeout = _execution_timeout(document, parameters)
-    instances = _instances(commands, request, response)
+    execution_timeout = execution_timeout_of(document, parameters)
+    instances = instances_of(commands, request, response)
     command = Command(
         id=commands.new_id(),
         document=document,
@@ -165,52 +164,6 @@ OPERATIONS: dict[str, Operation] = {
 """By the names of the methods moto looks for."""
 
 
-def _document(name: str, response: SimpleSystemManagerResponse) -> str:
-    short = name.rpartition("/")[2] if name.startswith("arn:") else name
-    if short not in SCRIPT_PLUGINS:
-        # Raises InvalidDocument for one that was not created.
-        response.ssm_backend.describe_document(name=short, document_version="", version_name="")
-    return short
-
-
-def _execution_timeout(document: str, parameters: dict[str, list[str]]) -> float | None:
-    if document not in SCRIPT_PLUGINS:
-        return None
-    if not parameters.get("commands") or parameters.keys() - SCRIPT_PARAMETERS:
-        raise SSMException("InvalidParameters", f"{document} needs commands and takes {sorted(SCRIPT_PARAMETERS)}")
-    return float(parameters["executionTimeout"][0]) if "executionTimeout" in parameters else SCRIPT_EXECUTION_TIMEOUT
-
-
-def _instances(commands: Commands, request: Request, response: SimpleSystemManagerResponse) -> list[str]:
-    instances: list[str] = request.get("InstanceIds", [])
-    if len(set(instances)) != len(instances):
-        raise SSMException("DuplicateInstanceId", "")
-    if len(instances) > MOST_INSTANCES:
-        raise _constraint(instances, "instanceIds", f"Member must have length less than or equal to {MOST_INSTANCES}")
-    if not instances and not request.get("Targets"):
-        raise ValidationException("Either InstanceIds or Targets must be given")
-    ec2 = ec2_backends[response.current_account][response.region]
-    usable, known_instances = set(), instances_by_id(ec2)
-    for instance in commands.ping_statuses:
-        known = known_instances.get(instance)
-        if known is None or known.state not in {"shutting-down", "terminated"}:
-            usable.add(instance)
-    if unusable := [instance for instance in instances if instance not in usable]:
-        listed = ", ".join(unusable)
-        raise SSMException(
-            "InvalidInstanceId",
-            f"Instances [[{listed}]] not in a valid state for account {response.current_account}",
-        )
-    chosen = dict.fromkeys(instances)
-    for target in request.get("Targets", []):
-        if target["Key"] == "InstanceIds":
-            chosen |= dict.fromkeys(target["Values"])
-            continue
-        for reservation in ec2.all_reservations(filters={target["Key"]: target["Values"]}):
-            chosen |= dict.fromkeys(instance.id for instance in reservation.instances)
-    return [instance for instance in chosen if instance in usable]
-
-
 def _visible(commands: Commands) -> Iterable[Command]:
     for command in reversed(commands.commands.values()):
         if commands.now >= command.requested_at + commands.hidden_for:
@@ -299,12 +252,6 @@ def _plugin_details(invocation: Invocation) -> dict[str, Any]:
 def _check_command_id(command: str) -> None:
     if not COMMAND_ID.fullmatch(command):
         raise SSMException("InvalidCommandId", "")
-
-
-def _constraint(value: object, member: str, constraint: str) -> ValidationException:
-    return ValidationException(
-        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
-    )
 
 
 def _time(seconds: float) -> datetime:

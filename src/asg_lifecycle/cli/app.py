@@ -15,7 +15,7 @@ from asg_lifecycle.cli.signal import signal
 DISTRIBUTION = "asg-lifecycle"
 
 application = typer.Typer(
-    help="Look at, and decide, what happens to the instances that wait at our lifecycle hooks.",
+    help="See and decide what happens to the instances that wait at our lifecycle hooks.",
     no_args_is_help=True,
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
     add_completion=False,

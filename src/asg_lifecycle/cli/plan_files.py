@@ -1,4 +1,4 @@
-"""Plans in files: YAML or JSON, with the line of everything in them."""
+"""Plans in files: YAML or JSON, with the line of every problem."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LARGEST_PLAN = 8192
-"""Bytes: what a parameter of the Parameter Store holds."""
+"""Bytes that a parameter of Parameter Store holds."""
 
 Path = tuple[str | int, ...]
 
@@ -23,7 +23,7 @@ class PlanFile(Struct, frozen=True, kw_only=True):
     """A file that was read.
 
     Attributes:
-        plan: the plan as JSON values, None when it is none.
+        plan: the plan as JSON values, None when it cannot be used.
         problems: everything that is wrong, each with its line, in the order of the lines.
     """
 
@@ -37,7 +37,7 @@ class PlanFile(Struct, frozen=True, kw_only=True):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without what JSON has no word for: a date in a plan is text."""
+    """YAML without the types that JSON lacks: a date in a plan is text."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -60,8 +60,8 @@ def read_plan(text: str) -> PlanFile:
     if not isinstance(plan, dict):
         found = "empty" if plan is None else kind_of(plan)
         return PlanFile(plan=None, problems=((1, f"is {found}; expected a plan: an object with steps"),))
-    lines, doubled = _lines(node)
-    problems = [(_line_of(problem, lines), str(problem)) for problem in (*doubled, *_unsayable(plan, ()))]
+    lines, duplicates = _lines(node)
+    problems = [(_line_of(problem, lines), str(problem)) for problem in (*duplicates, *_not_in_json(plan, ()))]
     if not problems:
         problems = [(_line_of(problem, lines), str(problem)) for problem in find_problems(plan)]
     if not problems and (size := len(json.dumps(plan).encode())) > LARGEST_PLAN:
@@ -72,7 +72,7 @@ def read_plan(text: str) -> PlanFile:
 def _lines(root: yaml.Node | None) -> tuple[dict[Path, int], list[PlanProblem]]:
     """Return the line of every place in the document, and the names that were given twice."""
     lines: dict[Path, int] = {}
-    doubled: list[PlanProblem] = []
+    duplicates: list[PlanProblem] = []
     left: list[tuple[Path, yaml.Node | None]] = [((), root)]
     while left:
         path, node = left.pop()
@@ -86,11 +86,11 @@ def _lines(root: yaml.Node | None) -> tuple[dict[Path, int], list[PlanProblem]]:
             for key, value in node.value:
                 name = str(key.value)
                 if name in seen:
-                    doubled.append(PlanProblem((*path, name), f"{name!r} is given twice"))
+                    duplicates.append(PlanProblem((*path, name), f"{name!r} is given twice"))
                 seen.add(name)
                 lines[*path, name] = key.start_mark.line + 1
                 left.append(((*path, name), value))
-    return lines, doubled
+    return lines, duplicates
 
 
 def _line_of(problem: PlanProblem, lines: dict[Path, int]) -> int:
@@ -100,16 +100,16 @@ def _line_of(problem: PlanProblem, lines: dict[Path, int]) -> int:
     return lines.get(path, 1)
 
 
-def _unsayable(value: object, path: Path) -> Iterator[PlanProblem]:
-    """Yield what YAML can say and JSON cannot."""
+def _not_in_json(value: object, path: Path) -> Iterator[PlanProblem]:
+    """Yield the values that YAML can hold and JSON cannot."""
     if isinstance(value, dict):
         for name, inner in value.items():
             if not isinstance(name, str):
                 yield PlanProblem(path, f"{name!r} cannot be a name; put it in quotes")
             else:
-                yield from _unsayable(inner, (*path, name))
+                yield from _not_in_json(inner, (*path, name))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _unsayable(inner, (*path, index))
+            yield from _not_in_json(inner, (*path, index))
     elif not (value is None or isinstance(value, str | int | float | bool)):
-        yield PlanProblem(path, f"{value!r} cannot be said in JSON")
+        yield PlanProblem(path, f"{value!r} cannot be written in JSON")

@@ -124,4 +124,4 @@ def _preview(
     try:
         return build(planned, tools.services).preview(target)
     except CallFailed as failed:
-        return f"could not be told: {failed}"
+        return f"could not be found out: {failed}"

@@ -56,10 +56,10 @@ def list_dead_letters(  # noqa: PLR0913 - one parameter for each option
     hook_name_prefix: HookNamePrefix = DEFAULT_HOOK_NAME_PREFIX,
     as_json: AsJson = False,
 ) -> None:
-    """List the dead letters: what each is about, why it is dead, and how its action stands now.
+    """List the dead letters: what each is about, why it was not handled, and what became of its action.
 
-    SQS can only be read by taking messages for a moment; they are given back at once. A message that somebody else
-    holds just then is not seen.
+    SQS has no call that only reads: messages are received, and given back at once. A message that somebody else has
+    received at that moment is not listed.
     """
     tools, queues = _tools(stack, queue, function, table, hook_name_prefix)
     received = _receive(tools, queues)
@@ -71,7 +71,7 @@ def list_dead_letters(  # noqa: PLR0913 - one parameter for each option
     if not received:
         write("there are no dead letters")
         return
-    listed = Table("message", "age", "group", "hook", "instance", "error", "stands")
+    listed = Table("message", "age", "group", "hook", "instance", "error", "state of the action")
     for each in received:
         for content in each.contents:
             listed.add_row(*_row(each.dead_letter, content, tools.clock()))
@@ -88,7 +88,7 @@ def show(  # noqa: PLR0913 - one parameter for each option
     table: TableName = "",
     hook_name_prefix: HookNamePrefix = DEFAULT_HOOK_NAME_PREFIX,
 ) -> None:
-    """Show one dead letter whole, as JSON: its body, its attributes, and how its action stands now."""
+    """Show all of one dead letter as JSON: its body, its attributes, and what became of its action."""
     tools, queues = _tools(stack, queue, function, table, hook_name_prefix)
     received = _receive(tools, queues)
     _give_back(tools, received)
@@ -116,7 +116,7 @@ def start(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Start dead letters again. One is deleted only when its executions have been started.
 
-    What an execution works on is left alone; what a dead execution owned is taken over where it stood.
+    An action that an execution works on is left alone. The action of a dead execution is taken over where it stopped.
     """
     if bool(messages) == every:
         fail("name the dead letters, or say --all", ExitCode.BAD_INPUT)

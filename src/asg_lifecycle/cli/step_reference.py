@@ -51,15 +51,26 @@ def _page(step: type[Step]) -> Iterator[str]:
 
 
 def _options(step: type[Step]) -> Iterator[str]:
-    schema = plan_schema()["$defs"][step.options.__name__]
+    definitions = plan_schema()["$defs"]
+    schema = definitions[step.options.__name__]
     if not schema["properties"]:
         yield "None."
         return
     yield "| option | takes | default | |"
     yield "|---|---|---|---|"
     for name, field in schema["properties"].items():
-        default = "required" if name in schema["required"] else f"`{_plain(field.get('default'))}`"
-        yield f"| `{name}` | {_takes(field)} | {default} | {field['description']} |"
+        yield _row(name, field, required=name in schema["required"])
+        inner = field.get("additionalProperties")
+        if isinstance(inner, dict) and "$ref" in inner:
+            # An object with names of the plan's own, each with an object of these fields.
+            named = definitions[inner["$ref"].rpartition("/")[2]]
+            for part, described in named["properties"].items():
+                yield _row(f"{name}.*.{part}", described, required=part in named["required"])
+
+
+def _row(name: str, field: dict[str, Any], *, required: bool) -> str:
+    default = "required" if required else f"`{_plain(field.get('default'))}`"
+    return f"| `{name}` | {_takes(field)} | {default} | {field['description']} |"
 
 
 def _notes(step: type[Step]) -> Iterator[str]:
@@ -93,6 +104,8 @@ def _takes(field: dict[str, Any]) -> str:  # noqa: PLR0911 - one line a type
             return "duration"
         case "integer" if "minimum" in field:
             return f"number from {field['minimum']} to {field['maximum']}"
+        case None if "$ref" in field:
+            return "object"
         case str(kind):
             return kind
         case _:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.model.records import wait_key
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -63,14 +61,11 @@ class ActionContext:
     Attributes:
         dependencies: the parts to work with.
         action: the lifecycle action.
+        wait: the key of its record.
         execution: ARN of the durable execution.
     """
 
     dependencies: Dependencies
     action: LifecycleAction
+    wait: str
     execution: str
-
-    @property
-    def wait(self) -> str:
-        """The key of the action's record."""
-        return wait_key(self.action.group, self.action.hook, self.action.instance)

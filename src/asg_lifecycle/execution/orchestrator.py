@@ -20,16 +20,17 @@ from asg_lifecycle.execution.race.early_race import EarlyRace, set_up_early
 from asg_lifecycle.execution.race.race import Race
 from asg_lifecycle.execution.setup import TAKEN_OVER, Setup, set_up
 from asg_lifecycle.execution.work.plan_runner import PlanRunner
-from asg_lifecycle.execution.work.step_callbacks import StepCallbacks
 from asg_lifecycle.model import events
 from asg_lifecycle.model.events import Handle, Ignore, Invalid
 from asg_lifecycle.model.plans import timeout_result
+from asg_lifecycle.model.records import wait_key
 from asg_lifecycle.model.start_requests import StartReason
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
 
+    from asg_lifecycle.execution.work.step_callbacks import StepCallback
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.model.start_requests import StartRequest
 
@@ -78,8 +79,13 @@ class Orchestrator:
         dependencies.observer.bind(action, execution)
         self._context = context
         self._start = start
-        self._step_callbacks = StepCallbacks()
-        self._action_context = ActionContext(dependencies=dependencies, action=action, execution=execution)
+        self._step_callback: StepCallback | None = None
+        self._action_context = ActionContext(
+            dependencies=dependencies,
+            action=action,
+            wait=wait_key(action.group, action.hook, action.instance),
+            execution=execution,
+        )
 
     def run(self) -> Outcome:
         """Return what became of the action."""
@@ -113,7 +119,7 @@ class Orchestrator:
         outcome = _decided_before_the_race(prior, setup)
         if outcome is None and setup.decision is not None:
             first = Round(number=first_round, held=setup.held, messages=prior.messages)
-            race = Race(self._action_context, setup, setup.decision, self._step_callbacks)
+            race = Race(self._action_context, setup, setup.decision, self._step_callback)
             outcome, _ = race.run(self._context, inbox, first)
             setup = msgspec.structs.replace(setup, decision=race.decision)
         return self._finish(setup, outcome or RaceOutcome(how="over", reason="the action is over"))
@@ -130,10 +136,11 @@ class Orchestrator:
         if setup.decision is None:
             return {"outcome": "taken_over", "reason": TAKEN_OVER}
         first = Round(held=setup.held, expired=prior.until is None, messages=prior.messages)
-        race = EarlyRace(self._action_context, setup, setup.decision, self._step_callbacks)
+        race = EarlyRace(self._action_context, setup, setup.decision, self._step_callback)
         outcome, last_round = race.run(self._context, inbox, first)
         if outcome.joined is None:
             return self._finish(setup, outcome)
+        self._step_callback = race.step_callback
         self._take_on(outcome.joined)
         known = PriorState(decision=race.decision, held=outcome.held, messages=outcome.messages)
         return self._run_waiting(known, first_round=last_round + 1)

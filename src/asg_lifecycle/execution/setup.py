@@ -9,10 +9,10 @@ import msgspec
 
 from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState, send_heartbeat
-from asg_lifecycle.execution.work.position import Position, position_of
 from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.instances import InstanceFacts
+from asg_lifecycle.model.plan_position import Position, position_of
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import HookTimeouts, assume_timeouts, bound, deadline, retry_delay

@@ -55,7 +55,7 @@ class NotificationIntake:
                 except CallFailed as failed:
                     self._observer.error(
                         f"group {action.group}, hook {action.hook}, instance {action.instance}: "
-                        f"message {identity} comes again, no execution could be started: {failed}"
+                        f"message {identity} is delivered again, no execution could be started: {failed}"
                     )
                     return False
                 return True

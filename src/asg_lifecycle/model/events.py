@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model import start_requests
 from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
-from asg_lifecycle.model.envelopes import Message, messages_in, messages_in_text
+from asg_lifecycle.model.envelopes import Message, messages_in_text
 from asg_lifecycle.model.fields import FieldReader, Problem, shown
 from asg_lifecycle.model.hooks import refuse
 from asg_lifecycle.model.start_requests import StartRequest
@@ -90,7 +90,7 @@ def decide(payload: object, *, hook_name_prefix: str, with_starts: bool = False)
     return _decide(Message("", payload), hook_name_prefix)
 
 
-def decisions(payload: object, *, hook_name_prefix: str) -> tuple[Decision, ...]:
+def decisions_in_text(text: str, *, hook_name_prefix: str) -> tuple[Decision, ...]:
     """Return what a payload asks for: one decision for each action it contains, at least one.
 
     A payload is an EventBridge event, a notification as the body of an SQS message, an SNS message, the Lambda event
@@ -98,14 +98,9 @@ def decisions(payload: object, *, hook_name_prefix: str) -> tuple[Decision, ...]
     message, as in a queue that is subscribed to a topic.
 
     Args:
-        payload: the parsed JSON.
+        text: the payload's JSON.
         hook_name_prefix: what the names of our hooks begin with; empty for every hook no other system owns.
     """
-    return tuple(_decide(message, hook_name_prefix) for message in messages_in(payload))
-
-
-def decisions_in_text(text: str, *, hook_name_prefix: str) -> tuple[Decision, ...]:
-    """Return what the JSON text of a payload asks for, like `decisions`."""
     return tuple(_decide(message, hook_name_prefix) for message in messages_in_text(text))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+import msgspec
 from msgspec import Struct, field
 
 StepState: TypeAlias = dict[str, Any]
@@ -42,3 +43,13 @@ class Failed(Struct, frozen=True, tag="failed"):
 
 
 Progress: TypeAlias = Waiting | Done | Failed
+
+
+def sentence_of(progress: Progress) -> str:
+    """Return a progress as a sentence."""
+    return progress.reason if isinstance(progress, Failed) else progress.detail
+
+
+def lasting(progress: Progress | None) -> Progress | None:
+    """Return what of a progress is worth keeping: when to poll again changes at every poll."""
+    return msgspec.structs.replace(progress, again_after=None) if isinstance(progress, Waiting) else progress

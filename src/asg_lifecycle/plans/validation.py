@@ -93,7 +93,8 @@ def _entry_problems(entry: object, path: tuple[str | int, ...]) -> Iterator[Plan
         if name not in GROUP_FIELDS:
             valid = f"valid for steps side by side: {listed(GROUP_FIELDS)}"
             yield PlanProblem((*path, name), f"unknown field {name!r}; {valid}")
-    yield from _field_problems(entry, PlannedStep, path)
+    known = {name: value for name, value in entry.items() if name in GROUP_FIELDS}
+    yield from _field_problems(known, PlannedStep, path)
     members = entry["parallel"]
     if not isinstance(members, list) or not members:
         found = "empty" if members == [] else kind_of(members)

@@ -71,7 +71,8 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
     hook begins (R26); for them this step only verifies. It matters for load balancers that are not attached.
 
     An instance that survives is taken out, too: on its way into a warm pool it must not get requests. Auto Scaling
-    registers it again with what is attached. With what the plan names it does not.
+    registers it again with what is attached. With what the plan names it does not. When the action goes on without the
+    step, the instance stays deregistered.
     """
 
     kind = "deregister-classic-elb"

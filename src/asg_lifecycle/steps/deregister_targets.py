@@ -65,6 +65,8 @@ class DeregisterTargets(StatefulStep[DeregisterTargetsOptions, DeregisterTargets
     It works on target groups of Application, Network and Gateway Load Balancers. Those attached to the Auto Scaling
     group are drained by Auto Scaling itself before the terminate hook begins (R26); for them this step only verifies.
     It matters for target groups that are not attached.
+
+    When the action goes on without the step, the instance stays deregistered.
     """
 
     kind = "deregister-targets"

@@ -55,6 +55,9 @@ class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]
 
     It is for launch hooks of groups whose target groups are not attached. The instance is registered by its id, or by
     its first private address where the target group takes addresses.
+
+    When the action goes on without the step, the instance stays registered: one that is abandoned is terminated, and
+    leaves its target groups by that.
     """
 
     kind = "register-targets"

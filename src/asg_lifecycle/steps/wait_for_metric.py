@@ -38,8 +38,10 @@ MetricId: TypeAlias = Annotated[
 class MetricOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One metric."""
 
-    namespace: Annotated[str, Meta(min_length=1, max_length=255, description="`AWS/ApplicationELB`.")]
-    name: Annotated[str, Meta(min_length=1, max_length=255, description="`ActiveConnectionCount`.")]
+    namespace: Annotated[
+        str, Meta(min_length=1, max_length=255, description="Its namespace, `AWS/ApplicationELB` for one.")
+    ]
+    name: Annotated[str, Meta(min_length=1, max_length=255, description="Its name, `ActiveConnectionCount` for one.")]
     dimensions: Annotated[
         dict[str, str], Meta(description="By name; `{instance}` in a value stands for the instance's id.")
     ] = {}

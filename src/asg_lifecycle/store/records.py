@@ -150,30 +150,19 @@ class Records:
         Raises:
             CallFailed: no answer, throttled, denied. Repeat the change: it is idempotent.
         """
-        values = {
-            name: encode_value(msgspec.to_builtins(value)) for name, value in changes.items() if value is not None
-        }
-        removed = [name for name, value in changes.items() if value is None]
-        parts = []
-        if values:
-            parts.append("SET " + ", ".join(f"#{name} = :{name}" for name in values))
-        if removed:
-            parts.append("REMOVE " + ", ".join(f"#{name}" for name in removed))
+        values = _encoded(changes)
         try:
             with calling("dynamodb:UpdateItem"):
                 answer = self._clients.dynamodb.update_item(
                     TableName=self._table,
                     Key={"wait": {"S": wait}, "entry": {"S": CURRENT}},
-                    UpdateExpression=" ".join(parts),
+                    UpdateExpression=_expression(changes),
                     ConditionExpression="#execution = :owner" + ("" if even_closed else " AND attribute_exists(#live)"),
                     ExpressionAttributeNames={
                         **{f"#{name}": name for name in ("execution", *changes)},
                         **({} if even_closed else {"#live": "in_flight"}),
                     },
-                    ExpressionAttributeValues={
-                        ":owner": {"S": execution},
-                        **{f":{name}": value for name, value in values.items()},
-                    },
+                    ExpressionAttributeValues={":owner": {"S": execution}, **values},
                     ReturnValues="ALL_OLD" if before else "ALL_NEW",
                 )
         except CallFailed as failed:
@@ -181,6 +170,20 @@ class Records:
                 raise
             return None
         return decode(answer["Attributes"])
+
+
+def _encoded(changes: RecordChanges) -> dict[str, AttributeValueTypeDef]:
+    return {
+        f":{name}": encode_value(msgspec.to_builtins(value)) for name, value in changes.items() if value is not None
+    }
+
+
+def _expression(changes: RecordChanges) -> str:
+    parts = {
+        "SET": [f"#{name} = :{name}" for name, value in changes.items() if value is not None],
+        "REMOVE": [f"#{name}" for name, value in changes.items() if value is None],
+    }
+    return " ".join(f"{verb} {', '.join(fields)}" for verb, fields in parts.items() if fields)
 
 
 def read_current(clients: Clients, table: str, wait: str) -> Record | None:

@@ -15,6 +15,7 @@ from asg_lifecycle.execution.race.round_opening import RoundOpening
 from asg_lifecycle.execution.setup import plan_fields
 from asg_lifecycle.execution.work.plan_runner import PlanResult, PlanRunner
 from asg_lifecycle.execution.work.slot_wait import SlotWait
+from asg_lifecycle.execution.work.step_callbacks import open_step_callback
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Message, Nudge, Unknown, decode
 from asg_lifecycle.model.plans import Plan, PlanDecision
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.setup import Setup
-    from asg_lifecycle.execution.work.position import Position
-    from asg_lifecycle.execution.work.step_callbacks import StepCallbacks
+    from asg_lifecycle.execution.work.step_callbacks import StepCallback
+    from asg_lifecycle.model.plan_position import Position
     from asg_lifecycle.model.replies import CallbackTimes
 
 LAST_ROUND = 500
@@ -71,22 +72,27 @@ class Race:
 
     Attributes:
         decision: the plan and why. A plan that could not be used is chosen again when an operator says so.
+        step_callback: the callback that the present step has handed out; replies through earlier ones are ignored.
 
     Args:
         action_context: the action and who works on it.
         setup: what is known of it.
         decision: the plan and why.
-        step_callbacks: the callbacks that steps have handed out.
+        step_callback: what a step has handed out before, None when none has.
     """
 
     def __init__(
-        self, action_context: ActionContext, setup: Setup, decision: PlanDecision, step_callbacks: StepCallbacks
+        self,
+        action_context: ActionContext,
+        setup: Setup,
+        decision: PlanDecision,
+        step_callback: StepCallback | None = None,
     ) -> None:
         self.decision = decision
+        self.step_callback = step_callback
         self._action_context = action_context
         self._dependencies = action_context.dependencies
         self._setup = setup
-        self._step_callbacks = step_callbacks
 
     def run(self, context: DurableContext, inbox: Callback[str], first: Round) -> tuple[RaceOutcome, int]:
         """Run rounds until one ends the race.
@@ -111,7 +117,7 @@ class Race:
                 current = msgspec.structs.replace(current, held="; ".join(self.decision.problems) or None)
             inbox = durable.create_callback(context, f"inbox-{current.number}")
             if current.needs_callback is not None and (times := self._times(current.needs_callback)) is not None:
-                self._step_callbacks.open(context, current.needs_callback, times, current.number)
+                self.step_callback = open_step_callback(context, current.needs_callback, times, current.number)
 
     def _run_round(self, context: DurableContext, running: RunningRound) -> BranchResults:
         """Run the branches of one round until the first of them is done."""
@@ -121,8 +127,9 @@ class Race:
         }
         if running.is_at_work:
             branches["work"] = lambda inner: BranchResults(work=self._work(inner, running))
-        if self._step_callbacks.is_open and running.current.reply is None:
-            branches["reply"] = lambda _: BranchResults(reply=self._step_callbacks.reply())
+        step_callback = self.step_callback
+        if step_callback is not None and running.current.reply is None:
+            branches["reply"] = lambda _: BranchResults(reply=step_callback.reply())
         results = durable.race(context, f"race-{running.current.number}", branches, BranchResults)
         running.time_gate.close()
         running.work_gate.close()
@@ -157,8 +164,7 @@ class Race:
     def _work(self, context: DurableContext, running: RunningRound) -> PlanResult:
         """Carry out the plan from where it stands."""
         plan, number = self.decision.plan or Plan(), running.current.number
-        step_callback = self._step_callbacks.present(running.current.reply)
-        runner = PlanRunner(self._action_context, plan, self._setup.facts, step_callback)
+        runner = PlanRunner(self._action_context, plan, self._setup.facts, self.step_callback, running.current.reply)
         start = self._setup.position if running.is_first else self._open_round(context, running, runner)
         limit = plan.drains_per_group or self._dependencies.settings.drains_per_group
         if limit is not None and not start.lost_ownership and start.index < len(plan.steps):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from asg_lifecycle.execution.durable import retry_while_the_race_lasts, run_step
-from asg_lifecycle.execution.work.position import Position, position_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Nudge, Skip, describe
+from asg_lifecycle.model.plan_position import Position, position_of
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.observer import Metric
 

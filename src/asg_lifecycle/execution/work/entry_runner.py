@@ -12,7 +12,7 @@ import msgspec
 from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.work.step_runner import StepCheckpoint, StepRunner
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Waiting, lasting, sentence_of
 from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def memories_of(steps: tuple[StepCheckpoint, ...]) -> tuple[StepMemory, ...]:
             began_at=step.began_at or 0.0,
             begun=step.begun,
             blocked_seconds=step.blocked_seconds,
-            progress=_lasting(step.progress),
+            progress=lasting(step.progress),
         )
         for step in steps
     )
@@ -280,11 +280,6 @@ def outcomes_of(runners: tuple[StepRunner, ...], steps: tuple[StepCheckpoint, ..
     )
 
 
-def sentence_of(progress: Progress) -> str:
-    """Return a progress as a sentence."""
-    return progress.reason if isinstance(progress, Failed) else progress.detail
-
-
 def _begun(state: EntryCheckpoint, now: float) -> EntryCheckpoint:
     steps = tuple(
         step if step.began_at is not None else msgspec.structs.replace(step, began_at=now) for step in state.steps
@@ -294,11 +289,6 @@ def _begun(state: EntryCheckpoint, now: float) -> EntryCheckpoint:
 
 def _first_began_at(steps: tuple[StepCheckpoint, ...]) -> float | None:
     return min((step.began_at for step in steps if step.began_at is not None), default=None)
-
-
-def _lasting(progress: Progress | None) -> Progress | None:
-    # The delay until the next poll changes at every poll, and only the runner needs it.
-    return msgspec.structs.replace(progress, again_after=None) if isinstance(progress, Waiting) else progress
 
 
 def _say_the_same(one: tuple[StepMemory, ...], other: tuple[StepMemory, ...]) -> bool:

@@ -14,7 +14,6 @@ from asg_lifecycle.execution.work.entry_runner import (
     outcomes_of,
     remembered_checkpoints,
 )
-from asg_lifecycle.execution.work.step_callbacks import StepCallback
 from asg_lifecycle.execution.work.step_runner import ResolvedStep, StepRunner
 from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import OnFailure, PlannedStep, WhenSurviving
@@ -29,9 +28,11 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.durable import BranchGate
     from asg_lifecycle.execution.work.entry_runner import EntryCheckpoint
-    from asg_lifecycle.execution.work.position import Position
+    from asg_lifecycle.execution.work.step_callbacks import StepCallback
     from asg_lifecycle.model.instances import InstanceFacts
+    from asg_lifecycle.model.plan_position import Position
     from asg_lifecycle.model.plans import Plan
+    from asg_lifecycle.model.replies import Reply
     from asg_lifecycle.steps.base import Step
 
 SEVERITY = (OnFailure.HOLD, OnFailure.ABANDON, OnFailure.CONTINUE)
@@ -99,7 +100,8 @@ class PlanRunner:
         action_context: the action and who works on it.
         plan: the plan.
         facts: what EC2 knew of the instance.
-        step_callback: the callback that the present step has handed out.
+        step_callback: the callback that the present step has handed out, None when none has.
+        reply: what came back through it, None as long as nothing has.
     """
 
     def __init__(
@@ -108,12 +110,14 @@ class PlanRunner:
         plan: Plan,
         facts: InstanceFacts,
         step_callback: StepCallback | None = None,
+        reply: Reply | None = None,
     ) -> None:
         self._action_context = action_context
         self._services = action_context.dependencies.services
         self.plan = plan
         self._facts = facts
-        self._step_callback = step_callback or StepCallback()
+        self._step_callback = step_callback
+        self._reply = reply
         self._limit = seconds(plan.timeout) if plan.timeout is not None else None
 
     def run(self, context: DurableContext, start: Position, round_number: int, gate: BranchGate) -> PlanResult:
@@ -221,7 +225,10 @@ class PlanRunner:
         """Return whether the step has to be given a callback: it has none yet, or begins again after an answer."""
         if self.plan.dry_run or not isinstance(step, CallbackStep) or step.times is None:
             return False
-        return self._step_callback.index != index or (begins and self._step_callback.reply is not None)
+        return not self._has_callback(index) or (begins and self._reply is not None)
+
+    def _has_callback(self, index: int) -> bool:
+        return self._step_callback is not None and self._step_callback.index == index
 
     def _resolve(self, index: int) -> tuple[tuple[StepRunner, ...], tuple[StepOutcome, ...]]:
         """Return the runners of an entry's steps, and the outcomes of the steps that are skipped."""
@@ -239,15 +246,15 @@ class PlanRunner:
         """Return one step. Settings that it leaves open come from its entry, then from the plan."""
         entry = self.plan.steps[index]
         timeout = planned.timeout or entry.timeout
-        has_callback = self._step_callback.index == index
+        callback = self._step_callback if self._has_callback(index) else None
         return ResolvedStep(
             step=build(planned, self._services),
             position=self.plan.position(index) + number,
             on_failure=planned.on_failure or entry.on_failure or self.plan.on_failure,
             timeout=seconds(timeout) if timeout is not None else None,
             dry_run=self.plan.dry_run,
-            callback=self._step_callback.callback if has_callback else None,
-            reply=self._step_callback.reply if has_callback else None,
+            callback=callback.callback.callback_id if callback is not None else None,
+            reply=self._reply if callback is not None else None,
         )
 
     def _skip_reason(self, step: Step, planned: PlannedStep) -> str | None:

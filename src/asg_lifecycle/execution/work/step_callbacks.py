@@ -1,14 +1,13 @@
-"""The durable callbacks that steps hand out.
+"""The durable callback that a step hands out.
 
-They are made outside of the race: what is made in one of its branches is lost with the branch when a message ends the
-round, and an answer may take hours.
+It is made outside of the race: what is made in one of its branches is lost with the branch when a message ends the
+round, and a reply may take hours.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from msgspec import Struct
 
 from asg_lifecycle.execution.durable import create_callback, result_of
 from asg_lifecycle.model.replies import TEXT_KEPT, Reply
@@ -20,51 +19,27 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.replies import CallbackTimes
 
 
-class StepCallback(Struct, frozen=True, kw_only=True):
-    """The callback that a step has handed out.
+@dataclass(frozen=True)
+class StepCallback:
+    """The callback of the present step. Steps that have one run in order, so there is one at a time.
 
     Attributes:
-        index: the entry of the plan whose step has it, None when none has.
-        callback: its id.
-        reply: what came back, None as long as nothing has.
+        index: the entry of the plan whose step has it, from 0.
+        callback: the durable callback.
     """
 
-    index: int | None = None
-    callback: str | None = None
-    reply: Reply | None = None
-
-
-class StepCallbacks:
-    """The callback of the present step. Steps that have one run in order, so there is one at a time."""
-
-    def __init__(self) -> None:
-        self._index: int | None = None
-        self._callback: Callback[str] | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a step has a callback."""
-        return self._callback is not None
-
-    def open(self, context: DurableContext, index: int, times: CallbackTimes, round_number: int) -> None:
-        """Make a callback for an entry of the plan; what comes through the one before it is ignored from now on."""
-        self._callback = create_callback(
-            context,
-            f"callback-{index + 1}-round-{round_number}",
-            timeout=times.timeout,
-            heartbeat_timeout=times.heartbeat_timeout or 0.0,
-        )
-        self._index = index
-
-    def present(self, reply: Reply | None) -> StepCallback:
-        """Return the callback of the present step, with what came back through it."""
-        if self._callback is None:
-            return StepCallback()
-        return StepCallback(index=self._index, callback=self._callback.callback_id, reply=reply)
+    index: int
+    callback: Callback[str]
 
     def reply(self) -> Reply:
         """Return what came back; suspends the execution until something has."""
-        if self._callback is None or self._index is None:
-            raise RuntimeError("no step has a callback")
-        result = result_of(self._callback)
-        return Reply(index=self._index, succeeded=result.succeeded, text=result.text[:TEXT_KEPT])
+        result = result_of(self.callback)
+        return Reply(index=self.index, succeeded=result.succeeded, text=result.text[:TEXT_KEPT])
+
+
+def open_step_callback(context: DurableContext, index: int, times: CallbackTimes, round_number: int) -> StepCallback:
+    """Make a callback for the step of one entry of the plan. One durable operation."""
+    name = f"callback-{index + 1}-round-{round_number}"
+    heartbeat_timeout = times.heartbeat_timeout or 0.0
+    callback = create_callback(context, name, timeout=times.timeout, heartbeat_timeout=heartbeat_timeout)
+    return StepCallback(index, callback)

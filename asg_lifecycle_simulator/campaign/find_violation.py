@@ -1,16 +1,16 @@
-"""`python -m asg_lifecycle_simulator.campaign.find_violation SEED RUNS`: plays runs until one violates something."""
+"""`python -m asg_lifecycle_simulator.campaign.find_violation SEED RUNS`: run until something is violated."""
 
 from __future__ import annotations
 
 import sys
 
-from asg_lifecycle_simulator.campaign.report import judge_run
+from asg_lifecycle_simulator.campaign.report import check_run
 
 
 def main(seed: int, runs: int) -> int:
     """Return 1 and print the first run that violates something; return 0 when none does."""
     for run in range(runs):
-        verdict = judge_run(seed, run)
+        verdict = check_run(seed, run)
         if verdict.found:
             letters = sorted({found[:3] for found in verdict.found})
             sys.stdout.write(f"run {run}, {' '.join(letters)}: {verdict.found[0]}\n")

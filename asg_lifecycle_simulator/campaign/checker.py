@@ -1,21 +1,20 @@
-"""What has to be true of every run, judged by the region's own log and never by the application's word alone."""
+"""The invariants of every run, checked against the region's own log and never against the application's alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asg_lifecycle_simulator.campaign.runner import BYSTANDER_POOL, FOREIGN_HOOK
+from asg_lifecycle_simulator.campaign.history import BYSTANDER_POOL, FOREIGN_HOOK
+from asg_lifecycle_simulator.campaign.waits import Wait, waits
 from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asg_lifecycle.model.records import Record
-    from asg_lifecycle_simulator.campaign.runner import RunHistory
+    from asg_lifecycle_simulator.campaign.history import RunHistory
     from asg_lifecycle_simulator.services.run_command.model import Invocation
 
-OURS = "asg-lifecycle"
 BY_US = "CompleteLifecycleAction"
 
 LEARNT_LATE = 90.0
@@ -23,52 +22,6 @@ LEARNT_LATE = 90.0
 
 SLACK = 5.0
 """Seconds that a clock, a rounding up or an event's time without milliseconds may cost."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wait:
-    """One wait of an instance under one hook of ours, as the log tells it. Times are seconds since the epoch.
-
-    Attributes:
-        token: of the action.
-        hook: its hook.
-        instance: its instance.
-        began_at: when it began.
-        ended_at: when it ended, None when it did not.
-        result: `CONTINUE` or `ABANDON`; empty for a skipped one and for one that did not end.
-        by: who ended it.
-    """
-
-    token: str
-    hook: str
-    instance: str
-    began_at: float
-    ended_at: float | None
-    result: str
-    by: str
-
-
-def waits(history: RunHistory) -> list[Wait]:
-    """Return the waits under our hooks, in the order they began."""
-    ends = {entry.token: entry for entry in history.log if entry.kind in {LogKind.COMPLETED, LogKind.SKIPPED}}
-    found = []
-    for entry in history.log:
-        if entry.kind is not LogKind.WAIT_STARTED or not entry.hook.startswith(OURS):
-            continue
-        end = ends.get(entry.token)
-        result, _, by = end.detail.partition(" ") if end is not None else ("", "", "")
-        found.append(
-            Wait(
-                token=entry.token,
-                hook=entry.hook,
-                instance=entry.instance,
-                began_at=entry.time,
-                ended_at=end.time if end is not None else None,
-                result=result,
-                by=by if end is None or end.kind is LogKind.COMPLETED else "another hook",
-            )
-        )
-    return found
 
 
 def released_only_when_done(history: RunHistory) -> Iterator[str]:
@@ -99,7 +52,7 @@ def _has_failed(history: RunHistory, wait: Wait) -> bool:
     # One that took the place of another is not under Systems Manager.
     failed = failed or not _is_settled(history, wait)
     failed = failed or history.scenario.hurried
-    return failed or any(trouble.kind == "denied" for trouble in history.scenario.troubles)
+    return failed or any(fault.kind == "denied" for fault in history.scenario.faults)
 
 
 def _is_settled(history: RunHistory, wait: Wait) -> bool:
@@ -190,19 +143,19 @@ def silent_after_the_end(history: RunHistory) -> Iterator[str]:
 
 def _answer_was_lost(history: RunHistory) -> bool:
     scenario = history.scenario
-    return bool(scenario.deaths or history.stopped) or any(
-        trouble.operation == "CompleteLifecycleAction" and trouble.kind != "throttle" for trouble in scenario.troubles
+    return bool(scenario.crashes or history.stopped) or any(
+        fault.operation == "CompleteLifecycleAction" and fault.kind != "throttle" for fault in scenario.faults
     )
 
 
 def _patience(history: RunHistory) -> float:
     """Return how long an end may stay unlearnt: longer while the instance's state cannot be read, or nobody asks."""
     scenario = history.scenario
-    asked = [trouble for trouble in scenario.troubles if trouble.service == "autoscaling"]
+    asked = [fault for fault in scenario.faults if fault.service == "autoscaling"]
     # Duplicate and late events of an ended wait come with heartbeats of their own.
     late = max((delay for delays in scenario.deliveries for delay in delays), default=0.0)
-    more = max((trouble.lasting + 60.0 * trouble.times for trouble in asked), default=0.0)
-    return LEARNT_LATE + 60.0 + more + late + (1000.0 if history.stopped or scenario.deaths else 0.0)
+    more = max((fault.lasting + 60.0 * fault.times for fault in asked), default=0.0)
+    return LEARNT_LATE + 60.0 + more + late + (1000.0 if history.stopped or scenario.crashes else 0.0)
 
 
 def begun_once(history: RunHistory) -> Iterator[str]:
@@ -218,7 +171,7 @@ def begun_once(history: RunHistory) -> Iterator[str]:
 
 
 def recorded_truly(history: RunHistory) -> Iterator[str]:
-    """(e) The record tells the truth."""
+    """(e) The record says what the log says."""
     for record in history.records:
         of_record = [wait for wait in waits(history) if (wait.hook, wait.instance) == (record.hook, record.instance)]
         if record.in_flight is not None or record.ended_at is None:
@@ -233,7 +186,7 @@ def recorded_truly(history: RunHistory) -> Iterator[str]:
     known = {(record.hook, record.instance) for record in history.records}
     if history.scenario.protected:
         for wait in waits(history):
-            # What others ended need not have come to anybody's ears.
+            # The application need not learn of waits that others ended.
             if wait.by == BY_US and (wait.hook, wait.instance) not in known:
                 yield f"nothing is known of {wait.instance} under {wait.hook}"
 
@@ -310,4 +263,4 @@ INVARIANTS: dict[str, Callable[[RunHistory], Iterator[str]]] = {
 
 def violations(history: RunHistory) -> list[str]:
     """Return everything that is not as it has to be, each with the letter of its invariant."""
-    return [f"({letter}) {found}" for letter, judge_run in INVARIANTS.items() for found in judge_run(history)]
+    return [f"({letter}) {found}" for letter, check in INVARIANTS.items() for found in check(history)]
