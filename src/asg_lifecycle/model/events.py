@@ -81,7 +81,7 @@ def decide(payload: object, *, hook_name_prefix: str, with_starts: bool = False)
 
     Args:
         payload: the parsed JSON.
-        hook_name_prefix: what the names of our hooks begin with; empty for every hook no other system owns.
+        hook_name_prefix: the names of our hooks begin with it; empty for every hook no other system owns.
         with_starts: accept start requests, too. Only for direct invocations, which IAM guards: a sender to a queue must
             not choose the group, the instance and the plan.
     """
@@ -99,7 +99,7 @@ def decisions_in_text(text: str, *, hook_name_prefix: str) -> tuple[Decision, ..
 
     Args:
         text: the payload's JSON.
-        hook_name_prefix: what the names of our hooks begin with; empty for every hook no other system owns.
+        hook_name_prefix: the names of our hooks begin with it; empty for every hook no other system owns.
     """
     return tuple(_decide(message, hook_name_prefix) for message in messages_in_text(text))
 
