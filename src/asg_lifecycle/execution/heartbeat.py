@@ -77,7 +77,7 @@ def keep_alive(  # noqa: PLR0913 - where it runs, and when it sends
     Args:
         context: the durable context of the branch.
         name: the operation's name.
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         timeouts: the hook's timers.
         heartbeat: the heartbeats so far.
         deadline: past this moment no heartbeat is sent (R4), seconds since the epoch.

@@ -70,7 +70,7 @@ def set_up(action_context: ActionContext, inbox: str, prior: PriorState, state: 
     event took to arrive. Never raises for what AWS answers.
 
     Args:
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         inbox: id of the durable callback through which messages reach the action.
         prior: what is known of an action that somebody worked on before.
         state: what the earlier tries found.
@@ -177,7 +177,7 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
     """Choose the plan, describe the instance and open the record for the work.
 
     Args:
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         prior: what is known of an action that somebody worked on before.
         state: what is known of it now; returned with a readiness, or with a delay when the record could not be written.
         initial: what the record says.

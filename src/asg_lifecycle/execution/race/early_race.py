@@ -30,7 +30,7 @@ def set_up_early(action_context: ActionContext, inbox: str, prior: PriorState, s
     """Make one try at setting up work without an action: the instance, the plan, the inbox. No heartbeat.
 
     Args:
-        action_context: the action to come and who works on it.
+        action_context: the action to come and the execution that works on it.
         inbox: id of the durable callback that is its inbox.
         prior: what is known of it.
         state: what the earlier tries found.

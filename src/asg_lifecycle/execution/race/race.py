@@ -75,7 +75,7 @@ class Race:
         step_callback: the callback that the present step has handed out; replies through earlier ones are ignored.
 
     Args:
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         setup: what is known of it.
         decision: the plan and why.
         step_callback: what a step has handed out before, None when none has.

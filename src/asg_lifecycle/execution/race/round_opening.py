@@ -28,7 +28,7 @@ class RoundOpening:
     """The beginning of one round.
 
     Args:
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         current: the round.
         inbox: id of the durable callback that is its inbox.
         runner: runs the plan, None where no work is done.

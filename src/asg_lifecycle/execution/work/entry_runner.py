@@ -53,7 +53,7 @@ class EntryRunner:
     """Polls the steps of one entry and writes their progress into the record.
 
     Args:
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         runners: run its steps; at least one.
         index: the entry's place in the plan, from 0.
         outcomes: how the steps before it ended.

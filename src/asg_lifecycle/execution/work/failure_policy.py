@@ -50,7 +50,7 @@ def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
     the step fails only when the error has lasted a minute, and not while many drains meet the same error.
 
     Args:
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         failure: the failed call.
         last: the step's last progress, None when it has not begun.
         before: the streak of its error so far, None when no error stopped it.

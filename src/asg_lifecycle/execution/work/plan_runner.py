@@ -97,7 +97,7 @@ class PlanRunner:
     """Carries out the plan of one action.
 
     Args:
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         plan: the plan.
         facts: what EC2 knew of the instance.
         step_callback: the callback that the present step has handed out, None when none has.

@@ -35,7 +35,7 @@ class SlotWait:
     """One action's wait for its drain slot.
 
     Args:
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         limit: how many instances of its group may drain at once.
         until: when Auto Scaling ends the instance's wait by itself, seconds since the epoch.
     """

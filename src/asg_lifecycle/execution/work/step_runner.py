@@ -81,7 +81,7 @@ class StepRunner:
     """Polls one step. Never raises for what AWS answers, nor for a fault of the step's.
 
     Args:
-        action_context: the action and who works on it.
+        action_context: the action and the execution that works on it.
         facts: what EC2 knew of the instance.
         resolved: the step.
     """
