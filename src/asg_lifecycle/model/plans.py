@@ -62,7 +62,7 @@ class PlannedStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     """One step of a plan, or several that run side by side."""
 
     kind: Annotated[str, Meta(description="The kind from the catalog; empty for steps side by side.")] = ""
-    options: Annotated[dict[str, Any], Meta(description="Of the kind, still as JSON.")] = field(default_factory=dict)
+    options: Annotated[dict[str, Any], Meta(description="The options of the kind.")] = field(default_factory=dict)
     parallel: Annotated[
         tuple[PlannedStep, ...],
         Meta(
@@ -71,14 +71,14 @@ class PlannedStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     ] = ()
     timeout: Annotated[
         PositiveDuration | None,
-        Meta(description="How long the step may take before it fails; without it as long as the plan may."),
+        Meta(description="How long the step may take before it fails. The default is the plan's time."),
     ] = None
     on_failure: Annotated[
-        OnFailure | None, Meta(description="What happens when the step fails; without it what the plan says.")
+        OnFailure | None, Meta(description="What happens when the step fails. The default is the plan's `on_failure`.")
     ] = None
     when_instance_survives: Annotated[
         WhenSurviving | None,
-        Meta(description="Whether it runs when the instance survives; without it what suits the kind."),
+        Meta(description="Whether it runs when the instance survives. The default depends on the kind."),
     ] = None
 
 
@@ -89,21 +89,21 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     timeout: Annotated[
         PositiveDuration | None,
         Meta(
-            description="How long the work may take before `on_timeout` decides; without it as long as "
+            description="How long the work may take before `on_timeout` decides. The default is as long as "
             "the hook's timers allow."
         ),
     ] = None
     on_failure: Annotated[
         OnFailure,
         Meta(
-            description="What happens when a step fails. The default holds: nothing is released because "
+            description="What happens when a step fails. The default is `hold`: nothing is released because "
             "something went wrong."
         ),
     ] = OnFailure.HOLD
     on_timeout: Annotated[
         OnTimeout,
         Meta(
-            description="What happens when time runs out first. The default abandons, because the work "
+            description="What happens when time runs out first. The default is `abandon`, because the work "
             "was not done; on a terminate hook that ends the instance too, unless the group "
             "retains abandoned instances (R9, R10)."
         ),
@@ -120,8 +120,8 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     drains_per_group: Annotated[
         Annotated[int, Meta(ge=1, le=MOST_DRAINS, extra={EXPECTED: DRAINS_EXPECTED})] | None,
         Meta(
-            description="How many instances of the group do this work at once; the others wait for their "
-            "turn, with heartbeats. Without it what the deployment says."
+            description="How many instances of the group do this work at once; the others wait for a "
+            "drain slot, with heartbeats. The default is the deployment's limit."
         ),
     ] = None
     description: Annotated[str, Meta(description="For people.")] = ""

@@ -91,12 +91,12 @@ def execution_name(start: StartRequest, generation: str = "") -> str:
     return _name(start.reason.value, start.action, start.takes_over or "", generation)
 
 
-def event_name(door: str, action: LifecycleAction, generation: str = "") -> str:
-    """Return the name of the execution for an event that came through `door`. Otherwise as `execution_name`."""
-    return _name(door, action, generation)
+def event_name(entry_point: str, action: LifecycleAction, generation: str = "") -> str:
+    """Return the name of the execution for an event that came through `entry_point`. Otherwise as `execution_name`."""
+    return _name(entry_point, action, generation)
 
 
-def _name(door: str, action: LifecycleAction, *more: str) -> str:
+def _name(entry_point: str, action: LifecycleAction, *more: str) -> str:
     text = "\n".join((wait_key(action.group, action.hook, action.instance), action.token or "", *more))
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:NAME_DIGITS]
-    return f"{door.replace(' ', '-')}-{digest}"
+    return f"{entry_point.replace(' ', '-')}-{digest}"
