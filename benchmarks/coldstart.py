@@ -2,9 +2,9 @@
 
 Every wake-up of a long drain may be a cold start, and initialisation is billed: import cost is running cost.
 
-Both programs run in fresh processes of this interpreter, taking turns so that a busy machine slows both alike. Each
-measures itself from its first statement to the moment its handler and its clients are ready; the start of the
-interpreter is in neither figure. Compiled bytecode is there already, as after a first pair that does not count.
+Both programs run in fresh processes of this interpreter, one after the other, so that a busy machine slows both alike.
+Each measures itself from its first statement to the moment its handler and its clients are ready; the start of the
+interpreter is in neither figure. A first pair, which does not count, compiles the bytecode.
 
     python -m benchmarks.coldstart [--pairs 10] [--limit 1.3]
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
 CLIENTS = ("autoscaling", "dynamodb", "ec2", "elbv2")
-"""The clients a first terminate event makes: claim, heartbeat, instance, target groups."""
+"""The clients that a first terminate event needs: claim, heartbeat, instance, target groups."""
 
 FRAME = """\
 import json, time

@@ -31,7 +31,7 @@ LARGEST_SEED = 2**32
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Fuzz, report, and return the exit code: 1 when something does not hold.
+    """Fuzz, report, and return the exit code: 1 when a check failed.
 
     Args:
         arguments: the command line, that of the process when None.

@@ -1,9 +1,9 @@
-"""Random input for everything that reads input from outside, and what has to hold whatever the input is.
+"""Random input for everything that reads input from outside, and the checks that hold for any input.
 
 Half of the input is a sample payload with some of its parts replaced, also inside of JSON texts; half is any JSON.
 """
 
-# ruff: noqa: S101 - it is run by Hypothesis, which finds what an assertion denies
+# ruff: noqa: S101 - Hypothesis runs it, and searches for input that fails an assertion
 from __future__ import annotations
 
 import copy
@@ -37,7 +37,7 @@ EVENTS = Path(__file__).parents[1] / "events"
 INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
 PartPath = tuple[str | int, ...]
 INSIDE = "in the JSON of the text"
-"""A path's way into a text that is JSON."""
+"""The part of a path that leads into a text that is JSON."""
 
 ACTION = LifecycleAction(
     token=None,
@@ -147,7 +147,7 @@ texts = any_text | near_texts | payloads.map(json.dumps)
 
 
 def check_decisions(payload: object) -> None:
-    """Check the decision about an event, a notification or a start."""
+    """Check the decision about an event, a notification or a start request."""
     for prefix in ("", PREFIX):
         direct = decide(payload, hook_name_prefix=prefix, with_starts=True)
         for decision in (direct, *decisions_in_text(json.dumps(payload), hook_name_prefix=prefix)):
@@ -174,7 +174,7 @@ def check_interruption(payload: object) -> None:
 
 
 def check_message(payload: bytes) -> None:
-    """Check what a message to the inbox is read as."""
+    """Check how a message to the inbox is read."""
     assert messages.describe(messages.decode(payload))
 
 
@@ -233,7 +233,7 @@ class NotificationQueue:
         return {int(each["itemIdentifier"]) for each in answer["batchItemFailures"]}
 
     def check(self, bodies: list[str]) -> None:
-        """Check what the handler answers to a batch."""
+        """Check the handler's answer to a batch."""
         failed = self.given_back(bodies)
         for number, body in enumerate(bodies):
             found = decisions_in_text(body, hook_name_prefix=PREFIX)
@@ -249,7 +249,7 @@ def notification_queue() -> Iterator[NotificationQueue]:
 
 @dataclass(frozen=True)
 class FuzzTarget:
-    """Code that reads input from outside: its random inputs, and the check of what it makes of one."""
+    """Code that reads input from outside: its random inputs, and the check of its result."""
 
     inputs: st.SearchStrategy[Any]
     check: Callable[[Any], None]

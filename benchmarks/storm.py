@@ -3,9 +3,9 @@
     python -m benchmarks.storm --instances 1000 --within 10 --steady 20 --burst 100
 
 The limits are an assumption: AWS does not publish them. Auto Scaling has one bucket for its whole API (R15), Elastic
-Load Balancing one for its describes. All executions share one Lambda environment and what it keeps for a minute (hook
-timers, target group names and delays). On AWS a few environments serve a storm, because each wake-up takes a fraction
-of a second; every further one asks once more.
+Load Balancing one for its describes. All executions share one Lambda environment and its caches, which live for a
+minute (hook timers, target group names and delays). On AWS a few environments serve a storm, because each wake-up takes
+a fraction of a second; each further environment makes the cached calls once more.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ LIMITED = ("autoscaling", "elbv2")
 
 @dataclass(frozen=True, kw_only=True)
 class Storm:
-    """What is let loose. Times in seconds, limits in requests.
+    """A storm. Times in seconds, limits in requests.
 
     Attributes:
         instances: how many terminate.
-        within: in this time.
+        within: the time in which they begin to.
         steady: requests a second that each bucket refills with.
         burst: requests a full bucket takes.
         heartbeat_timeout: of the hook.
@@ -65,7 +65,7 @@ class Storm:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of it.
+    """The result of a storm.
 
     Attributes:
         completed: waits that we ended with CONTINUE after the drain.
@@ -97,7 +97,7 @@ class Result:
 
 
 def let_loose(storm: Storm) -> Result:
-    """Play the storm and return what came of it."""
+    """Run the storm and return its result."""
     with without_logging(), contextlib.redirect_stdout(io.StringIO()):
         return _play(storm)
 
@@ -180,7 +180,7 @@ def _slack(log: list[LogEntry], timeout: float) -> float:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Let a storm loose and report; return 1 when something was lost or released early."""
+    """Run a storm and report; return 1 when something was lost or released early."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.storm", description="Many terminations at once.")
     standard = Storm()
     for name in ("instances", "heartbeat_timeout", "deregistration_delay", "seed"):

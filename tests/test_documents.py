@@ -23,6 +23,10 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SHOWING = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "guides").glob("*.md")])
 COMMANDS = ("asg-lifecycle ", "aws ", "sam ", "make ", ".venv/")
+BASES = [ROOT / base for base in (".", "src", "src/asg_lifecycle", "src/asg_lifecycle/execution")]
+"""The folders from which documents name files."""
+INVENTED = {"src/asg_lifecycle/steps/wait_for_moon.py"}
+"""The file that CONTRIBUTING has the reader write."""
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
@@ -94,6 +98,18 @@ def test_the_messages_shown_are_understood() -> None:
 def test_every_link_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_files_named_in_documents_exist(document: Path) -> None:
+    quoted = re.findall(r"`(?:…/)?([\w-]+(?:/[\w.-]*)+|[\w-]+\.py)`", document.read_text())
+    unknown = [
+        path
+        for path in quoted
+        if not any((base / path).exists() or (base / f"{path}.py").exists() for base in BASES)
+        and ("/" in path or not any(ROOT.glob(f"src/**/{path}")))
+    ]
+    assert [path for path in unknown if path not in INVENTED] == []
 
 
 def test_the_interfaces_are_listed_whole() -> None:

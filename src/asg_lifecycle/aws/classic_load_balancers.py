@@ -1,4 +1,4 @@
-"""The Classic Load Balancers: which does a group have, is an instance registered, is it drained."""
+"""The Classic Load Balancers: which are attached to a group, and whether an instance is registered or drained."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
 
 SETTINGS_KEPT = 60.0
-"""Seconds that what is attached to a group, and the timeouts of load balancers, are kept."""
+"""Seconds that the attachments of a group and the timeouts of load balancers are kept."""
 
 DEFAULT_TIMEOUT = 300.0
-"""Seconds, where connection draining is enabled and nobody said how long."""
+"""Seconds: the timeout of connection draining when none was set."""
 
 DETACHED = "Removed"
 """State of an attachment that is over; one that is `Removing` may still drain the instance."""
 
 NEVER_REGISTERED = "InvalidInstance"
-"""What is answered, "Could not find EC2 instance", about an instance that never was registered."""
+"""The error code, "Could not find EC2 instance", for an instance that was never registered."""
 
 DRAINING_MESSAGE = "deregistration currently in progress"
 OUT_MESSAGES = ("not currently registered", "in terminated state")
 
 
 class Membership(StrEnum):
-    """What an instance is to a load balancer."""
+    """The state of an instance at a load balancer."""
 
     REGISTERED = "registered"
-    """In service or not: as long as it is registered it can get requests."""
+    """In service or not: as long as the instance is registered it can get requests."""
     DRAINING = "draining"
     OUT = "out"
     UNTOLD = "untold"
-    """The load balancer cannot say at present. It never means that the instance is out."""
+    """The load balancer cannot tell at present. It never means that the instance is out."""
     NO_BALANCER = "no balancer"
 
 
@@ -53,7 +53,7 @@ class ClassicLoadBalancers:
     def attached(self, group: str) -> tuple[str, ...]:
         """Return the names of the load balancers attached to the Auto Scaling group.
 
-        One that is being detached counts: until that is over it may have the instance, or drain it.
+        A load balancer that is being detached counts, too: until then it may still have the instance, or drain it.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -72,7 +72,7 @@ class ClassicLoadBalancers:
         )
 
     def membership(self, name: str, instance: str) -> Membership:
-        """Return what the instance is to the load balancer `name` now.
+        """Return the present state of the instance at the load balancer `name`.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -104,7 +104,7 @@ class ClassicLoadBalancers:
                     LoadBalancerName=name, Instances=[{"InstanceId": instance}]
                 )
         except CallFailed as failed:
-            # What another system took away a moment ago is as good as drained by us.
+            # An instance that another system deregistered a moment ago is drained as well as by us.
             if failed.failure.consequence is not Consequence.NOT_FOUND and failed.failure.code != NEVER_REGISTERED:
                 raise
 

@@ -1,4 +1,4 @@
-"""The boto3 clients, each made when it is first needed: a wake-up that only beats pays for one."""
+"""The boto3 clients, each made when it is first needed: a wake-up that only sends a heartbeat pays for one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
 ASKED_READ_SECONDS = 60
-"""A function that is asked has this long to answer; our own invocation has twice as long."""
+"""Seconds that a function has to answer; our own invocation has twice as long."""
 
 HEARTBEAT_READ_SECONDS = 4
 """A heartbeat that hangs has to leave time for two more within 15 s, half of the shortest timeout there is (R3)."""
@@ -47,14 +47,14 @@ def _settings(attempts: int, read_seconds: int = READ_SECONDS) -> Config:
 
 
 REPEATABLE = _settings(2)
-"""For calls that may be repeated unseen: one more try mends a connection that died while the Lambda was frozen."""
+"""For calls that boto3 may repeat: one more try is enough for a connection that died while the Lambda was frozen."""
 
 ONCE = _settings(1)
 ASKED = _settings(1, ASKED_READ_SECONDS)
 HEARTBEAT = _settings(1, HEARTBEAT_READ_SECONDS)
-"""For calls whose repetition has to be decided with the action in view: a command sent twice runs twice, a completion
-repeated after a lost answer reads like somebody else's (R12), and a thousand drains that are throttled together must
-not ask again at once (R15)."""
+"""For calls that only we repeat, after a look at the action: a command sent twice runs twice, a completion repeated
+after a lost answer looks like one by somebody else (R12), and a thousand drains that are throttled together must not
+call again at once (R15)."""
 
 
 class Clients:
@@ -174,7 +174,7 @@ class Clients:
 
     @cached_property
     def sts(self) -> STSClient:
-        """The Security Token Service client, which signs and calls nothing."""
+        """The Security Token Service client. It only signs and calls nothing."""
         client: STSClient = self._make("sts", ONCE)
         return client
 
@@ -183,7 +183,7 @@ class Clients:
 
         Args:
             header: name of the header.
-            value: what it says.
+            value: the header's value.
             seconds: how long the URL may be used.
         """
 
@@ -191,7 +191,7 @@ class Clients:
             request.headers.add_header(header, value)
 
         event, client = "before-sign.sts.GetCallerIdentity", self.sts
-        # Two that sign at once would sign each other's header.
+        # Two threads that sign at once would sign each other's header.
         with self._lock:
             client.meta.events.register(event, sign_it_too)
             try:

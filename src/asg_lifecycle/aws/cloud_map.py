@@ -1,4 +1,4 @@
-"""The AWS Cloud Map calls: which services, which service instances, and the operations that deregister them."""
+"""The AWS Cloud Map calls: services, service instances, and the operations that deregister them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ADDRESSES = ("AWS_INSTANCE_IPV4", "AWS_INSTANCE_IPV6", "AWS_INSTANCE_CNAME")
 
 
 class Service(Struct, frozen=True):
-    """One service: its id or ARN, and its name as far as it is known."""
+    """One service: its id or ARN, and its name where it is known."""
 
     id: str
     name: str
@@ -52,7 +52,7 @@ class ServiceInstance(Struct, frozen=True, kw_only=True):
     def belongs_to(self, instance: str, addresses: Iterable[str]) -> bool:
         """Return whether it is `instance`.
 
-        A private address is used again in another network, so an address counts only where no instance id speaks.
+        Other networks may use the same private address, so an address counts only where no attribute is an instance id.
         """
         if self.id == instance or instance in self.instances:
             return True
@@ -62,7 +62,7 @@ class ServiceInstance(Struct, frozen=True, kw_only=True):
 
 
 class OperationStatus(StrEnum):
-    """How an operation is doing."""
+    """The state of an operation."""
 
     UNDER_WAY = "under way"
     SUCCEEDED = "succeeded"
@@ -72,7 +72,7 @@ class OperationStatus(StrEnum):
 
 
 class Operation(Struct, frozen=True):
-    """An operation, and the error it ended with."""
+    """The state of an operation, and the error it ended with."""
 
     status: OperationStatus
     error: str = ""
@@ -156,7 +156,7 @@ class CloudMap:
         return Deregistration(answer["OperationId"])
 
     def operation(self, operation: str) -> Operation:
-        """Return how an operation is doing.
+        """Return the state of an operation.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -202,7 +202,7 @@ def _service_instance(identity: str, attributes: dict[str, str]) -> ServiceInsta
 
 
 def _duplicate(failed: CallFailed) -> str | None:
-    """Return the operation that Cloud Map says is under way already."""
+    """Return the operation that is under way already, from Cloud Map's error."""
     cause = failed.__cause__
     operation = cause.response.get("DuplicateOperationId") if isinstance(cause, ClientError) else None
     return str(operation) if operation else None

@@ -21,12 +21,12 @@ UNMANAGED_CODES = frozenset({"InvalidInstanceId", "InvalidInstanceInformationFil
 
 
 class Invocation(Struct, frozen=True, kw_only=True):
-    """How a command went on one instance.
+    """The state of a command on one instance.
 
     Attributes:
         status: `Pending`, `InProgress`, `Delayed`, `Success`, `Cancelled`, `TimedOut`, `Failed`, `Cancelling`.
-        status_details: more exact: `Undeliverable`, `Terminated`, `Execution Timed Out`, …
-        exit_code: of the command, None while it has none.
+        status_details: the same in more detail: `Undeliverable`, `Terminated`, `Execution Timed Out`, …
+        exit_code: the command's exit code, None while it has none.
         output: standard output as far as Systems Manager keeps it.
         errors: standard error, likewise.
     """
@@ -94,14 +94,14 @@ class Commands:
             return self._clients.ssm.send_command(**request)["Command"]["CommandId"]
 
     def find(self, *, instance: str, comment: str, since: float) -> str | None:
-        """Return the id of the command with this comment sent to `instance`, None when there is none to be seen.
+        """Return the id of the command with this comment sent to `instance`, None when the list shows none.
 
         The list lags behind `send` by a moment.
 
         Args:
             instance: where it runs.
-            comment: what `send` was given.
-            since: do not look before this time (seconds since the epoch).
+            comment: the comment that `send` was given.
+            since: only commands sent after this time, seconds since the epoch.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -117,7 +117,7 @@ class Commands:
         return None
 
     def invocation(self, *, command: str, instance: str) -> Invocation | None:
-        """Return how the command is doing, None in the moment after `send` when it cannot be seen yet.
+        """Return the state of the command, None in the moment after `send` when Systems Manager does not show it yet.
 
         Raises:
             CallFailed: no answer, throttled, denied.

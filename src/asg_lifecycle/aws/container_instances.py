@@ -1,4 +1,4 @@
-"""The ECS container instances that EC2 instances are, and their tasks."""
+"""The ECS calls: the container instances of EC2 instances, and their tasks."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ CLUSTERS_KEPT = 60.0
 """Seconds that the list of clusters, and which one a group is in, are kept."""
 
 MOST_KEPT = 10_000
-"""Container instances whose EC2 instance is kept: it never changes."""
+"""How many container instances are kept with their EC2 instances, which never change."""
 
 BATCH = 100
-"""Tasks that one `DescribeTasks` takes."""
+"""The most tasks in one `DescribeTasks`."""
 
 SERVICE = "service:"
-"""What the group of a service's task begins with."""
+"""The group of a service's task begins with this."""
 
 LISTED: tuple[DesiredStatusType, ...] = ("RUNNING", "STOPPED")
-"""A task that is on its way out is listed under STOPPED, long before it is."""
+"""A task that was told to stop is listed under STOPPED long before it has stopped."""
 
 
 class ContainerInstance(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class ContainerInstance(Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """What people call it: the end of its ARN."""
+        """Its name for people: the end of its ARN."""
         return self.arn.rpartition("/")[2]
 
     @property
@@ -67,7 +67,7 @@ class Task(Struct, frozen=True, kw_only=True):
         arn: its ARN.
         definition: family and revision, `web:17`.
         status: `RUNNING`, `STOPPING`, `STOPPED`, …
-        service: the service it belongs to, None for one that stands alone.
+        service: the service it belongs to, None for a task of no service.
         stopping: whether it has been told to stop.
     """
 
@@ -88,11 +88,11 @@ class ContainerInstances:
         self._instance_of: dict[str, str | None] = {}
 
     def find(self, instance: str, *, cluster: str | None, group: str) -> ContainerInstance | None:
-        """Return the container instance that an EC2 instance is, None when it is none.
+        """Return the container instance of an EC2 instance, None when it has none.
 
         Args:
             instance: EC2 instance id.
-            cluster: name or ARN of its cluster; None to look in all of them, that of its group's last one first.
+            cluster: name or ARN of its cluster; None to search all clusters, first the one last found for its group.
             group: its Auto Scaling group.
 
         Raises:
@@ -100,7 +100,7 @@ class ContainerInstances:
         """
         if cluster is not None:
             return self._find(instance, cluster)
-        # Only a guess of where to look first is kept: an instance must not count as unknown because another was.
+        # Only the cluster to search first is kept: an instance must not count as unknown because another one was.
         guess = self._of_group.get(group)
         clusters = self._clusters.get("all", self._all_clusters) or ()
         for each in sorted(clusters, key=lambda name: name != guess):
@@ -111,7 +111,7 @@ class ContainerInstances:
         return None
 
     def instance_of(self, arn: str, *, cluster: str) -> str | None:
-        """Return the EC2 instance that a container instance is, None when it is none or is not known.
+        """Return the EC2 instance of a container instance, None when it has none or is not known.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -188,7 +188,7 @@ class ContainerInstances:
         found = [entry for entry in answer["containerInstances"] if entry.get("ec2InstanceId") == instance]
         if not found:
             return None
-        # Registered twice, after its agent lost its data: the one that is not gone counts.
+        # An instance is registered twice after its agent lost its data: the registration that is not gone counts.
         entry = min(found, key=lambda entry: entry.get("status") == "INACTIVE")
         return ContainerInstance(
             arn=entry["containerInstanceArn"],

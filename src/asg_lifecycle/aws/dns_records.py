@@ -1,4 +1,4 @@
-"""The Route 53 calls: which record sets, changes that are made as a whole or not at all, and when all servers know."""
+"""The Route 53 calls: reading record sets, changing several at once or none, and whether all servers know a change."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.record_sets import Edit
 
 CHANGED_IN_BETWEEN = ("do not match the current values", "but it was not found", "but it already exists")
-"""What Route 53 says of a record set that is not any more as it was read."""
+"""Route 53's messages about a record set that has changed since it was read."""
 
 
 PAGE_OF_NAMED = "50"
-"""Record sets that are asked for where those of one name are wanted: whatever follows them is told, too."""
+"""Record sets on one page when those of one name are wanted: Route 53 returns the names that follow, too."""
 
 
 class Submission(Struct, frozen=True):
-    """What became of a change batch: its id, or None and why it was not made: somebody was faster."""
+    """The result of a change batch: its id; or None, and Route 53's message about what has changed in between."""
 
     change: str | None
     refused: str = ""
@@ -44,7 +44,8 @@ class DnsRecords:
 
         Args:
             zone: its id.
-            names: only those of these names, one request each; without, the whole zone, a request for 300 record sets.
+            names: only record sets of these names, one request each; without names the whole zone, a request for each
+                300.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -59,7 +60,7 @@ class DnsRecords:
             raise
 
     def submit(self, zone: str, edits: Sequence[Edit], reason: str) -> Submission:
-        """Make all of `edits`, if every record set is still as it was read, or none.
+        """Make all of `edits` if every record set is still as it was read, none otherwise.
 
         Args:
             zone: id of the hosted zone.
@@ -121,12 +122,12 @@ class DnsRecords:
 
 
 def _changes(edit: Edit) -> Iterator[ChangeTypeDef]:
-    # A DELETE must say everything that is there: so it is refused when anything of it has changed since.
+    # A DELETE must repeat the whole record set, so Route 53 refuses it when anything has changed since.
     if edit.before is not None:
         yield {"Action": "DELETE", "ResourceRecordSet": _typed(edit.before)}
     if edit.after is not None:
         yield {"Action": "CREATE", "ResourceRecordSet": _typed(edit.after)}
 
 
-def _typed(record_set: RecordSet) -> Any:  # noqa: ANN401 - what Route 53 told is what it takes
+def _typed(record_set: RecordSet) -> Any:  # noqa: ANN401 - fields as Route 53 has them
     return record_set.content

@@ -1,4 +1,4 @@
-"""DynamoDB's items: attribute values from and to JSON values, and what a write was refused by."""
+"""DynamoDB's items: attribute values from and to JSON values, and the item that refused a write."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ ADDRESS_KEPT = 600.0
 """Seconds that a cluster's address is kept."""
 
 TOKEN_LIFE = 60
-"""Seconds for which the URL in the token may be used; EKS takes the token for about 15 minutes all the same."""
+"""Seconds for which the URL in the token may be used. EKS accepts the token for about 15 minutes, whatever they are."""
 
 PREFIX = "k8s-aws-v1."
 HEADER = "x-k8s-aws-id"
@@ -31,7 +31,7 @@ class ClusterAddress(Struct, frozen=True, kw_only=True):
 
     Attributes:
         endpoint: its URL.
-        certificate_authority: of its certificate, PEM in base64.
+        certificate_authority: the authority of its certificate, PEM in base64.
     """
 
     endpoint: str
@@ -49,7 +49,7 @@ class Eks:
         """Return where a cluster is.
 
         Raises:
-            CallFailed: no answer, throttled, denied, no such cluster, or one that is still being made.
+            CallFailed: no answer, throttled, denied, no such cluster, or one that is still being created.
         """
 
         def ask() -> ClusterAddress:

@@ -50,7 +50,7 @@ TRANSIENT_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""Throttling, contention (R14, R15), faults of the service and credentials about to be renewed."""
+"""Throttling, contention (R14, R15), faults of the service, and credentials that are about to be renewed."""
 
 DENIED_CODES = frozenset(
     {
@@ -82,8 +82,8 @@ def classify(error: ClientError | BotoCoreError | ResponseParserError, action: s
         action: the call as an IAM action, `autoscaling:CompleteLifecycleAction`.
     """
     if not isinstance(error, ClientError):
-        # No answer at all: no route, no name, a timeout, no credentials yet, an answer cut short. Only a request
-        # boto3 itself finds malformed cannot get better.
+        # No answer at all: no route, no name, a timeout, no credentials yet, an answer cut short. Only a request that
+        # boto3 itself finds malformed fails again each time.
         consequence = Consequence.REFUSED if isinstance(error, ParamValidationError) else Consequence.TRANSIENT
         return Failure(consequence=consequence, action=action, code=type(error).__name__, message=str(error))
     answer = error.response.get("Error", {})
@@ -109,7 +109,7 @@ def _consequence(code: str, status: int) -> Consequence:
 
 @contextmanager
 def calling(action: str) -> Iterator[None]:
-    """Turn what boto3 raises inside into `CallFailed`.
+    """Turn the errors of boto3 that are raised inside into `CallFailed`.
 
     Args:
         action: the call made inside, as an IAM action.

@@ -1,4 +1,4 @@
-"""The durable executions: start one, ask how one is, put a message into its inbox."""
+"""The durable executions: start one, ask whether one is alive, put a message into its inbox."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Executions:
 
     Args:
         clients: the AWS clients.
-        function: the function's qualified ARN: durable executions need a version or an alias. Empty where none is
-            started.
+        function: the function's qualified ARN: durable executions need a version or an alias. Empty where no execution
+            is started.
     """
 
     def __init__(self, clients: Clients, function: str) -> None:
@@ -54,7 +54,7 @@ class Executions:
                     FunctionName=self._function,
                     InvocationType="Event",
                     DurableExecutionName=name,
-                    # Escaped: half a surrogate pair, which a message may hold, has no bytes of its own.
+                    # Escaped, because half a surrogate pair, which a message may hold, cannot be encoded.
                     Payload=json.dumps(event).encode(),
                 )
         except CallFailed as failed:
@@ -89,10 +89,10 @@ class Executions:
         return Liveness.ALIVE if status in {"RUNNING", "PAUSING", "PAUSED"} else Liveness.DEAD
 
     def send_message(self, callback: str, message: bytes) -> bool:
-        """Put `message` into the inbox `callback`; return False when nobody hears it: it is closed or unknown.
+        """Put `message` into the inbox `callback`; return False when that is closed or unknown.
 
         Raises:
-            CallFailed: no answer (it may have been heard), throttled, denied.
+            CallFailed: no answer (the message may have arrived), throttled, denied.
         """
         try:
             with calling("lambda:SendDurableExecutionCallbackSuccess"):

@@ -1,4 +1,4 @@
-"""Lambda functions of others."""
+"""Lambda functions that plans name."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
 
 NO_ANSWER = "ReadTimeoutError"
-"""What the invocation of a function fails with that takes too long."""
+"""The error of an invocation whose function takes too long."""
 
 
 class Answer(Struct, frozen=True):
-    """What a function answered.
+    """The answer of a function.
 
     Attributes:
         succeeded: whether it returned, and did not raise.

@@ -37,8 +37,8 @@ class Group(Struct, frozen=True, kw_only=True):
     Attributes:
         name: of the group.
         members: its instances, without those of its warm pool.
-        has_pool: there are instances in its warm pool.
-        rebalances: it replaces Spot instances at the recommendation of EC2 (Capacity Rebalancing).
+        has_pool: whether there are instances in its warm pool.
+        rebalances: whether it replaces Spot instances when EC2 recommends it (Capacity Rebalancing).
     """
 
     name: str
@@ -74,7 +74,7 @@ class Groups:
                 yield from map(_group, page["AutoScalingGroups"])
 
     def named(self, name: str) -> Group | None:
-        """Return one group, None when there is none of that name.
+        """Return one group, None when no group has that name.
 
         Raises:
             CallFailed: no answer, throttled, denied.

@@ -38,7 +38,7 @@ class Instances:
         )
 
     def addresses(self, instance: str) -> InstanceAddresses:
-        """Return by what `instance` is reached: nothing of one that is terminated.
+        """Return the addresses and names of `instance`; a terminated one has none.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -47,7 +47,7 @@ class Instances:
         return _addresses(found) if found is not None else InstanceAddresses(state="terminated")
 
     def reached_by(self, instance: str, facts: InstanceFacts) -> tuple[str, ...]:
-        """Return all addresses and DNS names of `instance`: what EC2 tells now, and told when `facts` were read.
+        """Return all addresses and DNS names of `instance`: those that EC2 tells now, and those in `facts`.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -74,7 +74,7 @@ class Instances:
         return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])} if found is not None else {}
 
     def status_checks(self, instance: str) -> StatusChecks | None:
-        """Return the status checks of `instance`, None while there are none.
+        """Return the status checks of `instance`, None while it has none.
 
         Raises:
             CallFailed: no answer, throttled, denied.

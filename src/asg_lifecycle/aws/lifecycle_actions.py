@@ -29,7 +29,7 @@ NO_ACTIVE_ACTION = "No active Lifecycle Action found"
 
 
 class Answer(StrEnum):
-    """What Auto Scaling says to a heartbeat or a completion."""
+    """Auto Scaling's answer to a heartbeat or a completion."""
 
     ACCEPTED = "accepted"
     NOT_ACTIVE = "not active"
@@ -138,7 +138,7 @@ def _address(action: LifecycleAction) -> _Address:
 
 
 def _not_active(failed: CallFailed) -> Answer:
-    # Not a modelled error: only the message tells it from other validation errors (R12).
+    # It has no error code of its own: only the message tells it from other validation errors (R12).
     if failed.failure.code == "ValidationError" and NO_ACTIVE_ACTION in failed.failure.message:
         return Answer.NOT_ACTIVE
     raise failed

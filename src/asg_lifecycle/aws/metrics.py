@@ -47,7 +47,7 @@ class Metrics:
         """Return the values of a metric, or of metric math over several, newest first.
 
         Args:
-            metrics: by the id that the expression calls them; one, without an expression.
+            metrics: by the ids that the expression uses; without an expression, exactly one.
             expression: metric math, None for the metric itself.
             period: length of a period, seconds.
             since: seconds since the epoch; the first period begins here.
@@ -57,7 +57,7 @@ class Metrics:
             The beginning of each period that has a value, seconds since the epoch, and the value.
 
         Raises:
-            CallFailed: no answer, throttled, denied, or an expression that is none.
+            CallFailed: no answer, throttled, denied, or an expression that is not valid.
         """
         queries: list[MetricDataQueryTypeDef] = [
             {

@@ -19,7 +19,7 @@ CORE_PERMISSIONS = (
     "ssm:GetParameters",
     "ssm:GetParametersByPath",
 )
-"""IAM actions that carrying out an action uses outside steps; each step declares its own."""
+"""IAM actions that the durable function uses outside of steps; each step declares its own."""
 
 SWEEP_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
@@ -31,10 +31,10 @@ SWEEP_PERMISSIONS = (
     "lambda:GetDurableExecution",
     "lambda:InvokeFunction",
 )
-"""What the sweep uses."""
+"""IAM actions of the sweep."""
 
 NOTIFICATION_PERMISSIONS = ("lambda:InvokeFunction",)
-"""What the notification function uses, beside reading its queue."""
+"""IAM actions of the notification function, beside reading its queue."""
 
 INTERRUPTION_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
@@ -42,7 +42,7 @@ INTERRUPTION_PERMISSIONS = (
     "autoscaling:DescribeLifecycleHooks",
     "lambda:InvokeFunction",
 )
-"""What the interruption function uses."""
+"""IAM actions of the interruption function."""
 
 SIGNAL_PERMISSIONS = (
     "dynamodb:BatchGetItem",
@@ -50,10 +50,10 @@ SIGNAL_PERMISSIONS = (
     "dynamodb:UpdateItem",
     "lambda:SendDurableExecutionCallbackSuccess",
 )
-"""What the signal function uses whatever the plans say."""
+"""IAM actions of the signal function, whatever the plans say."""
 
 ECS_SIGNAL_PERMISSIONS = ("ecs:DescribeContainerInstances", "ecs:DescribeTasks", "ecs:ListTasks")
-"""What it uses where it hears of ECS."""
+"""IAM actions of the signal function where it handles events of ECS."""
 
 OPERATOR_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
@@ -72,4 +72,5 @@ OPERATOR_PERMISSIONS = (
     "ssm:GetParametersByPath",
     "ssm:PutParameter",
 )
-"""What the command line uses, with the operator's own credentials; `plan explain` also what the steps read."""
+"""IAM actions of the command line, with the operator's own credentials. `plan explain` also needs those that steps read
+with."""

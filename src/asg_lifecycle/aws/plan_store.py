@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
 
 PLANS_KEPT = 60.0
-"""Seconds that plans and tags are kept: what is put is in force everywhere a minute later."""
+"""Seconds that plans and tags are kept: a plan that is put is in force everywhere a minute later."""
 
 TAG = "asg-lifecycle:plan"
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-"""What a plan may be called: what Parameter Store takes as one part of a path."""
+"""Valid names of plans: Parameter Store accepts them as one part of a path."""
 
 
 class StoredPlan(Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class StoredPlan(Struct, frozen=True, kw_only=True):
     Attributes:
         name: its name.
         version: how often it was put.
-        changed_at: when it was put last, seconds since the epoch.
+        changed_at: when it was last put, seconds since the epoch.
     """
 
     name: str
@@ -53,7 +53,7 @@ class PlanStore:
         self._tags: TtlCache[tuple[str, ...]] = TtlCache(clock, PLANS_KEPT)
 
     def texts(self, *names: str) -> dict[str, str]:
-        """Return the JSON text of those of the named plans that there are, ten at most.
+        """Return the JSON texts of those of the named plans that exist, ten at most.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -64,7 +64,7 @@ class PlanStore:
         return self._texts.get(possible, lambda: self._read(possible)) or {}
 
     def tag_of(self, group: str) -> str | None:
-        """Return what the tag `asg-lifecycle:plan` of an Auto Scaling group says, None when it has none.
+        """Return the value of the tag `asg-lifecycle:plan` of an Auto Scaling group, None when it has none.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -75,7 +75,7 @@ class PlanStore:
         return values[0] if values else None
 
     def plans(self) -> tuple[StoredPlan, ...]:
-        """Return what plans there are, by name.
+        """Return the plans, by name.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -96,11 +96,11 @@ class PlanStore:
         return tuple(sorted(found, key=lambda plan: plan.name))
 
     def put(self, name: str, text: str) -> int:
-        """Keep a plan under `name`, in place of one that is there, and return its version.
+        """Store a plan under `name`, replacing an existing one, and return its version.
 
         Raises:
             CallFailed: no answer, throttled, denied; too large: 8 KiB.
-            ValueError: no plan can have that name.
+            ValueError: the name is not valid.
         """
         if NAME.fullmatch(name) is None:
             raise ValueError(f"{name!r} cannot name a plan: letters, digits, '_', '.' and '-', 128 at most")

@@ -1,4 +1,4 @@
-"""Events and messages for others."""
+"""Events and messages to EventBridge buses and SNS topics."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Publishing:
 
         Args:
             bus: name or ARN of the bus.
-            source: who says it.
-            detail_type: what kind of event it is.
+            source: the event's source.
+            detail_type: the kind of event.
             detail: JSON.
 
         Raises:
@@ -38,7 +38,7 @@ class Publishing:
             )
         for entry in answer["Entries"]:
             if code := entry.get("ErrorCode"):
-                # The call succeeds, the entry in it does not.
+                # The call can succeed when its entry does not.
                 passing = code in TRANSIENT_CODES or code.startswith("Internal")
                 consequence = Consequence.TRANSIENT if passing else Consequence.REFUSED
                 message = entry.get("ErrorMessage", "no message")
@@ -49,7 +49,7 @@ class Publishing:
 
         Args:
             topic: ARN of the topic.
-            subject: for mail; cut to what SNS takes.
+            subject: for mail; cut to the length that SNS accepts.
             message: the message.
 
         Raises:

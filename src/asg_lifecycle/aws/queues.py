@@ -1,4 +1,4 @@
-"""The SQS queues that keep what could not be delivered."""
+"""The SQS calls: the dead-letter queues."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     Attributes:
         queue: URL of the queue.
         id: the message's id, the same whenever it is received.
-        receipt: what deletes it, or gives it back.
+        receipt: the handle that deletes it or gives it back.
         body: its text.
-        attributes: who could not deliver it, and why.
+        attributes: its attributes: which service could not deliver it, and why.
         sent_at: when it came into the queue, seconds since the epoch.
     """
 
@@ -47,7 +47,7 @@ class Queues:
     def receive(self, queue: str) -> tuple[DeadLetter, ...]:
         """Receive every message of a dead-letter queue that nobody else holds, oldest first.
 
-        Nobody else can receive them for `HIDDEN` seconds: `give_back` what is not deleted.
+        Nobody else can receive them for `HIDDEN` seconds: give back those that are not deleted, with `give_back`.
 
         Raises:
             CallFailed: no answer, throttled, denied, no such queue.

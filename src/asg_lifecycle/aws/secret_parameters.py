@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class SecretParameters:
-    """The parameters. What is read is kept by nobody but the caller."""
+    """The parameters. No value is cached."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
     def value(self, name: str) -> str:
-        """Return what a parameter holds, decrypted.
+        """Return the value of a parameter, decrypted.
 
         Raises:
             CallFailed: no answer, throttled, denied, no such parameter.

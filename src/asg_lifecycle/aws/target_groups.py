@@ -1,4 +1,4 @@
-"""The Elastic Load Balancing calls: which target groups, which targets, are they drained."""
+"""The Elastic Load Balancing calls: target groups, their targets, and whether these are drained."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class RegisteredTarget(Struct, frozen=True):
 
     @property
     def draining(self) -> bool:
-        """Whether it has been deregistered and still drains."""
+        """Whether it was deregistered and still drains."""
         return self.health in DRAINING_STATES
 
 
 class TargetGroupSettings(Struct, frozen=True, kw_only=True):
-    """What a target group takes.
+    """The kind of targets a target group has.
 
     Attributes:
-        port: on which targets serve that name none; None where it has none.
+        port: the port of targets that name none; None where the target group has none.
         by_address: whether targets are addresses, not instances.
     """
 
@@ -99,7 +99,7 @@ class TargetGroups:
         """Return every registration of one of `ids` (instance id, addresses) in the target group, on any port.
 
         Elastic Load Balancing finds a registration only by id *and* port, so this one call describes the
-        whole group; later looks ask for the ports found here (`health`).
+        whole group; later polls ask for the ports found here (`health`).
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -107,7 +107,7 @@ class TargetGroups:
         return tuple(target for target in self._describe(arn, ()) if target.id in ids)
 
     def health(self, arn: str, targets: Sequence[RegisteredTarget]) -> tuple[RegisteredTarget, ...]:
-        """Return `targets` of the target group with their present health; those gone read `unused`.
+        """Return `targets` of the target group with their present health; of those that are gone it is `unused`.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -115,7 +115,7 @@ class TargetGroups:
         return self._describe(arn, targets)
 
     def settings(self, arn: str) -> TargetGroupSettings | None:
-        """Return what the target group takes, None when there is no such group.
+        """Return the kind of targets of the target group, None when there is no such group.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -153,7 +153,7 @@ class TargetGroups:
                     TargetGroupArn=arn, Targets=[_description(target) for target in targets]
                 )
         except CallFailed as failed:
-            # A target another system deregistered a moment ago is as good as drained by us.
+            # A target that another system deregistered a moment ago is drained as well as by us.
             if failed.failure.consequence is not Consequence.NOT_FOUND and failed.failure.code != "InvalidTarget":
                 raise
 

@@ -14,9 +14,9 @@ MOST_KEPT = 1000
 
 
 class TtlCache(Generic[AnswerT]):
-    """Keeps answers for some seconds. In a storm a few environments serve many executions, all with one question.
+    """Keeps answers for some seconds: in a storm a few environments serve many executions that ask the same.
 
-    Only for what a moment's delay cannot make wrong: names, timers, settings; never for whether something is drained.
+    Only for answers that may be a little old: names, timers, settings; never for whether something is drained.
 
     Args:
         clock: seconds since the epoch.
@@ -30,7 +30,7 @@ class TtlCache(Generic[AnswerT]):
         self._answers: dict[object, tuple[float, AnswerT]] = {}
 
     def get(self, question: object, ask: Callable[[], AnswerT | None]) -> AnswerT | None:
-        """Return the answer to `question`, asking for it if none is kept. None is an answer that is never kept.
+        """Return the kept answer to `question`, or ask for it and keep it. None is never kept.
 
         Raises:
             CallFailed: what `ask` raises; nothing is kept then.
@@ -49,6 +49,6 @@ class TtlCache(Generic[AnswerT]):
         return answer
 
     def forget(self, question: object) -> None:
-        """Ask again next time: the answer has turned out to be wrong."""
+        """Forget the answer, which has turned out to be wrong: it is asked for again next time."""
         with self._lock:
             self._answers.pop(question, None)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 class PriorState(Struct, frozen=True, kw_only=True):
-    """What is known of an action that somebody worked on before.
+    """What is known of an action that another execution worked on before.
 
     Attributes:
         decision: the plan it follows, None when none was chosen yet.
         held: why it is held, None when it is not.
-        messages: what was said to it, oldest first.
+        messages: the messages to it, oldest first.
         completing: the result that was decided, None while none is.
         reason: why that result.
         early: why the work began before the instance waited; None where it waits.
@@ -44,13 +44,13 @@ class PriorState(Struct, frozen=True, kw_only=True):
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """Whether this execution owns the action; if not, who does and how that stands.
+    """Whether this execution owns the action; if not, which one does, and how far it is.
 
     Attributes:
         owner: the execution that owns it instead, None when this one does.
-        status: how the action stands there.
+        status: the status of the action in its record.
         joined: that execution was told that the instance waits.
-        action: the action as its record has it, where that was taken over.
+        action: the action as its record has it, where this execution took it over.
         prior: what was known of it then.
     """
 
@@ -70,12 +70,12 @@ def claim(action_context: ActionContext, start: StartRequest | None) -> Claim:
     """Record the action for this execution, unless another execution has it.
 
     Args:
-        action_context: the action and who wants to work on it.
-        start: what another door says about it, None for Auto Scaling's own event.
+        action_context: the action and the execution that wants to work on it.
+        start: the start request, None for Auto Scaling's own event.
 
     Raises:
         CallFailed: the table or Lambda did not answer. Repeat it.
-        NotSettledError: the owner is just changing. Repeat it.
+        NotSettledError: the owner is changing at this moment. Repeat it.
     """
     dependencies = action_context.dependencies
     if start is not None and start.takes_over is not None:
@@ -131,7 +131,7 @@ def _take_over(action_context: ActionContext, dead: str) -> Claim:
 
 def _prior(record: Record) -> PriorState:
     completing = record.result if record.status is Status.COMPLETING else None
-    # A token on record means that the hook's event has come, even if nobody has acted on it yet.
+    # A token in the record means that the hook's event has come, even if no execution has acted on it yet.
     early = record.early_reason is not None and record.token is None
     return PriorState(
         decision=msgspec.json.decode(record.plan_decision, type=PlanDecision)
@@ -149,7 +149,7 @@ def _prior(record: Record) -> PriorState:
 def _join(action_context: ActionContext, standing: Record) -> Claim:
     """Tell the execution that began early that its instance waits now."""
     dependencies, action = action_context.dependencies, action_context.action
-    # First the record: if its owner dies with the message unread, whoever takes over knows.
+    # First the record: if its owner dies before it reads the message, a takeover still knows.
     announced: RecordChanges = {
         "token": action.token,
         "event_time": action.time,

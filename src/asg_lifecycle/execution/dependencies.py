@@ -30,8 +30,8 @@ class Dependencies:
         lifecycle_actions: the Auto Scaling calls.
         instances: the EC2 calls.
         records: the table of actions.
-        executions: the durable executions, this one's siblings.
-        drain_slots: the places of groups that drain only so many instances at once.
+        executions: the durable executions of the function.
+        drain_slots: the drain slots of groups with a limit.
         outages: the errors that stop many drains.
         planning: chooses plans.
         services: what steps are made with.

@@ -40,11 +40,11 @@ the event."""
 
 
 class NotSettledError(Exception):
-    """Who owns the action is just changing: try again."""
+    """The owner of the action is changing at this moment: try again."""
 
 
 class Polled(Struct, frozen=True, kw_only=True):
-    """The state of a poll, which says itself when it wants to be polled again.
+    """The state of a poll. It says itself when the next attempt is made.
 
     Attributes:
         delay: seconds until the next attempt, None when there is nothing more to wait for.
@@ -58,7 +58,7 @@ class CallbackResult(Struct, frozen=True, kw_only=True):
 
     Attributes:
         succeeded: whether it was a success.
-        text: what was said, or why nothing was.
+        text: the payload, or why there is none.
     """
 
     succeeded: bool
@@ -114,7 +114,7 @@ class BranchGate:
 
 
 def poll(context: DurableContext, name: str, initial: PolledT, attempt: Callable[[PolledT], PolledT]) -> PolledT:
-    """Make attempts until one wants no other; return its state. One durable operation, however long it takes.
+    """Make attempts until none is needed any more; return the last state. One durable operation, however long it takes.
 
     Args:
         context: the durable context.
@@ -146,7 +146,7 @@ def run_step(
         retry: decides, by the error and the attempts so far, whether it is tried again.
 
     Raises:
-        StepError: it was not tried again.
+        StepError: the action failed, and `retry` gave up.
     """
     config = StepConfig(retry_strategy=retry, serdes=StructSerDes(kind))
     return context.step(lambda _: action(), name=name, config=config)
@@ -159,7 +159,7 @@ def retry_claim(error: Exception, attempts: int) -> RetryDecision:
 
 
 def retry_while_the_race_lasts(error: Exception, attempts: int) -> RetryDecision:
-    """Try again for ever while the table does not answer: the deadline ends the race, and with it this."""
+    """Try again for ever while the table does not answer: at the deadline the race ends, and the retries with it."""
     return _retry_after(attempts) if isinstance(error, CallFailed) else RetryDecision.no_retry()
 
 
@@ -169,12 +169,12 @@ def race(
     branches: Mapping[str, Callable[[DurableContext], StructT]],
     kind: type[StructT],
 ) -> list[StructT]:
-    """Run branches until the first of them returns; return what those that did by then returned.
+    """Run branches until the first of them returns; return the results of those that have returned by then.
 
     Args:
         context: the durable context.
         name: the operation's name.
-        branches: by name. The others are left behind, see `BranchGate`.
+        branches: by name. Those that have not returned are abandoned, see `BranchGate`.
         kind: what each returns.
     """
 
@@ -206,7 +206,7 @@ def create_callback(
         context: the durable context.
         name: the operation's name.
         timeout: seconds until it fails by itself; 0 for never.
-        heartbeat_timeout: seconds within which whoever has it must give a sign of life; 0 for never.
+        heartbeat_timeout: seconds within which the holder of the callback must send a heartbeat; 0 for never.
     """
     config = CallbackConfig(
         timeout=Duration(math.ceil(timeout)), heartbeat_timeout=Duration(math.ceil(heartbeat_timeout))

@@ -35,15 +35,15 @@ LATER = 60.0
 
 
 class Completion(Polled, frozen=True, kw_only=True):
-    """How far the end has come.
+    """How far the end of the action is.
 
     Attributes:
-        noted: the record says which result is sent, or the table would not take that.
-        sends: how many tries to complete it are over; each notes itself in the record before it sends.
-        stopping: the step whose work under way has still to be stopped, None when there is none.
+        noted: the record says which result is sent, or the table did not accept that.
+        sends: how many tries to complete it are over; each is noted in the record before it is sent.
+        stopping: where the work stood that has still to be stopped, None when there is none.
         sent: an earlier `CompleteLifecycleAction` may have had its effect.
         status: how the action ended, None while that is open.
-        reason: how it came about, added to the ending's reason.
+        reason: what happened at the end, added to the reason of the outcome.
         heartbeat: the heartbeats while the action cannot be completed.
         tries: how often the present part was tried.
         lost_ownership: another execution owns the action.
@@ -75,7 +75,7 @@ class Finisher:
         self._limit = in_plan or self._dependencies.settings.drains_per_group
 
     def attempt(self, state: Completion) -> Completion:
-        """Take the end as far as it goes: note the result, stop what is under way, complete, close the record."""
+        """Go as far as one try can: note the result, stop what is under way, complete, close the record."""
         now = self._dependencies.clock()
         if self._outcome.how == "lost_ownership":
             self._dependencies.observer.warning(self._outcome.reason)
@@ -103,7 +103,7 @@ class Finisher:
             self._dependencies.observer.warning(f"the record could not be written: {failed}")
             if state.sends == 0 and state.tries + 1 < NOTE_TRIES:
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
-            # The work is done and the instance waits: a table that is down does not keep it.
+            # The work is done and the instance waits: a table that is down does not hold it.
             return msgspec.structs.replace(state, noted=True, tries=state.tries if state.sends else 0, delay=0.0)
         if before is None:
             self._dependencies.observer.warning("another execution has taken this action over: nothing was completed")
@@ -167,7 +167,7 @@ class Finisher:
         return msgspec.structs.replace(state, status=Status.COMPLETED, reason=reason, tries=0, delay=0.0)
 
     def _has_gone_on(self) -> bool:
-        """Return whether the instance no longer waits. While answers are lost this is all that tells of our own."""
+        """Return whether the instance no longer waits: while answers are lost, only this tells that we completed it."""
         try:
             state = self._dependencies.lifecycle_actions.instance_state(self._action_context.action.instance)
         except CallFailed as failed:
@@ -222,8 +222,8 @@ class Finisher:
                 self._action_context.action.group, holder_of(self._action_context), now=now
             )
         except CallFailed as failed:
-            # The place lapses with the wait; others would wait for it that long.
-            self._dependencies.observer.warning(f"the turn could not be given back: {failed}")
+            # The slot lapses with the wait; until then others would wait for it.
+            self._dependencies.observer.warning(f"the drain slot could not be given back: {failed}")
             if state.tries + 1 < STOP_TRIES:
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
         return msgspec.structs.replace(state, tries=0)

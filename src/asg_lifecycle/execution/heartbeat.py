@@ -1,4 +1,4 @@
-"""Heartbeats: one of them, what its answer means, and the branch of the race that sends them until the deadline."""
+"""Heartbeats: sending one, reading its answer, and the branch of the race that sends them until the deadline."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ def send_heartbeat(
 ) -> HeartbeatState:
     """Send one heartbeat and return how they stand then. Never raises for what AWS answers.
 
-    "No active Lifecycle Action" means over, or not yet (R12, R13): the instance's state tells which. While it still
-    waits the beat is repeated for a minute; longer than that it must be waiting under another hook.
+    "No active Lifecycle Action" means over, or not yet (R12, R13): the instance's state tells which. While the instance
+    still waits, the heartbeat is repeated for a minute; after that it must be waiting under another hook.
     """
     dependencies = action_context.dependencies
     try:

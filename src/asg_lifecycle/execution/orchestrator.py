@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.start_requests import StartRequest
 
 LATE_EVENT_SECONDS = 10
-"""For how long a wait that the sweep found is left to its own event."""
+"""For how long a wait that the sweep found is left to its own event, seconds."""
 
 Outcome = dict[str, Any]
 """What the execution returns: `outcome` is `ignored`, `invalid`, `duplicate`, `joined`, `completed`, `over`, `lost` or
@@ -101,7 +101,7 @@ class Orchestrator:
 
     def _claim(self) -> Claim:
         if self._start is not None and self._start.reason is StartReason.SWEEP:
-            # An event that is merely late comes first; the sweep's heartbeat has made the time for it.
+            # An event that is merely late comes first; the sweep's heartbeat has left time for that.
             durable.wait(self._context, "await-late-event", LATE_EVENT_SECONDS)
         return durable.run_step(
             self._context, "claim", Claim, lambda: claim(self._action_context, self._start), durable.retry_claim

@@ -66,12 +66,12 @@ class Setup(Polled, frozen=True, kw_only=True):
 def set_up(action_context: ActionContext, inbox: str, prior: PriorState, state: Setup) -> Setup:
     """Make one try at setting up the work on the action.
 
-    The first heartbeat comes before any work: it proves that the action exists, and wins back the time that
-    the event took to arrive. Never raises for what AWS answers.
+    The first heartbeat comes before any work: it proves that the action exists, and makes up for the time that the
+    event took to arrive. Never raises for what AWS answers.
 
     Args:
         action_context: the action and who works on it.
-        inbox: id of the durable callback through which the action can be told something.
+        inbox: id of the durable callback through which messages reach the action.
         prior: what is known of an action that somebody worked on before.
         state: what the earlier tries found.
     """
@@ -163,9 +163,9 @@ class InitialRecord:
     """What the record says when the work begins.
 
     Attributes:
-        inbox: id of the durable callback through which the action can be told something.
-        how: a sentence, for when nothing holds the work.
-        changes: what else.
+        inbox: id of the durable callback through which messages reach the action.
+        how: a sentence, used when the action is not held.
+        changes: the other changes.
     """
 
     inbox: str

@@ -1,4 +1,4 @@
-"""lightkube's client as a cluster needs it. Loads the Kubernetes library."""
+"""lightkube's client with our settings. Loads the Kubernetes library."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ READ_SECONDS = 10.0
 
 
 class KubernetesClient(Client):
-    """A client with short timeouts, which can delete what is meant and nothing else of its name.
+    """A client with short timeouts, which can delete one object and no other that has its name.
 
     Args:
         endpoint: URL of the API server.
-        certificate_authority: of the API server's certificate, PEM in base64.
+        certificate_authority: the authority of the API server's certificate, PEM in base64.
         token: bearer token.
 
     Raises:
-        ValueError: the certificate authority is none.
+        ValueError: the certificate authority is not valid.
     """
 
     def __init__(self, *, endpoint: str, certificate_authority: str, token: str) -> None:
@@ -41,7 +41,7 @@ class KubernetesClient(Client):
         super().__init__(
             config,
             timeout=httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            # Proxies of the environment are not for the cluster's endpoint.
+            # Proxies that the environment names are not used for the cluster's endpoint.
             trust_env=False,
             transport=httpx2.HTTPTransport(verify=trusting(certificate_authority), trust_env=False),
         )
@@ -49,7 +49,7 @@ class KubernetesClient(Client):
     def delete_exactly(
         self, kind: type[Node | Pod], name: str, *, uid: str, namespace: str | None = None, grace: int | None = None
     ) -> None:
-        """Delete an object unless another one has its name by now; lightkube's own `delete` cannot say so."""
+        """Delete an object unless another one has its name by now; lightkube's own `delete` has no such condition."""
         request = self._client.prepare_request("delete", kind, name=name, namespace=namespace)
         request.data = DeleteOptions(gracePeriodSeconds=grace, preconditions=Preconditions(uid=uid))
         response = self._client.send(self._client.build_adapter_request(request))
@@ -60,11 +60,11 @@ def trusting(certificate_authority: str) -> ssl.SSLContext:
     """Return a context that trusts an authority, PEM in base64, and no other.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the authority is not valid.
     """
     text = base64.b64decode(certificate_authority).decode("ascii")
     if not text.strip():
-        # Without one Python would trust the authorities of the system.
+        # Without an authority Python would trust those of the system.
         raise ValueError("there is no certificate authority of the cluster")
     try:
         context = ssl.create_default_context(cadata=text)

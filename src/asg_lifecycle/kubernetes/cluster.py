@@ -1,4 +1,4 @@
-"""One Kubernetes cluster. This module loads the Kubernetes library: import it where a cluster is talked to only."""
+"""One Kubernetes cluster. This module loads the Kubernetes library: import it only where a cluster is used."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.kubernetes.objects import Node, Pod
 
 PAGE = 500
-"""Objects that are asked for at once."""
+"""Objects on one page of a list."""
 
 
 class Cluster:
@@ -33,7 +33,7 @@ class Cluster:
         client: talks to its API server.
 
     Attributes:
-        token_refused: the API server does not take the client's token, or no longer.
+        token_refused: whether the API server has refused the client's token.
     """
 
     def __init__(self, client: KubernetesClient) -> None:
@@ -56,7 +56,7 @@ class Cluster:
             raise
 
     def node_of(self, instance: str, addresses: tuple[str, ...]) -> Node | None:
-        """Return the node that an EC2 instance is, None when it is none. Lists the nodes.
+        """Return the node of an EC2 instance, None when it has none. Lists the nodes.
 
         Args:
             instance: EC2 instance id.
@@ -94,13 +94,13 @@ class Cluster:
         )
 
     def restore(self, node: Node, *, schedulable: bool, annotations: tuple[str, ...], labels: tuple[str, ...]) -> None:
-        """Take off what was put on a node with its cordon.
+        """Undo a cordon, and remove the annotations and labels that came with it.
 
         Args:
             node: the node.
             schedulable: let pods be scheduled to it again.
-            annotations: keys of annotations to take off.
-            labels: keys of labels to take off.
+            annotations: keys of annotations to remove.
+            labels: keys of labels to remove.
 
         Raises:
             CallFailed: no answer, denied, no such node.
@@ -133,7 +133,7 @@ class Cluster:
             self._client.delete_exactly(NodeResource, node.name, uid=node.uid)
 
     def evict(self, pod: Pod, *, grace: int | None) -> str | None:
-        """Ask a pod to leave, as its disruption budgets allow.
+        """Evict a pod, as its disruption budgets allow.
 
         Args:
             pod: the pod.
@@ -200,6 +200,6 @@ class Cluster:
             self.token_refused = True
             if not self._token_taken:
                 raise
-            # It was taken before: it has been replaced, or has run out, and the next look gets another one.
+            # The token was accepted before: it was replaced, or has expired, and the next poll gets another one.
             raise CallFailed(replace(failed.failure, consequence=Consequence.TRANSIENT)) from failed
         self._token_taken = True

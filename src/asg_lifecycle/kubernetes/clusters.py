@@ -1,4 +1,4 @@
-"""Opens Kubernetes clusters. Nothing of Kubernetes is loaded before one is."""
+"""Opens Kubernetes clusters. The Kubernetes library is loaded when the first one is opened."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from asg_lifecycle.kubernetes.cluster import Cluster
 
 OPENED_KEPT = 300.0
-"""Seconds that an open cluster is kept: EKS takes a token for fifteen minutes."""
+"""Seconds that an open cluster is kept: EKS accepts a token for fifteen minutes."""
 
 
 class OtherCluster(Struct, frozen=True, kw_only=True):
-    """A cluster that is not EKS's.
+    """A cluster outside of EKS.
 
     Attributes:
         endpoint: URL of its API server.
-        certificate_authority: of its certificate, PEM in base64.
+        certificate_authority: the authority of its certificate, PEM in base64.
         token_parameter: the SecureString parameter that holds the token.
     """
 
@@ -46,7 +46,7 @@ class Clusters:
         """Return a cluster, by the name it has in EKS or by its address.
 
         Raises:
-            CallFailed: its address or its token could not be read, or is none.
+            CallFailed: its address or its token could not be read, or is not valid.
         """
 
         def connect() -> Cluster:
@@ -59,7 +59,7 @@ class Clusters:
         return opened or connect()
 
     def _connect(self, cluster: str | OtherCluster) -> Cluster:
-        # Loaded here and nowhere else: a plan without Kubernetes pays nothing for it.
+        # Loaded here and nowhere else, so that a plan without Kubernetes does not pay for it.
         from asg_lifecycle.kubernetes.client import KubernetesClient  # noqa: PLC0415 - see above
         from asg_lifecycle.kubernetes.cluster import Cluster  # noqa: PLC0415 - see above
 

@@ -1,4 +1,4 @@
-"""What the API server shows, as the steps see it. Loads the Kubernetes library."""
+"""Turns the API server's objects into those that steps use. Loads the Kubernetes library."""
 
 from __future__ import annotations
 

@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE, TOO_MANY_REQUESTS, SERVER_ERROR = 401, 403, 404, 409, 410, 429, 500
 
 TRANSIENT_CODES = frozenset({CONFLICT, GONE, TOO_MANY_REQUESTS})
-"""Somebody else's change came first, a list's next page is too old, too many requests."""
+"""Another change came first, the next page of a list has expired, or there were too many requests."""
 
 UNAUTHORIZED_CODE = "Unauthorized"
-"""How a refused token reads in `Failure.code`."""
+"""The `Failure.code` of a refused token."""
 
 GRANT = "give the function's role an access entry of the cluster, with the RBAC rights for it"
-"""What is said where nobody may do it."""
+"""Added to the message when access is denied."""
 
 BUDGET = "disruption budget"
-"""What an answer speaks of when it is a budget that forbids; too many requests have the same code."""
+"""The cause in an answer when a budget forbids an eviction; too many requests have the same status code."""
 
 SEVERAL_BUDGETS = "more than one PodDisruptionBudget"
-"""What the API server says, as an error of its own, of a pod that several budgets are for."""
+"""The API server's message for a pod that several budgets select; it answers with an internal error."""
 
-MEND_BUDGETS = "leave it one budget: none of several is asked"
+MEND_BUDGETS = "leave the pod one budget: the API server evicts no pod that several select"
 
 
 @contextmanager
 def asking(action: str) -> Iterator[None]:
-    """Turn what lightkube raises inside into `CallFailed`.
+    """Turn the errors of lightkube that are raised inside into `CallFailed`.
 
     Args:
         action: verb and resource as RBAC names them, `create pods/eviction`.
@@ -49,7 +49,7 @@ def asking(action: str) -> Iterator[None]:
         yield
     except ApiError as error:
         raise CallFailed(_failure(error, action)) from error
-    # No answer at all, or one that is not the API server's. lightkube raises the KeyError where an answer has no type.
+    # No answer at all, or one that is not the API server's: lightkube raises KeyError when an answer has no type.
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError) as error:
         raise CallFailed(
             Failure(
@@ -62,20 +62,20 @@ def asking(action: str) -> Iterator[None]:
 
 
 def is_gone(error: ApiError, uid: str) -> bool:
-    """Return whether the object of that UID is no more, be it that another one has its name."""
+    """Return whether the object with that UID is gone. Another one may have its name by now."""
     status = error.status
     return _code(error) == NOT_FOUND or (status.reason == "Conflict" and uid in (status.message or ""))
 
 
 def what_keeps(error: ApiError) -> str | None:
-    """Return what keeps a pod that was asked to leave, None when the error is not about the pod."""
+    """Return what prevents the eviction of a pod, None when the error is not about the pod."""
     status, code = error.status, _code(error)
     message = status.message or "no reason is given"
     if code == TOO_MANY_REQUESTS and BUDGET in f"{message} {_causes(status)}":
         return _causes(status) or message
     if code >= SERVER_ERROR and SEVERAL_BUDGETS in message:
         return f"{message} {MEND_BUDGETS}"
-    # A budget whose state is out of order, or an admission webhook; who lacks the right is told so in other words.
+    # A budget in a wrong state, or an admission webhook. A missing right has another message.
     if code == FORBIDDEN and not _lacks_right(message):
         return message
     return None
@@ -100,7 +100,7 @@ def _failure(error: ApiError, action: str) -> Failure:
     if code in {UNAUTHORIZED, FORBIDDEN}:
         consequence, message = Consequence.DENIED, f"{message}; {GRANT}"
     elif code == NOT_FOUND and not action.startswith("list "):
-        # A list is always there: what has none is not an API server.
+        # Every API server has these lists, so a list that is not found is REFUSED.
         consequence = Consequence.NOT_FOUND
     elif code in TRANSIENT_CODES or code >= SERVER_ERROR:
         consequence = Consequence.TRANSIENT

@@ -1,11 +1,11 @@
-"""Nodes and pods as the steps see them: plain data, which costs no Kubernetes library."""
+"""Nodes and pods as steps use them: plain data that needs no Kubernetes library."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 FINISHED = frozenset({"Succeeded", "Failed"})
-"""Phases of a pod that runs no more."""
+"""Phases of a pod that has ended."""
 
 
 class Node(Struct, frozen=True, kw_only=True):
@@ -13,12 +13,12 @@ class Node(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: its name.
-        uid: what tells it from another one with its name.
+        uid: differs from that of any other node with its name.
         instance: the EC2 instance that its `providerID` names, None when it names none.
         addresses: its internal addresses.
         cordoned: whether no pod is scheduled to it.
         ready: whether its condition `Ready` is true.
-        standing: what that condition says, a sentence.
+        standing: a sentence about that condition.
         taints: the keys of its taints.
         labels: its labels.
         annotations: its annotations.
@@ -38,7 +38,7 @@ class Node(Struct, frozen=True, kw_only=True):
     def is_instance(self, instance: str, addresses: tuple[str, ...]) -> bool:
         """Return whether it is an EC2 instance with these addresses.
 
-        A cluster that no cloud provider looks after has no `providerID`; there the address tells.
+        A cluster without a cloud provider sets no `providerID`; there the address tells.
         """
         return self.instance == instance if self.instance is not None else not {*addresses}.isdisjoint(self.addresses)
 
@@ -49,11 +49,11 @@ class Pod(Struct, frozen=True, kw_only=True):
     Attributes:
         namespace: its namespace.
         name: its name.
-        uid: what tells it from another one with its name.
+        uid: differs from that of any other pod with its name.
         phase: `Running`, `Pending`, `Succeeded`, …
         terminating: whether it has been told to end.
         of_daemon_set: whether a DaemonSet keeps it on its node.
-        is_mirror: whether it mirrors a pod of the kubelet's own.
+        is_mirror: whether it mirrors a static pod of the kubelet.
     """
 
     namespace: str
@@ -66,10 +66,10 @@ class Pod(Struct, frozen=True, kw_only=True):
 
     @property
     def path(self) -> str:
-        """What people call it."""
+        """Its name for people."""
         return f"{self.namespace}/{self.name}"
 
     @property
     def has_to_leave(self) -> bool:
-        """Whether the node is not drained while it is there."""
+        """Whether the drain of its node has to wait for it."""
         return not (self.of_daemon_set or self.is_mirror or self.phase in FINISHED)

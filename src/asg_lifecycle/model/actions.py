@@ -9,7 +9,7 @@ from msgspec import Struct
 
 
 class Transition(StrEnum):
-    """The two transitions a hook can stand on (R1)."""
+    """The two transitions a hook can be for (R1)."""
 
     LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
     TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
@@ -24,7 +24,7 @@ class Location(StrEnum):
 
 
 class ActionResult(StrEnum):
-    """What `CompleteLifecycleAction` is told (R7)."""
+    """The result that `CompleteLifecycleAction` sends (R7)."""
 
     CONTINUE = "CONTINUE"
     ABANDON = "ABANDON"
@@ -37,8 +37,8 @@ class LifecycleAction(Struct, frozen=True, kw_only=True):
     """One lifecycle action.
 
     Attributes:
-        token: `LifecycleActionToken`, 36 characters, not always a UUID (R2). None when nobody told it: no API lists
-            tokens (R16), so a wait that was found, not announced, is addressed by its instance id (R11).
+        token: `LifecycleActionToken`, 36 characters, not always a UUID (R2). None where it is not known: no API lists
+            tokens (R16), so a wait that the sweep found is addressed by its instance id (R11).
         group: Auto Scaling group name as `detail` gives it (R30).
         hook: lifecycle hook name.
         instance: EC2 instance id, 8 or 17 hex digits after `i-` (R29).
@@ -51,8 +51,8 @@ class LifecycleAction(Struct, frozen=True, kw_only=True):
         operation: the event's `Action` field, `ReplaceRootVolume` or None (R23).
         account: AWS account id, None when the payload does not say.
         region: AWS Region, None when the payload does not say.
-        identity: what the action is called for ever where its work began without its token; None where it is
-            called by its token.
+        identity: the permanent name of the action where its work began without its token; None where the token is its
+            name.
     """
 
     token: str | None
@@ -71,7 +71,7 @@ class LifecycleAction(Struct, frozen=True, kw_only=True):
 
     @property
     def reference(self) -> str:
-        """What names this action for as long as it lasts, whoever works on it and whatever is learnt later."""
+        """The permanent name of this action, the same whichever execution works on it and whatever is learnt later."""
         if self.identity or self.token:
             return self.identity or self.token or ""
         wait = f"{self.group}\n{self.hook}\n{self.instance}\n{self.time:.3f}"

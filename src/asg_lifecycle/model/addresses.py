@@ -1,4 +1,4 @@
-"""Addresses and DNS names, written one way so that they can be compared."""
+"""Addresses and DNS names in one form, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 
 def normalized(value: str) -> str:
-    """Return an IP address or DNS name in the one way it is compared: `2001:DB8:0::1` is `2001:db8::1`."""
+    """Return an IP address or DNS name in the form in which it is compared: `2001:DB8:0::1` is `2001:db8::1`."""
     try:
         return ip_address(value.strip()).compressed
     except ValueError:

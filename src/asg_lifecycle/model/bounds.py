@@ -1,4 +1,4 @@
-"""Bounds of values in plans that say in words what is expected."""
+"""Bounds of values in plans, each with words that say what is expected."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Meta
 
 EXPECTED = "expected"
-"""Under this name a `Meta` carries the words."""
+"""The key under which a `Meta` carries the words."""
 
 
 def matching(pattern: str, expected: str) -> Meta:
@@ -15,11 +15,11 @@ def matching(pattern: str, expected: str) -> Meta:
 
     Args:
         pattern: a regular expression that Python and JSON Schema read the same way.
-        expected: what the text has to be, to put behind "expected".
+        expected: what the text has to be, as it follows "expected" in a sentence.
     """
     return Meta(pattern=pattern, extra={EXPECTED: expected})
 
 
 def expected_by(meta: Any) -> str | None:  # noqa: ANN401 - an annotation may be anything
-    """Return the words that an annotation of a type carries, None for none."""
+    """Return the words that an annotation of a type carries, None when it carries none."""
     return (meta.extra or {}).get(EXPECTED) if isinstance(meta, Meta) else None

@@ -24,7 +24,7 @@ class SlotAnswer(Struct, frozen=True, kw_only=True):
 
 
 def sentence(answer: SlotAnswer, limit: int) -> str:
-    """Return what the record says of an action that waits for a slot."""
+    """Return the sentence for the record of an action that waits for a slot."""
     return f"waiting for a drain slot: {answer.taken} of {limit} are taken, {answer.ahead} ahead"
 
 

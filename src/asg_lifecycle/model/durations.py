@@ -35,7 +35,7 @@ def seconds(duration: Duration) -> float:
     """Return a duration in seconds.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is no duration.
     """
     if re.fullmatch(PATTERN, duration) is None:
         raise ValueError(f"{duration!r} is not {EXPECTED}")

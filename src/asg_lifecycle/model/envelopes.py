@@ -39,7 +39,7 @@ class Message(Struct, frozen=True):
 def messages_in(payload: object, path: str = "") -> Iterator[Message | Problem]:
     """Yield every message in a payload, at least one; the payload itself when it is in no envelope.
 
-    An envelope that cannot be opened yields its problem, and the messages beside it all the same.
+    An envelope that cannot be opened yields its problem; the messages beside it are yielded as well.
 
     Args:
         payload: the parsed JSON.
@@ -58,7 +58,7 @@ def messages_in(payload: object, path: str = "") -> Iterator[Message | Problem]:
 
 
 def messages_in_text(text: str, path: str = "") -> Iterator[Message | Problem]:
-    """Yield every message in the JSON text of a payload, like `messages_in`. A repeated name counts by its last."""
+    """Yield every message in the JSON text of a payload, like `messages_in`. The last of repeated names counts."""
     try:
         payload = json.loads(text, parse_constant=_refuse_constant)
     except RecursionError:
@@ -74,7 +74,7 @@ def _refuse_constant(name: str) -> object:
 
 
 def _open(envelope: object, path: str) -> Iterator[Message | Problem]:
-    # Only a text leads further in, and a text in a text doubles its escapes: the depth is soon at an end.
+    # Only a text is opened further, and each text in a text doubles its escapes, so the depth is small.
     if not isinstance(envelope, dict):
         yield Message(path, envelope)
         return

@@ -1,7 +1,7 @@
 """What a payload asks for: EventBridge events, notifications, and the envelopes of SQS and SNS around them.
 
-Every function here is pure and total: whatever JSON comes in, a decision comes out. Each problem of a payload
-is reported, not only the first.
+Every function here is pure and accepts any JSON without raising. Each problem of a payload is reported, not only the
+first.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Handle(Struct, frozen=True, tag="handle", tag_field="decision"):
 
     Attributes:
         action: the lifecycle action.
-        start: what another door than Auto Scaling's event says about it, None for the event.
+        start: the start request, None for an event of Auto Scaling.
     """
 
     action: LifecycleAction
@@ -55,13 +55,13 @@ class Handle(Struct, frozen=True, tag="handle", tag_field="decision"):
 
 
 class Ignore(Struct, frozen=True, tag="ignore", tag_field="decision"):
-    """The payload is whole and not for us. `reason` is a sentence an operator understands."""
+    """The payload is valid and not for us. `reason` is a sentence an operator understands."""
 
     reason: str
 
 
 class Invalid(Struct, frozen=True, tag="broken", tag_field="decision"):
-    """The payload is for us, or cannot be told not to be, and cannot be understood.
+    """The payload cannot be understood, and may be for us.
 
     Attributes:
         reason: every problem with its field, what was expected and what was found, on one line.
@@ -77,13 +77,13 @@ Decision: TypeAlias = Handle | Ignore | Invalid
 
 
 def decide(payload: object, *, hook_name_prefix: str, with_starts: bool = False) -> Decision:
-    """Return what one EventBridge event, one flat notification, or one start from another door asks for.
+    """Return what one EventBridge event, one flat notification, or one start request asks for.
 
     Args:
         payload: the parsed JSON.
         hook_name_prefix: what the names of our hooks begin with; empty for every hook no other system owns.
-        with_starts: understand starts, too. Only for what comes by direct invocation, which IAM guards: who may send
-            to a queue must not choose the group, the instance and the plan.
+        with_starts: accept start requests, too. Only for direct invocations, which IAM guards: a sender to a queue must
+            not choose the group, the instance and the plan.
     """
     if with_starts and isinstance(payload, dict) and payload.get("source") == start_requests.SOURCE:
         return _decide_start(payload, hook_name_prefix)
@@ -91,11 +91,11 @@ def decide(payload: object, *, hook_name_prefix: str, with_starts: bool = False)
 
 
 def decisions_in_text(text: str, *, hook_name_prefix: str) -> tuple[Decision, ...]:
-    """Return what a payload asks for, one decision for each action it contains, never none.
+    """Return what a payload asks for: one decision for each action it contains, at least one.
 
-    The payload is an EventBridge event, a notification as the body of an SQS message, an SNS message, the Lambda event
-    of an SQS queue or an SNS topic, what `aws sqs receive-message` prints, or each of these inside an SQS or SNS
-    message, as a queue subscribed to a topic has it.
+    A payload is an EventBridge event, a notification as the body of an SQS message, an SNS message, the Lambda event
+    of an SQS queue or an SNS topic, the output of `aws sqs receive-message`; or one of these inside an SQS or SNS
+    message, as in a queue that is subscribed to a topic.
 
     Args:
         text: the payload's JSON.
@@ -155,7 +155,7 @@ def _decide_event(event: FieldReader, prefix: str) -> Decision:
 def _decide_notification(notification: FieldReader, prefix: str) -> Decision:
     kind = notification.optional_text("Event")
     if kind == TEST_NOTIFICATION:
-        return Ignore(f"{TEST_NOTIFICATION}: Auto Scaling tries the hook's notification target, no instance waits")
+        return Ignore(f"{TEST_NOTIFICATION}: Auto Scaling tests the hook's notification target, no instance waits")
     if kind is not None and "LifecycleTransition" not in notification.values:
         return Ignore(f"notification {shown(kind)} is no lifecycle action")
     frame = _Frame(time=notification.moment("Time"), account=notification.optional_text("AccountId"))
@@ -163,7 +163,7 @@ def _decide_notification(notification: FieldReader, prefix: str) -> Decision:
 
 
 class _Frame(Struct, frozen=True, kw_only=True):
-    """What stands around the fields of the action, in an event and in a notification under different names."""
+    """The fields around those of the action; an event and a notification name them differently."""
 
     time: float | None
     account: str | None
@@ -173,7 +173,7 @@ class _Frame(Struct, frozen=True, kw_only=True):
 
 def _decide_action(detail: FieldReader, frame: _Frame, prefix: str) -> Decision:
     hook = _read_name(detail, "LifecycleHookName")
-    # What else is wrong with an action under a hook that is not ours is nothing to us.
+    # Other problems of an action do not matter when its hook is not ours.
     foreign = refuse(hook, prefix) if hook else None
     if foreign is not None:
         return Ignore(foreign)
@@ -195,7 +195,7 @@ def _decide_action(detail: FieldReader, frame: _Frame, prefix: str) -> Decision:
             instance=instance,
             transition=transition,
             time=frame.time,
-            # A place added to Auto Scaling after this was written must not lose the action.
+            # The action must not be lost when Auto Scaling names a place that was added after this was written.
             origin=_PLACES.get(origin or ""),
             destination=_PLACES.get(destination or ""),
             metadata=metadata,

@@ -1,4 +1,4 @@
-"""What an AWS call that did not work means for the action: classified once, by consequence."""
+"""What a failed AWS call means for the action: classified once, by consequence."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class Consequence(StrEnum):
     """What has to happen when a call fails."""
 
     TRANSIENT = "passing"
-    """The dependency is down, throttling or out of reach: wait and ask again, however long it takes."""
+    """The dependency is down, throttles or cannot be reached: wait and call again, however long it takes."""
     DENIED = "denied"
-    """A permission is missing: asking again cannot help until somebody grants it."""
+    """A permission is missing: calling again cannot help until somebody grants it."""
     REFUSED = "refused"
-    """The request itself is wrong: asking again cannot help."""
+    """The request itself is wrong: calling again cannot help."""
     NOT_FOUND = "missing"
-    """What was asked about does not exist (any more)."""
+    """The thing the call is about does not exist (any more)."""
 
 
 THROTTLED_CODES = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
@@ -30,8 +30,8 @@ class Failure(Struct, frozen=True, kw_only=True):
     Attributes:
         consequence: what it means.
         action: the call as an IAM action, `elasticloadbalancing:DeregisterTargets`.
-        code: the error code AWS answered, or the class of the error when there was no answer.
-        message: what AWS said.
+        code: the error code in AWS's answer, or the class of the error when there was no answer.
+        message: the message of AWS.
     """
 
     consequence: Consequence
@@ -41,7 +41,7 @@ class Failure(Struct, frozen=True, kw_only=True):
 
     @property
     def effect_is_open(self) -> bool:
-        """Whether the call may have had its effect all the same: not when AWS says that it did not take it."""
+        """Whether the call may have had its effect all the same: not when AWS answered that it refused the call."""
         return self.consequence is Consequence.TRANSIENT and self.code not in THROTTLED_CODES
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Failure(Struct, frozen=True, kw_only=True):
         return f"{self.action} failed: {self.message} ({self.code})"
 
 
-class CallFailed(Exception):  # noqa: N818 - it says what happened; what it means is in `failure`
+class CallFailed(Exception):  # noqa: N818 - the name says what happened; `failure` says what that means
     """An AWS call failed; `failure` says what that means. Raised by `asg_lifecycle.aws` only."""
 
     def __init__(self, failure: Failure) -> None:

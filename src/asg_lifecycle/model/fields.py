@@ -1,4 +1,4 @@
-"""Reading the fields of a JSON object that somebody else wrote, keeping every problem instead of stopping at one."""
+"""Reading the fields of a JSON object that somebody else wrote. Every problem is kept, not only the first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES_SHOWN = 5
 """How many of an object's field names a problem repeats."""
 
 LARGEST_SHOWN = 10**SHOWN
-"""From here on a number is only called large: Python refuses to print the largest ones."""
+"""Numbers from here on are only called large: Python refuses to print the largest ones."""
 
 
 _INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
@@ -28,7 +28,7 @@ _Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Problem(Struct, frozen=True):
-    """One field that is not what it has to be.
+    """One field with a wrong value.
 
     Attributes:
         field: its path, `detail.EC2InstanceId`; empty when it is the whole payload.
@@ -49,7 +49,7 @@ class Problem(Struct, frozen=True):
 class FieldReader:
     """The fields of one JSON object.
 
-    A wrong field reads as empty and leaves a problem, so that one look at the object finds everything wrong with it.
+    A wrong field reads as empty and adds a problem, so reading an object once finds all of its problems.
 
     Attributes:
         values: the object.
@@ -72,7 +72,7 @@ class FieldReader:
         Args:
             name: of the field.
             expected: what the text has to be, for the problem.
-            is_valid: whether it is that; any text but the empty one when not given.
+            is_valid: whether a text is valid; when not given, any text but the empty one is.
 
         Returns:
             The text, empty when it is missing, no text, or not valid.
@@ -84,7 +84,7 @@ class FieldReader:
         return ""
 
     def optional_text(self, name: str) -> str | None:
-        """Return a text that may be absent or null; None too when it is no text."""
+        """Return a text that may be absent or null; also None when the value is no text."""
         value = self.values.get(name)
         if value is None or (isinstance(value, str) and is_text(value)):
             return value
@@ -92,11 +92,11 @@ class FieldReader:
         return None
 
     def instance_id(self, name: str) -> str:
-        """Return a required EC2 instance id (R29), empty when it is missing or none."""
+        """Return a required EC2 instance id (R29), empty when it is missing or not valid."""
         return self.text(name, "'i-' and 8 or 17 hexadecimal digits", is_instance_id)
 
     def moment(self, name: str) -> float | None:
-        """Return a required time, milliseconds or none (R30), as seconds since the epoch; None when it is no time."""
+        """Return a required time (R30), as seconds since the epoch; None when it is no time."""
         expected = "a time with its zone, such as '2021-01-13T00:12:37Z'"
         text = self.text(name, expected)
         if not text:
@@ -127,7 +127,7 @@ def join(path: str, name: str) -> str:
 
 
 def is_text(value: str) -> bool:
-    """Whether a string is whole Unicode. JSON can escape half a surrogate pair; no AWS call can carry it."""
+    """Whether a string is valid Unicode. JSON can escape half a surrogate pair; no AWS call can carry it."""
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 

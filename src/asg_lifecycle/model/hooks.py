@@ -1,9 +1,9 @@
-"""Which lifecycle hooks are ours: the ones under our name prefix that belong to no other system."""
+"""Which lifecycle hooks are ours: those with our name prefix that belong to no other system."""
 
 from __future__ import annotations
 
 DEFAULT_HOOK_NAME_PREFIX = "asg-lifecycle"
-"""What the names of our hooks begin with unless a deployment says otherwise."""
+"""The names of our hooks begin with this unless a deployment says otherwise."""
 
 _OWNERS = {
     "ecs-managed-draining-termination-hook": "Amazon ECS managed instance draining",
@@ -24,8 +24,8 @@ def refuse(hook_name: str, prefix: str) -> str | None:
     release an instance another system is still working on.
 
     Args:
-        hook_name: the lifecycle hook's name, compared with upper and lower case told apart.
-        prefix: what the names of our hooks begin with; empty for every hook no other system is known to own.
+        hook_name: the lifecycle hook's name; upper and lower case differ.
+        prefix: the names of our hooks begin with it; empty for every hook that no other system is known to own.
 
     Returns:
         A reason an operator understands, or None when the hook is ours.

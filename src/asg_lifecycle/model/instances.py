@@ -29,7 +29,7 @@ class InstanceFacts(Struct, frozen=True, kw_only=True):
 
 
 class InstanceAddresses(Struct, frozen=True, kw_only=True):
-    """By what an instance is reached, on all of its interfaces. EC2 tells nothing of it once it is terminated.
+    """The addresses and names of an instance, on all of its interfaces. EC2 tells none once it is terminated.
 
     Attributes:
         state: of the instance, as in `InstanceFacts`.
@@ -55,7 +55,7 @@ class StatusChecks(Struct, frozen=True, kw_only=True):
     """EC2's status checks of an instance: `ok`, `impaired`, `initializing`, `insufficient-data` or `not-applicable`.
 
     Attributes:
-        system: of what the instance runs on.
+        system: of the hardware that the instance runs on.
         instance: of the instance itself.
         state: of the instance, `running`.
     """

@@ -1,4 +1,4 @@
-"""What EC2 says before it takes a Spot instance back."""
+"""The warnings of EC2 before it takes a Spot instance back."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Interruption(Struct, frozen=True, kw_only=True):
     """An instance that EC2 takes back, or expects to.
 
     Attributes:
-        reason: which of the two.
+        reason: which of the two warnings it was.
         instance: EC2 instance id.
-        time: when EC2 said so, seconds since the epoch.
+        time: when EC2 warned, seconds since the epoch.
         until: when the instance is gone, seconds since the epoch; None when that is not known.
     """
 
@@ -40,7 +40,7 @@ class Interruption(Struct, frozen=True, kw_only=True):
 
 
 def interruption(event: object) -> Interruption | Ignore | Invalid:  # noqa: PLR0911 - one line a case
-    """Return what an event of EC2 announces. Total: whatever JSON comes in, a decision comes out."""
+    """Return what an event of EC2 announces. Any JSON is accepted, none raises."""
     if not isinstance(event, dict):
         return Invalid(f"expected an event of EC2, found {shown(event)}", None)
     fields = FieldReader(event, "")

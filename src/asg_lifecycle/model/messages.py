@@ -1,4 +1,4 @@
-"""What an operator, an event or another execution can say to a running one through its inbox."""
+"""The messages that an operator, an event or another execution can send to the inbox of a running execution."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Skip(Struct, frozen=True, tag="skip", tag_field="message"):
 
 
 class Nudge(Struct, frozen=True, tag="nudge", tag_field="message"):
-    """Look again now. A step that was held after a failure is begun again."""
+    """Poll again now. A step that was held after a failure is begun again."""
 
     by: str = "an event"
 
 
 class Wake(Struct, frozen=True, tag="wake", tag_field="message"):
-    """What the present step waits for may have come: look now, and change nothing else. `by` says what came."""
+    """What the present step waits for may have come: poll now, and change nothing else. `by` says what came."""
 
     by: str
 
@@ -59,7 +59,7 @@ def encode(message: Message) -> bytes:
 
 
 def decode(payload: str | bytes | None) -> Message:
-    """Return what a callback result says; anything that is no message of ours is `Unknown`, never an error."""
+    """Return the message in a callback result; anything that is no message of ours is `Unknown`, never an error."""
     raw = payload.encode(errors="replace") if isinstance(payload, str) else payload or b""
     try:
         message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge | Wake | Join)

@@ -1,4 +1,4 @@
-"""When many drains are stopped by the same error: an outage, and what is said about it."""
+"""Outages: when many drains are stopped by the same error, and the sentences about it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ WINDOW = 600.0
 """Seconds: drains that met the error longer ago do not count."""
 
 THRESHOLD = 5
-"""How many drains have to be stopped by the same error. Fewer can each have their own trouble."""
+"""How many drains have to be stopped by the same error. Fewer can each have an error of their own."""
 
 
 def is_outage(count: int) -> bool:
@@ -17,7 +17,7 @@ def is_outage(count: int) -> bool:
 
 
 def sentence(count: int, dependency: str, since: float) -> str:
-    """Return what the record of each of the drains says.
+    """Return the sentence for the record of each of the drains.
 
     Args:
         count: how many drains.
@@ -29,7 +29,7 @@ def sentence(count: int, dependency: str, since: float) -> str:
 
 
 def notice(count: int, dependency: str, since: float) -> str:
-    """Return what is said once about the outage. The arguments are those of `sentence`."""
+    """Return the sentence that is logged once for the outage. The arguments are those of `sentence`."""
     return (
         f"outage: {sentence(count, dependency, since)}; the drains try again by themselves: mend the dependency, or "
         "grant the permission, before their deadlines"

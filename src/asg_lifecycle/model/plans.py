@@ -41,7 +41,7 @@ class OnTimeout(StrEnum):
     """Complete the action with ABANDON."""
     HOLD = "hold"
     """Stop the work and keep the instance waiting for an operator. At the hook's own global timeout nothing can be held
-    any longer (R4): then ABANDON, which keeps the instance where the group retains abandoned ones (R10)."""
+    any longer (R4): then ABANDON, with which the group can retain the instance (R10)."""
 
 
 class Result(StrEnum):
@@ -132,7 +132,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
             yield from step.parallel or (step,)
 
     def position(self, index: int) -> int:
-        """Return how many steps with a kind come before the entry at `index`: its position for ever."""
+        """Return how many steps with a kind come before the entry at `index`: its permanent position."""
         return sum(len(step.parallel) or 1 for step in self.steps[:index])
 
 
@@ -144,7 +144,7 @@ class PlanDecision(Struct, frozen=True, kw_only=True):
         why: a sentence an operator understands.
         plan: the plan, None when the one that was chosen cannot be used: the action is then held.
         problems: everything that is wrong with it, each with the valid names; empty when it can be used.
-        name: of the plan in the plan store, None for one that is not from there.
+        name: the plan's name in the plan store, None for a plan from elsewhere.
     """
 
     source: str

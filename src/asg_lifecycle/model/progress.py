@@ -1,4 +1,4 @@
-"""The progress of a step: waiting, done or failed. An outcome is a value, never an exception for control flow."""
+"""The progress of a step: waiting, done or failed. It is a value, never an exception."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Waiting(Struct, frozen=True, tag="waiting"):
     """The step is not finished.
 
     Attributes:
-        detail: a sentence an operator understands, with what is missing: "waiting for 2 of 5 tasks".
+        detail: a sentence an operator understands, which says what is missing: "waiting for 2 of 5 tasks".
         again_after: seconds until the next poll, None to let the engine choose.
         state: what the step needs at its next poll. It is written to the record whenever it changes.
-        blocked: a dependency or a permission, not the instance, is what keeps the step waiting.
+        blocked: the step waits for a dependency or a permission, not for the instance.
         wake_on: the signal that comes when the wait may be over (see `asg_lifecycle.model.signals`), None when only
             polling can tell.
     """

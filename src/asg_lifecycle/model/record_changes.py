@@ -1,6 +1,6 @@
-"""What may be written into a record after it was claimed: each write is checked by the type checker.
+"""The changes of a record after it was claimed, typed so that the type checker checks each write.
 
-What the fields mean, their units and who writes them stand in `asg_lifecycle.model.records.Record`, and nowhere else.
+The fields' meanings, units and writers are documented at `asg_lifecycle.model.records.Record`, and nowhere else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is changed in DNS record sets: an address taken out, or put in, and nothing else.
+"""Changes of DNS record sets: an address is taken out or put in, and nothing else.
 
-A change hands Route 53 the record set as it was read. One that somebody changed in between is refused, whole batch and
-all, so nobody's value is written back or lost.
+A change gives Route 53 the record set as it was read. When somebody has changed it in between, Route 53 refuses the
+whole batch, so no other value is written back or lost.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from msgspec import Struct
 from asg_lifecycle.model.addresses import normalized
 
 INSTANCE = "{instance}"
-"""What stands for the instance id in a name."""
+"""The placeholder for the instance id in a name."""
 
 WILDCARD = "\\052"
 """How Route 53 writes `*`."""
@@ -22,7 +22,7 @@ RecordType: TypeAlias = Literal["A", "AAAA", "CNAME"]
 
 MOST_VALUES = 1000
 MOST_CHARACTERS = 32_000
-"""Values, and characters in them, that one change batch takes."""
+"""The most values, and characters in them, in one change batch."""
 
 ROUTINGS = {
     "Weight": "weighted",
@@ -33,7 +33,7 @@ ROUTINGS = {
     "GeoProximityLocation": "geoproximity",
     "CidrRoutingConfig": "IP-based",
 }
-"""How record sets of one name and type share the answers, by the field that says so."""
+"""The routing policies: how record sets of one name and type share the answers, by the field that says so."""
 
 
 def canonical(name: str) -> str:
@@ -42,13 +42,13 @@ def canonical(name: str) -> str:
 
 
 class RecordSet(Struct, frozen=True):
-    """One record set, as Route 53 tells it: it is deleted only as exactly this."""
+    """One record set as Route 53 returned it: a deletion has to repeat exactly this."""
 
     content: dict[str, Any]
 
     @property
     def name(self) -> str:
-        """Its name, as it is compared."""
+        """Its name, in the form in which it is compared."""
         return canonical(self.content["Name"])
 
     @property
@@ -58,12 +58,12 @@ class RecordSet(Struct, frozen=True):
 
     @property
     def identifier(self) -> str | None:
-        """What tells it from others of its name and type, None where there may be no other."""
+        """Its identifier among others of its name and type, None where there may be no other."""
         return self.content.get("SetIdentifier")
 
     @property
     def values(self) -> tuple[str, ...]:
-        """Its values; none of an alias."""
+        """Its values; an alias has none."""
         return tuple(record["Value"] for record in self.content.get("ResourceRecords", ()))
 
     @property
@@ -81,12 +81,12 @@ class RecordSet(Struct, frozen=True):
         told = (routing for key, routing in ROUTINGS.items() if self.content.get(key, False) is not False)
         return next(told, "of a routing policy that is not known here")
 
-    def holding(self, values: tuple[str, ...], **more: Any) -> RecordSet:  # noqa: ANN401 - as Route 53 has them
-        """Return it with other values, and other fields where they are given."""
+    def holding(self, values: tuple[str, ...], **more: Any) -> RecordSet:  # noqa: ANN401 - fields as Route 53 has them
+        """Return it with other values, and with other fields where they are given."""
         return RecordSet({**self.content, **more, "ResourceRecords": [{"Value": value} for value in values]})
 
     def __str__(self) -> str:
-        """Return what people call it."""
+        """Return its name for people."""
         of = f" of {self.identifier}" if self.identifier is not None else ""
         return f"{self.name.rstrip('.').replace(WILDCARD, '*')} {self.type}{of}"
 
@@ -105,7 +105,7 @@ class Obstacle(Struct, frozen=True):
 
 
 class Belongings(Struct, frozen=True, kw_only=True):
-    """How the records of an instance are told from others.
+    """How the records of an instance are recognized.
 
     Attributes:
         instance: its id.
@@ -131,9 +131,9 @@ class Belongings(Struct, frozen=True, kw_only=True):
 
 
 def removal(record_sets: tuple[RecordSet, ...], belongings: Belongings) -> tuple[Edit, ...]:
-    """Return what takes an instance out of record sets: its values, and what would be left empty or bears its id.
+    """Return the edits that take an instance out of record sets: its values, and sets left empty or named by its id.
 
-    Aliases, and what another name or type has, are left alone.
+    Aliases, and record sets of other names or types, are left alone.
     """
     names, addresses = belongings.looked_for, {normalized(address) for address in belongings.addresses}
     edits = []
@@ -149,14 +149,14 @@ def removal(record_sets: tuple[RecordSet, ...], belongings: Belongings) -> tuple
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """A record that shall be there.
+    """A record to add.
 
     Attributes:
         name: its name.
         type: `A` or `AAAA`.
-        address: what it shall hold.
+        address: its value.
         ttl: how long resolvers keep it, seconds, where the name has none yet.
-        routing: `simple`: among the values of one record set; otherwise in a set of its own.
+        routing: `simple`: the value is added to one record set; otherwise the record has a set of its own.
         weight: its weight, for `weighted`.
         instance: the identifier of a set of its own.
     """
@@ -171,7 +171,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 def addition(record_sets: tuple[RecordSet, ...], wanted: Wanted) -> Edit | Obstacle | None:
-    """Return what adds a record, None when it is there, or what stands in its way."""
+    """Return the edit that adds a record, None when the record is there, or the conflict that prevents it."""
     same_name = [record_set for record_set in record_sets if record_set.name == canonical(wanted.name)]
     if any(record_set.type == "CNAME" for record_set in same_name):
         return Obstacle(f"{wanted.name} is a CNAME, and no {wanted.type} record may stand beside one")
@@ -209,7 +209,7 @@ def _added_value(present: RecordSet | None, wanted: Wanted) -> Edit | None:
 
 def _own_set(there: list[RecordSet], wanted: Wanted) -> Edit | None:
     own = next((record_set for record_set in there if record_set.identifier == wanted.instance), None)
-    # Route 53 wants one TTL for all sets of one name and type: that of those before it.
+    # Route 53 wants one TTL for all sets of one name and type, so the existing one is kept.
     ttl = next((record_set.ttl for record_set in there if record_set is not own), wanted.ttl)
     if own is None:
         return Edit(None, _made(wanted, ttl))

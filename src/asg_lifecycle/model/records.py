@@ -1,7 +1,7 @@
 """The record of a lifecycle action: who owns it, how far it is, how it ended. One item per action.
 
-The record is the truth for ownership and for people; what an execution resumes from is its own
-checkpoint log. Every field is documented here and nowhere else.
+The record is the truth for ownership and for people; an execution resumes from its own checkpoint log. Every field is
+documented here and nowhere else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from asg_lifecycle.model.signals import Signal
 
 VERSION = 1
 LONGEST_LIFE = 4 * 86_400.0
-"""Seconds. No action lives longer: 48 hours of waiting (R4), as long before it where the work began early."""
+"""Seconds. No action lives longer: 48 hours of waiting (R4), and as long before the wait where the work began early."""
 
 CURRENT = "current"
 
@@ -59,13 +59,13 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
 
 
 class StepMemory(Struct, frozen=True, kw_only=True):
-    """What the record remembers of a step that is under way, for whoever goes on with it.
+    """What the record remembers of a step that is under way, for the execution that goes on with it.
 
     Attributes:
         began_at: when the step may first have had an effect, seconds since the epoch.
-        begun: its `begin` has answered.
+        begun: its `begin` has returned.
         blocked_seconds: for how long a dependency has kept it waiting: that counts against no timeout.
-        progress: what it last answered, None before it did.
+        progress: its last progress, None before the first.
     """
 
     began_at: float
@@ -77,7 +77,7 @@ class StepMemory(Struct, frozen=True, kw_only=True):
 class Record(Struct, frozen=True, kw_only=True):
     """One lifecycle action as the table holds it. Times are seconds since the epoch, durations seconds.
 
-    In brackets stands who writes the field: the claim, the set-up (again when a plan is chosen again), the work (its
+    The brackets say what writes the field: the claim, the set-up (again when a plan is chosen again), the work (its
     steps, and the wait for a drain slot), the opening of a later round of the race, the finish, an announcement (the
     hook's event comes after the work began early), the signal function. A takeover changes `execution` and `inbox`.
 
@@ -86,12 +86,12 @@ class Record(Struct, frozen=True, kw_only=True):
         entry: sort key: `current`, or for an earlier action of the same wait the time it was claimed. [claim]
         version: of this layout. [claim]
         token: lifecycle action token, absent where it is not known (R16). [claim, announcement]
-        identity: what the action is called for ever where its work began without its token. [set-up]
+        identity: the permanent name of the action, where its work began without its token. [set-up]
         metadata: the hook's `NotificationMetadata`. [claim, announcement]
         early_reason: why the work began before the instance waited, `spot interruption` or `rebalance`; absent where
             it waits. [claim, set-up]
         early_until: when work that began early has to be over. [claim, set-up]
-        plan_decision: the plan decision as JSON: whoever takes the action over follows the same plan. [set-up]
+        plan_decision: the plan decision as JSON: a takeover follows the same plan. [set-up]
         group: Auto Scaling group. [claim]
         hook: lifecycle hook. [claim]
         instance: EC2 instance id. [claim]
@@ -107,23 +107,24 @@ class Record(Struct, frozen=True, kw_only=True):
         heartbeat_timeout: the hook's `HeartbeatTimeout`. [set-up]
         global_timeout: the hook's `GlobalTimeout`. [set-up]
         deadline: past this moment no heartbeat is sent and the plan's `on_timeout` decides. [set-up]
-        inbox: id of the durable callback through which the action can be told something. [set-up, round, finish]
+        inbox: id of the durable callback through which messages reach the action. [set-up, round, finish]
         plan_source: where the plan came from. [set-up]
         plan_why: why it was chosen, a sentence. [set-up]
         plan_kinds: the kinds of its steps, in order. [set-up]
-        step_outcomes: the steps that have ended, and how. [work, round, finish]
+        step_outcomes: the outcomes of the steps that have ended. [work, round, finish]
         work_began_at: when the work began, moved on by the time for which dependencies kept it waiting: the plan's
             `timeout` counts from here. [work, round]
         step_index: the present entry of the plan, from 0. [work, round]
         step_began_at: when the present entry may first have had an effect. [work, round]
-        present_steps: what its steps remember: one, or several side by side; none when it has not begun. [work, round]
+        present_steps: the memories of its steps: one, or several side by side; none when it has not begun. [work,
+            round]
         wake_on: the events that say that the present wait may be over. [work]
         signals: the signals the action was sent, oldest first. [signal]
         detail: the present progress as a sentence: the answer to "why is it still there?". [set-up, work, round,
             finish]
-        detail_at: when that became the answer. [likewise]
+        detail_at: when `detail` was written. [likewise]
         problem: what is wrong, when something is. [set-up, work, round]
-        messages: what operators and events said, oldest first, the last twenty. [round, finish]
+        messages: the messages of operators and events, oldest first, the last twenty. [round, finish]
         result: `CONTINUE` or `ABANDON`, once decided. [finish]
         completion_attempt: which attempt to complete it is under way or was the last, from 0; absent before the
             first. [finish]

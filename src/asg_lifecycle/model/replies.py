@@ -1,19 +1,19 @@
-"""What comes back through the durable callback that a step has handed out."""
+"""The reply that comes back through the durable callback of a step."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 TEXT_KEPT = 2_000
-"""Characters of an answer that are kept."""
+"""Characters of a reply that are kept."""
 
 
 class CallbackTimes(Struct, frozen=True, kw_only=True):
-    """How long an answer is waited for.
+    """How long a reply is waited for.
 
     Attributes:
-        timeout: seconds until it has to be there.
-        heartbeat_timeout: seconds within which whoever works on it has to say so; None for never.
+        timeout: seconds within which it has to come.
+        heartbeat_timeout: seconds within which the holder of the callback has to send a heartbeat; None for never.
     """
 
     timeout: float
@@ -21,12 +21,12 @@ class CallbackTimes(Struct, frozen=True, kw_only=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """An answer.
+    """A reply.
 
     Attributes:
         index: the entry of the plan it is for, from 0.
         succeeded: whether it was a success.
-        text: what was said, shortened; or why there is no answer.
+        text: its text, shortened; or why there is none.
     """
 
     index: int

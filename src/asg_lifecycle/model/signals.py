@@ -1,6 +1,6 @@
-"""What an instance, a pipeline or AWS says that may end a step's wait.
+"""Signals and other events that may end a step's wait.
 
-A step that waits for it names it in `Waiting.wake_on`; the record holds that name while the step waits.
+A step that waits for one names it in `Waiting.wake_on`; the record holds that name while the step waits.
 """
 
 from __future__ import annotations
@@ -8,24 +8,24 @@ from __future__ import annotations
 from msgspec import Struct
 
 DRAINED = "no task is left"
-"""What a wait for the tasks of a container instance is woken by."""
+"""The name of the event that wakes a wait for the tasks of a container instance."""
 
 REGISTERED = "the container instance is registered"
-"""What a wait for a container instance that takes tasks is woken by."""
+"""The name of the event that wakes a wait for a container instance that takes tasks."""
 
 
 def command_ended(command: str) -> str:
-    """Return what a wait for a command of Run Command is woken by."""
+    """Return the name of the event that wakes a wait for a command of Run Command."""
     return f"command {command} has ended"
 
 
 def signal_came(name: str) -> str:
-    """Return what a wait for a signal is woken by."""
+    """Return the name of the event that wakes a wait for a signal."""
     return f"signal {name} has come"
 
 
 class Signal(Struct, frozen=True, kw_only=True):
-    """What was said under a name.
+    """One signal, as a record keeps it.
 
     Attributes:
         name: what it is about, `ready`.
@@ -41,5 +41,5 @@ class Signal(Struct, frozen=True, kw_only=True):
 
 
 def says_the_same(one: Signal, other: Signal) -> bool:
-    """Return whether two signals differ in nothing but their time: whoever signals may do so again."""
+    """Return whether two signals differ in nothing but their time: a sender may repeat a signal."""
     return (one.name, one.succeeded, one.message) == (other.name, other.succeeded, other.message)

@@ -1,4 +1,4 @@
-"""A start that no event of Auto Scaling made: what the other doors hand to the durable function."""
+"""Start requests: our own events, with which the other functions and operators start executions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from asg_lifecycle.model.actions import LifecycleAction
 from asg_lifecycle.model.records import wait_key
 
 SOURCE = "asg-lifecycle"
-"""The `source` of a start. EventBridge rules never pass it on: it comes by direct invocation alone."""
+"""The `source` of a start request. EventBridge rules never pass it on: it comes by direct invocation only."""
 
 NAME_DIGITS = 40
 
 
 class StartReason(StrEnum):
-    """Which door a start came through."""
+    """Why an execution is started."""
 
     SWEEP = "sweep"
     """The instance waits and nobody works on it: its event was lost."""
@@ -34,16 +34,16 @@ class StartReason(StrEnum):
 
 
 EARLY = frozenset({StartReason.SPOT_INTERRUPTION, StartReason.REBALANCE})
-"""Starts whose instance does not wait yet: the work begins early, and the hook's event joins it."""
+"""Reasons for which the instance does not wait yet: the work begins early, and the hook's event joins it."""
 
 
 class StartRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Work on this action, which no event announced.
 
     Attributes:
-        reason: which door it came through.
+        reason: why it is started.
         action: the action; without a token where it is not known.
-        takes_over: ARN of the execution that is dead and owns the action's record, None when none does.
+        takes_over: ARN of the dead execution that owns the action's record, None when there is none.
         until: when the work has to be over whatever the hook's timers say, seconds since the epoch; None for never.
     """
 
@@ -64,26 +64,26 @@ class _Envelope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def payload(start: StartRequest) -> dict[str, Any]:
-    """Return the event that `start` is handed to the durable function as: JSON values."""
+    """Return the event that hands `start` to the durable function: JSON values."""
     plain: dict[str, Any] = msgspec.to_builtins(_Envelope(source=SOURCE, start=start))
     return plain
 
 
 def parse(event: object) -> StartRequest:
-    """Return the start that an event with our `source` holds.
+    """Return the start request that an event with our `source` holds.
 
     Raises:
-        msgspec.ValidationError: it is none; the message names the field.
+        msgspec.ValidationError: it is no start request; the message names the field.
     """
     return msgspec.convert(event, _Envelope).start
 
 
 def execution_name(start: StartRequest, generation: str = "") -> str:
-    """Return the durable execution's name: the same start, repeated, is the same execution.
+    """Return the durable execution's name: the same start request, repeated, is the same execution.
 
     Args:
         start: what is started.
-        generation: tells a later start of the same action from this one.
+        generation: differs for a later start of the same action.
 
     Returns:
         At most 64 characters of `A-Z a-z 0-9 - _`: the reason and a digest.
@@ -92,7 +92,7 @@ def execution_name(start: StartRequest, generation: str = "") -> str:
 
 
 def event_name(door: str, action: LifecycleAction, generation: str = "") -> str:
-    """Return the name of the execution of an event that came through `door`. The rest is as in `execution_name`."""
+    """Return the name of the execution for an event that came through `door`. Otherwise as `execution_name`."""
     return _name(door, action, generation)
 
 

@@ -1,4 +1,4 @@
-"""What the sweep makes of an instance that waits: pure decisions."""
+"""Whether the sweep starts an execution for an instance that waits: pure decisions."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ CAUSES = {
 """Which hooks can be the reason for a state (R17, R22, R23)."""
 
 FINAL = frozenset({"Terminating:Wait", "Warmed:Terminating:Wait"})
-"""States that an instance is in once: whoever completed its action there is done with it for good."""
+"""States that an instance is in only once: when its action there is completed, no other follows."""
 
 
 class SweepDecision(Struct, frozen=True, kw_only=True):
-    """Whether a wait has to be looked into, and why."""
+    """Whether a wait needs an execution, and why."""
 
     probe: bool
     reason: str
@@ -43,7 +43,7 @@ def causes(state: str) -> frozenset[Transition]:
 def found_action(  # noqa: PLR0913 - what is known of it
     *, group: str, hook: str, instance: str, transition: Transition, state: str, metadata: str | None, now: float
 ) -> LifecycleAction:
-    """Return the action of a wait that nobody announced: without a token, and as old as the look that found it."""
+    """Return the action of a wait that no event announced: it has no token, and its time is when the sweep found it."""
     pooled = state.startswith("Warmed:Pending") and transition is Transition.TERMINATING
     return LifecycleAction(
         token=None,
@@ -61,11 +61,11 @@ def found_action(  # noqa: PLR0913 - what is known of it
 def decide_probe(  # noqa: PLR0911 - one line a case
     record: Record | None, *, owner_is_alive: bool, state: str, now: float
 ) -> SweepDecision:
-    """Return whether a wait under one of our hooks has to be looked into.
+    """Return whether a wait under one of our hooks needs an execution.
 
     Args:
         record: the current record of the wait, None when there is none.
-        owner_is_alive: whether the execution that owns it can still work; of no meaning without a live record.
+        owner_is_alive: whether the execution that owns it can still work; ignored without a live record.
         state: the instance's `LifecycleState`.
         now: seconds since the epoch.
     """
@@ -75,7 +75,9 @@ def decide_probe(  # noqa: PLR0911 - one line a case
         if not owner_is_alive:
             return SweepDecision(probe=False, reason=f"{record.execution} is dead and is taken over")
         if record.early_reason is not None:
-            return SweepDecision(probe=True, reason="its work began early, and nobody has told that it waits now")
+            return SweepDecision(
+                probe=True, reason="its work began early, and its execution was not told that it waits"
+            )
         return SweepDecision(probe=False, reason=f"{record.execution} works on it")
     ended_at = record.ended_at if record.ended_at is not None else record.claimed_at
     if now < ended_at + SETTLED:

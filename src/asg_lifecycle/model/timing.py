@@ -1,4 +1,4 @@
-"""When to beat, when to look, when to stop: pure arithmetic on seconds.
+"""When to send heartbeats, when to poll, when to stop: pure arithmetic on seconds.
 
 Every time is seconds since the epoch, every duration is seconds. Randomness comes in as a number
 between 0 and 1, so that a decision can be repeated.
@@ -14,15 +14,15 @@ GLOBAL_TIMEOUT_CAP = 172_800.0
 SHORTEST_HEARTBEAT_TIMEOUT = 30.0
 """The shortest `HeartbeatTimeout` a hook can have (R3)."""
 
-LOOK_FLOOR = 5.0
-LOOK_CEILING = 300.0
-LOOK_FRACTION = 0.1
+POLL_FLOOR = 5.0
+POLL_CEILING = 300.0
+POLL_FRACTION = 0.1
 
-HEARD_LOOK_CEILING = 900.0
-"""The longest gap between two looks at a wait whose end is heard of."""
+EVENT_POLL_CEILING = 900.0
+"""The longest time between two polls of a wait that an event can end, seconds."""
 
 NOT_YET_WINDOW = 60.0
-"""How long "No active Lifecycle Action" is believed to mean "not yet" while the instance still waits (R13)."""
+"""Seconds for which "No active Lifecycle Action" is taken to mean "not yet" while the instance still waits (R13)."""
 
 NOT_YET_RETRY = 5.0
 
@@ -45,7 +45,7 @@ class HookTimeouts(Struct, frozen=True, kw_only=True):
 
 
 def assume_timeouts(why: str) -> HookTimeouts:
-    """Return timeouts that are safe to beat by when the hook's own cannot be read.
+    """Return timeouts for safe heartbeats when the hook's own cannot be read.
 
     The shortest heartbeat timeout keeps any hook alive; the longest global timeout never gives a drain
     up too early (Auto Scaling answers "No active Lifecycle Action" when the real one is shorter).
@@ -87,8 +87,8 @@ def heartbeat_interval(timeouts: HookTimeouts, chance: float) -> float:
 def heartbeat_retry(timeouts: HookTimeouts, failures: int, chance: float) -> float:
     """Return the seconds until a failed heartbeat is tried again.
 
-    A beat is due when at least half the timeout is left; a first retry after a fortieth of it, doubling to a
-    tenth at most, gives five tries or more before the timer lapses, whatever the timeout.
+    A heartbeat is due when at least half the timeout is left. A first retry after a fortieth of the timeout, then
+    doubled up to a tenth, gives five retries or more before the timer lapses, whatever the timeout.
 
     Args:
         timeouts: the hook's timers.
@@ -115,15 +115,15 @@ def retry_delay(failures: int, chance: float, longest: float) -> float:
 
 
 def poll_delay(spent: float, *, heard: bool = False) -> float:
-    """Return the seconds until a step is looked at again: a tenth of the time it has taken, 5 s to 5 min.
+    """Return the seconds until a step is polled again: a tenth of the time it has taken, 5 s to 5 min.
 
-    So the looks, and their cost, grow with the logarithm of the wait. Where the end of the wait is heard of they only
-    have to find what was lost: as much time again as it has taken, 5 s to 15 min.
+    So the number of polls, and their cost, grow with the logarithm of the wait. Where an event can end the wait, polls
+    only make up for lost events: then it is as much time again as the step has taken, 5 s to 15 min.
 
     Args:
         spent: seconds since the step began.
         heard: whether an event tells when the wait is over.
     """
     if heard:
-        return min(HEARD_LOOK_CEILING, max(LOOK_FLOOR, spent))
-    return min(LOOK_CEILING, max(LOOK_FLOOR, spent * LOOK_FRACTION))
+        return min(EVENT_POLL_CEILING, max(POLL_FLOOR, spent))
+    return min(POLL_CEILING, max(POLL_FLOOR, spent * POLL_FRACTION))

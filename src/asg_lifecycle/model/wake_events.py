@@ -25,7 +25,7 @@ LONGEST_MESSAGE = 500
 """Characters of a signal's message that are kept."""
 
 ENDED = frozenset({"Success", "Cancelled", "TimedOut", "Failed"})
-"""Statuses in which a command runs on an instance no more."""
+"""Statuses of a command that no longer runs on an instance."""
 
 
 class SignalSent(Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class SignalSent(Struct, frozen=True, kw_only=True):
 
     Attributes:
         instance: EC2 instance id.
-        hook: the lifecycle hook it is meant for, None for every one that the instance waits under.
+        hook: the lifecycle hook it is meant for, None for every hook that the instance waits under.
         name: what it is about.
         succeeded: whether it went well.
         message: a sentence for people, empty for none.
@@ -59,7 +59,7 @@ class TaskStopped(Struct, frozen=True, kw_only=True):
 
 
 class ContainerInstanceChanged(Struct, frozen=True, kw_only=True):
-    """A container instance is not as it was.
+    """A container instance has changed.
 
     Attributes:
         instance: EC2 instance id.
@@ -79,7 +79,7 @@ class ContainerInstanceChanged(Struct, frozen=True, kw_only=True):
 
 
 class CommandEnded(Struct, frozen=True, kw_only=True):
-    """A command of Run Command runs on an instance no more.
+    """A command of Run Command has ended on an instance.
 
     Attributes:
         instance: EC2 instance id.
@@ -96,7 +96,7 @@ Happening: TypeAlias = SignalSent | TaskStopped | ContainerInstanceChanged | Com
 
 
 def happening(event: object) -> Happening | Ignore | Invalid:
-    """Return what an event reports. Total: whatever JSON comes in, a decision comes out."""
+    """Return what an event reports. Any JSON is accepted, none raises."""
     if not isinstance(event, dict):
         return Invalid(f"expected an event, found {shown(event)}", None)
     fields = FieldReader(event, "")
@@ -167,7 +167,7 @@ READERS: dict[tuple[str, str], Callable[[FieldReader], Happening | Ignore]] = {
     ("aws.ecs", "ECS Container Instance State Change"): _container_instance,
     ("aws.ssm", "EC2 Command Invocation Status-change Notification"): _command,
 }
-"""What is read out of the events of each source and detail-type."""
+"""How the events of each source and detail-type are read."""
 
 
 def signal_detail(*, instance: str, name: str, succeeded: bool, message: str, hook: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The drain slots of a group: so many drains at once, first come first served."""
+"""The drain slots of a group: a limited number of drains at once, first come, first served."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COUNTER = "0"
 SLOT = "1 "
 QUEUE = "2 "
-"""First characters of the sort keys of a group's partition: one read finds the slots, then the head of the queue."""
+"""How the sort keys in a group's partition begin: one read finds the slots, then the head of the queue."""
 
 TICKET_DIGITS = 12
 LEFT_OVER = 86_400.0
@@ -33,8 +33,8 @@ class DrainSlots:
     """The drain slots of all groups, in the table of records.
 
     A group has a partition of its own: a counter of tickets, a slot for each drain under way, and a queue. A slot is
-    taken by a conditional write, so there are never more holders than slots, whatever the clocks say; the queue
-    decides who may try. A holder is an action, not an execution: a takeover keeps the slot.
+    taken by a conditional write, so there are never more holders than slots, whatever the clocks say; the queue decides
+    which action may try. A holder is an action, not an execution: a takeover keeps the slot.
     """
 
     def __init__(self, clients: Clients, table: str) -> None:
@@ -42,11 +42,11 @@ class DrainSlots:
         self._table = table
 
     def request(self, group: str, holder: str, *, limit: int, until: float, now: float) -> SlotAnswer:
-        """Take a slot if this holder is the next; join the queue otherwise. May be repeated at any time.
+        """Take a slot if this holder is next; join the queue otherwise. May be repeated at any time.
 
         Args:
             group: the Auto Scaling group.
-            holder: what names the action.
+            holder: the name of the action.
             limit: how many slots there are.
             until: when the holder's wait is over at the latest, seconds since the epoch: its slot is free then.
             now: seconds since the epoch.
@@ -60,7 +60,7 @@ class DrainSlots:
         if holder not in queue.values():
             self._enqueue(group, holder, until)
             slots, queue = self._read(group, now)
-        # Who died between taking a slot and leaving the queue stands in both.
+        # A holder whose Lambda died between taking a slot and leaving the queue is in both.
         waiting = [other for other in queue.values() if other not in slots.values()]
         ahead = waiting.index(holder) if holder in waiting else len(waiting)
         free = [name for name in (f"{SLOT}{number:04}" for number in range(1, limit + 1)) if name not in slots]
@@ -80,7 +80,7 @@ class DrainSlots:
         self._delete(group, (entry for entry, other in entries.items() if other == holder), holder)
 
     def _read(self, group: str, now: float, *, everybody: bool = False) -> tuple[dict[str, str], dict[str, str]]:
-        """Return who holds the slots, and who waits, in order; without those whose wait is over by itself."""
+        """Return the holders of the slots, and those that wait, in order; without those whose wait has run out."""
         entries: dict[str, str] = {}
         with calling("dynamodb:Query"):
             for page in self._clients.dynamodb.get_paginator("query").paginate(
@@ -142,7 +142,7 @@ class DrainSlots:
                         ExpressionAttributeValues={":holder": {"S": holder}},
                     )
             except CallFailed as failed:
-                # It has lapsed and is another's by now.
+                # The slot has lapsed and has another holder by now.
                 if not is_condition_failure(failed):
                     raise
 

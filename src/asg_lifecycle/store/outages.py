@@ -1,4 +1,4 @@
-"""The drains that an error stops, counted over the whole stack."""
+"""Outages: the drains that an error stops, counted over the whole stack."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
 
 KEPT = 200
-"""How many drains an item names: a storm must not make it larger than DynamoDB takes. Beyond, they count no more."""
+"""The most drains an item names: a storm must not make it larger than DynamoDB accepts. More drains are not counted."""
 
 NOTICE = "notice"
 
@@ -29,8 +29,8 @@ class Outage(Struct, frozen=True, kw_only=True):
     Attributes:
         dependency: the call and the error code.
         count: how many drains met it within the last two windows at most, and the last one at least.
-        since: when the first of them did, seconds since the epoch.
-        notice: whether this reporter is the one that has to say so.
+        since: when the first of them met it, seconds since the epoch.
+        notice: whether this reporter has to announce the outage.
     """
 
     dependency: str
@@ -42,7 +42,7 @@ class Outage(Struct, frozen=True, kw_only=True):
 class Outages:
     """Counts reports in the table of records.
 
-    An error has a partition of its own, with one item for each window of time and one that says when notice was given.
+    An error has a partition of its own, with one item for each window of time and one for the time of the announcement.
     """
 
     def __init__(self, clients: Clients, table: str) -> None:
@@ -50,11 +50,11 @@ class Outages:
         self._table = table
 
     def report(self, dependency: str, reference: str, now: float) -> Outage:
-        """Report that the drain `reference` is stopped by `dependency`, and return how many are.
+        """Report that the drain `reference` is stopped by `dependency`, and return how many drains are.
 
         Args:
             dependency: the call and the error code, `ssm:SendCommand AccessDenied`.
-            reference: what names the drain; reported again, it counts once.
+            reference: the permanent name of the drain; reported again, it counts once.
             now: seconds since the epoch.
 
         Raises:
@@ -102,7 +102,7 @@ class Outages:
         return (_drains(item), float(item["since"]["N"])) if item else (frozenset(), None)
 
     def _is_first_to_tell(self, dependency: str, now: float) -> bool:
-        """Return whether nobody has told of this outage; it is a new one when it was quiet for a window."""
+        """Return whether this outage was not announced yet; it is a new one when nothing was reported for a window."""
         try:
             with calling("dynamodb:UpdateItem"):
                 before = self._clients.dynamodb.update_item(

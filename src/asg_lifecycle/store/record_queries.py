@@ -1,4 +1,4 @@
-"""Reading many records at once: those in flight, and the current ones of given waits."""
+"""Reading many records at once: those of live actions, and the current ones of given waits."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.records import Record
 
 BATCH = 100
-"""Keys of one `BatchGetItem`."""
+"""The most keys in one `BatchGetItem`."""
 
 MOST_REPEATS = 10
-"""How often what DynamoDB left unread is asked for again."""
+"""How often keys that DynamoDB left unread are requested again."""
 
 UNREAD = Failure(
     consequence=Consequence.TRANSIENT,
@@ -31,7 +31,7 @@ UNREAD = Failure(
 
 
 class RecordQueries:
-    """The records, read by who looks after all of them."""
+    """Reads many records at once, for the sweep and the intake functions."""
 
     def __init__(self, clients: Clients, table: str) -> None:
         self._clients = clients

@@ -26,14 +26,14 @@ ANNOUNCED = (
     f"{ITS_OWN} OR ((attribute_not_exists(#token) OR #token <> :token) AND #event_time < :event_time"
     " AND (attribute_not_exists(#early_reason) OR attribute_not_exists(#in_flight)))"
 )
-"""Who may write the current record of a wait: the first; its owner again, whose first answer was lost; and a newer
-action of the same instance under the same hook, because Auto Scaling starts a new wait only when the old one is over
-(a warm-pool instance meets its launch hook twice, R22). Work that began before the instance waited is joined instead.
-"""
+"""The condition for writing the current record of a wait. It holds for the first claim; for the owner again, whose
+first answer was lost; and for a newer action of the same instance under the same hook, because Auto Scaling starts a
+new wait only when the old one is over (a warm-pool instance meets its launch hook twice, R22). Work that began before
+the instance waited is joined instead."""
 
 FOUND = f"{ITS_OWN} OR (attribute_not_exists(#in_flight) AND #ended_at < :settled)"
-"""The same for a wait that nobody announced: without a token a newer action cannot be told from the one on record, so
-the record has to be closed, and for long enough."""
+"""The same for a wait that no event announced: without a token a newer action cannot be told from the one in the
+record, so the record has to be closed, and for long enough."""
 
 
 class Records:
@@ -44,7 +44,7 @@ class Records:
         self._table = table
 
     def claim(self, record: Record) -> Record | None:
-        """Write `record` if its execution may own the action; return the record that stands in its way otherwise.
+        """Write `record` if its execution may own the action; return the present record otherwise.
 
         An ended action of the same wait is kept under its own sort key; when the answer to a claim is lost, that older
         record can be lost with it.
@@ -138,11 +138,11 @@ class Records:
 
         Args:
             wait: the record's key.
-            execution: who claims to own it.
+            execution: the execution that claims to own it.
             changes: what to change, see `RecordChanges`.
             before: return the record as it was before the change instead.
-            even_closed: change a record that is closed, too: the end of an action may be repeated. Everything else
-                must not come to life again in an invocation that Lambda has given up.
+            even_closed: change a record that is closed, too. Only for the end of an action, which may be repeated: an
+                invocation that runs on after Lambda has given it up must change nothing else.
 
         Returns:
             The whole record, None when another execution owns it by now, or when it is closed.
@@ -205,5 +205,5 @@ def encode(record: Record) -> dict[str, AttributeValueTypeDef]:
 
 
 def decode(item: Mapping[str, Any]) -> Record:
-    """Return the record that a DynamoDB item holds; attributes of a later version are passed over."""
+    """Return the record that a DynamoDB item holds; attributes of a later version are ignored."""
     return msgspec.convert({name: decode_value(attribute) for name, attribute in item.items()}, Record, strict=False)

@@ -1,4 +1,4 @@
-"""The signals of an action, which its record keeps until a step asks for them."""
+"""The signals of an action, which its record keeps until a step reads them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.signals import Signal
 
 MOST_KEPT = 50
-"""Signals of one action that are kept: a sender that does not stop must not fill the record."""
+"""The most signals that one action keeps: a sender that does not stop must not fill the record."""
 
 
 class Signals:
@@ -29,7 +29,7 @@ class Signals:
         self._table = table
 
     def of(self, wait: str) -> tuple[Signal, ...]:
-        """Return what was said to the action that is on record under `wait`, oldest first.
+        """Return the signals of the action whose record is under `wait`, oldest first.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -40,14 +40,14 @@ class Signals:
     def keep(self, record: Record, signal: Signal) -> Record | None:
         """Put a signal into the record of an action, and return the record as it is then.
 
-        Repeating it adds nothing: EventBridge delivers at least once, and who signals may do so again.
+        Repeating it adds nothing: EventBridge delivers at least once, and a sender may repeat a signal.
 
         Args:
             record: the action's record, as it was a moment ago.
-            signal: what was said.
+            signal: the signal.
 
         Returns:
-            The record, None when the action has ended or so much was said to it that no more is kept.
+            The record, None when the action has ended or keeps no more signals.
 
         Raises:
             CallFailed: no answer, throttled, denied.

@@ -1,4 +1,4 @@
-"""What a round of the race comes to: pure decisions over what its branches found."""
+"""What follows a round of the race: pure decisions over the results of its branches."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class RaceOutcome(Struct, frozen=True, kw_only=True):
     """How the action is to end.
 
     Attributes:
-        how: `complete`: with `result`; `over`: it has ended without us; `lost_ownership`: it is another execution's;
+        how: `complete`: with `result`; `over`: it has ended without us; `lost_ownership`: another execution owns it;
             `joined`: work that began early goes on under the action `joined`.
         result: what to complete it with.
         reason: why, a sentence.
-        messages: all that was said to the action, oldest first.
-        steps: how the steps ended, where the work came to an end.
+        messages: the messages to the action, oldest first.
+        steps: the outcomes of the steps, where the work has ended.
         joined: the action that the instance waits under.
         held: why the early work was held, None when it was not.
     """
@@ -41,7 +41,7 @@ class RaceOutcome(Struct, frozen=True, kw_only=True):
 
 
 class BranchResults(Struct, frozen=True, kw_only=True):
-    """What the branches of one round came to; None for a branch that was still waiting."""
+    """The results of the branches of one round; None for a branch that was still waiting."""
 
     keep_alive: KeepAlive | None = None
     message: Message | None = None
@@ -52,12 +52,12 @@ class BranchResults(Struct, frozen=True, kw_only=True):
 def decide(results: BranchResults, plan: Plan | None) -> RaceOutcome | None:  # noqa: PLR0911 - one line a case
     """Return how the action ends after a round, None when another round begins.
 
-    When several branches finish together the one that leaves the least to decide wins: an action that is over
-    cannot be completed, an operator's word stands above the work, finished work above the deadline.
+    When several branches finish together: an action that is over cannot be completed; an operator's message goes before
+    the work, and finished work before the deadline.
 
     Args:
-        results: what the branches came to.
-        plan: what the results are by; None for one that cannot be used.
+        results: the results of the branches.
+        plan: decides what to complete the action with; None for one that cannot be used.
     """
     on_timeout = timeout_result(plan)
     match results:
@@ -90,11 +90,11 @@ class Round(Struct, frozen=True, kw_only=True):
     Attributes:
         number: from 1.
         held: why no work is done, None when it is.
-        newly_held: whether that came about in the round before.
+        newly_held: whether work stopped in the round before.
         idle: why there is no work to do though nothing is wrong; None when there is. Of early work only.
         expired: the time that EC2 left the instance is over. Of early work only.
-        message: what ended the round before, None when no message did.
-        messages: all that was said so far, oldest first.
+        message: the message that ended the round before, None when none did.
+        messages: the messages so far, oldest first.
         needs_callback: the entry of the plan that needs a callback before it begins, None when none does.
         reply: what came back through the present callback, None as long as nothing has.
     """
@@ -115,14 +115,14 @@ def next_round(current: Round, results: BranchResults, problems: str) -> Round:
 
     Args:
         current: the round that was run.
-        results: what its branches came to.
+        results: the results of its branches.
         problems: what is wrong with the plan, empty when it can be used.
     """
     message, work = results.message, results.work
     held = current.held
     newly_held = False
     if isinstance(message, Skip | Nudge):
-        # What was said stands above a failure that came in the same moment: it is the answer to it.
+        # A message goes before a failure in the same round: the operator answers that failure.
         held = problems or None
     elif work is not None and work.how in {"held", "timed_out"}:
         held, newly_held = work.reason, True
@@ -141,6 +141,6 @@ def next_round(current: Round, results: BranchResults, problems: str) -> Round:
 
 
 def said_so_far(current: Round, results: BranchResults) -> tuple[str, ...]:
-    """Return what was said to the action up to the end of a round, oldest first, the last twenty."""
+    """Return the messages to the action up to the end of a round, oldest first, the last twenty."""
     said = (describe(results.message),) if results.message is not None else ()
     return (*current.messages, *said)[-MESSAGES_KEPT:]

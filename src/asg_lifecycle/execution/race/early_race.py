@@ -79,7 +79,7 @@ class EarlyRace(Race):
             return msgspec.structs.replace(following, idle=why, expired=True)
         if results.work is not None and results.work.how not in {"held", "needs_callback"}:
             # There is nothing to abandon or to complete yet: when the event comes, the work goes on where it failed, or
-            # is late at once, and the plan decides.
+            # is out of time at once, and the plan decides.
             why = f"{results.work.reason}, waiting for the hook's event"
             return msgspec.structs.replace(following, idle=why, held=current.held, newly_held=False)
         return msgspec.structs.replace(following, idle=current.idle if current.expired else None)

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.replies import CallbackTimes
 
 LAST_ROUND = 500
-"""The round that hears no more messages. An execution may have 3000 operations and a round costs five: a sender that
-does not stop must not take the action's heartbeats with it."""
+"""The last round, which accepts no more messages. An execution may have 3000 operations and a round costs five: a
+sender that does not stop must not use up the operations that heartbeats need."""
 
 NEVER = 172_800
 """Seconds: longer than any action lives (R4)."""
@@ -48,10 +48,11 @@ class RunningRound:
 
     Attributes:
         current: what it began with.
-        inbox: the durable callback through which the action can be told something.
-        is_first: nothing has been said before it.
-        time_gate: of the branch that knows the time: a heartbeat does not wait for a poll that takes long.
-        work_gate: of all else.
+        inbox: the durable callback through which messages reach the action.
+        is_first: no message has come before it.
+        time_gate: the gate of the keep-alive branch, of its own so that a heartbeat does not wait for a poll that takes
+            long.
+        work_gate: the gate of the other branches.
     """
 
     current: Round
@@ -70,8 +71,8 @@ class Race:
     """The race of an action whose instance waits: it is kept alive until its deadline.
 
     Attributes:
-        decision: the plan and why. One that could not be used is chosen again when an operator says so.
-        step_callback: the callback that the present step has handed out; what comes through one before it is ignored.
+        decision: the plan and why. A plan that could not be used is chosen again when an operator says so.
+        step_callback: the callback that the present step has handed out; replies through earlier ones are ignored.
 
     Args:
         action_context: the action and who works on it.
@@ -135,7 +136,7 @@ class Race:
         return _merged(results)
 
     def _keep_time(self, context: DurableContext, running: RunningRound) -> KeepAlive:
-        """Run the branch that knows the time: it sends heartbeats until the action is over or at its deadline."""
+        """Run the keep-alive branch: it sends heartbeats until the action is over or at its deadline."""
         heartbeat = self._setup.heartbeat
         if not running.is_first:
             # A later round does not know when the last heartbeat was sent: it sends one at once.
@@ -176,14 +177,14 @@ class Race:
         return opening.run(context, running.work_gate)
 
     def _conclude(self, current: Round, results: BranchResults) -> RaceOutcome | Round:
-        """Return what a round comes to: how the action ends, or the next round."""
+        """Return what follows a round: how the action ends, or the next round."""
         outcome = decide(results, self.decision.plan)
         if outcome is None:
             return next_round(current, results, "; ".join(self.decision.problems))
         return msgspec.structs.replace(outcome, messages=said_so_far(current, results))
 
     def _choose_plan_again(self, context: DurableContext, round_number: int) -> PlanDecision:
-        """Choose the plan again, which could not be used."""
+        """Choose the plan again, because it could not be used."""
 
         def choose() -> PlanDecision:
             wait, execution = self._action_context.wait, self._action_context.execution
@@ -191,7 +192,7 @@ class Race:
                 decision = self._dependencies.planning.plan_for(self._action_context.action)
                 self._dependencies.records.update(wait, execution, plan_fields(decision))
             except CallFailed as failed:
-                # Held as before: a nudge that finds the plans in reach does better.
+                # Held as before: another nudge tries again.
                 self._dependencies.observer.warning(f"the plan could not be chosen again: {failed}")
                 return self.decision
             return decision

@@ -1,4 +1,4 @@
-"""How a later round of the race begins: its inbox goes into the record, and what was said is carried out."""
+"""How a later round of the race begins: its inbox goes into the record, and the message is carried out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RoundOpening:
         action_context: the action and who works on it.
         current: the round.
         inbox: id of the durable callback that is its inbox.
-        runner: of the plan, None where no work is done.
+        runner: runs the plan, None where no work is done.
     """
 
     def __init__(self, action_context: ActionContext, current: Round, inbox: str, runner: PlanRunner | None) -> None:
@@ -58,7 +58,7 @@ class RoundOpening:
             return Position(lost_ownership=True)
         position = position_of(record)
         if record.inbox == self._inbox:
-            # It was opened before, by a Lambda that died before that was kept.
+            # A Lambda opened the round and died before the result was kept.
             return position
         message = self._round.message
         if message is not None:
@@ -66,7 +66,7 @@ class RoundOpening:
         if isinstance(message, Skip) and self._runner is not None:
             position = self._skipped(self._runner, position, message)
         if isinstance(message, Skip | Nudge):
-            # Who was out of time and is told to go on has all of it again.
+            # An action that was out of time and is told to go on has its whole time again.
             position = msgspec.structs.replace(position, work_began_at=None)
         return (
             position
@@ -91,7 +91,7 @@ class RoundOpening:
                 self._dependencies.observer.error(f"held until an operator or the deadline decides: {held}")
             return changes
         if status is Status.HELD:
-            # The step may say what it said before it was held, and would not write that again.
+            # A step whose sentence has not changed since it was held would not write the record again.
             changes |= {"status": Status.WORKING, "problem": None}
         if idle is not None:
             changes |= {"detail": idle, "detail_at": now}

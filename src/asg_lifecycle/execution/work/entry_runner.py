@@ -1,4 +1,4 @@
-"""One entry of a plan: one step, or several side by side, polled until each has ended. The record is told of changes.
+"""One entry of a plan: one step, or several side by side, polled until each has ended. Changes go into the record.
 
 A single step is a group of one: both run here, as one durable operation.
 """
@@ -34,7 +34,7 @@ class EntryCheckpoint(Polled, frozen=True, kw_only=True):
         began_at: when it began in this round of the race, None before the first poll.
         steps: its steps.
         due: when each of them is polled again.
-        noted: the record knows that several steps begin.
+        noted: the record says that several steps begin.
         recorded: what the record remembers of the steps, None when that is not known.
         lost_ownership: another execution owns the action.
         timed_out: the plan's time is over.
@@ -50,11 +50,11 @@ class EntryCheckpoint(Polled, frozen=True, kw_only=True):
 
 
 class EntryRunner:
-    """Polls the steps of one entry and tells the record what they say.
+    """Polls the steps of one entry and writes their progress into the record.
 
     Args:
         action_context: the action and who works on it.
-        runners: of its steps, one at least.
+        runners: run its steps; at least one.
         index: the entry's place in the plan, from 0.
         outcomes: how the steps before it ended.
         limit: how long the whole work may take, seconds; None for as long as the hook's timers allow.
@@ -123,7 +123,7 @@ class EntryRunner:
 
     def _is_due(self, state: EntryCheckpoint, number: int, now: float) -> bool:
         ends = self._ends_at(state)
-        # Each is asked once more before the time is said to be over.
+        # Each step is polled once more before its time is over.
         return state.due[number] <= now + TOGETHER or (ends is not None and now >= ends)
 
     def _scheduled(self, state: EntryCheckpoint, now: float) -> EntryCheckpoint:
@@ -153,7 +153,8 @@ class EntryRunner:
         """Note that the steps begin.
 
         Returns:
-            When an earlier beginning of each was noted, None where none was; None when we own nothing any more.
+            When an earlier beginning of each step was noted, None where none was. None instead of these when this
+            execution does not own the action any more.
         """
         noted = tuple(
             step if step.begun or step.finished else msgspec.structs.replace(step, began_at=now) for step in state.steps
@@ -175,14 +176,14 @@ class EntryRunner:
         if before is None:
             return None
         if before.step_index > self._index:
-            # The record is past them, but their last poll was not kept: the Lambda died between the two.
+            # In the record they have ended, but their last poll was not kept: the Lambda died between the two.
             return (now,) * len(self._runners)
         if before.step_index < self._index or len(before.present_steps) != len(self._runners):
             return (None,) * len(self._runners)
         return tuple(memory.began_at for memory in before.present_steps)
 
     def _record(self, state: EntryCheckpoint, now: float) -> EntryCheckpoint:
-        """Tell the record what the steps say, if that is new."""
+        """Write the progress of the steps into the record, if it has changed."""
         memories = memories_of(state.steps)
         if state.recorded is not None and _say_the_same(memories, state.recorded):
             return state
@@ -207,7 +208,7 @@ class EntryRunner:
         try:
             record = self._update(changes)
         except CallFailed as failed:
-            # The work goes on without; the next poll writes it.
+            # The work goes on; the next poll writes the record.
             self._warn(failed)
             return msgspec.structs.replace(state, recorded=None)
         return msgspec.structs.replace(state, lost_ownership=record is None, recorded=memories)
@@ -267,7 +268,7 @@ def memories_of(steps: tuple[StepCheckpoint, ...]) -> tuple[StepMemory, ...]:
 
 
 def outcomes_of(runners: tuple[StepRunner, ...], steps: tuple[StepCheckpoint, ...]) -> tuple[StepOutcome, ...]:
-    """Return how the steps that are finished ended."""
+    """Return the outcomes of the steps that have ended."""
     return tuple(
         StepOutcome(
             kind=runner.kind,

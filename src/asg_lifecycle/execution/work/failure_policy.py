@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from asg_lifecycle.store.outages import Outage
 
 BELIEVED_AFTER = 60.0
-"""Seconds after which an error that stops a drain is taken at its word. Until then the other drains that it stops have
-met it, too, and an outage can be told from one drain's own trouble."""
+"""Seconds that an error has to stop a drain before it is believed. By then the other drains that it stops have met it,
+too, so an outage can be told from an error of one drain."""
 
 
 class ErrorStreak(Struct, frozen=True, kw_only=True):
@@ -44,16 +44,16 @@ def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
     on_failure: OnFailure,
     now: float,
 ) -> tuple[Progress, ErrorStreak | None]:
-    """Return a step's progress after a call that failed, and the trouble it is in.
+    """Return a step's progress after a call that failed, and the streak of its error.
 
-    A dependency that is down holds the instance. An error that will not pass fails the step; but where the plan would
-    go on without the step, it is believed only after a minute, and not at all while many drains meet the same one.
+    A dependency that is down holds the instance. A permanent error fails the step. Where the plan does not hold then,
+    the step fails only when the error has lasted a minute, and not while many drains meet the same error.
 
     Args:
         action_context: the action and who works on it.
         failure: the failed call.
-        last: the step's last answer, None when it has not begun.
-        before: the trouble it was in, None when it was in none.
+        last: the step's last progress, None when it has not begun.
+        before: the streak of its error so far, None when no error stopped it.
         on_failure: what the plan says for when the step fails.
         now: seconds since the epoch.
     """
@@ -71,7 +71,7 @@ def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
     if outage is not None and is_outage(outage.count) and (passing or not held_by_plan):
         why = f"{sentence(outage.count, outage.dependency, outage.since)}; {failure}"
         return _kept(why, last), streak
-    # Whether others are stopped, too, may not be known: then the instance is kept.
+    # When it cannot be known whether other drains are stopped, too, the instance is kept.
     if passing or (outage is None and not held_by_plan):
         return _kept(str(failure), last), streak
     if not believed and not held_by_plan:
@@ -84,7 +84,7 @@ def _report(action_context: ActionContext, streak: ErrorStreak, now: float) -> O
     try:
         outage = dependencies.outages.report(streak.dependency, action_context.action.reference, now)
     except CallFailed as failed:
-        dependencies.observer.warning(f"an outage could not be told from one drain's trouble: {failed}")
+        dependencies.observer.warning(f"it could not be found out whether this is an outage: {failed}")
         return None
     if outage.notice:
         dependencies.observer.count(Metric.DEPENDENCY_OUTAGE)

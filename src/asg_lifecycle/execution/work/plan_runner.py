@@ -36,19 +36,19 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.base import Step
 
 SEVERITY = (OnFailure.HOLD, OnFailure.ABANDON, OnFailure.CONTINUE)
-"""Of several steps that failed side by side the first of these decides."""
+"""When several steps side by side fail, the first of these decides."""
 
 
 class PlanResult(Struct, frozen=True, kw_only=True):
     """How the work ended.
 
     Attributes:
-        how: `done`: every step is; `abandon`: a step failed and the plan abandons; `held`: a step failed and the
+        how: `done`: every step has ended; `abandon`: a step failed and the plan abandons; `held`: a step failed and the
             plan holds; `timed_out`: the plan's time is over; `lost_ownership`: another execution owns the action;
             `needs_callback`: the step at `index` needs a callback before it begins.
         reason: why, a sentence.
         index: the entry of the plan it ended at.
-        outcomes: how the steps ended.
+        outcomes: the outcomes of the steps.
     """
 
     how: Literal["done", "abandon", "held", "timed_out", "lost_ownership", "needs_callback"]
@@ -165,7 +165,7 @@ class PlanRunner:
         return "; ".join(each for each in stopped if each) or None
 
     def skipped(self, position: Position, detail: str) -> tuple[StepOutcome, ...]:
-        """Return how the steps of the present entry end when it is skipped: those that are done stay done."""
+        """Return the outcomes of the present entry's steps when it is skipped: steps that are done stay done."""
         runners, needless = self._resolve(position.index)
         checkpoints = remembered_checkpoints(position.steps, len(runners))
         ended = [
@@ -231,7 +231,7 @@ class PlanRunner:
         return self._step_callback is not None and self._step_callback.index == index
 
     def _resolve(self, index: int) -> tuple[tuple[StepRunner, ...], tuple[StepOutcome, ...]]:
-        """Return what polls the steps of an entry, and the outcomes of those that are skipped."""
+        """Return the runners of an entry's steps, and the outcomes of the steps that are skipped."""
         entry = self.plan.steps[index]
         runners, needless = [], []
         for number, planned in enumerate(entry.parallel or (entry,)):
@@ -243,7 +243,7 @@ class PlanRunner:
         return tuple(runners), tuple(needless)
 
     def _resolve_step(self, planned: PlannedStep, index: int, number: int) -> ResolvedStep:
-        """Return one step. What it does not say itself its entry says, then the plan."""
+        """Return one step. Settings that it leaves open come from its entry, then from the plan."""
         entry = self.plan.steps[index]
         timeout = planned.timeout or entry.timeout
         callback = self._step_callback if self._has_callback(index) else None

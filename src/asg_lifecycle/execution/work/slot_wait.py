@@ -80,5 +80,5 @@ class SlotWait:
 
 
 def holder_of(action_context: ActionContext) -> str:
-    """Return what names the action among those of its group, whichever execution works on it."""
+    """Return the action's name among those of its group, the same whichever execution works on it."""
     return f"{action_context.wait} {action_context.action.reference}"

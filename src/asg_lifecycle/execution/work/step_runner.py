@@ -1,4 +1,4 @@
-"""One step of an action's plan: it is polled, and what went wrong and whether its time is over is decided."""
+"""One step of an action's plan: polls it, and decides what an error means and whether its time is over."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True):
 
     Attributes:
         began_at: when the step began, None before its first poll.
-        begun: its `begin` has answered.
-        progress: what it last answered, None before it did.
+        begun: its `begin` has returned.
+        progress: its last progress, None before the first.
         streak: the error of a dependency that stops it at present, None when none does.
         blocked_seconds: for how long a dependency has kept it waiting: that counts against no timeout.
-        blocked_since: since when one keeps it waiting now, None when none does.
+        blocked_since: since when a dependency keeps it waiting now, None when none does.
     """
 
     began_at: float | None = None
@@ -50,13 +50,13 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True):
 
     @property
     def finished(self) -> bool:
-        """Whether the step has ended, well or not."""
+        """Whether the step has ended, done or failed."""
         return self.progress is not None and not isinstance(self.progress, Waiting)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedStep:
-    """One step of one action's plan, with what the plan says of it.
+    """One step of one action's plan, with everything the plan says about it.
 
     Attributes:
         step: the step.
@@ -101,7 +101,7 @@ class StepRunner:
         """Return the step after one poll.
 
         Args:
-            state: the step before it; `began_at` is set.
+            state: the step before the poll; `began_at` is set.
             began_before: when an earlier beginning of it may have had its effect, None when there was none.
             now: seconds since the epoch.
         """
