@@ -96,7 +96,7 @@ class Scenario:
         faults: calls that fail.
         crashes: invocations that die.
         incidents: what else happens.
-        messages: what an operator says.
+        messages: what operators send.
         protected: nothing was drawn that can make an action time out.
         signals: events tell when commands have ended.
     """

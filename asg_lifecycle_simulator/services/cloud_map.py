@@ -15,7 +15,7 @@ from moto.core.exceptions import JsonRESTError
 from moto.servicediscovery.exceptions import InstanceNotFound, InvalidInput, OperationNotFound, ServiceNotFound
 from moto.servicediscovery.responses import ServiceDiscoveryResponse
 
-from asg_lifecycle_simulator.services.base import Service
+from asg_lifecycle_simulator.services.base import Service, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,10 +227,8 @@ def _filtered(request: Request, known: set[str]) -> dict[str, list[str]]:
 
 def _page(
     entries: list[dict[str, Any]], name: str, request: Request, wanted: Callable[[dict[str, Any]], bool]
-) -> dict[str, Any]:
+) -> Response:
     """Return one page. The filter comes after the page is cut: a page may be empty and another one follow."""
-    first = int(request.get("NextToken") or 0)
-    size = min(int(request.get("MaxResults") or PAGE), PAGE)
-    cut = entries[first : first + size]
-    page = {name: [{key: entry[key] for key in entry if key[0] != "_"} for entry in cut if wanted(entry)]}
-    return page | ({"NextToken": str(first + size)} if first + size < len(entries) else {})
+    answer = page(entries, name, request, most=PAGE)
+    answer[name] = [{key: entry[key] for key in entry if key[0] != "_"} for entry in answer[name] if wanted(entry)]
+    return answer

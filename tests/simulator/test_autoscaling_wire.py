@@ -222,9 +222,9 @@ def test_the_region_makes_pages_short_whatever_the_protocol(
         boto3.client("ssm").put_parameter(Name=f"/plans/{number}", Value="-", Type="String")
     zone = boto3.client("route53").create_hosted_zone(Name="example.com", CallerReference="-")["HostedZone"]["Id"]
     auto_scaling.region.page_size = 1
-    groups = client("autoscaling", endpoint).describe_auto_scaling_groups(MaxRecords=2)
-    plans = client("ssm", endpoint).get_parameters_by_path(Path="/plans")
-    records = client("route53", endpoint).list_resource_record_sets(HostedZoneId=zone)
+    groups = boto3.client("autoscaling", endpoint_url=endpoint).describe_auto_scaling_groups(MaxRecords=2)
+    plans = boto3.client("ssm", endpoint_url=endpoint).get_parameters_by_path(Path="/plans")
+    records = boto3.client("route53", endpoint_url=endpoint).list_resource_record_sets(HostedZoneId=zone)
     assert [len(groups["AutoScalingGroups"]), len(plans["Parameters"]), len(records["ResourceRecordSets"])] == [1, 1, 1]
     assert groups["NextToken"]
     assert plans["NextToken"]

@@ -15,7 +15,6 @@ from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException,
 from moto.awslambda import urls
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
-from moto.core.responses import ActionResult
 from moto.core.utils import get_service_model
 
 from asg_lifecycle_simulator.services.base import Service
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.base import Response
     from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 
 PATHS = ("durable-execution-callbacks/(?P<callback_id>.+)", "durable-executions/(?P<durable_execution_arn>.+)")
@@ -44,15 +44,14 @@ class DurableRequests(Service):
         """Add the operations to moto's Lambda."""
         paths = {f"{{0}}/(?P<api_version>[^/]+)/{path}$": LambdaResponse.dispatch for path in PATHS}
         self.region.replace(urls, "url_paths", urls.url_paths | paths)
-        operations: dict[str, Callable[[LambdaResponse], dict[str, Any]]] = {
+        operations = {
             "send_durable_execution_callback_success": self._succeed,
             "send_durable_execution_callback_failure": self._fail,
             "send_durable_execution_callback_heartbeat": self._beat,
             "get_durable_execution": self._get,
             "stop_durable_execution": self._stop,
         }
-        for name, operation in operations.items():
-            self.region.replace(LambdaResponse, name, _answering(operation))
+        self.answer(LambdaResponse, {name: _with_errors(operation) for name, operation in operations.items()})
         self.region.replace(LambdaResponse, "invoke", self._invoke())
         self.region.fate = self._service.call_fate
 
@@ -79,25 +78,25 @@ class DurableRequests(Service):
 
         return invoke
 
-    def _succeed(self, request: LambdaResponse) -> dict[str, Any]:
+    def _succeed(self, request: LambdaResponse) -> Response:
         self._service.send_callback_success(request.uri_match["CallbackId"], request.body)
         return {}
 
-    def _fail(self, request: LambdaResponse) -> dict[str, Any]:
+    def _fail(self, request: LambdaResponse) -> Response:
         self._service.send_callback_failure(request.uri_match["CallbackId"], _error(request))
         return {}
 
-    def _beat(self, request: LambdaResponse) -> dict[str, Any]:
+    def _beat(self, request: LambdaResponse) -> Response:
         self._service.send_callback_heartbeat(request.uri_match["CallbackId"])
         return {}
 
-    def _stop(self, request: LambdaResponse) -> dict[str, Any]:
+    def _stop(self, request: LambdaResponse) -> Response:
         return {"StopTimestamp": self._service.stop(request.uri_match["DurableExecutionArn"], _error(request))}
 
-    def _get(self, request: LambdaResponse) -> dict[str, Any]:
+    def _get(self, request: LambdaResponse) -> Response:
         execution = self._service.get(request.uri_match["DurableExecutionArn"])
         started = execution.record.get_operation_execution_started()
-        answer: dict[str, Any] = {
+        answer: Response = {
             "DurableExecutionArn": execution.arn,
             "DurableExecutionName": execution.name,
             "FunctionArn": execution.arn.partition("/durable-execution/")[0],
@@ -120,10 +119,12 @@ def _error(request: LambdaResponse) -> ErrorObject | None:
     return ErrorObject.from_dict(json.loads(request.body)) if request.body else None
 
 
-def _answering(operation: Callable[[LambdaResponse], dict[str, Any]]) -> Callable[[LambdaResponse], ActionResult]:
-    def answer(request: LambdaResponse) -> ActionResult:
+def _with_errors(operation: Callable[[LambdaResponse], Response]) -> Callable[[LambdaResponse], Response]:
+    """Return `operation` with the errors of the testing SDK as Lambda has them on the wire."""
+
+    def answer(request: LambdaResponse) -> Response:
         try:
-            return ActionResult(operation(request))
+            return operation(request)
         except AwsApiException as error:
             raise _refusal(error) from error
 
