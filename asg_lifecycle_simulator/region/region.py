@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import boto3
 from moto import mock_aws
+from moto.core.serialize import XFormedAttributePicker
 
 from asg_lifecycle_simulator.region.environment import CREDENTIALS, region_environment
 from asg_lifecycle_simulator.region.events import Events
 from asg_lifecycle_simulator.region.faults import CallFate, FaultKind, Faults
 from asg_lifecycle_simulator.region.log import RegionLog
 from asg_lifecycle_simulator.region.rate_limits import RateLimits
+from asg_lifecycle_simulator.region.serialization import POSSIBLE_KEYS
 from asg_lifecycle_simulator.region.wire import (
     AnswerLostError,
     ApiCall,
@@ -322,6 +324,7 @@ class Region:
             undo.enter_context(intercepted(self._pass))
             undo.callback(self.events.close)
             self._undo = undo.pop_all()
+        self.replace(XFormedAttributePicker, "get_possible_keys", POSSIBLE_KEYS)
         try:
             for service in self._services:
                 self._install(service)
