@@ -10,8 +10,8 @@ SEED ?= 1
 SECONDS ?= 60
 INSTANCES ?= 1000
 # What tells most in a minute: the model, the edges, the plans, and an action's way from its event to its end.
-QUICK := tests/model tests/aws tests/plans tests/steps tests/store/test_records.py tests/execution/test_claim.py \
-  tests/execution/test_decide.py tests/execution/test_drain.py tests/execution/test_found.py \
+QUICK := tests/model tests/aws tests/plans tests/steps tests/execution/test_claim.py \
+  tests/execution/test_decide.py tests/execution/test_drain.py \
   tests/execution/test_statuses.py tests/execution/test_transitions.py tests/template/test_permissions.py
 CHECK_PYTHON := import sys; sys.exit(sys.version_info < (3, 11) and \
   "asg-lifecycle needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])
