@@ -9,6 +9,10 @@ N ?= 1000
 SEED ?= 1
 SECONDS ?= 60
 INSTANCES ?= 1000
+# What tells most in a minute: the model, the edges, the plans, and an action's way from its event to its end.
+QUICK := tests/model tests/aws tests/plans tests/steps tests/execution/test_claim.py \
+  tests/execution/test_decide.py tests/execution/test_drain.py \
+  tests/execution/test_statuses.py tests/execution/test_transitions.py tests/template/test_permissions.py
 CHECK_PYTHON := import sys; sys.exit(sys.version_info < (3, 11) and \
   "asg-lifecycle needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
@@ -19,12 +23,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint types contracts unit format build validate local-invoke deploy bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
+.PHONY: help test quick demo lint types contracts unit format build validate local-invoke deploy bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: lint types contracts unit ## everything: lint, strict types, import contracts, all tests
+
+quick: lint types contracts ## lint, types and the tests that tell most, within a minute
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(QUICK)
 
 demo: $(VENV)/ready ## drain one instance of a simulated group, live
 	@$(BIN)/python -m asg_lifecycle_simulator.demo

@@ -147,6 +147,21 @@ def within(tests: Iterable[RecordedTest], seconds: float) -> list[RecordedTest]:
     return chosen
 
 
+def named_after(file: str, tests: Iterable[RecordedTest]) -> tuple[list[RecordedTest], list[RecordedTest]]:
+    """Return the tests in files that bear the module's name, and the others: the first tell soonest, most of the time.
+
+    Args:
+        file: the module's path.
+        tests: the tests, in order; that is kept.
+    """
+    stem = file.rpartition("/")[2].removesuffix(".py")
+    own: list[RecordedTest] = []
+    others: list[RecordedTest] = []
+    for test in tests:
+        (own if stem in test.name.partition("::")[0] else others).append(test)
+    return own, others
+
+
 def imported_by(root: Path) -> dict[str, set[str]]:
     """Return, for each module below `src` of the tree at `root`, the modules there that import it, by path."""
     found: dict[str, set[str]] = defaultdict(set)

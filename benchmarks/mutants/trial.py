@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from benchmarks.mutants.selection import concerned_by, within
+from benchmarks.mutants.selection import concerned_by, named_after, within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,11 @@ class Trial:
             self._write(path, mutant.apply(text))
             chosen, concerned = self._chosen(mutant, text)
             told = f"{len(chosen)} of the {concerned} tests that concern it pass"
-            return (self._tests(chosen) if chosen else None) or self._types(told)
+            for tests in named_after(mutant.file, chosen):
+                # To collect all of the files takes longer than most of the tests.
+                if tests and (failed := self._tests(tests)) is not None:
+                    return failed
+            return self._types(told)
         finally:
             self._write(path, text)
 

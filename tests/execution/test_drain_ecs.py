@@ -67,10 +67,10 @@ def test_a_tag_of_the_instance_names_the_cluster(testbed: Testbed) -> None:
 def test_more_than_a_hundred_tasks(testbed: Testbed) -> None:
     instance = drain(testbed)
     there = registered(testbed, instance)
-    testbed.ecs.run(there, "web:1", service="web", takes=300, count=250)
+    testbed.ecs.run(there, "web:1", service="web", takes=300, count=120)
     testbed.terminate(instance)
     testbed.run(30)
-    assert "waiting for 250 of 250 tasks" in (testbed.record().detail or "")
+    assert "waiting for 120 of 120 tasks" in (testbed.record().detail or "")
     assert (testbed.record().detail or "").endswith(", …")
     testbed.finish()
     assert ended(testbed)[0] >= 300

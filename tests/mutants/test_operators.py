@@ -9,7 +9,16 @@ import pytest
 
 from benchmarks.mutants.__main__ import ROOT, draw
 from benchmarks.mutants.operators import is_program, mutants_of
-from benchmarks.mutants.selection import Coverage, RecordedTest, concerned_by, digest, in_turn, read_recordings, within
+from benchmarks.mutants.selection import (
+    Coverage,
+    RecordedTest,
+    concerned_by,
+    digest,
+    in_turn,
+    named_after,
+    read_recordings,
+    within,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,6 +153,12 @@ def test_the_quickest_of_each_file_come_first_as_far_as_time_goes() -> None:
     ordered = in_turn(tests)
     assert [test.name for test in ordered] == ["a::1", "c::3", "b::9", "a::2"]
     assert [test.name for test in within(ordered, 7.0)] == ["a::1", "c::3", "a::2"]
+
+
+def test_tests_that_bear_the_name_of_the_module_come_before_the_others() -> None:
+    tests = [RecordedTest(name=f"tests/{name}.py::t", seconds=1.0) for name in ("a", "model/test_hooks", "b")]
+    own, others = named_after("src/asg_lifecycle/model/hooks.py", tests)
+    assert (own, others) == ([tests[1]], [tests[0], tests[2]])
 
 
 def test_a_text_is_told_from_another() -> None:
