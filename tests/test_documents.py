@@ -23,7 +23,9 @@ README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 SHOWING = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "guides").glob("*.md")])
 COMMANDS = ("asg-lifecycle ", "aws ", "sam ", "make ", ".venv/")
-BASES = [ROOT / base for base in (".", "src", "src/asg_lifecycle", "src/asg_lifecycle/execution")]
+BASES = [
+    ROOT / base for base in (".", "src", "src/asg_lifecycle", "src/asg_lifecycle/execution", "asg_lifecycle_simulator")
+]
 """The folders from which documents name files."""
 INVENTED = {"src/asg_lifecycle/steps/wait_for_moon.py"}
 """The file that CONTRIBUTING has the reader write."""

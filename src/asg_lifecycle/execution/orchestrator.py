@@ -1,6 +1,6 @@
 """The durable execution of one lifecycle action: claim, set up, race, finish.
 
-Everything here but the functions handed to durable operations runs again on every replay: it reads no clock, no
+Everything here runs again on every replay, except the functions that durable operations run. So it reads no clock, no
 environment and no network. The names of the operations are an interface.
 """
 

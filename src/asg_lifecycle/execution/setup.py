@@ -72,7 +72,7 @@ def set_up(action_context: ActionContext, inbox: str, prior: PriorState, state: 
     Args:
         action_context: the action and the execution that works on it.
         inbox: id of the durable callback through which messages reach the action.
-        prior: what is known of an action that somebody worked on before.
+        prior: what is known of an action that another execution worked on before.
         state: what the earlier tries found.
     """
     now = action_context.dependencies.clock()
@@ -114,7 +114,7 @@ def _with_timers(action_context: ActionContext, state: Setup, now: float) -> Set
         if not waits:
             heartbeat = msgspec.structs.replace(state.heartbeat, over="the event came after the action had ended")
             return msgspec.structs.replace(state, readiness="over", heartbeat=heartbeat, delay=None)
-        # No wait outlives its global timeout (R4): the event's time is wrong, as in a payload that is used again.
+        # No wait outlives its global timeout (R4), so the event's time is wrong, as in a sample payload.
         action_context.dependencies.observer.warning("the event's time cannot be right, the wait counts from now")
         started = now
     return msgspec.structs.replace(
@@ -135,14 +135,14 @@ def _late(action_context: ActionContext, prior: PriorState, state: Setup) -> Set
 
 
 def _started(action: LifecycleAction, timeouts: HookTimeouts, now: float) -> float:
-    """Return when the wait began, or the earliest moment it can have begun."""
+    """Return when the wait began, or the earliest moment at which it can have begun."""
     found = action.token is None
-    # A wait that nobody announced has had no heartbeat, so it is younger than its heartbeat timeout.
+    # A wait that no event announced has had no heartbeat, so it is younger than its heartbeat timeout.
     return min(action.time, now) - (timeouts.heartbeat if found else 0.0)
 
 
 def _still_waits(action_context: ActionContext) -> bool | None:
-    """Return whether the instance is in a wait, None when that has to be asked again."""
+    """Return whether the instance is in a wait, None when its state has to be read again."""
     try:
         state = action_context.dependencies.lifecycle_actions.instance_state(action_context.action.instance)
     except CallFailed as failed:
@@ -178,7 +178,7 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
 
     Args:
         action_context: the action and the execution that works on it.
-        prior: what is known of an action that somebody worked on before.
+        prior: what is known of an action that another execution worked on before.
         state: what is known of it now; returned with a readiness, or with a delay when the record could not be written.
         initial: what the record says.
     """
@@ -265,6 +265,6 @@ def describe_instance(action_context: ActionContext) -> InstanceFacts:
     try:
         return dependencies.instances.facts(action_context.action.instance)
     except CallFailed as failed:
-        # Unknown counts as alive: work is done that may not have been needed, never left out.
+        # Unknown counts as alive: needless work may be done, but necessary work is never left out.
         dependencies.observer.warning(f"the instance could not be described: {failed}")
         return InstanceFacts(problem=str(failed))

@@ -32,7 +32,7 @@ class InterruptionIntake:
         """Return what became of one event: JSON values.
 
         Raises:
-            CallFailed: the group could not be read, or nothing be started. Lambda tries the event again.
+            CallFailed: the group could not be read, or no execution could be started. Lambda tries the event again.
         """
         match interruption(event):
             case Ignore(reason):

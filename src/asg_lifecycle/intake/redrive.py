@@ -57,10 +57,10 @@ class Redrive:
         records: the records.
         executions: the durable executions.
         starter: starts them.
-        hook_name_prefix: hooks whose name begins so are ours.
+        hook_name_prefix: hooks whose names begin with it are ours.
         function_queue: URL of the durable function's own dead-letter queue, None where it is not known. Only there a
-            start request is accepted: a start request chooses the group, the instance and the plan, and more people
-            and services may write to the other queues than may invoke the function.
+            start request is accepted: a start request chooses the group, the instance and the plan, and many who may
+            write to the other queues may not invoke the function.
     """
 
     def __init__(

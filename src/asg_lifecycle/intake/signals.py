@@ -46,7 +46,7 @@ class SignalIntake:
         """Return what became of one event: JSON values.
 
         Raises:
-            CallFailed: the records could not be read, or an execution not be woken. Lambda tries the event again.
+            CallFailed: the records could not be read, or an execution could not be woken. Lambda tries the event again.
         """
         match happening(event):
             case Ignore(reason):

@@ -58,7 +58,7 @@ class Sweep:
         clock: seconds since the epoch.
         chance: a random number from 0 to 1. It decides where in a list a sweep begins, so that two sweeps that run
             out of time do not both miss the same groups.
-        hook_name_prefix: hooks whose name begins so are ours.
+        hook_name_prefix: hooks whose names begin with it are ours.
     """
 
     def __init__(  # noqa: PLR0913 - each part by its name
@@ -93,7 +93,7 @@ class Sweep:
         """Sweep, and return what was found: JSON values.
 
         Raises:
-            CallFailed: the records or the groups could not be listed at all.
+            CallFailed: the records or the groups could not be listed.
         """
         in_flight = self._check_owners()
         for each in in_flight.values():

@@ -17,7 +17,7 @@ class Position(Struct, frozen=True, kw_only=True):
 
     Attributes:
         index: the present entry of the plan, from 0.
-        outcomes: how the steps of the entries before it ended.
+        outcomes: the outcomes of the steps before it.
         steps: what is remembered of the present entry's steps; empty when it has not begun or nothing is known of it.
         work_began_at: when the work began, seconds since the epoch; None when it has not.
         lost_ownership: another execution owns the action.

@@ -148,7 +148,7 @@ class DrainSlots:
 
 
 def _partition(group: str) -> str:
-    # Two elements: the key of a record has three (R29).
+    # A JSON array of two elements, so it is never the key of a record, which has three (R29).
     return json.dumps(["drain-slots", group], ensure_ascii=False)
 
 

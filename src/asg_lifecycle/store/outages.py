@@ -28,7 +28,7 @@ class Outage(Struct, frozen=True, kw_only=True):
 
     Attributes:
         dependency: the call and the error code.
-        count: how many drains met it within the last two windows at most, and the last one at least.
+        count: how many drains met it in the present window of time and the one before.
         since: when the first of them met it, seconds since the epoch.
         notice: whether this reporter has to announce the outage.
     """
@@ -127,7 +127,7 @@ class Outages:
 
 
 def _key(dependency: str, entry: str) -> dict[str, AttributeValueTypeDef]:
-    # Two elements: the key of a record has three (R29).
+    # A JSON array of two elements, so it is never the key of a record, which has three (R29).
     return {"wait": {"S": json.dumps(["outage", dependency], ensure_ascii=False)}, "entry": {"S": entry}}
 
 
