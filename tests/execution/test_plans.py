@@ -227,14 +227,11 @@ def test_a_dependency_that_fails_in_the_last_moment_does_not_make_a_step_late(te
     assert steps(testbed) == [("deregister-targets", "failed")]
 
 
-FORGOTTEN = pytest.mark.xfail(strict=True, reason="a message begins a new round, which forgets the time of the outage")
-
-
-@pytest.mark.parametrize(
-    ("side_by_side", "nudged"),
-    [(False, False), (True, False), (True, True), pytest.param(False, True, marks=FORGOTTEN)],
-)
-def test_a_plan_held_up_by_a_dependency_is_not_late(testbed: Testbed, *, side_by_side: bool, nudged: bool) -> None:
+@pytest.mark.parametrize("word", [None, Nudge(), Wake(by="an event that ended nothing")], ids=["", "nudge", "wake"])
+@pytest.mark.parametrize("side_by_side", [False, True])
+def test_a_plan_held_up_by_a_dependency_is_not_late(
+    testbed: Testbed, *, side_by_side: bool, word: Nudge | Wake | None
+) -> None:
     first = {"parallel": [DEREGISTER, command("aaa")]} if side_by_side else DEREGISTER
     (instance,) = testbed.group(plan={"steps": [first, command("bbb")], "timeout": "15m", "on_timeout": "continue"})
     testbed.run_command.manage(instance)
@@ -244,8 +241,8 @@ def test_a_plan_held_up_by_a_dependency_is_not_late(testbed: Testbed, *, side_by
     testbed.run(10)
     testbed.region.faults.stand("elbv2", "DescribeTargetHealth", Fault(FaultKind.REQUEST_LOST))
     testbed.run(900)
-    if nudged:
-        testbed.deployment.send_message(testbed.record(), Nudge())
+    if word is not None:
+        testbed.deployment.send_message(testbed.record(), word)
     testbed.run(900)
     testbed.region.faults.allow("elbv2", "DescribeTargetHealth")
     testbed.finish()

@@ -297,6 +297,7 @@ memories = st.builds(
     began_at=numbers,
     begun=st.booleans(),
     blocked_seconds=numbers,
+    blocked_since=st.none() | numbers,
     progress=st.none()
     | st.builds(Waiting, names, st.none() | numbers, states, st.booleans(), st.none() | names)
     | st.builds(Done, names)

@@ -59,18 +59,20 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
 
 
 class StepMemory(Struct, frozen=True, kw_only=True):
-    """What the record remembers of a step that is under way, for the execution that goes on with it.
+    """What the record remembers of a step that is under way, for whoever goes on with it. Times as in `Record`.
 
     Attributes:
-        began_at: when the step may first have had an effect, seconds since the epoch.
-        begun: its `begin` has returned.
-        blocked_seconds: for how long a dependency has kept it waiting: that counts against no timeout.
-        progress: its last progress, None before the first.
+        began_at: when the step may first have had an effect.
+        begun: its `begin` has answered.
+        blocked_seconds: for how long a dependency had kept it waiting: that counts against no timeout.
+        blocked_since: since when one keeps it waiting, beyond these seconds; None when none does.
+        progress: what it last answered, None before it did.
     """
 
     began_at: float
     begun: bool = False
     blocked_seconds: float = 0.0
+    blocked_since: float | None = None
     progress: Progress | None = None
 
 

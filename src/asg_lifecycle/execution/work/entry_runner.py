@@ -12,7 +12,7 @@ import msgspec
 from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.work.step_runner import StepCheckpoint, StepRunner
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.progress import Done, Failed, Waiting, lasting, sentence_of
+from asg_lifecycle.model.progress import Done, Failed, Waiting, sentence_of
 from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class EntryCheckpoint(Polled, frozen=True, kw_only=True):
         due: when each of them is polled again.
         noted: the record says that several steps begin.
         recorded: what the record remembers of the steps, None when that is not known.
+        blocked_before: seconds for which dependencies had kept them waiting before this round: the time at which the
+            work began has been moved on by these already.
         lost_ownership: another execution owns the action.
         timed_out: the plan's time is over.
     """
@@ -45,6 +47,7 @@ class EntryCheckpoint(Polled, frozen=True, kw_only=True):
     due: tuple[float, ...]
     noted: bool = False
     recorded: tuple[StepMemory, ...] | None = None
+    blocked_before: float = 0.0
     lost_ownership: bool = False
     timed_out: bool = False
 
@@ -115,7 +118,8 @@ class EntryRunner:
         That is what the plan's timeout counts from: an outage must not release the fleet.
         """
         began = self._work_began_at if self._work_began_at is not None else state.began_at
-        return began + max(step.blocked_seconds for step in state.steps) if began is not None else None
+        blocked = max(step.blocked_seconds for step in state.steps) - state.blocked_before
+        return began + max(0.0, blocked) if began is not None else None
 
     def _ends_at(self, state: EntryCheckpoint) -> float | None:
         began = self.work_began(state)
@@ -230,41 +234,27 @@ class EntryRunner:
 
 
 def first_checkpoint(memories: tuple[StepMemory, ...], count: int) -> EntryCheckpoint:
-    """Return an entry of `count` steps as the record remembers it: what failed, or had not begun, begins (again)."""
-    steps = [
-        StepCheckpoint(
-            began_at=memory.began_at, begun=True, progress=memory.progress, blocked_seconds=memory.blocked_seconds
-        )
-        if memory.begun and not isinstance(memory.progress, Failed)
-        else StepCheckpoint()
-        for memory in memories
-    ]
-    if len(steps) != count:
-        return EntryCheckpoint(steps=(StepCheckpoint(),) * count, due=(0.0,) * count)
-    known = all(step.begun for step in steps)
-    return EntryCheckpoint(steps=tuple(steps), due=(0.0,) * count, recorded=memories if known else None)
+    """Return an entry of `count` steps as the record remembers it; steps that failed begin again."""
+    checkpoints = remembered_checkpoints(memories, count)
+    steps = tuple(StepCheckpoint() if isinstance(step.progress, Failed) else step for step in checkpoints)
+    return EntryCheckpoint(
+        steps=steps,
+        due=(0.0,) * count,
+        recorded=memories if steps == checkpoints and memories else None,
+        blocked_before=max(step.blocked_seconds for step in steps),
+    )
 
 
 def remembered_checkpoints(memories: tuple[StepMemory, ...], count: int) -> tuple[StepCheckpoint, ...]:
     """Return the steps as the record remembers them, those that failed included."""
     if len(memories) != count:
         return (StepCheckpoint(),) * count
-    return tuple(
-        StepCheckpoint(began_at=memory.began_at, begun=memory.begun, progress=memory.progress) for memory in memories
-    )
+    return tuple(StepCheckpoint.recalled(memory) for memory in memories)
 
 
 def memories_of(steps: tuple[StepCheckpoint, ...]) -> tuple[StepMemory, ...]:
     """Return what the record remembers of steps that have begun or are about to."""
-    return tuple(
-        StepMemory(
-            began_at=step.began_at or 0.0,
-            begun=step.begun,
-            blocked_seconds=step.blocked_seconds,
-            progress=lasting(step.progress),
-        )
-        for step in steps
-    )
+    return tuple(step.remembered() for step in steps)
 
 
 def outcomes_of(runners: tuple[StepRunner, ...], steps: tuple[StepCheckpoint, ...]) -> tuple[StepOutcome, ...]:
@@ -298,4 +288,5 @@ def _say_the_same(one: tuple[StepMemory, ...], other: tuple[StepMemory, ...]) ->
 
 
 def _comparable(memories: tuple[StepMemory, ...]) -> bytes:
-    return msgspec.json.encode([msgspec.structs.replace(memory, blocked_seconds=0.0) for memory in memories])
+    steady = [msgspec.structs.replace(memory, blocked_seconds=0.0, blocked_since=None) for memory in memories]
+    return msgspec.json.encode(steady)

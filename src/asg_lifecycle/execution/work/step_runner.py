@@ -11,7 +11,8 @@ from msgspec import Struct
 from asg_lifecycle.execution.work.failure_policy import ErrorStreak, progress_after_failure
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting, lasting
+from asg_lifecycle.model.records import StepMemory
 from asg_lifecycle.model.timing import poll_delay, retry_delay
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import Target
@@ -52,6 +53,27 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True):
     def finished(self) -> bool:
         """Whether the step has ended, done or failed."""
         return self.progress is not None and not isinstance(self.progress, Waiting)
+
+    @classmethod
+    def recalled(cls, memory: StepMemory) -> StepCheckpoint:
+        """Return the step as the record remembers it."""
+        return cls(
+            began_at=memory.began_at,
+            begun=memory.begun,
+            progress=memory.progress,
+            blocked_seconds=memory.blocked_seconds,
+            blocked_since=memory.blocked_since,
+        )
+
+    def remembered(self) -> StepMemory:
+        """Return what the record remembers of the step, which has begun or is about to."""
+        return StepMemory(
+            began_at=self.began_at or 0.0,
+            begun=self.begun,
+            blocked_seconds=self.blocked_seconds,
+            blocked_since=self.blocked_since,
+            progress=lasting(self.progress),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
