@@ -57,8 +57,8 @@ def documents(testbed: Testbed) -> list[str]:
 # Which plan
 
 
-def tag(testbed: Testbed, value: str) -> None:
-    tagged = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": "asg-lifecycle:plan", "Value": value}
+def tag(testbed: Testbed, value: str, key: str = "asg-lifecycle:plan") -> None:
+    tagged = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": key, "Value": value}
     with testbed.region.unobserved():
         testbed.region.client("autoscaling").create_or_update_tags(Tags=[{**tagged, "PropagateAtLaunch": False}])
 
@@ -133,6 +133,17 @@ def test_plans_that_may_not_be_read_hold_the_instance(testbed: Testbed) -> None:
     assert testbed.record().status == "held"
     assert "grant it to the function's role" in (testbed.record().problem or "")
     assert testbed.completions() == []
+
+
+def test_other_tags_of_the_group_name_no_plan(testbed: Testbed) -> None:
+    testbed.deployment.put_plan("somebody", {"steps": [command()]})
+    testbed.deployment.put_plan("default", {"steps": []})
+    (instance,) = testbed.group()
+    tag(testbed, "somebody", key="a-owner")
+    testbed.terminate(instance)
+    testbed.finish()
+
+    assert testbed.record().plan_source == "default"
 
 
 def test_plans_are_asked_for_once_a_minute_however_many_drain(testbed: Testbed) -> None:
