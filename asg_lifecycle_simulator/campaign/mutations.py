@@ -138,8 +138,8 @@ MUTATIONS = (
     Mutation(
         name="the sweep finds nothing",
         file="intake/sweep.py",
-        old="        if not verdict.probe:",
-        new="        if not verdict.probe or state:",
+        old="        if not decision.probe:",
+        new="        if not decision.probe or state:",
     ),
     Mutation(
         name="nobody is taken over",
