@@ -286,6 +286,18 @@ def test_a_plan_that_cannot_be_used_is_reported(testbed: Testbed[Deployment]) ->
     assert "its actions would be held: there is no plan named 'wbe'" in result.stdout
 
 
+def test_each_step_of_a_trial_has_a_place_of_its_own_in_the_plan(testbed: Testbed[Deployment]) -> None:
+    call = {"kind": "invoke-function", "options": {"function": "archive"}}
+    steps = [call, {"parallel": [call, call]}, call]
+    testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook(
+        "web", HOOK, "TERMINATING", NotificationMetadata=json.dumps({"plan": {"steps": steps}})
+    )
+    told = [step["would"] for step in trials()[0]["steps"]]
+    assert len(told) == len(set(told)) == 4
+    assert "(terminating): plan from hook metadata: " in at_path("explain", "--group", "web").stdout
+
+
 def test_a_group_without_instances_and_a_step_without_permission(testbed: Testbed[Deployment]) -> None:
     testbed.autoscaling.create_group("web", capacity=0)
     testbed.autoscaling.put_hook("web", HOOK, "TERMINATING")

@@ -332,3 +332,14 @@ def test_lists_of_services_are_asked_for_once_for_many_instances(testbed: Testbe
 def test_bad_options_are_refused(options: dict[str, Any], told: str) -> None:
     problems = find_problems(plan(**options))
     assert any(told in str(problem) for problem in problems), problems
+
+
+def test_only_what_is_still_under_way_is_named(testbed: Testbed, shop: str) -> None:
+    (instance,) = testbed.group(plan=plan(namespaces=[shop]))
+    quick, slow = testbed.cloud_map.service("web", shop, takes=20), testbed.cloud_map.service("api", shop, takes=600)
+    quick.instances, slow.instances = {instance: {}}, {instance: {}}
+    testbed.terminate(instance)
+    testbed.run(10)
+    assert "to deregister 2 service instances" in (testbed.record().detail or "")
+    testbed.run(290)
+    assert f"to deregister 1 service instance: {instance} from api ({slow.id})" in (testbed.record().detail or "")

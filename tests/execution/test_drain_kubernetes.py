@@ -526,3 +526,15 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in {"lightku
 def test_without_a_kubernetes_plan_no_kubernetes_code_is_loaded() -> None:
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)  # noqa: S603 - the line above
     assert done.stdout.strip() == "[]"
+
+
+def test_a_pod_that_is_deleted_has_the_grace_period_of_the_plan(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed, force_after="2h", grace="10s")
+    (pod,) = cluster.run(here, "database", takes=25)
+    cluster.budget("never", "database", min_available=1)
+    testbed.terminate(instance)
+    while pod.told_at is None:
+        testbed.run(1)
+    assert cluster.on(here) == [pod]
+    testbed.run(12)
+    assert cluster.on(here) == []

@@ -240,3 +240,20 @@ def test_a_dry_run_says_how_the_container_instance_is(testbed: Testbed) -> None:
     launch(testbed, {"kind": "wait-for-ecs"}, dry_run=True)
     testbed.finish()
     assert "now it is not registered" in details(testbed)[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("TargetGroupNotFound", "a target group went away"),
+        ("AccessDenied", "permission elasticloadbalancing:RegisterTargets is missing"),
+    ],
+)
+def test_what_goes_wrong_while_targets_are_registered_is_told_apart(testbed: Testbed, code: str, said: str) -> None:
+    testbed.target_group("blue")
+    testbed.region.faults.fail("elbv2", "RegisterTargets", code=code)
+    launch(testbed, {"kind": "register-targets", "options": {"names": ["blue"]}})
+    testbed.run(60)
+
+    assert testbed.record().status is Status.HELD
+    assert said in (testbed.record().problem or "")

@@ -62,3 +62,32 @@ def test_an_event_that_is_ignored_is_not_logged_under_the_action_before(testbed:
     testbed.run(1)
 
     assert set(KEYS) & set(logger.get_current_keys()) == set()
+
+
+def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "asg-lifecycle"]
+
+
+def test_a_record_that_could_not_be_written_is_logged_and_written_at_the_next_poll(
+    testbed: Testbed, caplog: pytest.LogCaptureFixture
+) -> None:
+    (instance,) = testbed.group(plan=DEREGISTER, heartbeat=300)
+    testbed.target_group("blue", instance, delay=300)
+    testbed.terminate(instance)
+    testbed.run(10)
+    testbed.region.faults.fail("dynamodb", "UpdateItem", code="InternalServerError", status=500, times=40)
+    testbed.finish()
+
+    assert any(
+        message.startswith("the record could not be written: dynamodb:UpdateItem") for message in messages(caplog)
+    )
+    assert testbed.record().step_outcomes[0].outcome == "done"
+
+
+def test_an_instance_that_cannot_be_described_is_logged(testbed: Testbed, caplog: pytest.LogCaptureFixture) -> None:
+    testbed.region.faults.deny("ec2", "DescribeInstances")
+    drained(testbed)
+    assert any(
+        message.startswith("the instance could not be described: permission ec2:DescribeInstances is missing")
+        for message in messages(caplog)
+    )

@@ -133,3 +133,32 @@ def test_an_instance_that_goes_while_the_command_runs_is_not_held(testbed: Testb
     assert record is not None
     assert (record.status, record.result) == ("completed", "CONTINUE")
     assert "the instance is gone" in record.step_outcomes[0].detail
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("InvalidCommandId", "was asked to stop"),
+        ("InvalidInstanceId", "was asked to stop"),
+        ("DuplicateInstanceId", "was asked to stop"),
+        ("AccessDeniedException", "what was under way could not be stopped: permission ssm:CancelCommand is missing"),
+    ],
+)
+def test_a_command_that_has_ended_needs_no_stop_and_another_refusal_is_said(
+    testbed: Testbed, code: str, said: str
+) -> None:
+    commanded(testbed, Behaviour(duration=100_000), heartbeat=30)
+    testbed.region.faults.fail("ssm", "CancelCommand", code=code)
+    testbed.finish()
+
+    assert testbed.calls("ssm")["CancelCommand"] == 1
+    assert said in (testbed.record().reason or "")
+
+
+def test_a_command_that_may_have_been_sent_is_looked_for_soon(testbed: Testbed) -> None:
+    testbed.region.faults.lose_response("ssm", "SendCommand")
+    instance = commanded(testbed, Behaviour(duration=1), heartbeat=7200)
+    testbed.finish()
+
+    assert len(testbed.run_command.runs(instance)) == 1
+    assert testbed.elapsed < 20

@@ -166,6 +166,15 @@ def test_another_command_on_the_instance_wakes_nobody(testbed: IntakeTestbed) ->
     assert heard(testbed, "not awaited") == 1
 
 
+def test_a_signal_that_is_kept_is_logged_with_what_it_says(
+    testbed: IntakeTestbed, caplog: pytest.LogCaptureFixture
+) -> None:
+    instance = signalled(testbed)
+    sent(testbed, instance, message="the queue is empty")
+    testbed.run(2)
+    assert f"signal drained of instance {instance} was kept: the queue is empty" in caplog.messages
+
+
 def test_a_signal_ends_the_wait(testbed: IntakeTestbed) -> None:
     instance = signalled(testbed)
     assert testbed.record(instance).detail == f"wait-for-signal: waiting for signal drained of instance {instance}"

@@ -60,3 +60,9 @@ def test_r1_r7_the_words_of_the_api() -> None:
     assert list(Transition) == ["autoscaling:EC2_INSTANCE_LAUNCHING", "autoscaling:EC2_INSTANCE_TERMINATING"]
     assert list(Location) == ["EC2", "AutoScalingGroup", "WarmPool"]
     assert list(ActionResult) == ["CONTINUE", "ABANDON"]
+
+
+def test_the_name_of_an_action_whose_text_holds_half_a_surrogate_pair() -> None:
+    one = msgspec.structs.replace(action(TERMINATING, None, None), token=None, group="web \ud800")
+    assert one.reference.startswith("i-1234567890abcdef0-")
+    assert one.reference != msgspec.structs.replace(one, group="web").reference

@@ -271,3 +271,11 @@ def test_another_notification_of_auto_scaling_is_ignored() -> None:
 
     assert isinstance(decision, Ignore)
     assert "autoscaling:EC2_INSTANCE_TERMINATE" in decision.reason
+
+
+@pytest.mark.parametrize("field", ["detail-type", "detail", "source"])
+def test_one_field_of_an_event_is_enough_to_ask_for_the_others(field: str) -> None:
+    decision = decide_ours({field: EVENT[field]})
+
+    assert isinstance(decision, Invalid)
+    assert decision.field in {"detail-type", "detail", "source"} - {field}
