@@ -548,19 +548,3 @@ def test_work_that_goes_on_after_it_was_held_is_not_shown_as_held(testbed: Testb
     testbed.deployment.send_message(testbed.record(), Nudge())
     testbed.run(60)
     assert (testbed.record().status, testbed.record().problem) == ("working", None)
-
-
-def test_an_outage_that_is_over_counts_against_no_timeout_after_a_message(testbed: Testbed) -> None:
-    (instance,) = testbed.group(plan={"steps": [{**DEREGISTER, "timeout": "15m"}]})
-    testbed.target_group("blue", instance, delay=2100)
-    testbed.terminate(instance)
-    testbed.run(10)
-    testbed.region.faults.stand("elbv2", "DescribeTargetHealth", Fault(FaultKind.REQUEST_LOST))
-    testbed.run(1800)
-    testbed.region.faults.allow("elbv2", "DescribeTargetHealth")
-    testbed.run(120)
-    testbed.deployment.send_message(testbed.record(), Nudge())
-    testbed.finish()
-
-    assert steps(testbed) == [("deregister-targets", "done")]
-    assert 2100 <= testbed.elapsed <= 2400

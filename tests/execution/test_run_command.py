@@ -153,12 +153,3 @@ def test_a_command_that_has_ended_needs_no_stop_and_another_refusal_is_said(
 
     assert testbed.calls("ssm")["CancelCommand"] == 1
     assert said in (testbed.record().reason or "")
-
-
-def test_a_command_that_may_have_been_sent_is_looked_for_soon(testbed: Testbed) -> None:
-    testbed.region.faults.lose_response("ssm", "SendCommand")
-    instance = commanded(testbed, Behaviour(duration=1), heartbeat=7200)
-    testbed.finish()
-
-    assert len(testbed.run_command.runs(instance)) == 1
-    assert testbed.elapsed < 20
