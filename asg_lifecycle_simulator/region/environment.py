@@ -56,3 +56,12 @@ def session(name: str) -> Any:  # noqa: ANN401 - so that its clients can be made
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=name,
     )
+
+
+@cache
+def client(name: str, service: str) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
+    """Return the boto3 client of `service` in the region `name` that all regions of a run arrange and read with.
+
+    It keeps nothing from one region to the next: its retries have no budget of their own.
+    """
+    return session(name).client(service)

@@ -22,7 +22,7 @@ from moto.core.serialize import XFormedAttributePicker
 from moto.ec2.models.instances import InstanceBackend
 from moto.moto_api._internal import mock_random
 
-from asg_lifecycle_simulator.region.environment import region_environment, session
+from asg_lifecycle_simulator.region.environment import client, region_environment, session
 from asg_lifecycle_simulator.region.events import Events
 from asg_lifecycle_simulator.region.faults import CallFate, FaultKind, Faults
 from asg_lifecycle_simulator.region.log import RegionLog
@@ -135,7 +135,6 @@ class Region:
         self.page_size: int | None = None
         self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
         self.random = Random(seed)  # noqa: S311 - reproducible ids and tokens, no secrets
-        self._clients: dict[str, Any] = {}
         self._unobserved = threading.local()
         self._services: list[SimulatedService] = []
         self._entered = False
@@ -163,10 +162,9 @@ class Region:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
         """Return the region's boto3 client of `service`, made when it is first asked for."""
+        # Making clients from one session is not thread-safe.
         with self.lock:
-            if service not in self._clients:
-                self._clients[service] = session(self.name).client(service)
-            return self._clients[service]
+            return client(self.name, service)
 
     def subscribe(self, callback: Callable[[Event], None]) -> None:
         """Call `callback` with every event delivered from now on."""
