@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moto.eks.exceptions import ResourceNotFoundException
@@ -19,6 +20,9 @@ from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.base import Response
+
+POLL_SECONDS = 0.01
+"""Between two looks of a server whether it shall stop."""
 
 
 class Kubernetes(Service):
@@ -71,7 +75,8 @@ class Kubernetes(Service):
         server = make_server(
             LOOPBACK, 0, api, threaded=True, request_handler=_QuietRequestHandler, ssl_context=certificates().context()
         )
-        thread = threading.Thread(target=server.serve_forever, name="simulated-kubernetes", daemon=True)
+        serve = partial(server.serve_forever, poll_interval=POLL_SECONDS)
+        thread = threading.Thread(target=serve, name="simulated-kubernetes", daemon=True)
         thread.start()
         self._serving.callback(thread.join)
         self._serving.callback(server.server_close)
@@ -80,5 +85,8 @@ class Kubernetes(Service):
 
 
 class _QuietRequestHandler(WSGIRequestHandler):
+    # Headers and body go out apart: with Nagle's algorithm each answer waits 40 ms for an acknowledgement.
+    disable_nagle_algorithm = True
+
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the overridden signature
         """Write nothing."""
