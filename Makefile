@@ -31,7 +31,7 @@ help: ## list the targets
 test: lint types contracts unit ## everything: lint, strict types, import contracts, all tests
 
 quick: lint types contracts ## lint, types and the tests that tell most, within a minute
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(QUICK)
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal $(QUICK)
 
 demo: $(VENV)/ready ## drain one instance of a simulated group, live
 	@$(BIN)/python -m asg_lifecycle_simulator.demo
@@ -47,7 +47,7 @@ contracts: $(VENV)/ready ## which module may import which
 	@$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
 
 unit: $(VENV)/ready $(SAM_VENV)/ready ## the tests alone; PYTEST_ARGS="-k heartbeat" for some of them
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal $(PYTEST_ARGS)
 
 format: $(VENV)/ready ## put the code into shape
 	@$(BIN)/ruff check --fix-only --quiet .
