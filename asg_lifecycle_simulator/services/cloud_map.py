@@ -12,7 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from moto.core.exceptions import JsonRESTError
-from moto.servicediscovery.exceptions import InstanceNotFound, InvalidInput, OperationNotFound, ServiceNotFound
+from moto.servicediscovery.exceptions import (
+    InstanceNotFound,
+    InvalidInput,
+    NamespaceNotFound,
+    OperationNotFound,
+    ServiceNotFound,
+)
 from moto.servicediscovery.responses import ServiceDiscoveryResponse
 
 from asg_lifecycle_simulator.services.base import Service, page
@@ -110,6 +116,7 @@ class CloudMap(Service):
         self.answer_json(
             ServiceDiscoveryResponse,
             {
+                "get_namespace": self._get_namespace,
                 "list_namespaces": self._list_namespaces,
                 "list_services": self._list_services,
                 "list_instances": self._list_instances,
@@ -143,6 +150,12 @@ class CloudMap(Service):
             operation.ends_at = min(operation.ends_at, self.now)
         self._settle()
         self._operations.clear()
+
+    def _get_namespace(self, request: Request) -> Response:
+        identity = request["Id"]
+        if identity not in self._namespaces:
+            raise NamespaceNotFound(identity)
+        return {"Namespace": {"Id": identity, "Name": self._namespaces[identity], "Type": "HTTP"}}
 
     def _list_namespaces(self, request: Request) -> Response:
         wanted = _filtered(request, {"NAME", "TYPE", "HTTP_NAME", "RESOURCE_OWNER"}).get("NAME")

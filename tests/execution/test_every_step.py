@@ -15,7 +15,7 @@ from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.plans import PlannedStep
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Progress, StepAnswer, Waiting
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import Target
 from asg_lifecycle.steps.catalog import KINDS
@@ -180,7 +180,7 @@ class Scene:
         self.testbed.run(300)
         self._facts = self._describe()
 
-    def outcome(self) -> Progress | CallFailed:
+    def outcome(self) -> StepAnswer | CallFailed:
         """Begin and poll for a while; return what came of it."""
         try:
             progress = self.step.begin(self.target())
@@ -244,6 +244,22 @@ def test_beginning_twice_is_beginning_once(testbed: Testbed, kind: str) -> None:
         repeated = {name for name, count in scene.counted_changes().items() if count > before.get(name, 0)}
         assert repeated <= IDEMPOTENT
     assert testbed.region.calls["ssm", "SendCommand"] == (1 if kind == "run-command" else 0)
+
+
+WAITS_FOR_TIME = {"wait"}
+"""The kinds that wait for nothing but time."""
+
+NAMES_NONE_YET = {"drain-ecs", "drain-kubernetes", "wait-for-ecs", "wait-for-kubernetes"}
+"""The kinds whose waits are sentences only."""
+
+
+@every_kind
+def test_a_wait_names_what_it_waits_for(testbed: Testbed, kind: str) -> None:
+    scene = Scene(testbed, kind)
+    progress = scene.step.begin(scene.target())
+    if isinstance(progress, Waiting) and kind not in WAITS_FOR_TIME | NAMES_NONE_YET:
+        assert progress.blockers
+        assert all(blocker.name and blocker.reason for blocker in progress.blockers)
 
 
 STOPPED = {

@@ -12,7 +12,7 @@ from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
-    from asg_lifecycle.model.progress import Progress, Waiting
+    from asg_lifecycle.model.progress import StepAnswer, Waiting
     from asg_lifecycle.steps.base import Target
     from tests.execution.conftest import Testbed
 
@@ -239,7 +239,7 @@ def test_a_heartbeat_does_not_wait_for_a_look_that_takes_long(
         meet()
         return beat(self, action)
 
-    def slow_check(self: DeregisterTargets, target: Target, last: Waiting) -> Progress:
+    def slow_check(self: DeregisterTargets, target: Target, last: Waiting) -> StepAnswer:
         meet()
         return check(self, target, last)
 

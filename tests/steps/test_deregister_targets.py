@@ -11,7 +11,7 @@ from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.instances import InstanceFacts
 from asg_lifecycle.model.plans import PlannedStep
-from asg_lifecycle.model.progress import Done, Progress, Waiting
+from asg_lifecycle.model.progress import Done, StepAnswer, Waiting
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import Step, Target
 from asg_lifecycle_simulator.region.region import Region
@@ -72,7 +72,7 @@ class Bench:
         facts = InstanceFacts(state=state, addresses=addresses)
         return Target(action=action, facts=facts, position=0, began_at=now, now=now)
 
-    def work(self, step: Step) -> tuple[Progress, list[float]]:
+    def work(self, step: Step) -> tuple[StepAnswer, list[float]]:
         """Look as often as the step asks for; return how it ended and when the looks were."""
         start = self.timeline.now()
         progress = step.begin(self.target())

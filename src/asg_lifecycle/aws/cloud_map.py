@@ -108,6 +108,21 @@ class CloudMap:
         """
         return self._namespaces.get(name, lambda: self._read_namespaces(name) or None) or ()
 
+    def namespace_exists(self, namespace: str) -> bool:
+        """Return whether there is a namespace of that id. A list of its services does not tell.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        try:
+            with calling("servicediscovery:GetNamespace"):
+                self._clients.servicediscovery.get_namespace(Id=namespace)
+        except CallFailed as failed:
+            if failed.failure.code == "NamespaceNotFound":
+                return False
+            raise
+        return True
+
     def services(self, namespace: str) -> tuple[Service, ...]:
         """Return the services of a namespace, by its id; there are none in one that does not exist.
 

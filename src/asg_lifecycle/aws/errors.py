@@ -65,9 +65,11 @@ DENIED_CODES = frozenset(
 
 NOT_FOUND_CODES = frozenset(
     {
+        "InvalidDocument",
         "InvalidInstanceID.Malformed",
         "InvalidInstanceID.NotFound",
         "LoadBalancerNotFound",
+        "NotFound",
         "ResourceNotFoundException",
         "TargetGroupNotFound",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.aws.errors import TRANSIENT_CODES, calling
+from asg_lifecycle.aws.errors import NOT_FOUND_CODES, TRANSIENT_CODES, calling
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
@@ -39,10 +39,8 @@ class Publishing:
         for entry in answer["Entries"]:
             if code := entry.get("ErrorCode"):
                 # The call can succeed when its entry does not.
-                passing = code in TRANSIENT_CODES or code.startswith("Internal")
-                consequence = Consequence.TRANSIENT if passing else Consequence.REFUSED
                 message = entry.get("ErrorMessage", "no message")
-                raise CallFailed(Failure(consequence=consequence, action=action, code=code, message=message))
+                raise CallFailed(Failure(consequence=_consequence(code), action=action, code=code, message=message))
 
     def publish(self, *, topic: str, subject: str, message: str) -> None:
         """Publish one message to a topic.
@@ -57,3 +55,9 @@ class Publishing:
         """
         with calling("sns:Publish"):
             self._clients.sns.publish(TopicArn=topic, Subject=subject[:SUBJECT_LENGTH], Message=message)
+
+
+def _consequence(code: str) -> Consequence:
+    if code in NOT_FOUND_CODES:
+        return Consequence.NOT_FOUND
+    return Consequence.TRANSIENT if code in TRANSIENT_CODES or code.startswith("Internal") else Consequence.REFUSED

@@ -50,7 +50,7 @@ class TargetGroupSettings(Struct, frozen=True, kw_only=True):
 
 
 class TargetGroups:
-    """The target groups of this account and Region. A group that does not exist has no targets."""
+    """The target groups of this account and Region."""
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
@@ -95,8 +95,10 @@ class TargetGroups:
                 arns += [entry["ResourceARN"] for entry in page["ResourceTagMappingList"]]
         return tuple(arns)
 
-    def registrations(self, arn: str, ids: Sequence[str]) -> tuple[RegisteredTarget, ...]:
+    def registrations(self, arn: str, ids: Sequence[str]) -> tuple[RegisteredTarget, ...] | None:
         """Return every registration of one of `ids` (instance id, addresses) in the target group, on any port.
+
+        None when there is no such target group.
 
         Elastic Load Balancing finds a registration only by id *and* port, so this one call describes the
         whole group; later polls ask for the ports found here (`health`).
@@ -104,15 +106,18 @@ class TargetGroups:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        return tuple(target for target in self._describe(arn, ()) if target.id in ids)
+        found = self._describe(arn, ())
+        return tuple(target for target in found if target.id in ids) if found is not None else None
 
     def health(self, arn: str, targets: Sequence[RegisteredTarget]) -> tuple[RegisteredTarget, ...]:
         """Return `targets` of the target group with their present health; of those that are gone it is `unused`.
 
+        Nothing when the target group has been deleted.
+
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        return self._describe(arn, targets)
+        return self._describe(arn, targets) or ()
 
     def settings(self, arn: str) -> TargetGroupSettings | None:
         """Return the kind of targets of the target group, None when there is no such group.
@@ -176,7 +181,7 @@ class TargetGroups:
         values = {entry.get("Key"): entry.get("Value") for entry in attributes}
         return float(values.get("deregistration_delay.timeout_seconds") or DEFAULT_DEREGISTRATION_DELAY)
 
-    def _describe(self, arn: str, targets: Sequence[RegisteredTarget]) -> tuple[RegisteredTarget, ...]:
+    def _describe(self, arn: str, targets: Sequence[RegisteredTarget]) -> tuple[RegisteredTarget, ...] | None:
         try:
             with calling("elasticloadbalancing:DescribeTargetHealth"):
                 if targets:
@@ -186,7 +191,9 @@ class TargetGroups:
                 else:
                     answer = self._clients.elbv2.describe_target_health(TargetGroupArn=arn)
         except CallFailed as failed:
-            if failed.failure.consequence is Consequence.NOT_FOUND or failed.failure.code == "InvalidTarget":
+            if failed.failure.consequence is Consequence.NOT_FOUND:
+                return None
+            if failed.failure.code == "InvalidTarget":
                 return ()
             raise
         return tuple(_registered(entry) for entry in answer["TargetHealthDescriptions"])

@@ -81,6 +81,11 @@ def _notes(step: type[Step]) -> Iterator[str]:
         yield f"- It needs {granted}: parameter `{step.template_parameter}` of the stack."
     if step.needs_instance_alive:
         yield "- It is skipped when EC2 has terminated the instance already."
+    if step.may_be_missing is not None:
+        yield (
+            f"- It fails when {step.may_be_missing} that the plan names do not exist, after the work on those that do; "
+            "with `if_missing: done` it is done."
+        )
     if step.skip_if_instance_survives:
         yield "- It is skipped when the instance survives, unless the plan says `when_instance_survives: run`."
     if step.at_most_once:

@@ -58,6 +58,15 @@ class WhenSurviving(StrEnum):
     SKIP = "skip"
 
 
+class IfMissing(StrEnum):
+    """What a step is when something that the plan names for it does not exist."""
+
+    FAIL = "fail"
+    """It fails, and `on_failure` decides."""
+    DONE = "done"
+    """It is done with that."""
+
+
 class PlannedStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One step of a plan, or several that run side by side."""
 
@@ -75,6 +84,13 @@ class PlannedStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
     ] = None
     on_failure: Annotated[
         OnFailure | None, Meta(description="What happens when the step fails. The default is the plan's `on_failure`.")
+    ] = None
+    if_missing: Annotated[
+        IfMissing | None,
+        Meta(
+            description="What it means when something that is named in the options does not exist: the step fails, "
+            "which is the default, or it is done."
+        ),
     ] = None
     when_instance_survives: Annotated[
         WhenSurviving | None,

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Struct, field
 
+from asg_lifecycle.model.blockers import Blocker
+
 StepState: TypeAlias = dict[str, Any]
 """The state of a step as JSON, as it is stored. A step itself sees its own struct (see `StatefulStep`)."""
 
@@ -21,6 +23,7 @@ class Waiting(Struct, frozen=True, tag="waiting"):
         blocked: the step waits for a dependency or a permission, not for the instance.
         wake_on: the signal that comes when the wait may be over (see `asg_lifecycle.model.signals`), None when only
             polling can tell.
+        blockers: the things that it waits for, as data.
     """
 
     detail: str
@@ -28,6 +31,7 @@ class Waiting(Struct, frozen=True, tag="waiting"):
     state: StepState = field(default_factory=dict)
     blocked: bool = False
     wake_on: str | None = None
+    blockers: tuple[Blocker, ...] = ()
 
 
 class Done(Struct, frozen=True, tag="done"):
@@ -43,10 +47,29 @@ class Failed(Struct, frozen=True, tag="failed"):
 
 
 Progress: TypeAlias = Waiting | Done | Failed
+"""What is kept of a step."""
 
 
-def sentence_of(progress: Progress) -> str:
-    """Return a progress as a sentence."""
+class Missing(Struct, frozen=True):
+    """Something that the plan names does not exist, and did not when the step began.
+
+    The step has done what there was to do for everything else that is named. The plan's `if_missing` decides whether
+    it is done or has failed. It is not for something that exists and does not know the instance, nor for something
+    that the step saw and that was deleted since: then the step is done.
+
+    Attributes:
+        detail: what there is not, and what was done for the rest, a sentence.
+    """
+
+    detail: str
+
+
+StepAnswer: TypeAlias = Progress | Missing
+"""What a step answers to a poll."""
+
+
+def sentence_of(progress: StepAnswer) -> str:
+    """Return a progress, or what a step answered, as a sentence."""
     return progress.reason if isinstance(progress, Failed) else progress.detail
 
 

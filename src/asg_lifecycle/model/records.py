@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Location, Transition
-from asg_lifecycle.model.progress import Progress
+from asg_lifecycle.model.progress import Progress, Waiting
 from asg_lifecycle.model.signals import Signal
+
+if TYPE_CHECKING:
+    from asg_lifecycle.model.blockers import Blocker
 
 VERSION = 1
 LONGEST_LIFE = 4 * 86_400.0
@@ -179,6 +183,12 @@ class Record(Struct, frozen=True, kw_only=True):
     completion_attempt: int | None = None
     reason: str | None = None
     ended_at: float | None = None
+
+
+def blockers_of(record: Record) -> tuple[Blocker, ...]:
+    """Return what keeps the instance at present, as its steps named it; nothing when the action is not worked on."""
+    waits = [memory.progress for memory in record.present_steps if isinstance(memory.progress, Waiting)]
+    return tuple(blocker for wait in waits for blocker in wait.blockers)
 
 
 def wait_key(group: str, hook: str, instance: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.actions import Transition
-from asg_lifecycle.model.plans import Plan, PlannedStep
+from asg_lifecycle.model.plans import IfMissing, Plan, PlannedStep
 from asg_lifecycle.steps.drain_ecs import ECS_CLUSTER_TAG
 from asg_lifecycle.steps.support.cluster_choice import cluster_named_by
 
@@ -49,7 +49,12 @@ def _way_in(features: frozenset[str]) -> Iterator[PlannedStep]:
 
 def _way_out(action: LifecycleAction, features: frozenset[str], tags: Mapping[str, str]) -> Iterator[PlannedStep]:
     if "TargetGroupSteps" in features:
-        yield PlannedStep(kind="deregister-targets", options={"of_group": True, "tags": {GROUP_TAG: action.group}})
+        yield PlannedStep(
+            kind="deregister-targets",
+            options={"of_group": True, "tags": {GROUP_TAG: action.group}},
+            # Most groups have no target group that is tagged for them.
+            if_missing=IfMissing.DONE,
+        )
     if "EcsSteps" in features:
         if cluster := tags.get(ECS_CLUSTER_TAG):
             yield PlannedStep(kind="drain-ecs", options={"cluster": cluster})

@@ -26,6 +26,8 @@ def plan_schema() -> dict[str, Any]:
     for step in CATALOG:
         name = step.options.__name__
         properties = {"kind": {"const": step.kind}, "options": {"$ref": TEMPLATE.format(name=name)}, **common}
+        if step.may_be_missing is None:
+            del properties["if_missing"]
         required = ["kind", "options"] if definitions[name]["required"] else ["kind"]
         definitions[step.kind] = _object(properties, required, step.purpose())
     definitions["step"] = {"anyOf": [{"$ref": TEMPLATE.format(name=step.kind)} for step in CATALOG]}

@@ -132,6 +132,9 @@ def _step_problems(step: object, path: tuple[str | int, ...]) -> Iterator[PlanPr
     if not isinstance(kind, str) or kind not in KINDS:
         yield PlanProblem((*path, "kind"), f"unknown kind {kind!r}; valid: {listed(KINDS)}")
         return
+    if "if_missing" in step and KINDS[kind].may_be_missing is None:
+        sentence = f"{kind}: if_missing is for kinds whose options name something that may not exist"
+        yield PlanProblem((*path, "if_missing"), sentence)
     options = step.get("options", {})
     if not isinstance(options, dict):
         yield PlanProblem((*path, "options"), f"{kind}: options is {kind_of(options)}; expected an object")

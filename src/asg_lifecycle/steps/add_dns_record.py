@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.durations import Duration, seconds
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Missing, StepAnswer, Waiting, sentence_of
 from asg_lifecycle.model.record_sets import INSTANCE, Obstacle, Wanted, addition
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.dns_changes import (
@@ -16,6 +17,7 @@ from asg_lifecycle.steps.support.dns_changes import (
     SOON,
     HostedZoneId,
     Pending,
+    on_its_way,
     retry_delay,
     still_pending,
 )
@@ -103,6 +105,7 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
         "route53:ListResourceRecordSets",
     )
     template_parameter = "DnsSteps"
+    may_be_missing = "hosted zones"
     needs_instance_alive = True
 
     def preview(self, target: Target) -> str:
@@ -111,64 +114,67 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
         if address is None:
             return f"could not add {self._record(target)}: the instance has no {self._kind_of_address()}"
         edit = self._edit(target, address)
-        if isinstance(edit, str):
-            return f"could not add {self._record(target)}: {edit}"
+        if isinstance(edit, Missing | Failed):
+            return f"could not add {self._record(target)}: {sentence_of(edit)}"
         if edit is None:
             return f"{self._record(target)} holds {address} already"
         return f"would add {address} to {self._record(target)} in hosted zone {self._options.zone}"
 
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Find out whether the record is there. Nothing is changed before its address is written down."""
         told = self._services.instances.addresses(target.action.instance)
         address = self._address(told)
         if address is None and told.state == "pending":
-            return Waiting(f"waiting for EC2 to give the instance a {self._kind_of_address()}")
+            reason = f"it has no {self._kind_of_address()} yet"
+            return Waiting(
+                f"waiting for EC2 to give the instance a {self._kind_of_address()}",
+                blockers=(Blocker(kind=BlockerKind.INSTANCE, name=target.action.instance, reason=reason),),
+            )
         if address is None:
             return Failed(
                 f"instance {target.action.instance} has no {self._kind_of_address()} for {self._record(target)}: "
                 f"give it one, or choose another address in the plan"
             )
         edit = self._edit(target, address)
-        if isinstance(edit, str):
-            return Failed(edit)
+        if isinstance(edit, Missing | Failed):
+            return edit
         if edit is None:
             return Done(f"{self._record(target)} holds {address} already")
-        return self._waiting(
-            f"adding {address} to {self._record(target)}", AddDnsRecordState(address=address), again_after=SOON
-        )
+        adding = AddDnsRecordState(address=address)
+        return self._wait(target, f"adding {address} to {self._record(target)}", adding, again_after=SOON)
 
-    def poll(self, target: Target, state: AddDnsRecordState) -> Progress:
+    def poll(self, target: Target, state: AddDnsRecordState) -> StepAnswer:
         """Make the change, or ask how far it has come."""
         adding = state
         if adding.pending is None:
             return self._add(target, adding)
         if still_pending(self._services.dns_records, (adding.pending,), target.now):
-            return self._waiting(self._on_its_way(target, adding), adding, again_after=POLL_INTERVAL)
+            return self._on_its_way(target, adding)
         return Done(f"{self._record(target)} holds {adding.address}, and all servers of Route 53 know")
 
-    def _add(self, target: Target, adding: AddDnsRecordState) -> Progress:
+    def _add(self, target: Target, adding: AddDnsRecordState) -> StepAnswer:
         edit = self._edit(target, adding.address)
-        if isinstance(edit, str):
-            return Failed(edit)
+        if isinstance(edit, Missing | Failed):
+            return edit
         if edit is None:
             # Added by a try whose answer was lost: when exactly is not known.
             adding = msgspec.structs.replace(adding, pending=Pending(change=None, at=target.now))
-            return self._waiting(self._on_its_way(target, adding), adding, again_after=POLL_INTERVAL)
+            return self._on_its_way(target, adding)
         reason = f"instance {target.action.instance} comes; asg-lifecycle"
         submission = self._services.dns_records.submit(self._options.zone, (edit,), reason)
         if submission.change is None:
             adding = msgspec.structs.replace(adding, tries=adding.tries + 1)
             why = f"reading {self._record(target)} again, somebody else changed it: {submission.refused}"
-            return self._waiting(why, adding, again_after=retry_delay(adding.tries))
+            return self._wait(target, why, adding, again_after=retry_delay(adding.tries))
         adding = msgspec.structs.replace(adding, pending=Pending(change=submission.change, at=target.now))
-        return self._waiting(self._on_its_way(target, adding), adding, again_after=POLL_INTERVAL)
+        return self._on_its_way(target, adding)
 
-    def _edit(self, target: Target, address: str) -> Edit | str | None:
+    def _edit(self, target: Target, address: str) -> Edit | Missing | Failed | None:
         """Return what adds the record, None when it is there, or what is in the way."""
         options, name = self._options, self._name(target)
         record_sets = self._services.dns_records.record_sets(options.zone, (name,))
         if record_sets is None:
-            return f"there is no hosted zone {options.zone}: create it, or mend the plan"
+            return Missing(f"there is no hosted zone {options.zone}")
         wanted = Wanted(
             name=name,
             type=options.type,
@@ -180,7 +186,7 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
         )
         edit = addition(record_sets, wanted)
         if isinstance(edit, Obstacle):
-            return f"{edit.reason}: choose that routing or another name, or remove what is there"
+            return Failed(f"{edit.reason}: choose that routing or another name, or remove what is there")
         return edit
 
     def _address(self, told: InstanceAddresses) -> str | None:
@@ -191,8 +197,13 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
     def _kind_of_address(self) -> str:
         return "IPv6 address" if self._options.type == "AAAA" else f"{self._options.address} IPv4 address"
 
-    def _on_its_way(self, target: Target, adding: AddDnsRecordState) -> str:
-        return f"added {adding.address} to {self._record(target)}; waiting until all servers of Route 53 know"
+    def _on_its_way(self, target: Target, adding: AddDnsRecordState) -> Waiting:
+        why = f"added {adding.address} to {self._record(target)}; waiting until all servers of Route 53 know"
+        return self._wait(target, why, adding, again_after=POLL_INTERVAL)
+
+    def _wait(self, target: Target, detail: str, adding: AddDnsRecordState, *, again_after: float) -> Waiting:
+        blocker = on_its_way(self._record(target), self._options.zone)
+        return self._waiting(detail, adding, again_after=again_after, blockers=(blocker,))
 
     def _name(self, target: Target) -> str:
         return self._options.name.replace(INSTANCE, target.action.instance)

@@ -15,7 +15,10 @@ from asg_lifecycle.model.progress import Waiting
 from asg_lifecycle.model.replies import CallbackTimes, Reply
 
 if TYPE_CHECKING:
-    from asg_lifecycle.model.progress import Progress
+    from collections.abc import Iterable
+
+    from asg_lifecycle.model.blockers import Blocker
+    from asg_lifecycle.model.progress import StepAnswer
     from asg_lifecycle.steps.services import Services
 
 OptionsT = TypeVar("OptionsT", bound=Struct)
@@ -83,6 +86,9 @@ class Step(ABC):
     needs_instance_alive: ClassVar[bool] = False
     """It cannot work on an instance that EC2 has terminated: skipped when the instance is gone (R28)."""
 
+    may_be_missing: ClassVar[str | None] = None
+    """What the options name that may not exist (see `Missing`), in the plural for the reference; None for nothing."""
+
     at_most_once: ClassVar[bool] = False
     """Its `begin` must not be repeated unknowingly: the engine writes to the record that it begins, before it does."""
 
@@ -100,10 +106,10 @@ class Step(ABC):
         """Return what `begin` would do, a sentence. Only reads."""
 
     @abstractmethod
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Start the work, or find it started."""
 
-    def check(self, target: Target, last: Waiting) -> Progress:
+    def check(self, target: Target, last: Waiting) -> StepAnswer:
         """Find out how far the work is that `last` describes."""
         del last
         return self.begin(target)
@@ -145,10 +151,10 @@ class PollingStep(BaseStep[OptionsT]):
     """A kind that only polls until something is true. It keeps no state, and there is nothing to stop."""
 
     @abstractmethod
-    def poll(self, target: Target) -> Progress:
+    def poll(self, target: Target) -> StepAnswer:
         """Return whether it is true by now."""
 
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Poll for the first time."""
         return self.poll(target)
 
@@ -165,7 +171,7 @@ class StatefulStep(BaseStep[OptionsT], Generic[OptionsT, StateT]):
     """Its state. Taken from the type parameter."""
 
     @abstractmethod
-    def poll(self, target: Target, state: StateT) -> Progress:
+    def poll(self, target: Target, state: StateT) -> StepAnswer:
         """Find out how far the work is."""
 
     def stop(self, target: Target, state: StateT | None) -> str | None:
@@ -178,7 +184,7 @@ class StatefulStep(BaseStep[OptionsT], Generic[OptionsT, StateT]):
         del target, state
         return None
 
-    def check(self, target: Target, last: Waiting) -> Progress:
+    def check(self, target: Target, last: Waiting) -> StepAnswer:
         """Poll with the state of `last`; begin again where it has none.
 
         Raises:
@@ -195,17 +201,25 @@ class StatefulStep(BaseStep[OptionsT], Generic[OptionsT, StateT]):
         return self.stop(target, self._state_of(last) if last is not None and last.state else None)
 
     @staticmethod
-    def _waiting(
+    def _waiting(  # noqa: PLR0913 - the arguments of `Waiting`
         detail: str,
         state: StateT,
         *,
         again_after: float | None = None,
         wake_on: str | None = None,
         blocked: bool = False,
+        blockers: Iterable[Blocker] = (),
     ) -> Waiting:
         """Return a wait with state. The arguments are those of `Waiting`."""
         stored = msgspec.to_builtins(state)
-        return Waiting(detail, again_after=again_after, state=stored, wake_on=wake_on, blocked=blocked)
+        return Waiting(
+            detail,
+            again_after=again_after,
+            state=stored,
+            wake_on=wake_on,
+            blocked=blocked,
+            blockers=tuple(blockers),
+        )
 
     def _state_of(self, last: Waiting) -> StateT:
         state: StateT = msgspec.convert(last.state, self.state)  # type: ignore[assignment] # the same type parameter

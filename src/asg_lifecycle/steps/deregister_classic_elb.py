@@ -8,14 +8,16 @@ import msgspec
 from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.classic_load_balancers import Membership
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.bounds import matching
 from asg_lifecycle.model.clock_times import clock_time
-from asg_lifecycle.model.progress import Done, Progress, Waiting
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.connection_draining import poll_interval
+from asg_lifecycle.steps.support.missing_things import done_unless_missing, there_is_no
 from asg_lifecycle.steps.support.sentences import counted, listed
 
 if TYPE_CHECKING:
+    from asg_lifecycle.model.progress import StepAnswer, Waiting
     from asg_lifecycle.steps.base import Target
 
 LoadBalancerName: TypeAlias = Annotated[
@@ -56,12 +58,12 @@ class DeregisterClassicElbState(Struct, frozen=True, kw_only=True):
     Attributes:
         draining: the load balancers that still drain the instance.
         names: all from which it was deregistered.
-        note: what else there is to say, empty for nothing.
+        missing: the load balancers that the plan names and that there are not.
     """
 
     draining: tuple[Draining, ...]
     names: tuple[str, ...]
-    note: str
+    missing: tuple[str, ...]
 
 
 class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterClassicElbState]):
@@ -84,6 +86,7 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
         "elasticloadbalancing:DescribeLoadBalancerAttributes",
     )
     template_parameter = "ClassicLoadBalancerSteps"
+    may_be_missing = "load balancers"
 
     def preview(self, target: Target) -> str:
         """Say what would be left, and what is left already."""
@@ -92,12 +95,14 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
         draining = [name for name, it in found.items() if it is Membership.DRAINING]
         said = [f"would deregister from {listed(active)}"] if active else []
         said += [f"would wait for {listed(draining)}, which drains it already"] if draining else []
-        return (" and ".join(said) or f"is {self._registered_nowhere(target, found)}") + self._note(found)
+        return (" and ".join(said) or f"is {self._registered_nowhere(target, found)}") + there_is_no(
+            self._missing(found)
+        )
 
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Deregister the instance from every load balancer where it is registered."""
         found = self._memberships(target)
-        note = self._note(found)
+        missing = self._missing(found)
         draining = []
         for name, membership in found.items():
             if membership in {Membership.OUT, Membership.NO_BALANCER}:
@@ -109,13 +114,14 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
             draining.append(Draining(name=name, timeout=timeout, until=target.now + timeout))
         names = [each.name for each in draining]
         if not draining:
-            return Done(self._registered_nowhere(target, found) + note)
+            return done_unless_missing(self._registered_nowhere(target, found), missing)
         if target.facts.gone:
-            return Done(f"deregistered from {listed(names)}; the instance is gone, nothing is left to drain{note}")
-        state = DeregisterClassicElbState(draining=tuple(draining), names=tuple(names), note=note)
+            done = f"deregistered from {listed(names)}; the instance is gone, nothing is left to drain"
+            return done_unless_missing(done, missing)
+        state = DeregisterClassicElbState(draining=tuple(draining), names=tuple(names), missing=missing)
         return self._draining(state, target.now)
 
-    def poll(self, target: Target, state: DeregisterClassicElbState) -> Progress:
+    def poll(self, target: Target, state: DeregisterClassicElbState) -> StepAnswer:
         """Ask the load balancers that still drained the instance, about this instance only."""
         draining = []
         for each in state.draining:
@@ -127,7 +133,7 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
             elif membership in {Membership.DRAINING, Membership.UNTOLD}:
                 draining.append(each)
         if not draining:
-            return Done(f"drained from {listed(state.names)}{state.note}")
+            return done_unless_missing(f"drained from {listed(state.names)}", state.missing)
         return self._draining(msgspec.structs.replace(state, draining=tuple(draining)), target.now)
 
     def _draining(self, state: DeregisterClassicElbState, now: float) -> Waiting:
@@ -135,9 +141,14 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
         due = f"until {clock_time(until)} at the latest" if now <= until else f"overdue since {clock_time(until)}"
         count = f"{len(state.draining)} of {counted(len(state.names), 'Classic Load Balancer')}"
         return self._waiting(
-            f"waiting for {count} to drain: {listed(each.name for each in state.draining)}, {due}{state.note}",
+            f"waiting for {count} to drain: {listed(each.name for each in state.draining)}, {due}"
+            + there_is_no(state.missing),
             state,
             again_after=min(poll_interval(each.timeout, each.until, now) for each in state.draining),
+            blockers=(
+                Blocker(kind=BlockerKind.LOAD_BALANCER, name=each.name, reason="it drains the instance")
+                for each in state.draining
+            ),
         )
 
     def _memberships(self, target: Target) -> dict[str, Membership]:
@@ -149,10 +160,10 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
             for name in dict.fromkeys(names)
         }
 
-    def _note(self, found: dict[str, Membership]) -> str:
+    def _missing(self, found: dict[str, Membership]) -> tuple[str, ...]:
         # One that was attached and is gone is nobody's mistake; a name in the plan may be a wrong one.
-        missing = [name for name in dict.fromkeys(self._options.names) if found[name] is Membership.NO_BALANCER]
-        return f"; there is no Classic Load Balancer named {', '.join(missing)}" if missing else ""
+        missing = (name for name in dict.fromkeys(self._options.names) if found[name] is Membership.NO_BALANCER)
+        return tuple(f"Classic Load Balancer named {name}" for name in missing)
 
     def _registered_nowhere(self, target: Target, found: dict[str, Membership]) -> str:
         if not found:

@@ -9,9 +9,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.cloud_map import OperationStatus, Service
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.bounds import matching
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Failed, StepAnswer, Waiting
 from asg_lifecycle.steps.base import StatefulStep
+from asg_lifecycle.steps.support.missing_things import done_unless_missing, there_is_no
 from asg_lifecycle.steps.support.sentences import counted, listed
 
 if TYPE_CHECKING:
@@ -74,13 +76,13 @@ class DeregisterCloudMapState(Struct, frozen=True, kw_only=True):
         leaving: the service instances whose operations have not ended.
         services: the services in which the instance was found.
         addresses: its addresses.
-        note: what else there is to say, empty for nothing.
+        missing: what the plan names and there is not.
     """
 
     leaving: tuple[Leaving, ...]
     services: tuple[Service, ...]
     addresses: tuple[str, ...]
-    note: str
+    missing: tuple[str, ...]
 
 
 class DeregisterCloudMap(StatefulStep[DeregisterCloudMapOptions, DeregisterCloudMapState]):
@@ -99,12 +101,14 @@ class DeregisterCloudMap(StatefulStep[DeregisterCloudMapOptions, DeregisterCloud
         "route53:GetHealthCheck",
         "route53:UpdateHealthCheck",
         "servicediscovery:DeregisterInstance",
+        "servicediscovery:GetNamespace",
         "servicediscovery:GetOperation",
         "servicediscovery:ListInstances",
         "servicediscovery:ListNamespaces",
         "servicediscovery:ListServices",
     )
     template_parameter = "CloudMapSteps"
+    may_be_missing = "services and namespaces"
     skip_if_instance_survives = True
 
     def preview(self, target: Target) -> str:
@@ -112,26 +116,25 @@ class DeregisterCloudMap(StatefulStep[DeregisterCloudMapOptions, DeregisterCloud
         services, missing = self._chosen_services()
         addresses = self._services.instances.reached_by(target.action.instance, target.facts)
         found = list(self._find(services, missing, target, addresses))
-        note = _note(missing)
         if not found:
-            return f"is in none of {_counted(services, missing)}{note}"
+            return f"is in none of {_counted(services, missing)}{there_is_no(missing)}"
         names = ", ".join(f"{instance.id} from {service.name}" for service, instance in found)
-        return f"would deregister {names}{note}"
+        return f"would deregister {names}{there_is_no(missing)}"
 
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Deregister the instance from all of the services."""
         services, missing = self._chosen_services()
         addresses = self._services.instances.reached_by(target.action.instance, target.facts)
         leaving = self._deregister(self._find(services, missing, target, addresses))
-        note = _note(missing) + ("" if addresses else f"; {UNKNOWN}")
         if not leaving:
-            return Done(f"instance {target.action.instance} is in none of {_counted(services, missing)}{note}")
+            done = f"instance {target.action.instance} is in none of {_counted(services, missing)}"
+            return done_unless_missing(done + _unknown(addresses), missing)
         found = tuple(dict.fromkeys(entry.service for entry in leaving))
         return self._leaving(
-            DeregisterCloudMapState(leaving=tuple(leaving), services=found, addresses=addresses, note=note)
+            DeregisterCloudMapState(leaving=tuple(leaving), services=found, addresses=addresses, missing=tuple(missing))
         )
 
-    def poll(self, target: Target, state: DeregisterCloudMapState) -> Progress:
+    def poll(self, target: Target, state: DeregisterCloudMapState) -> StepAnswer:
         """Ask for the operations, and at their end check whether the instance has gone."""
         left, errors = [], []
         for entry in state.leaving:
@@ -153,21 +156,37 @@ class DeregisterCloudMap(StatefulStep[DeregisterCloudMapOptions, DeregisterCloud
         again = self._deregister(still)
         if again:
             return self._leaving(msgspec.structs.replace(state, leaving=tuple(again)))
-        return Done(f"deregistered from {', '.join(_named(service) for service in state.services)}{state.note}")
+        done = f"deregistered from {', '.join(_named(service) for service in state.services)}"
+        return done_unless_missing(done + _unknown(state.addresses), state.missing)
 
     def _leaving(self, state: DeregisterCloudMapState) -> Waiting:
         named = listed(f"{entry.id} from {_named(entry.service)}" for entry in state.leaving)
         count = counted(len(state.leaving), "service instance")
-        return self._waiting(f"waiting for Cloud Map to deregister {count}: {named}{state.note}", state)
+        note = _unknown(state.addresses) + there_is_no(state.missing)
+        return self._waiting(
+            f"waiting for Cloud Map to deregister {count}: {named}{note}",
+            state,
+            blockers=(
+                Blocker(
+                    kind=BlockerKind.SERVICE,
+                    name=entry.service.id,
+                    reason=f"service instance {entry.id} of {entry.service.name} is being deregistered",
+                )
+                for entry in state.leaving
+            ),
+        )
 
     def _chosen_services(self) -> tuple[tuple[Service, ...], list[str]]:
         """Return the services that the options name, and names of what does not exist."""
         found, missing = [], []
         for namespace in self._options.namespaces:
-            ids = (namespace,) if NAMESPACE_ID.fullmatch(namespace) else self._services.cloud_map.namespaces(namespace)
-            if not ids:
+            is_id = NAMESPACE_ID.fullmatch(namespace) is not None
+            ids = (namespace,) if is_id else self._services.cloud_map.namespaces(namespace)
+            services = [service for identity in ids for service in self._services.cloud_map.services(identity)]
+            # A namespace that does not exist has no services either, and Cloud Map lists none without a word.
+            if not ids or (is_id and not services and not self._services.cloud_map.namespace_exists(namespace)):
                 missing.append(f"namespace {namespace}")
-            found += [service for identity in ids for service in self._services.cloud_map.services(identity)]
+            found += services
         found += [Service(service, _short(service)) for service in self._options.services]
         unique: dict[str, Service] = {}
         for service in found:
@@ -208,5 +227,5 @@ def _counted(services: tuple[Service, ...], missing: list[str]) -> str:
     return counted(count, "service")
 
 
-def _note(missing: list[str]) -> str:
-    return f"; there is no {', no '.join(missing)}" if missing else ""
+def _unknown(addresses: tuple[str, ...]) -> str:
+    return "" if addresses else f"; {UNKNOWN}"

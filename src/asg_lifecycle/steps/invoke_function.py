@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.functions import NO_ANSWER
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.durations import PositiveDuration, readable, seconds
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, StepAnswer, Waiting
 from asg_lifecycle.model.replies import CallbackTimes
 from asg_lifecycle.steps.base import CallbackStep
 from asg_lifecycle.steps.support.action_payload import action_payload
@@ -78,6 +79,7 @@ class InvokeFunction(CallbackStep[InvokeFunctionOptions, InvokeFunctionState]):
     example: ClassVar[dict[str, object]] = {"function": "archive-logs:live", "wait_for": "callback", "timeout": "2h"}
     permissions = ("lambda:InvokeFunction",)
     template_parameter = "FunctionSteps"
+    may_be_missing = "functions"
 
     @classmethod
     def callback_times(cls, options: InvokeFunctionOptions) -> CallbackTimes | None:
@@ -91,7 +93,7 @@ class InvokeFunction(CallbackStep[InvokeFunctionOptions, InvokeFunctionState]):
         """Say what the function would be told."""
         return f"would invoke {self._options.function} with {self._event(target)}"
 
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Invoke the function."""
         function, event = self._options.function, self._event(target).encode()
         try:
@@ -101,12 +103,12 @@ class InvokeFunction(CallbackStep[InvokeFunctionOptions, InvokeFunctionState]):
         except CallFailed as failed:
             if failed.failure.consequence is not Consequence.NOT_FOUND:
                 raise
-            return Failed(f"function {function} does not exist: {failed}")
+            return Missing(f"there is no function {function} ({failed})")
         if self.times is None:
             return Done(f"function {function} was invoked")
         return self._waiting_for_reply(target)
 
-    def poll(self, target: Target, state: InvokeFunctionState) -> Progress:
+    def poll(self, target: Target, state: InvokeFunctionState) -> StepAnswer:
         """Read the reply to the callback."""
         if state.callback != target.callback:
             # Another execution handed that callback out, and nobody waits for its reply any more.
@@ -141,7 +143,9 @@ class InvokeFunction(CallbackStep[InvokeFunctionOptions, InvokeFunctionState]):
     def _waiting_for_reply(self, target: Target) -> Waiting:
         left = readable(seconds(self._options.timeout))
         detail = f"waiting for the callback of function {self._options.function}, for {left}"
-        return self._waiting(detail, InvokeFunctionState(callback=target.callback), again_after=POLL_INTERVAL)
+        blocker = Blocker(kind=BlockerKind.FUNCTION, name=self._options.function, reason="it has not answered yet")
+        state = InvokeFunctionState(callback=target.callback)
+        return self._waiting(detail, state, again_after=POLL_INTERVAL, blockers=(blocker,))
 
     def _event(self, target: Target) -> str:
         return json.dumps(action_payload(target, self._options.payload) | {"callback": target.callback})

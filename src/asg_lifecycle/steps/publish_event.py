@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from msgspec import Meta, Struct
 
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.progress import Done, Failed, Progress
+from asg_lifecycle.model.progress import Done, Missing, StepAnswer
 from asg_lifecycle.steps.base import BaseStep
 from asg_lifecycle.steps.support.action_payload import action_payload
 
@@ -44,12 +44,13 @@ class PublishEvent(BaseStep[PublishEventOptions]):
     example: ClassVar[dict[str, object]] = {"detail_type": "Web Server Drained", "detail": {"team": "blue"}}
     permissions = ("events:PutEvents", "sns:Publish")
     template_parameter = "EventSteps"
+    may_be_missing = "buses and topics"
 
     def preview(self, target: Target) -> str:
         """Say what would be published where."""
         return f"would publish {self._options.detail_type!r} to {self._where()}: {self._detail(target)}"
 
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Publish it."""
         options, detail = self._options, self._detail(target)
         try:
@@ -62,8 +63,7 @@ class PublishEvent(BaseStep[PublishEventOptions]):
         except CallFailed as failed:
             if failed.failure.consequence is not Consequence.NOT_FOUND:
                 raise
-            # The bus or topic is missing, not the thing to drain: nothing was published, so the step is not done.
-            return Failed(f"{self._where()} does not exist: {failed}")
+            return Missing(f"there is no {self._where()} ({failed})")
         return Done(f"published {options.detail_type!r} to {self._where()}")
 
     def _where(self) -> str:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.target_groups import RegisteredTarget, name_of
-from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.progress import Done, Failed, Progress
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
+from asg_lifecycle.model.progress import Failed, StepAnswer
 from asg_lifecycle.steps.base import StatefulStep
+from asg_lifecycle.steps.support.missing_things import done_unless_missing, there_is_no
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,9 +46,15 @@ class RegisterTargetsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class RegisterTargetsState(Struct, frozen=True, kw_only=True):
-    """What was registered with each target group, by its ARN."""
+    """What was registered.
+
+    Attributes:
+        targets: with each target group, by its ARN.
+        missing: the target groups that the plan names and that there are not.
+    """
 
     targets: dict[str, RegisteredTarget]
+    missing: tuple[str, ...]
 
 
 class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]):
@@ -68,59 +75,54 @@ class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]
         "elasticloadbalancing:RegisterTargets",
     )
     template_parameter = "TargetGroupSteps"
+    may_be_missing = "target groups"
     needs_instance_alive = True
 
     def preview(self, target: Target) -> str:
         """Say where it would be registered."""
         found, missing = self._resolve(target)
-        note = f"; there is no target group {', '.join(missing)}" if missing else ""
         listed = ", ".join(f"{name_of(arn)} as {entry.id}:{entry.port}" for arn, entry in found.items())
-        return f"would register with {listed or 'no target group'}{note}"
+        return f"would register with {listed or 'no target group'}{there_is_no(missing)}"
 
-    def begin(self, target: Target) -> Progress:
-        """Register the instance with all of them, or with none when one does not exist."""
+    def begin(self, target: Target) -> StepAnswer:
+        """Register the instance with all that exist."""
         found, missing = self._resolve(target)
-        if missing:
-            return Failed(f"there is no target group {', '.join(missing)}: create it, or mend the plan")
         if without := [name_of(arn) for arn, entry in found.items() if not entry.id]:
             return Failed(f"target group {', '.join(without)} takes addresses and the instance has none")
-        try:
-            for arn, entry in found.items():
-                self._services.target_groups.register(arn, entry)
-        except CallFailed as failed:
-            if failed.failure.consequence is not Consequence.NOT_FOUND:
-                raise
-            return Failed(f"a target group went away: {failed}")
-        if not self._options.until_healthy:
-            return Done(f"registered with {_names(found)}")
-        return self._health(found)
+        for arn, entry in found.items():
+            self._services.target_groups.register(arn, entry)
+        if not found or not self._options.until_healthy:
+            return done_unless_missing(f"registered with {_names(found) or 'no target group'}", missing)
+        return self._health(found, tuple(missing))
 
-    def poll(self, target: Target, state: RegisterTargetsState) -> Progress:
+    def poll(self, target: Target, state: RegisterTargetsState) -> StepAnswer:
         """Ask how healthy it is."""
         del target
-        return self._health(state.targets)
+        return self._health(state.targets, state.missing)
 
-    def _health(self, found: dict[str, RegisteredTarget]) -> Progress:
-        left = []
+    def _health(self, found: dict[str, RegisteredTarget], missing: tuple[str, ...]) -> StepAnswer:
+        left, blockers = [], []
         for arn, entry in found.items():
             health = next(iter(self._services.target_groups.health(arn, (entry,))), None)
             state = health.health if health is not None else "not registered any more"
             if state not in SETTLED:
                 left.append(f"{name_of(arn)} says {state}")
+                blockers.append(Blocker(kind=BlockerKind.TARGET_GROUP, name=arn, reason=f"its target is {state}"))
         if not left:
-            return Done(f"registered with {_names(found)} and healthy")
-        waiting = f"waiting to be healthy: {', '.join(left)}"
-        return self._waiting(waiting, RegisterTargetsState(targets=found), again_after=POLL_INTERVAL)
+            return done_unless_missing(f"registered with {_names(found)} and healthy", missing)
+        waiting = f"waiting to be healthy: {', '.join(left)}{there_is_no(missing)}"
+        registered = RegisterTargetsState(targets=found, missing=missing)
+        return self._waiting(waiting, registered, again_after=POLL_INTERVAL, blockers=blockers)
 
     def _resolve(self, target: Target) -> tuple[dict[str, RegisteredTarget], list[str]]:
         """Return what to register in each target group, by ARN, and the groups there are not."""
         by_name = {name: self._services.target_groups.named(name) for name in self._options.names}
-        missing = [name for name, arn in by_name.items() if arn is None]
+        missing = [f"target group named {name}" for name, arn in by_name.items() if arn is None]
         found: dict[str, RegisteredTarget] = {}
         for arn in dict.fromkeys((*self._options.arns, *(arn for arn in by_name.values() if arn is not None))):
             group = self._services.target_groups.settings(arn)
             if group is None:
-                missing.append(arn)
+                missing.append(f"target group {arn}")
                 continue
             addresses = target.facts.addresses
             identity = (addresses[0] if addresses else "") if group.by_address else target.action.instance

@@ -9,7 +9,6 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.clock_times import clock_time
 from asg_lifecycle.model.durations import readable
-from asg_lifecycle.model.progress import Done, Progress
 from asg_lifecycle.model.record_sets import INSTANCE, Belongings, Edit, RecordType, first_batch, removal
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.dns_changes import (
@@ -21,13 +20,16 @@ from asg_lifecycle.steps.support.dns_changes import (
     Removal,
     longest_ttl,
     names_of,
+    on_its_way,
     retry_delay,
     still_pending,
     told,
     zones_named,
 )
+from asg_lifecycle.steps.support.missing_things import done_unless_missing, there_is_no
 
 if TYPE_CHECKING:
+    from asg_lifecycle.model.progress import StepAnswer, Waiting
     from asg_lifecycle.steps.base import Target
 
 UNKNOWN = (
@@ -83,6 +85,7 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
         "route53:ListResourceRecordSets",
     )
     template_parameter = "DnsSteps"
+    may_be_missing = "hosted zones"
     skip_if_instance_survives = True
 
     def preview(self, target: Target) -> str:
@@ -91,28 +94,28 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
         found, missing = self._find(belongings)
         edits = [edit for edits in found.values() for edit in edits]
         if not edits:
-            return f"has no record in {zones_named(self._options.zones)}{self._note(belongings, missing)}"
-        return f"would {', '.join(map(told, edits))}{self._note(belongings, missing)}"
+            return f"has no record in {zones_named(self._options.zones)}{self._note(belongings.addresses, missing)}"
+        return f"would {', '.join(map(told, edits))}{self._note(belongings.addresses, missing)}"
 
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Find the records of the instance. Nothing is changed before they are written down."""
         belongings = self._belongings(target, self._services.instances.reached_by(target.action.instance, target.facts))
         found, missing = self._find(belongings)
-        note = self._note(belongings, missing)
         edits = [edit for edits in found.values() for edit in edits]
         if not edits:
-            return Done(f"instance {target.action.instance} has no record in {zones_named(self._options.zones)}{note}")
+            done = f"instance {target.action.instance} has no record in {zones_named(self._options.zones)}"
+            return done_unless_missing(done + self._unknown(belongings.addresses), missing)
         so_far = Removal(
             addresses=belongings.addresses,
             left={zone: names_of(edits) for zone, edits in found.items() if edits},
             sets=tuple(str(edit.before) for edit in edits[:NAMED]),
             count=len(edits),
             ttl=longest_ttl(edits),
-            note=note,
+            missing=missing,
         )
-        return self._waiting(f"found in {so_far}{note}", so_far, again_after=SOON)
+        return self._wait(f"found in {so_far}{self._note(so_far.addresses, missing)}", so_far, again_after=SOON)
 
-    def poll(self, target: Target, state: Removal) -> Progress:
+    def poll(self, target: Target, state: Removal) -> StepAnswer:
         """Make the next change, or ask how far those that were made have come."""
         so_far = state
         if so_far.left:
@@ -121,11 +124,11 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
             pending = still_pending(self._services.dns_records, so_far.pending, target.now)
             if pending:
                 why = f"taken out of {so_far}; waiting until all servers of Route 53 know"
-                return self._waiting(why, msgspec.structs.replace(so_far, pending=pending), again_after=POLL_INTERVAL)
+                return self._wait(why, msgspec.structs.replace(so_far, pending=pending), again_after=POLL_INTERVAL)
             so_far = msgspec.structs.replace(so_far, pending=(), in_sync_at=target.now)
         return self._out_of_caches(target, so_far, since=so_far.in_sync_at or target.now)
 
-    def _change(self, target: Target, so_far: Removal) -> Progress:
+    def _change(self, target: Target, so_far: Removal) -> StepAnswer:
         """Make one change in one zone, so that its answer is written down before the next one."""
         zone, names = next(iter(so_far.left.items()))
         record_sets = self._services.dns_records.record_sets(zone, names) or ()
@@ -142,7 +145,7 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
         so_far = msgspec.structs.replace(so_far, ttl=max(so_far.ttl, longest_ttl(batch)))
         if submission.change is None:
             tries = so_far.tries + 1
-            return self._waiting(
+            return self._wait(
                 f"reading the records of zone {zone} again, somebody else changed them: {submission.refused}",
                 msgspec.structs.replace(so_far, tries=tries),
                 again_after=retry_delay(tries),
@@ -150,35 +153,43 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
         left = others if len(batch) == len(edits) else so_far.left
         return self._changed(target, so_far, left, Pending(change=submission.change, at=target.now))
 
-    def _changed(self, target: Target, so_far: Removal, left: dict[str, tuple[str, ...]], pending: Pending) -> Progress:
+    def _changed(
+        self, target: Target, so_far: Removal, left: dict[str, tuple[str, ...]], pending: Pending
+    ) -> StepAnswer:
         changed = msgspec.structs.replace(so_far, left=left, tries=0, pending=(*so_far.pending, pending))
         if left:
-            return self._waiting(f"taking it out of {changed}; {zones_named(left)} to go", changed, again_after=SOON)
+            return self._wait(f"taking it out of {changed}; {zones_named(left)} to go", changed, again_after=SOON)
         if target.facts.gone:
-            return Done(f"taken out of {changed}; the instance is gone, nothing is waited for{changed.note}")
+            done = f"taken out of {changed}; the instance is gone, nothing is waited for"
+            return done_unless_missing(done + self._unknown(changed.addresses), changed.missing)
         why = f"taken out of {changed}; waiting until all servers of Route 53 know"
-        return self._waiting(why, changed, again_after=POLL_INTERVAL)
+        return self._wait(why, changed, again_after=POLL_INTERVAL)
 
-    def _out_of_caches(self, target: Target, so_far: Removal, *, since: float) -> Progress:
+    def _out_of_caches(self, target: Target, so_far: Removal, *, since: float) -> StepAnswer:
         done = f"taken out of {so_far}"
         left = since + so_far.ttl - target.now
         if not self._options.wait_for_ttl or left <= 0:
-            return Done(f"{done}{so_far.note}")
+            return done_unless_missing(done + self._unknown(so_far.addresses), so_far.missing)
         until = clock_time(target.now + left)
         why = f"clients may keep the address for the TTL of {readable(so_far.ttl)}: waiting until {until}"
-        return self._waiting(f"{done}; {why}", so_far, again_after=left)
+        return self._wait(f"{done}; {why}", so_far, again_after=left)
 
-    def _find(self, belongings: Belongings) -> tuple[dict[str, tuple[Edit, ...]], list[str]]:
+    def _wait(self, detail: str, so_far: Removal, *, again_after: float) -> Waiting:
+        where = ", ".join(dict.fromkeys(self._options.zones))
+        blockers = (on_its_way(record_set, where) for record_set in so_far.sets)
+        return self._waiting(detail, so_far, again_after=again_after, blockers=blockers)
+
+    def _find(self, belongings: Belongings) -> tuple[dict[str, tuple[Edit, ...]], tuple[str, ...]]:
         """Return what is to be changed in each zone, and the zones there are not."""
         found: dict[str, tuple[Edit, ...]] = {}
         missing = []
         for zone in dict.fromkeys(self._options.zones):
             record_sets = self._services.dns_records.record_sets(zone, belongings.looked_for)
             if record_sets is None:
-                missing.append(zone)
+                missing.append(f"hosted zone {zone}")
             else:
                 found[zone] = removal(record_sets, belongings)
-        return found, missing
+        return found, tuple(missing)
 
     def _belongings(self, target: Target, addresses: tuple[str, ...]) -> Belongings:
         return Belongings(
@@ -188,7 +199,9 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
             types=self._options.types,
         )
 
-    def _note(self, belongings: Belongings, missing: list[str]) -> str:
+    def _note(self, addresses: tuple[str, ...], missing: tuple[str, ...]) -> str:
+        return there_is_no(missing) + self._unknown(addresses)
+
+    def _unknown(self, addresses: tuple[str, ...]) -> str:
         by_id_alone = self._options.names and all(INSTANCE in name for name in self._options.names)
-        unknown = "" if belongings.addresses or by_id_alone else f"; {UNKNOWN}"
-        return (f"; there is no hosted zone {', '.join(missing)}" if missing else "") + unknown
+        return "" if addresses or by_id_alone else f"; {UNKNOWN}"

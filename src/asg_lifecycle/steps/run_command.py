@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, StepAnswer, Waiting
 from asg_lifecycle.model.signals import command_ended
 from asg_lifecycle.steps.base import StatefulStep
 
@@ -71,6 +72,7 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
         "ssm:SendCommand",
     )
     template_parameter = "CommandSteps"
+    may_be_missing = "documents"
     needs_instance_alive = True
     at_most_once = True
 
@@ -81,11 +83,11 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
         agent = f"whose agent is {ping}" if ping is not None else "which is not managed by Systems Manager"
         return f"would send {self._options.document} to instance {instance}, {agent}"
 
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Send the command, or find the one that was sent."""
         return self._send_once(target, target.began_before)
 
-    def poll(self, target: Target, state: RunCommandState) -> Progress:
+    def poll(self, target: Target, state: RunCommandState) -> StepAnswer:
         """Ask for the status of the command."""
         command = state.command
         if command is None:
@@ -110,7 +112,7 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
         self._services.commands.cancel(command=command, instance=target.action.instance)
         return f"command {command} ({self._options.document}) was asked to stop"
 
-    def _send_once(self, target: Target, sent_since: float | None) -> Progress:
+    def _send_once(self, target: Target, sent_since: float | None) -> StepAnswer:
         instance = target.action.instance
         comment = _comment(target)
         if sent_since is not None:
@@ -124,6 +126,7 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
                     f"looking for {self._options.document}, which may have been sent already",
                     RunCommandState(command=None, sent_since=sent_since),
                     again_after=POLL_INTERVAL,
+                    blockers=(self._blocker(self._options.document, "it may have been sent already"),),
                 )
         ping = self._services.commands.ping_status(instance)
         if ping != "Online":
@@ -137,6 +140,8 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
                 comment=comment,
             )
         except CallFailed as failed:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
+                return Missing(f"there is no document {self._options.document} ({failed.failure.code})")
             if failed.failure.consequence is not Consequence.TRANSIENT:
                 raise
             # No answer does not mean no effect: from now on the command may exist.
@@ -145,6 +150,9 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
                 RunCommandState(command=None, sent_since=target.now),
                 again_after=POLL_INTERVAL,
                 blocked=True,
+                blockers=(
+                    Blocker(kind=BlockerKind.DEPENDENCY, name=failed.failure.action, reason=str(failed.failure)),
+                ),
             )
         return self._running(command)
 
@@ -153,7 +161,12 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
             f"waiting for command {command} ({self._options.document})",
             RunCommandState(command=command),
             wake_on=command_ended(command),
+            blockers=(self._blocker(command, f"{self._options.document} has not ended"),),
         )
+
+    @staticmethod
+    def _blocker(name: str, reason: str) -> Blocker:
+        return Blocker(kind=BlockerKind.COMMAND, name=name, reason=reason)
 
     def _ended(self, command: str, invocation: Invocation) -> Progress:
         said = _tail(invocation.output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.progress import Done, Progress, Waiting
 from asg_lifecycle.steps.base import NoOptions, PollingStep
 
@@ -37,5 +38,7 @@ class WaitForManaged(PollingStep[NoOptions]):
             return Done("the Systems Manager agent is online")
         how = f"it is {ping}" if ping is not None else "Systems Manager does not know the instance yet"
         return Waiting(
-            f"waiting for the Systems Manager agent of instance {target.action.instance}: {how}", POLL_INTERVAL
+            f"waiting for the Systems Manager agent of instance {target.action.instance}: {how}",
+            again_after=POLL_INTERVAL,
+            blockers=(Blocker(kind=BlockerKind.AGENT, name="Systems Manager agent", reason=how),),
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.metrics import Metric
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.bounds import matching
 from asg_lifecycle.model.durations import PositiveDuration, readable, seconds
 from asg_lifecycle.model.progress import Done, Progress, Waiting
@@ -121,7 +122,11 @@ class WaitForMetric(PollingStep[WaitForMetricOptions]):
         if met == len(values):
             return Done(f"{self._condition()}: {_listed(values)}")
         return Waiting(
-            f"waiting for {self._condition()}: {met} of {len(values)} periods so far", again_after=float(self._period)
+            f"waiting for {self._condition()}: {met} of {len(values)} periods so far",
+            again_after=float(self._period),
+            blockers=(
+                Blocker(kind=BlockerKind.METRIC, name=self._subject(), reason=f"the last are {_listed(values)}"),
+            ),
         )
 
     @property
@@ -157,11 +162,13 @@ class WaitForMetric(PollingStep[WaitForMetricOptions]):
             return self._options.without_values == "met"
         return bool(COMPARISONS[self._options.comparison](value, self._options.threshold))
 
+    def _subject(self) -> str:
+        return self._options.expression or next(iter(self._options.metrics.values())).name
+
     def _condition(self) -> str:
         options = self._options
-        what = options.expression or next(iter(options.metrics.values())).name
         length = f"{options.periods} periods of {readable(self._period)}" if options.periods > 1 else options.period
-        return f"{what} {options.comparison} {options.threshold:g} for {length}"
+        return f"{self._subject()} {options.comparison} {options.threshold:g} for {length}"
 
 
 def _listed(values: list[float | None]) -> str:

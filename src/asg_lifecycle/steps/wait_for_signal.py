@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.records import wait_key
 from asg_lifecycle.model.signals import signal_came
@@ -53,7 +54,8 @@ class WaitForSignal(PollingStep[WaitForSignalOptions]):
         signal = next((each for each in reversed(said) if each.name == name), None)
         if signal is None:
             waiting = f"waiting for signal {name} of instance {action.instance}"
-            return Waiting(waiting, wake_on=signal_came(name))
+            blocker = Blocker(kind=BlockerKind.SIGNAL, name=name, reason="it has not come")
+            return Waiting(waiting, wake_on=signal_came(name), blockers=(blocker,))
         told = f": {signal.message}" if signal.message else ""
         if not signal.succeeded:
             return Failed(f"signal {name} said failure{told}")

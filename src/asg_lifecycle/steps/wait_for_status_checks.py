@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.steps.base import NoOptions, PollingStep
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from asg_lifecycle.steps.base import Target
 
 POLL_INTERVAL = 15.0
@@ -42,14 +45,20 @@ class WaitForStatusChecks(PollingStep[NoOptions]):
         instance = target.action.instance
         checks = self._services.instances.status_checks(instance)
         if checks is None:
-            return Waiting(f"waiting for the first status checks of instance {instance}", again_after=POLL_INTERVAL)
+            return _waiting(f"waiting for the first status checks of instance {instance}", {"any": "not made yet"})
         if {checks.system, checks.instance} & NEVER:
             return Failed(f"instance {instance} has no status checks: it is {checks.state}, expected running")
         if checks.system == checks.instance == PASSED:
             return Done("both status checks passed")
-        left = [
-            f"{name} is {found}"
-            for name, found in (("system", checks.system), ("instance", checks.instance))
-            if found != PASSED
-        ]
-        return Waiting(f"waiting for the status checks of instance {instance}: {', '.join(left)}", POLL_INTERVAL)
+        both = {"system": checks.system, "instance": checks.instance}
+        left = {name: found for name, found in both.items() if found != PASSED}
+        listed = ", ".join(f"{name} is {found}" for name, found in left.items())
+        return _waiting(f"waiting for the status checks of instance {instance}: {listed}", left)
+
+
+def _waiting(detail: str, left: Mapping[str, str]) -> Waiting:
+    """Return a wait for the checks in `left`: their names, and how they are."""
+    blockers = (
+        Blocker(kind=BlockerKind.STATUS_CHECK, name=name, reason=f"it is {found}") for name, found in left.items()
+    )
+    return Waiting(detail, again_after=POLL_INTERVAL, blockers=tuple(blockers))

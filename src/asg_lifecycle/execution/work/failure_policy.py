@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 from asg_lifecycle.model.outages import is_outage, notice, sentence
-from asg_lifecycle.model.plans import OnFailure
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
+from asg_lifecycle.model.plans import IfMissing, OnFailure
+from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
     before: ErrorStreak | None,
     on_failure: OnFailure,
     now: float,
-) -> tuple[Progress, ErrorStreak | None]:
+) -> tuple[Progress | Missing, ErrorStreak | None]:
     """Return a step's progress after a call that failed, and the streak of its error.
 
     A dependency that is down holds the instance. A permanent error fails the step. Where the plan does not hold then,
@@ -58,25 +59,32 @@ def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
         now: seconds since the epoch.
     """
     if failure.consequence is Consequence.NOT_FOUND:
-        return Done(f"nothing is left to do: {failure}"), None
+        return Missing(str(failure)), None
     if failure.consequence is Consequence.DENIED:
         action_context.dependencies.observer.count(Metric.PERMISSION_MISSING)
     streak = _streak(failure, before, now)
     believed = now - streak.since >= BELIEVED_AFTER
     passing = failure.consequence is Consequence.TRANSIENT
     if passing and not believed:
-        return _kept(str(failure), last), streak
+        return _kept(str(failure), last, failure), streak
     outage = _report(action_context, streak, now)
     held_by_plan = on_failure is OnFailure.HOLD
     if outage is not None and is_outage(outage.count) and (passing or not held_by_plan):
         why = f"{sentence(outage.count, outage.dependency, outage.since)}; {failure}"
-        return _kept(why, last), streak
+        return _kept(why, last, failure), streak
     # When it cannot be known whether other drains are stopped, too, the instance is kept.
     if passing or (outage is None and not held_by_plan):
-        return _kept(str(failure), last), streak
+        return _kept(str(failure), last, failure), streak
     if not believed and not held_by_plan:
-        return _kept(f"{failure}; the step fails if that lasts a minute", last, BELIEVED_AFTER), streak
+        return _kept(f"{failure}; the step fails if that lasts a minute", last, failure, BELIEVED_AFTER), streak
     return Failed(str(failure)), streak
+
+
+def progress_when_missing(missing: Missing, if_missing: IfMissing) -> Progress:
+    """Return the progress of a step for which the plan names something that does not exist."""
+    if if_missing is IfMissing.DONE:
+        return Done(f"{missing.detail}; the plan allows that (if_missing: done)")
+    return Failed(f"{missing.detail}: create it, correct the plan, or write if_missing: done where it may be missing")
 
 
 def _report(action_context: ActionContext, streak: ErrorStreak, now: float) -> Outage | None:
@@ -99,5 +107,13 @@ def _streak(failure: Failure, before: ErrorStreak | None, now: float) -> ErrorSt
     return ErrorStreak(dependency=dependency, since=before.since, tries=before.tries + 1)
 
 
-def _kept(why: str, last: Waiting | None, again_after: float | None = None) -> Waiting:
-    return Waiting(f"kept: {why}", again_after=again_after, state=last.state if last is not None else {}, blocked=True)
+def _kept(why: str, last: Waiting | None, failure: Failure, again_after: float | None = None) -> Waiting:
+    denied = failure.consequence is Consequence.DENIED
+    kind = BlockerKind.PERMISSION if denied else BlockerKind.DEPENDENCY
+    return Waiting(
+        f"kept: {why}",
+        again_after=again_after,
+        state=last.state if last is not None else {},
+        blocked=True,
+        blockers=(Blocker(kind=kind, name=failure.action, reason=str(failure)),),
+    )

@@ -16,7 +16,7 @@ from asg_lifecycle.execution.work.entry_runner import (
 )
 from asg_lifecycle.execution.work.step_runner import ResolvedStep, StepRunner
 from asg_lifecycle.model.durations import readable, seconds
-from asg_lifecycle.model.plans import OnFailure, PlannedStep, WhenSurviving
+from asg_lifecycle.model.plans import IfMissing, OnFailure, PlannedStep, WhenSurviving
 from asg_lifecycle.model.progress import Done, Failed
 from asg_lifecycle.model.records import StepMemory, StepOutcome
 from asg_lifecycle.plans.validation import build
@@ -251,6 +251,7 @@ class PlanRunner:
             step=build(planned, self._services),
             position=self.plan.position(index) + number,
             on_failure=planned.on_failure or entry.on_failure or self.plan.on_failure,
+            if_missing=planned.if_missing or IfMissing.FAIL,
             timeout=seconds(timeout) if timeout is not None else None,
             dry_run=self.plan.dry_run,
             callback=callback.callback.callback_id if callback is not None else None,

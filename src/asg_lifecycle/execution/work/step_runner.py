@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.execution.work.failure_policy import ErrorStreak, progress_after_failure
+from asg_lifecycle.execution.work.failure_policy import (
+    ErrorStreak,
+    progress_after_failure,
+    progress_when_missing,
+)
+from asg_lifecycle.model.blockers import Blocker, BlockerKind, followed
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting, lasting
+from asg_lifecycle.model.plans import IfMissing
+from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting, lasting
 from asg_lifecycle.model.records import StepMemory
 from asg_lifecycle.model.timing import poll_delay, retry_delay
 from asg_lifecycle.observer import Metric
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.model.instances import InstanceFacts
     from asg_lifecycle.model.plans import OnFailure
+    from asg_lifecycle.model.progress import StepAnswer
     from asg_lifecycle.model.replies import Reply
     from asg_lifecycle.steps.base import Step
 
@@ -84,6 +91,7 @@ class ResolvedStep:
         step: the step.
         position: how many steps with a kind come before it in the plan.
         on_failure: what happens when it fails.
+        if_missing: what it means that something that the plan names for it does not exist.
         timeout: seconds it may take, None for as long as the plan may.
         dry_run: it may change nothing.
         callback: id of the callback that it hands out, None when it has none.
@@ -93,6 +101,7 @@ class ResolvedStep:
     step: Step
     position: int
     on_failure: OnFailure
+    if_missing: IfMissing = IfMissing.FAIL
     timeout: float | None = None
     dry_run: bool = False
     callback: str | None = None
@@ -131,10 +140,10 @@ class StepRunner:
         last = state.progress if state.begun and isinstance(state.progress, Waiting) else None
         begun, streak = state.begun, None
         try:
-            progress = self._ask(target, last)
+            answer = self._ask(target, last)
             begun = True
         except CallFailed as failed:
-            progress, streak = progress_after_failure(
+            answer, streak = progress_after_failure(
                 self._action_context,
                 failed.failure,
                 last=last,
@@ -143,7 +152,8 @@ class StepRunner:
                 now=now,
             )
         except Exception as error:  # noqa: BLE001 - a fault of ours must hold the instance, not end the execution
-            progress = self._internal_error(error, last)
+            answer = self._internal_error(error, last)
+        progress = self._settled(answer, state.progress, now)
         blocked_seconds = state.blocked_seconds + (now - state.blocked_since if state.blocked_since is not None else 0)
         progress = self._in_time(progress, target, blocked_seconds)
         if isinstance(progress, Failed):
@@ -188,7 +198,15 @@ class StepRunner:
         last = state.progress if state.begun and isinstance(state.progress, Waiting) else None
         return self.resolved.step.cancel(self._target(state, now, None), last)
 
-    def _ask(self, target: Target, last: Waiting | None) -> Progress:
+    def _settled(self, answer: StepAnswer, before: Progress | None, now: float) -> Progress:
+        if isinstance(answer, Missing):
+            return progress_when_missing(answer, self.resolved.if_missing)
+        if not isinstance(answer, Waiting):
+            return answer
+        named_before = before.blockers if isinstance(before, Waiting) else ()
+        return msgspec.structs.replace(answer, blockers=followed(answer.blockers, named_before, now))
+
+    def _ask(self, target: Target, last: Waiting | None) -> StepAnswer:
         step = self.resolved.step
         if self.resolved.dry_run:
             return Done(f"dry run: {step.preview(target)}")
@@ -199,7 +217,8 @@ class StepRunner:
         observer.count(Metric.INTERNAL_ERROR)
         observer.error(f"internal error, the instance is kept: {error!r}", step=self.kind, with_traceback=True)
         detail = f"kept: internal error, see the log: {error!r}"
-        return Waiting(detail, state=last.state if last is not None else {}, blocked=True)
+        blocker = Blocker(kind=BlockerKind.INTERNAL_ERROR, name=self.kind, reason=repr(error))
+        return Waiting(detail, state=last.state if last is not None else {}, blocked=True, blockers=(blocker,))
 
     def _in_time(self, progress: Progress, target: Target, blocked_seconds: float) -> Progress:
         limit = self.resolved.timeout

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from msgspec import Struct
 
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.bounds import matching
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Removal(Struct, frozen=True, kw_only=True):
         sets: the first record sets that are changed, for people.
         count: how many there are.
         ttl: the longest of their TTLs, seconds.
-        note: what else there is to say.
+        missing: the hosted zones that the plan names and that there are not.
         pending: changes on their way.
         tries: how often in a row somebody else was faster.
         in_sync_at: since when all servers know, None while they do not.
@@ -70,7 +71,7 @@ class Removal(Struct, frozen=True, kw_only=True):
     sets: tuple[str, ...]
     count: int
     ttl: int
-    note: str
+    missing: tuple[str, ...] = ()
     pending: tuple[Pending, ...] = ()
     tries: int = 0
     in_sync_at: float | None = None
@@ -88,6 +89,11 @@ def still_pending(dns_records: DnsRecords, pending: tuple[Pending, ...], now: fl
         CallFailed: no answer, throttled, denied.
     """
     return tuple(each for each in pending if not _arrived(dns_records, each, now))
+
+
+def on_its_way(record_set: str, zone: str) -> Blocker:
+    """Return what keeps the instance while a change of a record set is on its way."""
+    return Blocker(kind=BlockerKind.DNS_RECORD, name=record_set, reason=f"it is being changed in hosted zone {zone}")
 
 
 def retry_delay(tries: int) -> float:
