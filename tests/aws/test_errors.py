@@ -146,7 +146,7 @@ TABLE = [
     ("dynamodb", 400, "ValidationException", "", REFUSED),
     ("dynamodb", 400, "ConditionalCheckFailedException", "The conditional request failed", REFUSED),
     ("ssm", 400, "InvalidInstanceId", "", REFUSED),
-    ("ssm", 400, "InvalidDocument", "", REFUSED),
+    ("ssm", 400, "InvalidDocument", "", NOT_FOUND),
     ("ssm", 400, "NeverHeardOf", "", REFUSED),
 ]
 

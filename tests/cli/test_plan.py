@@ -269,7 +269,7 @@ def test_what_each_hook_would_do_is_shown_and_nothing_is_done(testbed: Testbed[D
             "kind": "run-command",
             "would": f"would send AWS-RunShellScript to instance {instance}, whose agent is Online",
         },
-        {"step": "2", "kind": "deregister-targets", "would": "is not registered in any of 0 target groups"},
+        {"step": "2", "kind": "deregister-targets", "would": "not registered: there is no target group to look into"},
     ]
     told = at_path("explain", "--group", "web", "--hook", HOOK).stdout
     assert "hook asg-lifecycle-terminate (terminating): plan web from group name: it has the name of group web" in told

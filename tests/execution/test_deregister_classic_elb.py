@@ -15,10 +15,11 @@ DESCRIBE = "DescribeInstanceHealth"
 DEREGISTER = "DeregisterInstancesFromLoadBalancer"
 
 
-def drain(testbed: Testbed, *names: str, **more: Any) -> str:
+def drain(testbed: Testbed, *names: str, if_missing: str = "fail", **more: Any) -> str:
     """Make the group, whose plan names load balancers; return its one instance."""
     options = {"names": list(names)} if names else {}
-    (instance,) = testbed.group(plan={"steps": [{"kind": "deregister-classic-elb", "options": options}], **more})
+    step = {"kind": "deregister-classic-elb", "options": options, "if_missing": if_missing}
+    (instance,) = testbed.group(plan={"steps": [step], **more})
     return instance
 
 
@@ -157,14 +158,16 @@ def test_an_instance_that_is_not_registered_is_done(testbed: Testbed, *, ever: b
     assert DEREGISTER not in testbed.calls("elb")
 
 
-def test_a_named_one_that_does_not_exist_is_told_and_holds_nothing_up(testbed: Testbed) -> None:
+def test_a_named_one_that_does_not_exist_fails_the_step_when_the_others_are_drained(testbed: Testbed) -> None:
     instance = drain(testbed, "bleu", "blue")
     testbed.classic_load_balancers.make("blue", instance, timeout=60)
     testbed.terminate(instance)
     testbed.run(30)
     assert (testbed.record().detail or "").endswith("; there is no Classic Load Balancer named bleu")
-    testbed.finish()
-    assert ended(testbed)[1] == "drained from blue; there is no Classic Load Balancer named bleu"
+    testbed.run(300)
+    assert testbed.record().status is Status.HELD
+    assert not testbed.classic_load_balancers.is_registered("blue", instance)
+    assert "there is no Classic Load Balancer named bleu; drained from blue" in (testbed.record().problem or "")
 
 
 def test_an_attached_one_that_does_not_exist_any_more_has_nothing_left(testbed: Testbed) -> None:
@@ -300,7 +303,7 @@ def test_what_goes_away_between_two_calls_is_drained(testbed: Testbed, code: str
 
 @pytest.mark.parametrize("operation", [DESCRIBE, DEREGISTER, "DescribeLoadBalancerAttributes"])
 def test_one_that_goes_away_does_not_end_the_wait_for_another(testbed: Testbed, operation: str) -> None:
-    instance = drain(testbed, "blue", "green")
+    instance = drain(testbed, "blue", "green", if_missing="done")
     for name in ("blue", "green"):
         testbed.classic_load_balancers.make(name, instance, timeout=300)
     testbed.region.faults.fail("elb", operation, code="LoadBalancerNotFound")

@@ -487,6 +487,7 @@ def test_a_command_side_by_side_is_sent_once_though_its_beginning_was_held_up_an
     crash = CallCrash(invocation=invocation, call=call, after=True)
     testbed.deployment.service.call_crashes.append(crash)
     testbed.region.faults.fail("ssm", "DescribeInstanceInformation", code="InternalServerError", status=500, times=3)
+    testbed.target_group("blue")
     instance = drain(testbed, {"steps": [{"parallel": [DEREGISTER, command("slow"), command("quick")]}]}, duration=5)
     testbed.finish()
 

@@ -88,7 +88,7 @@ def test_an_unknown_document_fails_the_step_and_names_it(testbed: Testbed) -> No
     testbed.run(30)
 
     assert testbed.record().status == "held"
-    assert "ssm:SendCommand failed" in (testbed.record().problem or "")
+    assert "there is no document No-Such-Document" in (testbed.record().problem or "")
 
 
 def test_a_missing_permission_is_named(testbed: Testbed) -> None:

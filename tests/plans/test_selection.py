@@ -13,7 +13,7 @@ from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
-from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
+from asg_lifecycle.model.plans import IfMissing, OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, built_in_plan
 from asg_lifecycle.plans.selection import plan_offline
 from asg_lifecycle.plans.validation import PLAN_FIELDS, STEP_FIELDS, build, find_problems
@@ -117,7 +117,11 @@ def action(transition: Transition) -> LifecycleAction:
     )
 
 
-TARGETS = PlannedStep(kind="deregister-targets", options={"of_group": True, "tags": {"asg-lifecycle:group": "web"}})
+TARGETS = PlannedStep(
+    kind="deregister-targets",
+    options={"of_group": True, "tags": {"asg-lifecycle:group": "web"}},
+    if_missing=IfMissing.DONE,
+)
 EVERYTHING = DEFAULT_FEATURES | {"EcsSteps", "KubernetesSteps"}
 
 

@@ -178,10 +178,8 @@ def test_targets_registered_by_address_are_found(bench: Bench) -> None:
 
 
 def test_nothing_registered_is_done(bench: Bench) -> None:
-    arn = bench.target_group("blue")
-    gone = arn.replace("/blue/", "/gone/")
-
-    assert bench.step(arns=[arn, gone]).begin(bench.target()) == Done("not registered in any of 2 target groups")
+    arns = [bench.target_group(name) for name in ("blue", "green")]
+    assert bench.step(arns=arns).begin(bench.target()) == Done("not registered in any of 2 target groups")
 
 
 def test_a_target_group_deleted_while_it_drains_is_drained(bench: Bench) -> None:

@@ -135,6 +135,7 @@ RESOURCES: dict[str, set[str]] = {
     "route53:ListResourceRecordSets": HOSTED_ZONES,
     "route53:UpdateHealthCheck": HEALTH_CHECKS,
     "servicediscovery:DeregisterInstance": {f"arn:${{AWS::Partition}}:servicediscovery:{HERE}:service/*"},
+    "servicediscovery:GetNamespace": EVERYTHING,
     "servicediscovery:GetOperation": EVERYTHING,
     "servicediscovery:ListInstances": EVERYTHING,
     "servicediscovery:ListNamespaces": EVERYTHING,
