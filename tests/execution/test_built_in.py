@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from asg_lifecycle.model.records import Status
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
 from asg_lifecycle_simulator.deployment.testbed import Testbed
@@ -150,3 +151,16 @@ def test_on_the_way_in_the_status_checks_are_waited_for(village: Village) -> Non
     assert village.completions() == []
     village.run(60)
     assert village.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+@pytest.mark.parametrize("cluster", ["shop.example.com", "a b", "x" * 101, "ä"])
+def test_a_cluster_out_of_a_tag_that_eks_cannot_have_holds_the_action_and_says_why(
+    village: Village, cluster: str
+) -> None:
+    (instance,) = village.group(tags={f"kubernetes.io/cluster/{cluster}": "owned"})
+    village.drain(instance)
+    village.run(8 * 3600)
+
+    record = village.record(instance)
+    assert (record.status, len(village.deployment.executions), village.completions()) == (Status.HELD, 1, [])
+    assert "drain-kubernetes" in (record.problem or "")

@@ -10,7 +10,13 @@ import threading
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
-from aws_durable_execution_sdk_python import CallbackError, complete_batch, continue_batch
+from aws_durable_execution_sdk_python import (
+    CallbackError,
+    ExecutionError,
+    InvocationError,
+    complete_batch,
+    continue_batch,
+)
 from aws_durable_execution_sdk_python.config import (
     CallbackConfig,
     CompletionConfig,
@@ -190,6 +196,19 @@ def race(
     )
     batch.throw_if_error()
     return [msgspec.convert(item.result, kind) for item in batch.succeeded() if item.result is not None]
+
+
+def guarded(work: Callable[[], StructT], after_fault: Callable[[Exception], StructT]) -> StructT:
+    """Return what `work` returns, or what `after_fault` makes of the error it raised.
+
+    The errors with which the SDK ends an invocation, or gives an execution up, pass.
+    """
+    try:
+        return work()
+    except (ExecutionError, InvocationError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the instance must not be forgotten for it
+        return after_fault(error)
 
 
 def wait(context: DurableContext, name: str, seconds: int) -> None:

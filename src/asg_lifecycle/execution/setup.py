@@ -242,6 +242,13 @@ def _choose_plan(action_context: ActionContext, prior: PriorState) -> PlanDecisi
     except CallFailed as failed:
         action_context.dependencies.observer.warning(f"the plans could not be read, trying again: {failed}")
         return None
+    except Exception as error:  # noqa: BLE001 - a fault of ours must hold the instance, not end the execution
+        action_context.dependencies.observer.count(Metric.INTERNAL_ERROR)
+        action_context.dependencies.observer.error(f"internal error: {error!r}", with_traceback=True)
+        why = "the plan could not be chosen"
+        return PlanDecision(
+            source="internal error", why=why, problems=(f"{why}: internal error, see the log: {error!r}",)
+        )
 
 
 def _read_timeouts(action_context: ActionContext) -> HookTimeouts | None:

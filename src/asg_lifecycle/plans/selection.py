@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, NEEDING_TAGS, built_in_plan
@@ -87,7 +89,10 @@ class Planning:
 def built_in(action: LifecycleAction, features: frozenset[str], tags: Mapping[str, str]) -> PlanDecision:
     """Return the decision where nobody names a plan."""
     why = f"hook {action.hook} and group {action.group} name no plan, and there is no plan named {DEFAULT_PLAN}"
-    return PlanDecision(source="built-in", why=why, plan=built_in_plan(action, features, tags))
+    plan = built_in_plan(action, features, tags)
+    # What tags say is checked like what a file says.
+    problems = tuple(str(problem) for problem in find_problems(json.loads(msgspec.json.encode(plan))))
+    return PlanDecision(source="built-in", why=why, plan=None if problems else plan, problems=problems)
 
 
 def plan_offline(action: LifecycleAction) -> PlanDecision:

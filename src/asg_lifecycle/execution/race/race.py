@@ -19,6 +19,7 @@ from asg_lifecycle.execution.work.step_callbacks import open_step_callback
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Message, Nudge, Unknown, decode
 from asg_lifecycle.model.plans import Plan, PlanDecision
+from asg_lifecycle.observer import Metric
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import CallbackStep
 
@@ -126,7 +127,9 @@ class Race:
             "inbox": lambda inner: self._hear(inner, running),
         }
         if running.is_at_work:
-            branches["work"] = lambda inner: BranchResults(work=self._work(inner, running))
+            branches["work"] = lambda inner: BranchResults(
+                work=durable.guarded(lambda: self._work(inner, running), self._held_by_fault)
+            )
         step_callback = self.step_callback
         if step_callback is not None and running.current.reply is None:
             branches["reply"] = lambda _: BranchResults(reply=step_callback.reply())
@@ -171,6 +174,12 @@ class Race:
             slot = SlotWait(self._action_context, limit, self._setup.bound).run(context, number, running.work_gate)
             start = msgspec.structs.replace(start, lost_ownership=slot.lost_ownership)
         return runner.run(context, start, number, running.work_gate)
+
+    def _held_by_fault(self, error: Exception) -> PlanResult:
+        """Return the result of work that a fault of ours has ended: an operator decides."""
+        self._dependencies.observer.count(Metric.INTERNAL_ERROR)
+        self._dependencies.observer.error(f"internal error: {error!r}", with_traceback=True)
+        return PlanResult(how="held", reason=f"internal error, see the log: {error!r}", index=0)
 
     def _open_round(self, context: DurableContext, running: RunningRound, runner: PlanRunner | None) -> Position:
         opening = RoundOpening(self._action_context, running.current, running.inbox.callback_id, runner)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from asg_lifecycle.execution.durable import poll
+from asg_lifecycle.execution.work.broken_step import build_or_stand_in
 from asg_lifecycle.execution.work.entry_runner import (
     SIDE_BY_SIDE,
     EntryRunner,
@@ -19,7 +20,6 @@ from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import IfMissing, OnFailure, PlannedStep, WhenSurviving
 from asg_lifecycle.model.progress import Done, Failed
 from asg_lifecycle.model.records import StepMemory, StepOutcome
-from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import CallbackStep
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class PlanRunner:
         timeout = planned.timeout or entry.timeout
         callback = self._step_callback if self._has_callback(index) else None
         return ResolvedStep(
-            step=build(planned, self._services),
+            step=build_or_stand_in(planned, self._services),
             position=self.plan.position(index) + number,
             on_failure=planned.on_failure or entry.on_failure or self.plan.on_failure,
             if_missing=planned.if_missing or IfMissing.FAIL,

@@ -136,8 +136,14 @@ class StepRunner:
             began_before: when an earlier beginning of it may have had its effect, None when there was none.
             now: seconds since the epoch.
         """
+        try:
+            return self._polled(state, began_before, now)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must hold the instance, not end the execution
+            return self._kept_in_spite_of(error, state, now)
+
+    def _polled(self, state: StepCheckpoint, began_before: float | None, now: float) -> StepCheckpoint:
         target = self._target(state, now, began_before)
-        last = state.progress if state.begun and isinstance(state.progress, Waiting) else None
+        last = _last_wait(state)
         begun, streak = state.begun, None
         try:
             answer = self._ask(target, last)
@@ -151,10 +157,8 @@ class StepRunner:
                 on_failure=self.resolved.on_failure,
                 now=now,
             )
-        except Exception as error:  # noqa: BLE001 - a fault of ours must hold the instance, not end the execution
-            answer = self._internal_error(error, last)
         progress = self._settled(answer, state.progress, now)
-        blocked_seconds = state.blocked_seconds + (now - state.blocked_since if state.blocked_since is not None else 0)
+        blocked_seconds = _blocked_seconds(state, now)
         progress = self._in_time(progress, target, blocked_seconds)
         if isinstance(progress, Failed):
             progress = self._failed(progress)
@@ -188,15 +192,23 @@ class StepRunner:
         """Stop what the step has under way.
 
         Returns:
-            What was stopped, None when nothing was.
+            What was stopped, or that a fault of ours prevented it; None when nothing was.
 
         Raises:
             CallFailed: it could not be stopped.
         """
         if state.began_at is None or isinstance(state.progress, Done) or self.resolved.dry_run:
             return None
-        last = state.progress if state.begun and isinstance(state.progress, Waiting) else None
-        return self.resolved.step.cancel(self._target(state, now, None), last)
+        return self._stopped(self._target(state, now, None), _last_wait(state))
+
+    def _stopped(self, target: Target, last: Waiting | None) -> str | None:
+        try:
+            return self.resolved.step.cancel(target, last)
+        except CallFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - the action ends all the same
+            self._report_internal_error(error)
+            return f"it could not be stopped: internal error, see the log: {error!r}"
 
     def _settled(self, answer: StepAnswer, before: Progress | None, now: float) -> Progress:
         if isinstance(answer, Missing):
@@ -212,13 +224,30 @@ class StepRunner:
             return Done(f"dry run: {step.preview(target)}")
         return step.check(target, last) if last is not None else step.begin(target)
 
-    def _internal_error(self, error: Exception, last: Waiting | None) -> Waiting:
-        observer = self._dependencies.observer
-        observer.count(Metric.INTERNAL_ERROR)
-        observer.error(f"internal error, the instance is kept: {error!r}", step=self.kind, with_traceback=True)
+    def _kept_in_spite_of(self, error: Exception, state: StepCheckpoint, now: float) -> StepCheckpoint:
         detail = f"kept: internal error, see the log: {error!r}"
+        before = state.progress if isinstance(state.progress, Waiting) else None
+        if before is None or before.detail != detail:
+            # Said once: a fault that every poll meets again would fill the log and the metric.
+            self._report_internal_error(error)
         blocker = Blocker(kind=BlockerKind.INTERNAL_ERROR, name=self.kind, reason=repr(error))
-        return Waiting(detail, state=last.state if last is not None else {}, blocked=True, blockers=(blocker,))
+        last = _last_wait(state)
+        return msgspec.structs.replace(
+            state,
+            progress=Waiting(
+                detail,
+                state=last.state if last is not None else {},
+                blocked=True,
+                blockers=followed((blocker,), before.blockers if before is not None else (), now),
+            ),
+            streak=None,
+            blocked_seconds=_blocked_seconds(state, now),
+            blocked_since=now,
+        )
+
+    def _report_internal_error(self, error: Exception) -> None:
+        self._dependencies.observer.count(Metric.INTERNAL_ERROR)
+        self._dependencies.observer.error(f"internal error: {error!r}", step=self.kind, with_traceback=True)
 
     def _in_time(self, progress: Progress, target: Target, blocked_seconds: float) -> Progress:
         limit = self.resolved.timeout
@@ -228,7 +257,7 @@ class StepRunner:
         if target.now < target.began_at + blocked_seconds + limit:
             return progress
         try:
-            stopped = self.resolved.step.cancel(target, progress)
+            stopped = self._stopped(target, progress)
         except CallFailed as failed:
             stopped = f"it could not be stopped: {failed}"
             self._dependencies.observer.error(stopped, step=self.kind)
@@ -259,3 +288,12 @@ class StepRunner:
             callback=self.resolved.callback,
             reply=self.resolved.reply,
         )
+
+
+def _last_wait(state: StepCheckpoint) -> Waiting | None:
+    """Return what the step last answered, None when it has not begun."""
+    return state.progress if state.begun and isinstance(state.progress, Waiting) else None
+
+
+def _blocked_seconds(state: StepCheckpoint, now: float) -> float:
+    return state.blocked_seconds + (now - state.blocked_since if state.blocked_since is not None else 0.0)
