@@ -112,7 +112,12 @@ class Deployment:
         self.service.on_failure = self._keep_failure
         region.add(DurableRequests(region, self.service))
         self.intake = compose_intake(
-            IntakeSettings(table=TABLE, function=self.service.alias_arn, hook_name_prefix=self.parameters.prefix),
+            IntakeSettings(
+                table=TABLE,
+                function=self.service.alias_arn,
+                hook_name_prefix=self.parameters.prefix,
+                sweep_interval=self.parameters.sweep_every or 300.0,
+            ),
             clock=timeline.now,
             chance=chance,
         )

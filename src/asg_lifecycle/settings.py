@@ -67,21 +67,25 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
         table: name of the DynamoDB table of records.
         function: qualified ARN of the durable function.
         hook_name_prefix: hooks whose name begins so are ours.
+        sweep_interval: seconds between two sweeps.
     """
 
     table: str
     function: str
     hook_name_prefix: str
+    sweep_interval: float = 300.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return the settings that `TABLE_NAME`, `FUNCTION_ARN` and `HOOK_NAME_PREFIX` give.
+        """Return the settings that `TABLE_NAME`, `FUNCTION_ARN`, `HOOK_NAME_PREFIX` and `SWEEP_MINUTES` give.
 
         Raises:
             KeyError: `TABLE_NAME` or `FUNCTION_ARN` is not set.
+            ValueError: `SWEEP_MINUTES` is not a number.
         """
         return cls(
             table=environment["TABLE_NAME"],
             function=environment["FUNCTION_ARN"],
             hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
+            sweep_interval=60.0 * float(environment.get("SWEEP_MINUTES", "5")),
         )

@@ -100,13 +100,16 @@ class DurableRequests(Service):
             "DurableExecutionArn": execution.arn,
             "DurableExecutionName": execution.name,
             "FunctionArn": execution.arn.partition("/durable-execution/")[0],
-            "InputPayload": execution.payload,
             "StartTimestamp": started.start_timestamp,
             "Status": execution.status,
             "Version": execution.record.executed_version(),
         }
         if started.end_timestamp is not None:
             answer["EndTimestamp"] = started.end_timestamp
+        answer["ExecutionDataIncluded"] = request.querystring.get("IncludeExecutionData", ["true"]) != ["false"]
+        if not answer["ExecutionDataIncluded"]:
+            return answer
+        answer["InputPayload"] = execution.payload
         output = execution.record.result
         if output is not None and output.status is InvocationStatus.SUCCEEDED:
             answer["Result"] = output.result

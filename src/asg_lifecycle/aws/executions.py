@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
 
 ALREADY_STARTED = "DurableExecutionAlreadyStartedException"
+LONGEST_ERROR = 1000
+"""Characters of an execution's error that are kept."""
+
 CLOSED_CODES = frozenset({"CallbackTimeoutException", "InvalidParameterValueException"})
 
 
@@ -78,6 +81,29 @@ class Executions:
             if failed.failure.consequence is Consequence.NOT_FOUND:
                 return None
             raise
+
+    def error(self, execution: str) -> str | None:
+        """Return why an execution failed, None when it has ended in another way or Lambda does not know it.
+
+        One that was stopped, or timed out, has not failed.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        try:
+            with calling("lambda:GetDurableExecution"):
+                answer = self._clients.functions.get_durable_execution(
+                    DurableExecutionArn=execution, IncludeExecutionData=True
+                )
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
+                return None
+            raise
+        if answer["Status"] != "FAILED":
+            return None
+        error = answer.get("Error", {})
+        said = [part for part in (error.get("ErrorType"), error.get("ErrorMessage")) if part]
+        return ": ".join(said)[:LONGEST_ERROR] or "no error was told"
 
     def liveness(self, execution: str) -> Liveness:
         """Return whether the execution can still work on its action.

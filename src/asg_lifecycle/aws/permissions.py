@@ -28,6 +28,7 @@ SWEEP_PERMISSIONS = (
     "autoscaling:RecordLifecycleActionHeartbeat",
     "dynamodb:BatchGetItem",
     "dynamodb:Query",
+    "dynamodb:UpdateItem",
     "lambda:GetDurableExecution",
     "lambda:InvokeFunction",
 )

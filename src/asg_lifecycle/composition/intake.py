@@ -18,7 +18,9 @@ from asg_lifecycle.intake.interruptions import InterruptionIntake
 from asg_lifecycle.intake.notifications import NotificationIntake
 from asg_lifecycle.intake.signals import SignalIntake
 from asg_lifecycle.intake.sweep import Sweep
+from asg_lifecycle.intake.takeovers import TakeoverIntake
 from asg_lifecycle.store.record_queries import RecordQueries
+from asg_lifecycle.store.records import Records
 from asg_lifecycle.store.signals import Signals
 
 if TYPE_CHECKING:
@@ -52,12 +54,23 @@ class IntakeDependencies:
 
     def sweep(self) -> Sweep:
         """Return a sweep, whose time begins now."""
+        lifecycle_actions = LifecycleActions(self.clients, self.clock)
+        starter = ExecutionStarter(self.executions)
         return Sweep(
             groups=Groups(self.clients),
-            lifecycle_actions=LifecycleActions(self.clients, self.clock),
+            lifecycle_actions=lifecycle_actions,
             records=RecordQueries(self.clients, self.settings.table),
             executions=self.executions,
-            starter=ExecutionStarter(self.executions),
+            starter=starter,
+            takeovers=TakeoverIntake(
+                lifecycle_actions=lifecycle_actions,
+                records=Records(self.clients, self.settings.table),
+                executions=self.executions,
+                starter=starter,
+                observer=self.observer,
+                clock=self.clock,
+                sweep_interval=self.settings.sweep_interval,
+            ),
             observer=self.observer,
             clock=self.clock,
             chance=self.chance,

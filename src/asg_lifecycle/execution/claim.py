@@ -137,7 +137,8 @@ def _prior(record: Record) -> PriorState:
         decision=msgspec.json.decode(record.plan_decision, type=PlanDecision)
         if record.plan_decision is not None
         else None,
-        held=record.problem or "held" if record.status is Status.HELD else None,
+        # What was held because no takeover could work on it is taken over again because somebody wants it tried again.
+        held=record.problem or "held" if record.status is Status.HELD and record.unowned_since is None else None,
         messages=record.messages,
         completing=ActionResult(completing) if completing is not None else None,
         reason=record.reason if completing is not None else None,

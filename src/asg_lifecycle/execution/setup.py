@@ -195,6 +195,7 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
         "deadline": state.deadline,
         "detail": f"held: {held}" if held else initial.how,
         "detail_at": dependencies.clock(),
+        "unowned_since": None,
         "problem": held or (state.timeouts.assumed if state.timeouts_read else None) or facts.problem,
         **initial.changes,
     }

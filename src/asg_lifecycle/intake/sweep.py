@@ -8,9 +8,10 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.executions import Liveness
 from asg_lifecycle.aws.lifecycle_actions import Answer
+from asg_lifecycle.intake.takeovers import generation, is_unowned
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.records import Record, Status, action_of, wait_key
+from asg_lifecycle.model.records import Record, Status, wait_key
 from asg_lifecycle.model.start_requests import StartReason, StartRequest
 from asg_lifecycle.model.sweep_decision import causes, decide_probe, found_action
 from asg_lifecycle.observer import Metric
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.groups import Group, Groups, Hook, Member
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.intake.execution_starter import ExecutionStarter
+    from asg_lifecycle.intake.takeovers import TakeoverIntake
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.observer import Observer
     from asg_lifecycle.store.record_queries import RecordQueries
@@ -33,9 +35,6 @@ BUDGET = 240.0
 
 LIVENESS_BUDGET = 120.0
 """Seconds after which a sweep checks no more executions, so that time is left to find lost events."""
-
-GENERATION = 900.0
-"""Seconds after which an execution for the same wait may be started again, if the first one achieved nothing."""
 
 
 class InFlight(Struct, frozen=True):
@@ -54,6 +53,7 @@ class Sweep:
         records: the records.
         executions: the durable executions.
         starter: starts executions.
+        takeovers: for the actions of dead executions.
         observer: logs and metrics.
         clock: seconds since the epoch.
         chance: a random number from 0 to 1. It decides where in a list a sweep begins, so that two sweeps that run
@@ -69,6 +69,7 @@ class Sweep:
         records: RecordQueries,
         executions: Executions,
         starter: ExecutionStarter,
+        takeovers: TakeoverIntake,
         observer: Observer,
         clock: Callable[[], float],
         chance: Callable[[], float],
@@ -79,6 +80,7 @@ class Sweep:
         self._records = records
         self._executions = executions
         self._starter = starter
+        self._takeovers = takeovers
         self._observer = observer
         self._clock = clock
         self._chance = chance
@@ -98,7 +100,7 @@ class Sweep:
         in_flight = self._check_owners()
         for each in in_flight.values():
             if not each.alive:
-                self._take_over(each.record)
+                self._follow_up(each.record)
         self._record_gauges(in_flight)
         groups = []
         for group in self._groups.all():
@@ -147,6 +149,8 @@ class Sweep:
         return in_flight
 
     def _check_owner(self, record: Record) -> InFlight:
+        if is_unowned(record):
+            return InFlight(record, alive=False)
         try:
             return InFlight(record, self._executions.liveness(record.execution) is Liveness.ALIVE)
         except CallFailed as failed:
@@ -154,9 +158,17 @@ class Sweep:
             self._problem(f"whether {record.execution} is alive could not be read: {failed}")
             return InFlight(record, alive=True)
 
-    def _take_over(self, record: Record) -> None:
-        start = StartRequest(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
-        self._start(start, f"{record.execution} is dead and was {record.status}")
+    def _follow_up(self, record: Record) -> None:
+        """Do what an action needs whose execution is dead."""
+        try:
+            if is_unowned(record):
+                self._takeovers.keep(record)
+            elif self._takeovers.take_over(record):
+                self._note_start(
+                    StartReason.TAKEOVER, _described(record), f"{record.execution} is dead and was {record.status}"
+                )
+        except CallFailed as failed:
+            self._problem(f"{_described(record)}: its execution is dead, and that could not be mended: {failed}")
 
     def _check_group(self, group: Group, in_flight: dict[str, InFlight]) -> None:
         try:
@@ -204,21 +216,24 @@ class Sweep:
             # An accepted heartbeat proves that this hook holds the instance, and gains the time to work on it.
             answer = self._lifecycle_actions.heartbeat(action)
         except CallFailed as failed:
-            self._problem(f"{_named(action)}: whether the hook holds it could not be read: {failed}")
+            self._problem(f"{_described(action)}: whether the hook holds it could not be read: {failed}")
             return
         if answer is Answer.ACCEPTED:
             self._start(StartRequest(reason=StartReason.SWEEP, action=action), decision.reason)
 
     def _start(self, start: StartRequest, reason: str) -> None:
         try:
-            started = self._starter.start(start, generation=str(int(self._clock() // GENERATION)))
+            started = self._starter.start(start, generation=generation(self._clock()))
         except CallFailed as failed:
-            self._problem(f"{_named(start.action)}: no execution could be started: {failed}")
+            self._problem(f"{_described(start.action)}: no execution could be started: {failed}")
             return
         if started:
-            self._observer.count(Metric.SWEEP_STARTED)
-            self._observer.warning(f"{_named(start.action)}: started by {start.reason}, because {reason}")
-            self._started.append(f"{start.reason}: {_named(start.action)}")
+            self._note_start(start.reason, _described(start.action), reason)
+
+    def _note_start(self, by: StartReason, described: str, reason: str) -> None:
+        self._observer.count(Metric.SWEEP_STARTED)
+        self._observer.warning(f"{described}: started by {by}, because {reason}")
+        self._started.append(f"{by}: {described}")
 
     def _record_gauges(self, in_flight: dict[str, InFlight]) -> None:
         records = [each.record for each in in_flight.values()]
@@ -240,5 +255,5 @@ def _wait(action: LifecycleAction) -> str:
     return wait_key(action.group, action.hook, action.instance)
 
 
-def _named(action: LifecycleAction) -> str:
-    return f"group {action.group}, hook {action.hook}, instance {action.instance}"
+def _described(it: LifecycleAction | Record) -> str:
+    return f"group {it.group}, hook {it.hook}, instance {it.instance}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
+from asg_lifecycle.model.records import Status, StepMemory, StepOutcome, Takeovers
 
 
 class RecordChanges(TypedDict, total=False):
@@ -39,6 +39,8 @@ class RecordChanges(TypedDict, total=False):
     present_steps: tuple[StepMemory, ...]
     step_outcomes: tuple[StepOutcome, ...]
     wake_on: tuple[str, ...]
+    takeovers: Takeovers
+    unowned_since: float | None
     detail: str | None
     detail_at: float
     problem: str | None

@@ -80,12 +80,27 @@ class StepMemory(Struct, frozen=True, kw_only=True):
     progress: Progress | None = None
 
 
+class Takeovers(Struct, frozen=True, kw_only=True):
+    """The takeovers of an action whose work has stood at one place since the first of them.
+
+    Attributes:
+        count: how many executions in a row have failed there.
+        position: where the work stood, see `standing`.
+        attempt: the last takeover: the dead execution, and when the sweep began another.
+    """
+
+    count: int
+    position: str
+    attempt: str
+
+
 class Record(Struct, frozen=True, kw_only=True):
     """One lifecycle action as the table holds it. Times are seconds since the epoch, durations seconds.
 
     The brackets say what writes the field: the claim, the set-up (again when a plan is chosen again), the work (its
     steps, and the wait for a drain slot), the opening of a later round of the race, the finish, an announcement (the
-    hook's event comes after the work began early), the signal function. A takeover changes `execution` and `inbox`.
+    hook's event comes after the work began early), the signal function, the sweep. A takeover changes `execution` and
+    `inbox`.
 
     Attributes:
         wait: partition key, see `wait_key`: the instance's wait under this hook. [claim]
@@ -108,8 +123,9 @@ class Record(Struct, frozen=True, kw_only=True):
         execution: ARN of the durable execution that owns the action. Every later write is conditional on it. [claim]
         event_time: when the wait began. [claim, announcement]
         claimed_at: when the execution took the action. [claim]
-        status: see `Status`. [claim, set-up, work, round, finish]
-        in_flight: `yes` while the action is live, absent after: the key of the index of live actions. [claim, finish]
+        status: see `Status`. [claim, set-up, work, round, finish, sweep]
+        in_flight: `yes` while the action is live, absent after: the key of the index of live actions. [claim, finish,
+            sweep]
         heartbeat_timeout: the hook's `HeartbeatTimeout`. [set-up]
         global_timeout: the hook's `GlobalTimeout`. [set-up]
         deadline: past this moment no heartbeat is sent and the plan's `on_timeout` decides. [set-up]
@@ -125,17 +141,20 @@ class Record(Struct, frozen=True, kw_only=True):
         present_steps: the memories of its steps: one, or several side by side; none when it has not begun. [work,
             round]
         wake_on: the events that say that the present wait may be over. [work]
+        takeovers: of the present place in the plan; removed by hand to have a held action taken over again. [sweep]
+        unowned_since: since when no execution works on it, because it met the same failure in one takeover after the
+            other; the sweep keeps it alive. [sweep, set-up]
         signals: the signals the action was sent, oldest first. [signal]
         detail: the present progress as a sentence: the answer to "why is it still there?". [set-up, work, round,
             finish]
         detail_at: when `detail` was written. [likewise]
-        problem: what is wrong, when something is. [set-up, work, round]
+        problem: what is wrong, when something is. [set-up, work, round, sweep]
         messages: the messages of operators and events, oldest first, the last twenty. [round, finish]
         result: `CONTINUE` or `ABANDON`, once decided. [finish]
         completion_attempt: which attempt to complete it is under way or was the last, from 0; absent before the
             first. [finish]
-        reason: why that result, or how the action ended. [finish]
-        ended_at: when the record was closed. [finish]
+        reason: why that result, or how the action ended. [finish, sweep]
+        ended_at: when the record was closed. [finish, sweep]
         expires_at: when DynamoDB may delete the item. [claim, finish]
     """
 
@@ -174,6 +193,8 @@ class Record(Struct, frozen=True, kw_only=True):
     step_began_at: float | None = None
     present_steps: tuple[StepMemory, ...] = ()
     wake_on: tuple[str, ...] = ()
+    takeovers: Takeovers | None = None
+    unowned_since: float | None = None
     signals: tuple[Signal, ...] = ()
     detail: str | None = None
     detail_at: float | None = None
@@ -189,6 +210,11 @@ def blockers_of(record: Record) -> tuple[Blocker, ...]:
     """Return what keeps the instance at present, as its steps named it; nothing when the action is not worked on."""
     waits = [memory.progress for memory in record.present_steps if isinstance(memory.progress, Waiting)]
     return tuple(blocker for wait in waits for blocker in wait.blockers)
+
+
+def standing(record: Record) -> str:
+    """Return where the work stands: a name that changes whenever it has moved on."""
+    return f"{record.status} at step {record.step_index + 1}, {len(record.step_outcomes)} ended"
 
 
 def wait_key(group: str, hook: str, instance: str) -> str:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.actions import REPLACE_ROOT_VOLUME, LifecycleAction, Location, Transition
-from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.records import Status, Takeovers, standing
 from asg_lifecycle.model.timing import SETTLED
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ CAUSES = {
 
 FINAL = frozenset({"Terminating:Wait", "Warmed:Terminating:Wait"})
 """States that an instance is in only once: when its action there is completed, no other follows."""
+
+
+MOST_TAKEOVERS = 3
+"""After as many takeovers that met the same failure the action is held."""
 
 
 class SweepDecision(Struct, frozen=True, kw_only=True):
@@ -85,3 +89,18 @@ def decide_probe(  # noqa: PLR0911 - one line a case
     if state in FINAL and record.status is Status.COMPLETED:
         return SweepDecision(probe=False, reason="its action is completed, another hook holds it")
     return SweepDecision(probe=True, reason=f"it waits though its last action is {record.status}")
+
+
+def count_takeover(record: Record, *, failed: bool, attempt: str) -> Takeovers:
+    """Return the takeovers of an action with one more, which is about to begin.
+
+    Args:
+        record: the action, whose execution is dead.
+        failed: that execution failed; one that was stopped or timed out says nothing about the next.
+        attempt: names this takeover: the same again is not counted again.
+    """
+    before, here = record.takeovers, standing(record)
+    if before is None or before.position != here:
+        return Takeovers(count=int(failed), position=here, attempt=attempt)
+    again = failed and before.attempt != attempt
+    return Takeovers(count=before.count + again, position=here, attempt=attempt)
