@@ -83,7 +83,7 @@ def test_a_claim_without_origin_and_destination() -> None:
 
 @pytest.mark.parametrize("status", Status)
 def test_an_action_is_live_until_its_record_is_closed(status: Status) -> None:
-    assert (status in LIVE) is (status not in {Status.COMPLETED, Status.OVER, Status.LOST})
+    assert (status in LIVE) is (status not in {Status.COMPLETED, Status.OVER, Status.LOST, Status.OBSERVED})
 
 
 def test_every_field_of_the_record_is_documented() -> None:

@@ -15,6 +15,7 @@ from asg_lifecycle.execution import durable
 from asg_lifecycle.execution.claim import Claim, PriorState, claim
 from asg_lifecycle.execution.dependencies import ActionContext, Dependencies
 from asg_lifecycle.execution.finish import Completion, Finisher
+from asg_lifecycle.execution.observation import Observation, Observed
 from asg_lifecycle.execution.race.decision import RaceOutcome, Round
 from asg_lifecycle.execution.race.early_race import EarlyRace, set_up_early
 from asg_lifecycle.execution.race.race import Race
@@ -32,14 +33,16 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.execution.work.step_callbacks import StepCallback
     from asg_lifecycle.model.actions import LifecycleAction
+    from asg_lifecycle.model.instances import InstanceFacts
+    from asg_lifecycle.model.plans import PlanDecision
     from asg_lifecycle.model.start_requests import StartRequest
 
 LATE_EVENT_SECONDS = 10
 """For how long a wait that the sweep found is left to its own event, seconds."""
 
 Outcome = dict[str, Any]
-"""What the execution returns: `outcome` is `ignored`, `invalid`, `duplicate`, `joined`, `completed`, `over`, `lost` or
-`taken_over`; `reason` is a sentence; `result` is `CONTINUE` or `ABANDON` where we completed."""
+"""What the execution returns: `outcome` is `ignored`, `invalid`, `duplicate`, `joined`, `observed`, `completed`,
+`over`, `lost` or `taken_over`; `reason` is a sentence; `result` is `CONTINUE` or `ABANDON` where we completed."""
 
 
 def handle_event(dependencies: Dependencies, event: object, context: DurableContext) -> Outcome:
@@ -116,6 +119,8 @@ class Orchestrator:
             Setup(),
             lambda state: set_up(self._action_context, inbox.callback_id, prior, state),
         )
+        if setup.readiness == "observed" and setup.decision is not None:
+            return self._observe(setup.decision, setup.facts)
         outcome = _decided_before_the_race(prior, setup)
         if outcome is None and setup.decision is not None:
             first = Round(number=first_round, held=setup.held, messages=prior.messages)
@@ -133,6 +138,8 @@ class Orchestrator:
             Setup(),
             lambda state: set_up_early(self._action_context, inbox.callback_id, prior, state),
         )
+        if setup.readiness == "observed" and setup.decision is not None:
+            return self._observe(setup.decision, setup.facts)
         if setup.decision is None:
             return {"outcome": "taken_over", "reason": TAKEN_OVER}
         first = Round(held=setup.held, expired=prior.until is None, messages=prior.messages)
@@ -144,6 +151,12 @@ class Orchestrator:
         self._take_on(outcome.joined)
         known = PriorState(decision=race.decision, held=outcome.held, messages=outcome.messages)
         return self._run_waiting(known, first_round=last_round + 1)
+
+    def _observe(self, decision: PlanDecision, facts: InstanceFacts) -> Outcome:
+        """Write what the plan would do into the record, and leave the action alone."""
+        observation = Observation(self._action_context, decision, facts)
+        observed = durable.poll(self._context, "observe", Observed(), observation.attempt)
+        return {"outcome": "observed", "reason": observed.reason}
 
     def _finish(self, setup: Setup, outcome: RaceOutcome) -> Outcome:
         plan = setup.decision.plan if setup.decision is not None else None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.model.record_changes import RecordChanges
 
-Readiness = Literal["waiting", "ready", "over", "late"]
+Readiness = Literal["waiting", "ready", "observed", "over", "late"]
 
 UNREAD = assume_timeouts("not read yet")
 TAKEN_OVER = "another execution has taken this action over"
@@ -34,8 +34,8 @@ class Setup(Polled, frozen=True, kw_only=True):
     """What is known of an action before its work begins. Times are seconds since the epoch.
 
     Attributes:
-        readiness: `ready`: work may begin; `over`: the action no longer exists; `late`: its deadline has passed
-            already; `waiting`: not known yet.
+        readiness: `ready`: work may begin; `observed`: the plan only observes; `over`: the action no longer exists;
+            `late`: its deadline has passed already; `waiting`: not known yet.
         timeouts: the hook's timers, or what is assumed of them.
         timeouts_read: whether these are final.
         started: when the wait began: the event's time, unless that cannot be right. None before the first try.
@@ -43,7 +43,7 @@ class Setup(Polled, frozen=True, kw_only=True):
         deadline: past this moment no heartbeat is sent.
         bound: when Auto Scaling ends the wait by itself.
         facts: what EC2 knows of the instance.
-        decision: the plan and why; None until the work begins.
+        decision: the plan and why; None while the plans cannot be read.
         held: why the work is not begun, None when it is.
         position: where in the plan the work stands.
         tries: how many tries found it waiting.
@@ -66,7 +66,8 @@ class Setup(Polled, frozen=True, kw_only=True):
 def set_up(action_context: ActionContext, inbox: str, prior: PriorState, state: Setup) -> Setup:
     """Make one try at setting up the work on the action.
 
-    The first heartbeat comes before any work: it proves that the action exists, and makes up for the time that the
+    The plan is chosen before the first heartbeat, because one that only observes sends none. The heartbeat comes before
+    any work, also while the plans cannot be read: it proves that the action exists, and makes up for the time that the
     event took to arrive. Never raises for what AWS answers.
 
     Args:
@@ -75,6 +76,11 @@ def set_up(action_context: ActionContext, inbox: str, prior: PriorState, state: 
         prior: what is known of an action that another execution worked on before.
         state: what the earlier tries found.
     """
+    state = with_plan(action_context, prior, state)
+    return state if state.readiness == "observed" else _set_up_work(action_context, inbox, prior, state)
+
+
+def _set_up_work(action_context: ActionContext, inbox: str, prior: PriorState, state: Setup) -> Setup:
     now = action_context.dependencies.clock()
     timed = _with_timers(action_context, state, now)
     if timed is None:
@@ -83,7 +89,7 @@ def set_up(action_context: ActionContext, inbox: str, prior: PriorState, state: 
     if state.readiness == "over":
         return state
     if now >= state.deadline:
-        return _late(action_context, prior, state)
+        return _late(action_context, state)
     if now >= state.heartbeat.next_at:
         heartbeat = send_heartbeat(action_context, state.timeouts, state.heartbeat, now)
         state = msgspec.structs.replace(state, heartbeat=heartbeat)
@@ -127,11 +133,22 @@ def _with_timers(action_context: ActionContext, state: Setup, now: float) -> Set
     )
 
 
-def _late(action_context: ActionContext, prior: PriorState, state: Setup) -> Setup:
-    decision = _choose_plan(action_context, prior)
-    if decision is None:
+def _late(action_context: ActionContext, state: Setup) -> Setup:
+    if state.decision is None:
         return _again(action_context, state)
-    return msgspec.structs.replace(state, readiness="late", delay=None, decision=decision)
+    return msgspec.structs.replace(state, readiness="late", delay=None)
+
+
+def with_plan(action_context: ActionContext, prior: PriorState, state: Setup) -> Setup:
+    """Return what is known with the plan, which stays unknown while the plans cannot be read.
+
+    With a plan that only observes nothing else has to be found out: the set-up ends there.
+    """
+    decision = state.decision if state.decision is not None else _choose_plan(action_context, prior)
+    if decision is None or not decision.observe:
+        return msgspec.structs.replace(state, decision=decision)
+    facts = describe_instance(action_context)
+    return msgspec.structs.replace(state, decision=decision, facts=facts, readiness="observed", delay=None)
 
 
 def _started(action: LifecycleAction, timeouts: HookTimeouts, now: float) -> float:
@@ -174,7 +191,7 @@ class InitialRecord:
 
 
 def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, initial: InitialRecord) -> Setup:
-    """Choose the plan, describe the instance and open the record for the work.
+    """Describe the instance and open the record for the work.
 
     Args:
         action_context: the action and the execution that works on it.
@@ -183,7 +200,7 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
         initial: what the record says.
     """
     dependencies = action_context.dependencies
-    decision = _choose_plan(action_context, prior)
+    decision = state.decision
     if decision is None:
         return _again(action_context, state)
     facts = describe_instance(action_context)

@@ -130,7 +130,15 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     dry_run: Annotated[
         bool,
         Meta(
-            description="Resolve everything and say what each step would do; change nothing, and complete the action."
+            description="Resolve everything and say what each step would do; change nothing, and complete the action: "
+            "the instance is released without the work."
+        ),
+    ] = False
+    observe: Annotated[
+        bool,
+        Meta(
+            description="Say in the record what each step would do, and leave the action to whatever answers the hook "
+            "today: change nothing, neither keep the action alive nor complete it."
         ),
     ] = False
     drains_per_group: Annotated[
@@ -161,6 +169,7 @@ class PlanDecision(Struct, frozen=True, kw_only=True):
         plan: the plan, None when the one that was chosen cannot be used: the action is then held.
         problems: everything that is wrong with it, each with the valid names; empty when it can be used.
         name: the plan's name in the plan store, None for a plan from elsewhere.
+        observe: the plan says that the action is only observed, even if it cannot be used.
     """
 
     source: str
@@ -168,6 +177,7 @@ class PlanDecision(Struct, frozen=True, kw_only=True):
     plan: Plan | None = None
     problems: tuple[str, ...] = ()
     name: str | None = None
+    observe: bool = False
 
 
 def timeout_result(plan: Plan | None) -> ActionResult:

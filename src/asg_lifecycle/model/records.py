@@ -41,6 +41,8 @@ class Status(StrEnum):
     """Auto Scaling accepted `result` from us."""
     OVER = "over"
     """The action ended without us; `reason` says how, as far as it can be known."""
+    OBSERVED = "observed"
+    """The plan only observes: the record says what each step would have done, the action was left to others."""
     LOST = "lost"
     """We could not complete it before Auto Scaling's own timeout; `reason` says why."""
 
@@ -53,7 +55,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
 
     Attributes:
         kind: the step's kind.
-        outcome: `done`, `failed` or `skipped`.
+        outcome: `done`, `failed`, `skipped` or `observed`.
         detail: the step's last sentence.
     """
 

@@ -83,6 +83,8 @@ def decide_probe(  # noqa: PLR0911 - one line a case
                 probe=True, reason="its work began early, and its execution was not told that it waits"
             )
         return SweepDecision(probe=False, reason=f"{record.execution} works on it")
+    if record.status is Status.OBSERVED:
+        return SweepDecision(probe=False, reason="its plan only observes")
     ended_at = record.ended_at if record.ended_at is not None else record.claimed_at
     if now < ended_at + SETTLED:
         return SweepDecision(probe=False, reason=f"its action ended {now - ended_at:.0f} s ago")

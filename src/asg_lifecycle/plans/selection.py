@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
 
 PLAN_KEY = "plan"
+OBSERVE_KEY = "observe"
 DEFAULT_PLAN = "default"
 """The name of the plan for every group that has none of its own."""
 
@@ -139,7 +140,9 @@ def _decided(plan: Any, *, source: str, why: str, name: str | None = None) -> Pl
     if not isinstance(plan, dict):
         problem = f"the plan is {kind_of(plan)}; expected an object with {listed(PLAN_FIELDS)}"
         return PlanDecision(source=source, why=why, name=name, problems=(problem,))
+    # Whoever writes the field in any way wants nothing to be touched, above all by a plan with mistakes.
+    observe = plan.get(OBSERVE_KEY, False) is not False
     problems = tuple(map(str, find_problems(plan)))
     if problems:
-        return PlanDecision(source=source, why=why, name=name, problems=problems)
-    return PlanDecision(source=source, why=why, name=name, plan=parse(plan))
+        return PlanDecision(source=source, why=why, name=name, problems=problems, observe=observe)
+    return PlanDecision(source=source, why=why, name=name, plan=parse(plan), observe=observe)

@@ -76,6 +76,9 @@ def _plan_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
         if name not in PLAN_FIELDS:
             yield PlanProblem((name,), f"unknown field {name!r} in the plan; valid: {listed(PLAN_FIELDS)}")
     yield from _field_problems(plan, Plan, ())
+    if plan.get("dry_run") is True and plan.get("observe") is True:
+        sentence = "dry_run completes the action, observe leaves it to others; write one of the two"
+        yield PlanProblem(("observe",), sentence)
     steps = plan.get("steps", [])
     if not isinstance(steps, list):
         yield PlanProblem(("steps",), f"steps is {kind_of(steps)}; expected a list")

@@ -10,7 +10,7 @@ from asg_lifecycle.execution.durable import poll
 from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
 from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, next_round, said_so_far
 from asg_lifecycle.execution.race.race import Race, RunningRound
-from asg_lifecycle.execution.setup import InitialRecord, Setup, begin_work
+from asg_lifecycle.execution.setup import InitialRecord, Setup, begin_work, with_plan
 from asg_lifecycle.execution.work.plan_runner import PlanResult
 from asg_lifecycle.model.messages import Finish, Join, describe
 from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
@@ -36,6 +36,9 @@ def set_up_early(action_context: ActionContext, inbox: str, prior: PriorState, s
         state: what the earlier tries found.
     """
     last = prior.until if prior.until is not None else action_context.action.time + GLOBAL_TIMEOUT_CAP
+    state = with_plan(action_context, prior, state)
+    if state.readiness == "observed":
+        return state
     state = msgspec.structs.replace(state, deadline=last, bound=last + EVENT_MAY_FOLLOW)
     initial = InitialRecord(
         inbox=inbox, how=f"begun early: {prior.early}", changes={"identity": action_context.action.reference}

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from asg_lifecycle.execution.durable import Polled
-from asg_lifecycle.execution.work.step_runner import StepCheckpoint, StepRunner
+from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Done, Failed, Waiting, sentence_of
 from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.execution.work.step_runner import StepRunner
     from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.model.records import Record
 

@@ -148,6 +148,14 @@ class PlanRunner:
             work_began_at = ended.work_began_at if ended.work_began_at is not None else work_began_at
         return PlanResult(how="done", reason=_summary(outcomes), index=len(self.plan.steps), outcomes=outcomes)
 
+    def observe(self, now: float) -> tuple[StepOutcome, ...]:
+        """Return what each step would do now, skipped ones included. Changes nothing; never raises."""
+        outcomes: list[StepOutcome] = []
+        for index in range(len(self.plan.steps)):
+            runners, needless = self._resolve(index)
+            outcomes += [*needless, *(runner.observe(now) for runner in runners)]
+        return tuple(outcomes)
+
     def cancel(self, position: Position, now: float) -> str | None:
         """Stop what the present entry has under way because the action goes on without it.
 

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
 
 from asg_lifecycle.execution.work.failure_policy import (
-    ErrorStreak,
     progress_after_failure,
     progress_when_missing,
 )
+from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.blockers import Blocker, BlockerKind, followed
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.plans import IfMissing
-from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting, lasting
-from asg_lifecycle.model.records import StepMemory
+from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting
+from asg_lifecycle.model.records import StepOutcome
 from asg_lifecycle.model.timing import poll_delay, retry_delay
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import Target
@@ -35,52 +34,6 @@ LONGEST_RETRY_DELAY = 60.0
 """Seconds between two tries of a step whose dependency does not answer."""
 
 JITTER = 0.1
-
-
-class StepCheckpoint(Struct, frozen=True, kw_only=True):
-    """One step between two polls. Times are seconds since the epoch.
-
-    Attributes:
-        began_at: when the step began, None before its first poll.
-        begun: its `begin` has returned.
-        progress: its last progress, None before the first.
-        streak: the error of a dependency that stops it at present, None when none does.
-        blocked_seconds: for how long a dependency has kept it waiting: that counts against no timeout.
-        blocked_since: since when a dependency keeps it waiting now, None when none does.
-    """
-
-    began_at: float | None = None
-    begun: bool = False
-    progress: Progress | None = None
-    streak: ErrorStreak | None = None
-    blocked_seconds: float = 0.0
-    blocked_since: float | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether the step has ended, done or failed."""
-        return self.progress is not None and not isinstance(self.progress, Waiting)
-
-    @classmethod
-    def recalled(cls, memory: StepMemory) -> StepCheckpoint:
-        """Return the step as the record remembers it."""
-        return cls(
-            began_at=memory.began_at,
-            begun=memory.begun,
-            progress=memory.progress,
-            blocked_seconds=memory.blocked_seconds,
-            blocked_since=memory.blocked_since,
-        )
-
-    def remembered(self) -> StepMemory:
-        """Return what the record remembers of the step, which has begun or is about to."""
-        return StepMemory(
-            began_at=self.began_at or 0.0,
-            begun=self.begun,
-            blocked_seconds=self.blocked_seconds,
-            blocked_since=self.blocked_since,
-            progress=lasting(self.progress),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +140,17 @@ class StepRunner:
         timeout = self.resolved.timeout
         left = began_at + state.blocked_seconds + timeout - now if timeout is not None else delay
         return min(delay, left) if left > 0 else delay
+
+    def observe(self, now: float) -> StepOutcome:
+        """Return what the step would do now. Changes nothing; never raises."""
+        try:
+            detail = self.resolved.step.preview(self._target(StepCheckpoint(), now, None))
+        except CallFailed as failed:
+            detail = f"what it would do could not be found out: {failed}"
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the execution
+            self._report_internal_error(error)
+            detail = f"what it would do could not be found out: internal error, see the log: {error!r}"
+        return StepOutcome(kind=self.kind, outcome="observed", detail=detail)
 
     def cancel(self, state: StepCheckpoint, now: float) -> str | None:
         """Stop what the step has under way.

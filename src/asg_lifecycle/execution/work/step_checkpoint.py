@@ -1,0 +1,55 @@
+"""One step between two polls: what its durable operation and the record keep of it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from asg_lifecycle.execution.work.failure_policy import ErrorStreak
+from asg_lifecycle.model.progress import Progress, Waiting, lasting
+from asg_lifecycle.model.records import StepMemory
+
+
+class StepCheckpoint(Struct, frozen=True, kw_only=True):
+    """One step between two polls. Times are seconds since the epoch.
+
+    Attributes:
+        began_at: when the step began, None before its first poll.
+        begun: its `begin` has returned.
+        progress: its last progress, None before the first.
+        streak: the error of a dependency that stops it at present, None when none does.
+        blocked_seconds: for how long a dependency has kept it waiting: that counts against no timeout.
+        blocked_since: since when a dependency keeps it waiting now, None when none does.
+    """
+
+    began_at: float | None = None
+    begun: bool = False
+    progress: Progress | None = None
+    streak: ErrorStreak | None = None
+    blocked_seconds: float = 0.0
+    blocked_since: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the step has ended, done or failed."""
+        return self.progress is not None and not isinstance(self.progress, Waiting)
+
+    @classmethod
+    def recalled(cls, memory: StepMemory) -> StepCheckpoint:
+        """Return the step as the record remembers it."""
+        return cls(
+            began_at=memory.began_at,
+            begun=memory.begun,
+            progress=memory.progress,
+            blocked_seconds=memory.blocked_seconds,
+            blocked_since=memory.blocked_since,
+        )
+
+    def remembered(self) -> StepMemory:
+        """Return what the record remembers of the step, which has begun or is about to."""
+        return StepMemory(
+            began_at=self.began_at or 0.0,
+            begun=self.begun,
+            blocked_seconds=self.blocked_seconds,
+            blocked_since=self.blocked_since,
+            progress=lasting(self.progress),
+        )
