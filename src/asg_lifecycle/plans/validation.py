@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import re
 from enum import Enum
+from types import NoneType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.model.bounds import expected_by
+from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.plans import Plan, PlannedStep
 from asg_lifecycle.steps.base import CallbackStep
 from asg_lifecycle.steps.catalog import KINDS
@@ -29,6 +33,20 @@ NESTED_FIELDS = frozenset({"steps", "kind", "options", "parallel"})
 
 PLAIN_WORDS = {bool: "true or false", str: "a string"}
 
+LARGEST_NUMBER = 2**53
+"""Whole numbers beyond it are not the same for everybody who reads JSON."""
+
+_WRONG_TYPE = re.compile(r"Expected `([^`]+)`, got `[^`]+`")
+
+_TYPES_IN_WORDS = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "object": "an object",
+    "str": "a string",
+}
+
 
 class PlanProblem(Struct, frozen=True):
     """One thing that is wrong with a plan.
@@ -48,7 +66,9 @@ class PlanProblem(Struct, frozen=True):
 
 def find_problems(plan: Mapping[str, Any]) -> tuple[PlanProblem, ...]:
     """Return everything that is wrong with a plan given as JSON values."""
-    return tuple(_plan_problems(plan))
+    problems = tuple(_plan_problems(plan))
+    told = {problem.path for problem in problems}
+    return (*problems, *(problem for problem in _number_problems(plan) if problem.path not in told))
 
 
 def parse(plan: Mapping[str, Any]) -> Plan:
@@ -69,6 +89,28 @@ def build(planned: PlannedStep, services: Services) -> Step:
     """
     kind = KINDS[planned.kind]
     return kind(msgspec.convert(planned.options, kind.options), services)
+
+
+def path_text(path: tuple[str | int, ...]) -> str:
+    """Return a path as people write it: `steps[2].options.names`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def _number_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
+    """Yield the numbers that not everybody who reads JSON reads as the same."""
+    left: list[tuple[tuple[str | int, ...], object]] = [((), plan)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, dict):
+            left += [((*path, name), inner) for name, inner in value.items()]
+        elif isinstance(value, list):
+            left += [((*path, index), inner) for index, inner in enumerate(value)]
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield PlanProblem(path, f"{path_text(path)} is {value}; expected a number that is finite")
+        elif isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+            expected = f"expected a number from -{LARGEST_NUMBER} to {LARGEST_NUMBER}, or text in quotes"
+            yield PlanProblem(path, f"{path_text(path)} is {shown(value)}; {expected}")
 
 
 def _plan_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
@@ -152,7 +194,15 @@ def _field_problems(
             continue
         value = values[field.name]
         if _value_problem(value, field.type) is not None:
-            yield PlanProblem((*path, field.name), f"{field.name} is {value!r}; {_in_words(field.type)}")
+            yield PlanProblem((*path, field.name), f"{field.name} is {_as_given(value)}; {_in_words(field.type)}")
+
+
+def _as_given(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:
+        # Python refuses to print the largest numbers.
+        return shown(value)
 
 
 def _option_problems(
@@ -170,8 +220,9 @@ def _option_problems(
         if field.required and name not in options
     ]
     for name, field in fields.items():
-        if name in options and (problem := _value_problem(options[name], field.type)) is not None:
-            found.append(PlanProblem((*path, name), f"option {name!r}: {problem}"))
+        if name in options:
+            for inner, problem in _value_problems(options[name], field.type, (name,)):
+                found.append(PlanProblem((*path, *inner), f"option {path_text(inner)!r}: {problem}"))
     if not found:
         try:
             # What options have to be together, their `__post_init__` says.
@@ -181,18 +232,50 @@ def _option_problems(
     yield from found
 
 
+def _value_problems(
+    value: object,
+    wanted: Any,  # noqa: ANN401 - a type
+    path: tuple[str | int, ...],
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what is wrong with a value: each wrong value inside it with its path, or the whole."""
+    found = [
+        problem
+        for inner, part, place in _parts(value, wanted)
+        for problem in _value_problems(inner, part, (*path, place))
+    ]
+    if not found and (problem := _value_problem(value, wanted)) is not None:
+        found = [(path, problem)]
+    yield from found
+
+
+def _parts(value: object, wanted: Any) -> Iterator[tuple[object, Any, str | int]]:  # noqa: ANN401 - a type
+    """Yield the values inside a list or an object of names, with their types and places."""
+    plain = _plain_type(wanted)
+    arguments = [each for each in get_args(plain) if each not in {NoneType, Ellipsis}]
+    if get_origin(plain) is tuple and isinstance(value, list):
+        yield from ((inner, arguments[0], index) for index, inner in enumerate(value))
+    elif get_origin(plain) is dict and isinstance(value, dict):
+        yield from ((inner, arguments[1], name) for name, inner in value.items())
+    elif isinstance(plain, type) and issubclass(plain, Struct) and isinstance(value, dict):
+        fields = {field.encode_name: field for field in msgspec.structs.fields(plain)}
+        yield from ((inner, fields[name].type, name) for name, inner in value.items() if name in fields)
+
+
 def _value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - a type
     try:
         # Written as the checkpoint will be: JSON can escape half a surrogate pair, which nothing can carry.
         msgspec.json.encode(msgspec.convert(value, wanted))
     except msgspec.ValidationError as error:
         found, _, place = str(error).partition(" - at ")
+        if choices := _choices(wanted):
+            return f"is {shown(value)}; valid: {listed(choices)}"
         is_about_text = "matching regex" in found or (not place and found.startswith("Expected `str"))
         if is_about_text and (expected := _expected(wanted)) is not None:
-            found = f"expected {expected}"
-        choices = _choices(wanted)
-        valid = f"; valid: {listed(choices)}" if choices else ""
-        return found + (f" - at {place}" if place else "") + valid
+            return f"is {shown(value)}; expected {expected}"
+        if not place and (wrong := _WRONG_TYPE.fullmatch(found)) is not None:
+            kinds = [_TYPES_IN_WORDS.get(kind, kind) for kind in wrong[1].split(" | ") if kind != "null"]
+            return f"is {shown(value)}; expected {' or '.join(kinds)}"
+        return found + (f" - at {place}" if place else "")
     except UnicodeEncodeError:
         return "broken Unicode, half a surrogate pair"
     return None
