@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from msgspec import Struct
 
-from asg_lifecycle.plans.validation import PlanProblem, find_problems, kind_of, path_text
+from asg_lifecycle.plans.validation import PlanProblem, find_problems, kind_of
+from asg_lifecycle.plans.value_problems import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

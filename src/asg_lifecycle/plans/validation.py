@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
-from enum import Enum
-from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model.bounds import expected_by
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.plans import Plan, PlannedStep
+from asg_lifecycle.plans.value_problems import in_words, listed, path_text, value_problem, value_problems
 from asg_lifecycle.steps.base import CallbackStep
 from asg_lifecycle.steps.catalog import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from asg_lifecycle.steps.base import Step
     from asg_lifecycle.steps.services import Services
@@ -31,21 +28,8 @@ GROUP_FIELDS = ("parallel", "timeout", "on_failure")
 NESTED_FIELDS = frozenset({"steps", "kind", "options", "parallel"})
 """Fields that are checked part by part, or together with others."""
 
-PLAIN_WORDS = {bool: "true or false", str: "a string"}
-
 LARGEST_NUMBER = 2**53
 """Whole numbers beyond it are not the same for everybody who reads JSON."""
-
-_WRONG_TYPE = re.compile(r"Expected `([^`]+)`, got `[^`]+`")
-
-_TYPES_IN_WORDS = {
-    "array": "a list",
-    "bool": "true or false",
-    "float": "a number",
-    "int": "a whole number",
-    "object": "an object",
-    "str": "a string",
-}
 
 
 class PlanProblem(Struct, frozen=True):
@@ -68,7 +52,8 @@ def find_problems(plan: Mapping[str, Any]) -> tuple[PlanProblem, ...]:
     """Return everything that is wrong with a plan given as JSON values."""
     problems = tuple(_plan_problems(plan))
     told = {problem.path for problem in problems}
-    return (*problems, *(problem for problem in _number_problems(plan) if problem.path not in told))
+    numbers = (problem for problem in _number_problems(plan) if not _is_told(problem.path, told))
+    return (*problems, *numbers)
 
 
 def parse(plan: Mapping[str, Any]) -> Plan:
@@ -91,10 +76,9 @@ def build(planned: PlannedStep, services: Services) -> Step:
     return kind(msgspec.convert(planned.options, kind.options), services)
 
 
-def path_text(path: tuple[str | int, ...]) -> str:
-    """Return a path as people write it: `steps[2].options.names`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return text.removeprefix(".")
+def _is_told(path: tuple[str | int, ...], told: set[tuple[str | int, ...]]) -> bool:
+    """Whether something wrong is known of a place itself or of what holds it, the plan and its lists of steps aside."""
+    return any(path[:length] in told for length in range(1, len(path) + 1))
 
 
 def _number_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
@@ -193,8 +177,8 @@ def _field_problems(
         if field.name in NESTED_FIELDS or field.name not in values:
             continue
         value = values[field.name]
-        if _value_problem(value, field.type) is not None:
-            yield PlanProblem((*path, field.name), f"{field.name} is {_as_given(value)}; {_in_words(field.type)}")
+        if value_problem(value, field.type) is not None:
+            yield PlanProblem((*path, field.name), f"{field.name} is {_as_given(value)}; {in_words(field.type)}")
 
 
 def _as_given(value: object) -> str:
@@ -221,7 +205,7 @@ def _option_problems(
     ]
     for name, field in fields.items():
         if name in options:
-            for inner, problem in _value_problems(options[name], field.type, (name,)):
+            for inner, problem in value_problems(options[name], field.type, (name,)):
                 found.append(PlanProblem((*path, *inner), f"option {path_text(inner)!r}: {problem}"))
     if not found:
         try:
@@ -230,86 +214,6 @@ def _option_problems(
         except msgspec.ValidationError as error:
             found.append(PlanProblem(path, str(error)))
     yield from found
-
-
-def _value_problems(
-    value: object,
-    wanted: Any,  # noqa: ANN401 - a type
-    path: tuple[str | int, ...],
-) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield what is wrong with a value: each wrong value inside it with its path, or the whole."""
-    found = [
-        problem
-        for inner, part, place in _parts(value, wanted)
-        for problem in _value_problems(inner, part, (*path, place))
-    ]
-    if not found and (problem := _value_problem(value, wanted)) is not None:
-        found = [(path, problem)]
-    yield from found
-
-
-def _parts(value: object, wanted: Any) -> Iterator[tuple[object, Any, str | int]]:  # noqa: ANN401 - a type
-    """Yield the values inside a list or an object of names, with their types and places."""
-    plain = _plain_type(wanted)
-    arguments = [each for each in get_args(plain) if each not in {NoneType, Ellipsis}]
-    if get_origin(plain) is tuple and isinstance(value, list):
-        yield from ((inner, arguments[0], index) for index, inner in enumerate(value))
-    elif get_origin(plain) is dict and isinstance(value, dict):
-        yield from ((inner, arguments[1], name) for name, inner in value.items())
-    elif isinstance(plain, type) and issubclass(plain, Struct) and isinstance(value, dict):
-        fields = {field.encode_name: field for field in msgspec.structs.fields(plain)}
-        yield from ((inner, fields[name].type, name) for name, inner in value.items() if name in fields)
-
-
-def _value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - a type
-    try:
-        # Written as the checkpoint will be: JSON can escape half a surrogate pair, which nothing can carry.
-        msgspec.json.encode(msgspec.convert(value, wanted))
-    except msgspec.ValidationError as error:
-        found, _, place = str(error).partition(" - at ")
-        if choices := _choices(wanted):
-            return f"is {shown(value)}; valid: {listed(choices)}"
-        is_about_text = "matching regex" in found or (not place and found.startswith("Expected `str"))
-        if is_about_text and (expected := _expected(wanted)) is not None:
-            return f"is {shown(value)}; expected {expected}"
-        if not place and (wrong := _WRONG_TYPE.fullmatch(found)) is not None:
-            kinds = [_TYPES_IN_WORDS.get(kind, kind) for kind in wrong[1].split(" | ") if kind != "null"]
-            return f"is {shown(value)}; expected {' or '.join(kinds)}"
-        return found + (f" - at {place}" if place else "")
-    except UnicodeEncodeError:
-        return "broken Unicode, half a surrogate pair"
-    return None
-
-
-def _in_words(wanted: Any) -> str:  # noqa: ANN401 - a type
-    """Return what a type expects of a value."""
-    if choices := _choices(wanted):
-        return f"valid: {listed(choices)}"
-    return f"expected {_expected(wanted) or PLAIN_WORDS[_plain_type(wanted)]}"
-
-
-def _plain_type(wanted: Any) -> Any:  # noqa: ANN401 - a type
-    return get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
-
-
-def _expected(wanted: Any) -> str | None:  # noqa: ANN401 - a type
-    """Return the words in which a type, or one inside it, says what it expects."""
-    found = (expected_by(inner) or _expected(inner) for inner in get_args(wanted) + getattr(wanted, "__metadata__", ()))
-    return next((expected for expected in found if expected is not None), None)
-
-
-def _choices(wanted: Any) -> list[str]:  # noqa: ANN401 - a type
-    """Return the values that a type names one by one, those inside of others included."""
-    if get_origin(wanted) is Literal:
-        return [str(value) for value in get_args(wanted)]
-    if isinstance(wanted, type) and issubclass(wanted, Enum):
-        return [str(choice.value) for choice in wanted]
-    return [choice for inner in get_args(wanted) for choice in _choices(inner)]
-
-
-def listed(names: Iterable[object]) -> str:
-    """Return names in order, for people."""
-    return ", ".join(sorted(str(name) for name in names))
 
 
 def kind_of(value: object) -> str:
