@@ -251,7 +251,7 @@ def test_every_problem_is_reported_at_once() -> None:
         "step 2: deregister-targets: option 'names': is 'web'; expected a list",
         "step 2: deregister-targets: option 'of_group': is 'yes'; expected true or false",
         "step 3: run-command: option 'document' is missing",
-        "step 3: run-command: option 'parameters': Expected `array`, got `str` - at `$[...]`",
+        "step 3: run-command: option 'parameters.commands': is 'stop'; expected a list",
         f"step 4: is a string; expected an object with {STEP_NAMES}",
     )
 
