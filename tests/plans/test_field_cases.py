@@ -102,3 +102,10 @@ def test_a_file_that_takes_long_to_read_is_refused_before_it_is_read() -> None:
 )
 def test_the_reference_says_duration_only_of_durations(kind: str, option: str, takes: str) -> None:
     assert f"| `{option}` | {takes} |" in page(KINDS[kind])
+
+
+@pytest.mark.parametrize("kind", ["deregister-targets", "register-targets"])
+def test_the_arn_of_another_resource_of_the_same_service_is_refused(kind: str) -> None:
+    arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:truststore/web/73e2d6bc24d8a067"
+    (problem,) = find_problems({"steps": [{"kind": kind, "options": {"arns": [arn]}}]})
+    assert problem.path == ("steps", 0, "options", "arns", 0)
