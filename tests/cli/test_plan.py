@@ -93,9 +93,10 @@ def test_every_problem_is_reported_in_one_run_with_its_line_and_the_valid_names(
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
     assert [line.removeprefix(bad).split(":")[1] for line in lines] == ["1", "3", "6", "7", "9", "10", "11"]
-    assert f"{bad}:1: unknown field 'stepz' in the plan; valid: {', '.join(sorted(PLAN_FIELDS))}" in lines
-    assert f"{bad}:6: step 2: deregister-targets: unknown option 'name'; valid: arns, names, of_group, tags" in lines
-    assert f"{bad}:11: on_failure is 'retry'; valid: abandon, continue, hold" in lines
+    assert f"{bad}:1: unknown field 'stepz' in the plan; valid: {', '.join(sorted(PLAN_FIELDS))} (at stepz)" in lines
+    unknown = "step 2: deregister-targets: unknown option 'name'; valid: arns, names, of_group, tags"
+    assert f"{bad}:6: {unknown} (at steps[1].options.name)" in lines
+    assert f"{bad}:11: on_failure is 'retry'; valid: abandon, continue, hold (at on_failure)" in lines
     assert f"{good}: can be used, 2 steps" in result.stdout
 
 

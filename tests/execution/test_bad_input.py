@@ -114,7 +114,7 @@ def test_any_group_name_is_handled(testbed: Testbed, group: str) -> None:
 PROBLEMS: list[tuple[Any, list[str]]] = [
     ({"steps": [{"kind": "drain-everything"}]}, ["drain-everything", "deregister-targets, ", ", run-command, "]),
     ({"steps": [{"kind": "run-command", "options": {"documnt": "x"}}]}, ["documnt", "document, parameters, version"]),
-    ({"steps": [{"kind": "deregister-targets", "options": {"names": "blue"}}]}, ["names", "Expected `array`"]),
+    ({"steps": [{"kind": "deregister-targets", "options": {"names": "blue"}}]}, ["names", "'blue'; expected a list"]),
     ("web", ["no plan named 'web'"]),
 ]
 

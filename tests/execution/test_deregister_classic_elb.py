@@ -425,7 +425,7 @@ def test_a_name_that_is_none_is_refused_with_what_is_expected(testbed: Testbed, 
     testbed.terminate(instance)
     testbed.run(60)
     assert testbed.record().status is Status.HELD
-    assert "option 'names': expected the name of a Classic Load Balancer: up to 32 " in (testbed.record().problem or "")
+    assert "; expected the name of a Classic Load Balancer: up to 32 " in (testbed.record().problem or "")
     assert testbed.calls("elb") == {}
 
 

@@ -324,8 +324,8 @@ def test_lists_of_services_are_asked_for_once_for_many_instances(testbed: Testbe
     ("options", "told"),
     [
         ({}, "no service is named; give services or namespaces"),
-        ({"services": ["web"]}, "option 'services': expected the id (srv-…) or the ARN of a service"),
-        ({"namespaces": [""]}, "option 'namespaces': Expected `str` of length >= 1 - at `$[0]`"),
+        ({"services": ["web"]}, "option 'services[0]': is 'web'; expected the id (srv-…) or the ARN of a service"),
+        ({"namespaces": [""]}, "option 'namespaces[0]': Expected `str` of length >= 1"),
     ],
 )
 def test_bad_options_are_refused(options: dict[str, Any], told: str) -> None:

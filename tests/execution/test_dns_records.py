@@ -507,13 +507,13 @@ class TestAddition:
         (
             "remove-dns-records",
             {"zones": ["example.com"]},
-            "option 'zones': expected the id of a hosted zone, such as 'Z1D633PJN98FT9' - at `$[0]`",
+            "option 'zones[0]': is 'example.com'; expected the id of a hosted zone, such as 'Z1D633PJN98FT9'",
         ),
         ("remove-dns-records", {"zones": ["Z1"], "types": ["MX"]}, "MX"),
         (
             "add-dns-record",
             {"zone": WEB, "name": WEB},
-            "option 'zone': expected the id of a hosted zone, such as 'Z1D633PJN98FT9'",
+            "option 'zone': is 'web.example.com'; expected the id of a hosted zone, such as 'Z1D633PJN98FT9'",
         ),
         ("add-dns-record", {"zone": "Z1", "name": WEB, "routing": "weighted"}, "weight goes with routing weighted"),
         ("add-dns-record", {"zone": "Z1", "name": WEB, "weight": 3}, "weight goes with routing weighted"),

@@ -241,7 +241,7 @@ def test_a_dry_run_invokes_nothing(testbed: Testbed) -> None:
         ({"function": "archive", "heartbeat_timeout": "5m"}, "heartbeat_timeout is for wait_for: callback"),
         (
             {"function": "archive", "wait_for": "callback", "timeout": "0s"},
-            "option 'timeout': expected a duration such as '90s', '15m', '1h30m' or '2d', a second at least",
+            "option 'timeout': is '0s'; expected a duration such as '90s', '15m', '1h30m' or '2d', a second at least",
         ),
         ({"function": "two words"}, "option 'function'"),
         ({"function": "archive", "wait_for": "ever"}, "option 'wait_for'"),

@@ -144,7 +144,10 @@ def test_a_target_group_that_takes_addresses_gets_the_address(testbed: Testbed) 
     assert [entry.target for entry in testbed.target_groups.registrations()] == [found["PrivateIpAddress"]]
 
 
-@pytest.mark.parametrize("where", [{"names": ["blue", "gone"]}, {"arns": ["arn:aws:x:y:z:targetgroup/gone/1"]}])
+@pytest.mark.parametrize(
+    "where",
+    [{"names": ["blue", "gone"]}, {"arns": ["arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gone/1"]}],
+)
 def test_a_target_group_there_is_not_fails_the_step_when_the_others_have_the_instance(
     testbed: Testbed, where: dict[str, Any]
 ) -> None:

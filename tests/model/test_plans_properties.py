@@ -63,11 +63,16 @@ near_plans = st.fixed_dictionaries(
 )
 
 clusters = st.none() | st.from_regex("[0-9A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
+target_group_names = st.from_regex("[A-Za-z0-9-]{1,32}", fullmatch=True)
+target_group_arns = target_group_names.map(
+    lambda name: f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/73e2d6bc24d8a067"
+)
+dns_names = st.from_regex(r"(\*\.|\{instance\}\.)?[A-Za-z0-9_-]{1,10}(\.[a-z]{1,5}){0,2}", fullmatch=True)
 zones = st.from_regex("Z[A-Z0-9]{1,20}", fullmatch=True)
 
 written_options = {
     "add-dns-record": st.fixed_dictionaries(
-        {"zone": zones, "name": st.text(min_size=1, max_size=20)},
+        {"zone": zones, "name": dns_names},
         optional={
             "type": st.sampled_from(["A", "AAAA"]),
             "address": st.sampled_from(["private", "public"]),
@@ -82,8 +87,8 @@ written_options = {
     "deregister-targets": st.fixed_dictionaries(
         {},
         optional={
-            "arns": st.lists(texts, max_size=3),
-            "names": st.lists(texts, max_size=3),
+            "arns": st.lists(target_group_arns, max_size=3),
+            "names": st.lists(target_group_names, max_size=3),
             "tags": st.dictionaries(texts, texts, max_size=3),
             "of_group": st.booleans(),
         },
@@ -101,14 +106,14 @@ written_options = {
             "detail_type": st.text(min_size=1, max_size=128),
             "detail": st.dictionaries(texts, texts, max_size=3),
             "bus": st.text(min_size=1, max_size=20),
-            "topic": st.none() | texts.map(lambda text: f"arn:aws:sns:{text}"),
+            "topic": st.none() | st.just("arn:aws:sns:eu-west-1:123456789012:drained"),
         },
     ),
     "wait-for-ecs": st.fixed_dictionaries(
         {}, optional={"cluster": st.none() | st.text(min_size=1, max_size=20), "activate": st.booleans()}
     ),
     "invoke-function": st.fixed_dictionaries(
-        {"function": st.from_regex("[A-Za-z0-9_:$/-]{1,64}", fullmatch=True)},
+        {"function": st.from_regex("[A-Za-z0-9_-]{1,64}(:[a-z0-9]{1,9})?", fullmatch=True)},
         optional={
             "payload": st.dictionaries(texts, texts, max_size=3),
             "wait_for": st.sampled_from(["answer", "nothing"]),
@@ -166,9 +171,9 @@ written_options = {
         },
     ),
     "register-targets": st.fixed_dictionaries(
-        {"names": st.lists(texts, min_size=1, max_size=3)},
+        {"names": st.lists(target_group_names, min_size=1, max_size=3)},
         optional={
-            "arns": st.lists(texts, max_size=3),
+            "arns": st.lists(target_group_arns, max_size=3),
             "port": st.none() | st.integers(1, 65_535),
             "until_healthy": st.booleans(),
         },
@@ -177,7 +182,7 @@ written_options = {
     "remove-dns-records": st.fixed_dictionaries(
         {"zones": st.lists(zones, min_size=1, max_size=3)},
         optional={
-            "names": st.lists(st.text(min_size=1, max_size=20), max_size=3),
+            "names": st.lists(dns_names, max_size=3),
             "types": st.lists(st.sampled_from(["A", "AAAA", "CNAME"]), min_size=1, max_size=3),
             "wait_for_ttl": st.booleans(),
         },

@@ -248,10 +248,10 @@ def test_every_problem_is_reported_at_once() -> None:
         f"step 1: unknown kind 'drain'; valid: {KIND_NAMES}",
         f"step 2: unknown field 'name'; valid: {STEP_NAMES}",
         "step 2: deregister-targets: unknown option 'arn'; valid: arns, names, of_group, tags",
-        "step 2: deregister-targets: option 'names': Expected `array`, got `str`",
-        "step 2: deregister-targets: option 'of_group': Expected `bool`, got `str`",
+        "step 2: deregister-targets: option 'names': is 'web'; expected a list",
+        "step 2: deregister-targets: option 'of_group': is 'yes'; expected true or false",
         "step 3: run-command: option 'document' is missing",
-        "step 3: run-command: option 'parameters': Expected `array`, got `str` - at `$[...]`",
+        "step 3: run-command: option 'parameters.commands': is 'stop'; expected a list",
         f"step 4: is a string; expected an object with {STEP_NAMES}",
     )
 
@@ -345,10 +345,10 @@ def test_a_wrong_plan(plan: object, problem: str) -> None:
     ("kind", "options", "problem"),
     [
         ("run-command", {"document": ""}, "option 'document': Expected `str` of length >= 1"),
-        ("run-command", {"document": None}, "option 'document': Expected `str`, got `null`"),
-        ("run-command", {"document": 1e400}, "option 'document': Expected `str`, got `float`"),
+        ("run-command", {"document": None}, "option 'document': is null; expected a string"),
+        ("run-command", {"document": 1e400}, "option 'document': is a very large number; expected a string"),
         ("run-command", {"document": "\ud800"}, "option 'document': broken Unicode, half a surrogate pair"),
-        ("run-command", {"document": "D", "version": 1}, "option 'version': Expected `str | null`, got `int`"),
+        ("run-command", {"document": "D", "version": 1}, "option 'version': is the number 1; expected a string"),
         (
             "run-command",
             {"document": "D", "parameters": {"\udfff": ["a"]}},
@@ -357,16 +357,16 @@ def test_a_wrong_plan(plan: object, problem: str) -> None:
         (
             "run-command",
             {"document": "D", "parameters": {"a": ["b", None]}},
-            "option 'parameters': Expected `str`, got `null` - at `$[...][1]`",
+            "option 'parameters.a[1]': is null; expected a string",
         ),
-        ("deregister-targets", {"arns": [10**30]}, "option 'arns': Expected `str`, got `int` - at `$[0]`"),
-        ("deregister-targets", {"arns": {"a": "b"}}, "option 'arns': Expected `array`, got `object`"),
-        ("deregister-targets", {"arns": None}, "option 'arns': Expected `array`, got `null`"),
-        ("deregister-targets", {"tags": {"a": 5}}, "option 'tags': Expected `str`, got `int` - at `$[...]`"),
-        ("deregister-targets", {"tags": ["a"]}, "option 'tags': Expected `object`, got `array`"),
-        ("deregister-targets", {"of_group": 1}, "option 'of_group': Expected `bool`, got `int`"),
-        ("deregister-targets", {"of_group": "true"}, "option 'of_group': Expected `bool`, got `str`"),
-        ("deregister-targets", {"of_group": None}, "option 'of_group': Expected `bool`, got `null`"),
+        ("deregister-targets", {"tags": {"a": [5]}}, "option 'tags.a': is a list of 1; expected a string"),
+        ("deregister-targets", {"arns": {"a": "b"}}, "option 'arns': is an object with 'a'; expected a list"),
+        ("deregister-targets", {"arns": None}, "option 'arns': is null; expected a list"),
+        ("deregister-targets", {"tags": {"a": 5}}, "option 'tags.a': is the number 5; expected a string"),
+        ("deregister-targets", {"tags": ["a"]}, "option 'tags': is a list of 1; expected an object"),
+        ("deregister-targets", {"of_group": 1}, "option 'of_group': is the number 1; expected true or false"),
+        ("deregister-targets", {"of_group": "true"}, "option 'of_group': is 'true'; expected true or false"),
+        ("deregister-targets", {"of_group": None}, "option 'of_group': is null; expected true or false"),
     ],
 )
 def test_a_wrong_option(kind: str, options: dict[str, Any], problem: str) -> None:
@@ -423,8 +423,8 @@ good_steps = st.one_of(
             "options": st.fixed_dictionaries(
                 {},
                 optional={
-                    "arns": st.lists(st.text(), max_size=2),
-                    "names": st.lists(st.text(), max_size=2),
+                    "arns": st.just([f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/{1:016x}"]),
+                    "names": st.lists(st.from_regex("[A-Za-z0-9-]{1,32}", fullmatch=True), max_size=2),
                     "tags": st.dictionaries(st.text(), st.text(), max_size=2),
                     "of_group": st.booleans(),
                 },

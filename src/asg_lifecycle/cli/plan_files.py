@@ -9,12 +9,16 @@ import yaml
 from msgspec import Struct
 
 from asg_lifecycle.plans.validation import PlanProblem, find_problems, kind_of
+from asg_lifecycle.plans.value_problems import path_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LARGEST_PLAN = 8192
 """Bytes that a parameter of Parameter Store holds."""
+
+LARGEST_FILE = 256 * 1024
+"""Characters of a plan file, comments included. Reading YAML takes seconds for each megabyte."""
 
 Path = tuple[str | int, ...]
 
@@ -48,25 +52,102 @@ _Loader.yaml_implicit_resolvers = {
 
 def read_plan(text: str) -> PlanFile:
     """Return what is in the text of a plan file."""
+    if len(text) > LARGEST_FILE:
+        return _unreadable(1, f"has {len(text)} characters; a plan file has {LARGEST_FILE} at most")
     try:
         node = yaml.compose(text, Loader=_Loader)
+        if (refused := _refused_alias(node)) is not None:
+            return _unreadable(*refused)
         plan = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, see above
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
-        return PlanFile(plan=None, problems=((line, f"is neither YAML nor JSON: {error.problem or error.context}"),))
+        return _unreadable(line, f"is neither YAML nor JSON: {_in_words(error, text, line)}")
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        return PlanFile(plan=None, problems=((1, f"is neither YAML nor JSON: {error}"),))
+        return _unreadable(1, f"is neither YAML nor JSON: {error}")
     if not isinstance(plan, dict):
         found = "empty" if plan is None else kind_of(plan)
         return PlanFile(plan=None, problems=((1, f"is {found}; expected a plan: an object with steps"),))
     lines, duplicates = _lines(node)
     problems = [(_line_of(problem, lines), str(problem)) for problem in (*duplicates, *_not_in_json(plan, ()))]
     if not problems:
-        problems = [(_line_of(problem, lines), str(problem)) for problem in find_problems(plan)]
+        written = _written(node)
+        problems = [(_line_of(problem, lines), _with_place(problem, written)) for problem in find_problems(plan)]
     if not problems and (size := len(json.dumps(plan).encode())) > LARGEST_PLAN:
         problems = [(1, f"has {size} bytes as JSON; a parameter holds {LARGEST_PLAN}")]
     return PlanFile(plan=plan if not problems else None, problems=tuple(sorted(problems)))
+
+
+def _unreadable(line: int, sentence: str) -> PlanFile:
+    return PlanFile(plan=None, problems=((line, sentence),))
+
+
+def _in_words(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
+    """Return what is wrong with the YAML, and the quotes that would mend what is often left without them."""
+    place = text.splitlines()[line - 1] if line <= len(text.splitlines()) else ""
+    problem = str(error.problem or error.context)
+    if "{{" in place:
+        return "'{{' begins an object in YAML; put the text in quotes, or fill in the template before"
+    if error.context == "while scanning an alias" or "undefined alias" in problem:
+        return "'*' begins an alias in YAML; put a text that begins with it in quotes: '*.example.com'"
+    if "cannot start any token" in problem:
+        return f"{problem}; put a text that begins with it in quotes"
+    return problem
+
+
+def _refused_alias(root: yaml.Node | None) -> tuple[int, str] | None:
+    """Return the line of an alias that contains itself, or that multiplies what it stands for, and what is wrong.
+
+    Every value takes a character of JSON at least, so what holds more values than a plan has bytes is no plan.
+
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
+    sizes: dict[int, int] = {}
+    open_nodes: set[int] = set()
+
+    def refused(node: yaml.Node | None) -> tuple[int, str] | None:
+        if not isinstance(node, yaml.CollectionNode) or id(node) in sizes:
+            return None
+        line = node.start_mark.line + 1
+        if id(node) in open_nodes:
+            return line, "an alias contains itself; write out what is meant"
+        open_nodes.add(id(node))
+        parts = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+        for part in parts:
+            if (found := refused(part)) is not None:
+                return found
+        open_nodes.remove(id(node))
+        size = sizes[id(node)] = 1 + sum(sizes.get(id(part), 1) for part in parts)
+        if size > LARGEST_PLAN and size > sum(1 for _ in sizes) + len(parts):
+            return line, f"more than {LARGEST_PLAN} values, once its aliases are written out; write fewer aliases"
+        return None
+
+    return refused(root)
+
+
+def _written(root: yaml.Node | None) -> dict[Path, str]:
+    """Return the text of every value without quotes that YAML reads as something else than text."""
+    written: dict[Path, str] = {}
+    left: list[tuple[Path, yaml.Node | None]] = [((), root)]
+    while left:
+        path, node = left.pop()
+        if isinstance(node, yaml.SequenceNode):
+            left += [((*path, index), item) for index, item in enumerate(node.value)]
+        elif isinstance(node, yaml.MappingNode):
+            left += [((*path, str(key.value)), value) for key, value in node.value]
+        elif isinstance(node, yaml.ScalarNode) and node.style is None and node.tag != "tag:yaml.org,2002:str":
+            written[path] = node.value
+    return written
+
+
+def _with_place(problem: PlanProblem, written: dict[Path, str]) -> str:
+    """Return the problem with its path, and with what the file has there where YAML reads it as something else."""
+    sentence = str(problem)
+    text = written.get(problem.path)
+    if text is not None and "expected a number" not in sentence and "expected a list" not in sentence:
+        sentence += f"; {text!r} without quotes is no text in YAML"
+    return f"{sentence} (at {path_text(problem.path)})" if problem.path else sentence
 
 
 def _lines(root: yaml.Node | None) -> tuple[dict[Path, int], list[PlanProblem]]:

@@ -10,7 +10,8 @@ import msgspec
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, NEEDING_TAGS, built_in_plan
-from asg_lifecycle.plans.validation import PLAN_FIELDS, find_problems, kind_of, listed, parse
+from asg_lifecycle.plans.validation import PLAN_FIELDS, find_problems, kind_of, parse
+from asg_lifecycle.plans.value_problems import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+import math
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model.bounds import expected_by
+from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.plans import Plan, PlannedStep
+from asg_lifecycle.plans.value_problems import in_words, listed, path_text, value_problem, value_problems
 from asg_lifecycle.steps.base import CallbackStep
 from asg_lifecycle.steps.catalog import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from asg_lifecycle.steps.base import Step
     from asg_lifecycle.steps.services import Services
@@ -27,7 +28,8 @@ GROUP_FIELDS = ("parallel", "timeout", "on_failure")
 NESTED_FIELDS = frozenset({"steps", "kind", "options", "parallel"})
 """Fields that are checked part by part, or together with others."""
 
-PLAIN_WORDS = {bool: "true or false", str: "a string"}
+LARGEST_NUMBER = 2**53
+"""Whole numbers beyond it are not the same for everybody who reads JSON."""
 
 
 class PlanProblem(Struct, frozen=True):
@@ -48,7 +50,10 @@ class PlanProblem(Struct, frozen=True):
 
 def find_problems(plan: Mapping[str, Any]) -> tuple[PlanProblem, ...]:
     """Return everything that is wrong with a plan given as JSON values."""
-    return tuple(_plan_problems(plan))
+    problems = tuple(_plan_problems(plan))
+    told = {problem.path for problem in problems}
+    numbers = (problem for problem in _number_problems(plan) if not _is_told(problem.path, told))
+    return (*problems, *numbers)
 
 
 def parse(plan: Mapping[str, Any]) -> Plan:
@@ -69,6 +74,27 @@ def build(planned: PlannedStep, services: Services) -> Step:
     """
     kind = KINDS[planned.kind]
     return kind(msgspec.convert(planned.options, kind.options), services)
+
+
+def _is_told(path: tuple[str | int, ...], told: set[tuple[str | int, ...]]) -> bool:
+    """Whether something wrong is known of a place itself or of what holds it, the plan and its lists of steps aside."""
+    return any(path[:length] in told for length in range(1, len(path) + 1))
+
+
+def _number_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
+    """Yield the numbers that not everybody who reads JSON reads as the same."""
+    left: list[tuple[tuple[str | int, ...], object]] = [((), plan)]
+    while left:
+        path, value = left.pop()
+        if isinstance(value, dict):
+            left += [((*path, name), inner) for name, inner in value.items()]
+        elif isinstance(value, list):
+            left += [((*path, index), inner) for index, inner in enumerate(value)]
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield PlanProblem(path, f"{path_text(path)} is {value}; expected a number that is finite")
+        elif isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+            expected = f"expected a number from -{LARGEST_NUMBER} to {LARGEST_NUMBER}, or text in quotes"
+            yield PlanProblem(path, f"{path_text(path)} is {shown(value)}; {expected}")
 
 
 def _plan_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
@@ -154,8 +180,16 @@ def _field_problems(
         if field.name in NESTED_FIELDS or field.name not in values:
             continue
         value = values[field.name]
-        if _value_problem(value, field.type) is not None:
-            yield PlanProblem((*path, field.name), f"{field.name} is {value!r}; {_in_words(field.type)}")
+        if value_problem(value, field.type) is not None:
+            yield PlanProblem((*path, field.name), f"{field.name} is {_as_given(value)}; {in_words(field.type)}")
+
+
+def _as_given(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:
+        # Python refuses to print the largest numbers.
+        return shown(value)
 
 
 def _option_problems(
@@ -173,8 +207,9 @@ def _option_problems(
         if field.required and name not in options
     ]
     for name, field in fields.items():
-        if name in options and (problem := _value_problem(options[name], field.type)) is not None:
-            found.append(PlanProblem((*path, name), f"option {name!r}: {problem}"))
+        if name in options:
+            for inner, problem in value_problems(options[name], field.type, (name,)):
+                found.append(PlanProblem((*path, *inner), f"option {path_text(inner)!r}: {problem}"))
     if not found:
         try:
             # What options have to be together, their `__post_init__` says.
@@ -182,54 +217,6 @@ def _option_problems(
         except msgspec.ValidationError as error:
             found.append(PlanProblem(path, str(error)))
     yield from found
-
-
-def _value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - a type
-    try:
-        # Written as the checkpoint will be: JSON can escape half a surrogate pair, which nothing can carry.
-        msgspec.json.encode(msgspec.convert(value, wanted))
-    except msgspec.ValidationError as error:
-        found, _, place = str(error).partition(" - at ")
-        is_about_text = "matching regex" in found or (not place and found.startswith("Expected `str"))
-        if is_about_text and (expected := _expected(wanted)) is not None:
-            found = f"expected {expected}"
-        choices = _choices(wanted)
-        valid = f"; valid: {listed(choices)}" if choices else ""
-        return found + (f" - at {place}" if place else "") + valid
-    except UnicodeEncodeError:
-        return "broken Unicode, half a surrogate pair"
-    return None
-
-
-def _in_words(wanted: Any) -> str:  # noqa: ANN401 - a type
-    """Return what a type expects of a value."""
-    if choices := _choices(wanted):
-        return f"valid: {listed(choices)}"
-    return f"expected {_expected(wanted) or PLAIN_WORDS[_plain_type(wanted)]}"
-
-
-def _plain_type(wanted: Any) -> Any:  # noqa: ANN401 - a type
-    return get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
-
-
-def _expected(wanted: Any) -> str | None:  # noqa: ANN401 - a type
-    """Return the words in which a type, or one inside it, says what it expects."""
-    found = (expected_by(inner) or _expected(inner) for inner in get_args(wanted) + getattr(wanted, "__metadata__", ()))
-    return next((expected for expected in found if expected is not None), None)
-
-
-def _choices(wanted: Any) -> list[str]:  # noqa: ANN401 - a type
-    """Return the values that a type names one by one, those inside of others included."""
-    if get_origin(wanted) is Literal:
-        return [str(value) for value in get_args(wanted)]
-    if isinstance(wanted, type) and issubclass(wanted, Enum):
-        return [str(choice.value) for choice in wanted]
-    return [choice for inner in get_args(wanted) for choice in _choices(inner)]
-
-
-def listed(names: Iterable[object]) -> str:
-    """Return names in order, for people."""
-    return ", ".join(sorted(str(name) for name in names))
 
 
 def kind_of(value: object) -> str:

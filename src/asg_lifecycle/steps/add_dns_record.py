@@ -11,6 +11,7 @@ from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.durations import Duration, seconds
 from asg_lifecycle.model.progress import Done, Failed, Missing, StepAnswer, Waiting, sentence_of
 from asg_lifecycle.model.record_sets import INSTANCE, Obstacle, Wanted, addition
+from asg_lifecycle.model.resource_names import DnsName
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.dns_changes import (
     POLL_INTERVAL,
@@ -34,9 +35,7 @@ class AddDnsRecordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The record."""
 
     zone: Annotated[HostedZoneId, Meta(description="The hosted zone by id (`Z…`).")]
-    name: Annotated[
-        str, Meta(min_length=1, max_length=1024, description="Its name; `{instance}` stands for the instance's id.")
-    ]
+    name: Annotated[DnsName, Meta(description="Its name; `{instance}` stands for the instance's id.")]
     type: Annotated[Literal["A", "AAAA"], Meta(description="`A`, or `AAAA` for the IPv6 address.")] = "A"
     address: Annotated[
         Literal["private", "public"], Meta(description="Of an `A` record: the `private` or the `public` address.")

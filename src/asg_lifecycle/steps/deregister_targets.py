@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.aws.target_groups import RegisteredTarget, name_of
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.clock_times import clock_time
+from asg_lifecycle.model.resource_names import TargetGroupArn, TargetGroupName
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.connection_draining import poll_interval
 from asg_lifecycle.steps.support.missing_things import done_unless_missing, there_is_no
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 class DeregisterTargetsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which target groups. With none of these given: those attached to the Auto Scaling group."""
 
-    arns: Annotated[tuple[str, ...], Meta(description="Target groups by ARN.")] = ()
-    names: Annotated[tuple[str, ...], Meta(description="Target groups by name.")] = ()
+    arns: Annotated[tuple[TargetGroupArn, ...], Meta(description="Target groups by ARN.")] = ()
+    names: Annotated[tuple[TargetGroupName, ...], Meta(description="Target groups by name.")] = ()
     tags: Annotated[dict[str, str], Meta(description="Every target group that carries all of these tags.")] = {}
     of_group: Annotated[bool, Meta(description="The target groups attached to the Auto Scaling group.")] = False
 

@@ -13,6 +13,7 @@ from asg_lifecycle.model.durations import PositiveDuration, readable, seconds
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, StepAnswer, Waiting
 from asg_lifecycle.model.replies import CallbackTimes
+from asg_lifecycle.model.resource_names import FunctionName
 from asg_lifecycle.steps.base import CallbackStep
 from asg_lifecycle.steps.support.action_payload import action_payload
 
@@ -29,9 +30,8 @@ class InvokeFunctionOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Which function, and what is waited for."""
 
     function: Annotated[
-        str,
+        FunctionName,
         Meta(
-            pattern=r"^[A-Za-z0-9_:$/-]{1,256}$",
             description="Name or ARN, with an alias or version behind a colon where one is wanted.",
         ),
     ]

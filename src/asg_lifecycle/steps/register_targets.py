@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.aws.target_groups import RegisteredTarget, name_of
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.progress import Failed, StepAnswer
+from asg_lifecycle.model.resource_names import TargetGroupArn, TargetGroupName
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.missing_things import done_unless_missing, there_is_no
 
@@ -27,8 +28,8 @@ SETTLED = frozenset({"healthy", "unused"})
 class RegisterTargetsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which target groups, by ARN or by name, and whether to wait."""
 
-    arns: Annotated[tuple[str, ...], Meta(description="Target groups by ARN.")] = ()
-    names: Annotated[tuple[str, ...], Meta(description="Target groups by name.")] = ()
+    arns: Annotated[tuple[TargetGroupArn, ...], Meta(description="Target groups by ARN.")] = ()
+    names: Annotated[tuple[TargetGroupName, ...], Meta(description="Target groups by name.")] = ()
     port: Annotated[
         Annotated[int, Meta(ge=1, le=65_535)] | None,
         Meta(description="On which the instance serves; the target group's own when absent."),

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.model.clock_times import clock_time
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.record_sets import INSTANCE, Belongings, Edit, RecordType, first_batch, removal
+from asg_lifecycle.model.resource_names import DnsName
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.dns_changes import (
     NAMED,
@@ -46,7 +47,7 @@ class RemoveDnsRecordsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_
         Meta(min_length=1, description="Hosted zones by id (`Z…`). Only these are looked into."),
     ]
     names: Annotated[
-        tuple[Annotated[str, Meta(min_length=1)], ...],
+        tuple[DnsName, ...],
         Meta(
             description="Only records of these names, `*` only where the record has it; `{instance}` "
             "stands for the instance's id. Without, the whole zone is read."

@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.kubernetes.clusters import OtherCluster
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Failed
+from asg_lifecycle.model.resource_names import EksClusterName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ class ClusterOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where the cluster is."""
 
     cluster: Annotated[
-        Annotated[str, Meta(pattern=r"^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$")] | None,
+        EksClusterName | None,
         Meta(description="Name of an EKS cluster; without it and without an endpoint the instance's tags name it."),
     ] = None
     endpoint: Annotated[

@@ -1,0 +1,62 @@
+"""How plans name what exists in AWS, each with words that say what is expected."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from asg_lifecycle.model.bounds import matching
+
+TargetGroupArn: TypeAlias = Annotated[
+    str,
+    matching(
+        "^arn:[a-z0-9-]+:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup/[A-Za-z0-9-]{1,32}/[0-9a-f]+$",
+        "the ARN of a target group of Elastic Load Balancing, "
+        "'arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID'; a name belongs under names",
+    ),
+]
+"""The ARN of a target group."""
+
+TargetGroupName: TypeAlias = Annotated[
+    str,
+    matching(
+        "^[A-Za-z0-9-]{1,32}$",
+        "the name of a target group, up to 32 letters, digits and hyphens; an ARN belongs under arns",
+    ),
+]
+"""The name of a target group."""
+
+EksClusterName: TypeAlias = Annotated[
+    str,
+    matching(
+        "^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$",
+        "the name of an EKS cluster, up to 100 letters, digits, hyphens and underscores; not its ARN",
+    ),
+]
+"""The name of an EKS cluster."""
+
+FunctionName: TypeAlias = Annotated[
+    str,
+    matching(
+        "^(arn:[a-z0-9-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:)?[A-Za-z0-9_-]{1,140}(:[A-Za-z0-9_$-]{1,128})?$",
+        "the name or the ARN of a Lambda function, with an alias or version behind a colon where one is wanted",
+    ),
+]
+"""A Lambda function, with an alias or version where one is wanted."""
+
+TopicArn: TypeAlias = Annotated[
+    str,
+    matching(
+        "^arn:[a-z0-9-]+:sns:[a-z0-9-]+:[0-9]{12}:.", "the ARN of an SNS topic, 'arn:aws:sns:REGION:ACCOUNT:NAME'"
+    ),
+]
+"""The ARN of an SNS topic."""
+
+DnsName: TypeAlias = Annotated[
+    str,
+    matching(
+        r"^([A-Za-z0-9_.*-]|\\[0-7]{3}|\{instance\}){1,1024}$",
+        "a DNS name: letters, digits, hyphens, underscores and dots, '*' for a whole label; the only placeholder is "
+        "{instance}",
+    ),
+]
+"""The name of a DNS record; Route 53 writes other characters as a backslash and three octal digits."""

@@ -1,0 +1,117 @@
+"""What is wrong with one value of a plan, in words for people."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from asg_lifecycle.model.bounds import expected_by
+from asg_lifecycle.model.fields import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PLAIN_WORDS = {bool: "true or false", str: "a string"}
+
+_WRONG_TYPE = re.compile(r"Expected `([^`]+)`, got `[^`]+`")
+
+_TYPES_IN_WORDS = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "object": "an object",
+    "str": "a string",
+}
+
+
+def path_text(path: tuple[str | int, ...]) -> str:
+    """Return a path as people write it: `steps[2].options.names`."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def value_problems(
+    value: object,
+    wanted: Any,  # noqa: ANN401 - a type
+    path: tuple[str | int, ...],
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what is wrong with a value: each wrong value inside it with its path, or the whole."""
+    found = [
+        problem
+        for inner, part, place in _parts(value, wanted)
+        for problem in value_problems(inner, part, (*path, place))
+    ]
+    if not found and (problem := value_problem(value, wanted)) is not None:
+        found = [(path, problem)]
+    yield from found
+
+
+def _parts(value: object, wanted: Any) -> Iterator[tuple[object, Any, str | int]]:  # noqa: ANN401 - a type
+    """Yield the values inside a list or an object of names, with their types and places."""
+    plain = _plain_type(wanted)
+    arguments = [each for each in get_args(plain) if each not in {NoneType, Ellipsis}]
+    if get_origin(plain) is tuple and isinstance(value, list):
+        yield from ((inner, arguments[0], index) for index, inner in enumerate(value))
+    elif get_origin(plain) is dict and isinstance(value, dict):
+        yield from ((inner, arguments[1], name) for name, inner in value.items())
+    elif isinstance(plain, type) and issubclass(plain, Struct) and isinstance(value, dict):
+        fields = {field.encode_name: field for field in msgspec.structs.fields(plain)}
+        yield from ((inner, fields[name].type, name) for name, inner in value.items() if name in fields)
+
+
+def value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - a type
+    """Return what is wrong with a value as a whole, None when nothing is."""
+    try:
+        # Written as the checkpoint will be: JSON can escape half a surrogate pair, which nothing can carry.
+        msgspec.json.encode(msgspec.convert(value, wanted))
+    except msgspec.ValidationError as error:
+        found, _, place = str(error).partition(" - at ")
+        if choices := _choices(wanted):
+            return f"is {shown(value)}; valid: {listed(choices)}"
+        is_about_text = "matching regex" in found or (not place and found.startswith("Expected `str"))
+        if is_about_text and (expected := _expected(wanted)) is not None:
+            return f"is {shown(value)}; expected {expected}"
+        if not place and (wrong := _WRONG_TYPE.fullmatch(found)) is not None:
+            kinds = [_TYPES_IN_WORDS.get(kind, kind) for kind in wrong[1].split(" | ") if kind != "null"]
+            return f"is {shown(value)}; expected {' or '.join(kinds)}"
+        return found + (f" - at {place}" if place else "")
+    except UnicodeEncodeError:
+        return "broken Unicode, half a surrogate pair"
+    return None
+
+
+def in_words(wanted: Any) -> str:  # noqa: ANN401 - a type
+    """Return what a type expects of a value."""
+    if choices := _choices(wanted):
+        return f"valid: {listed(choices)}"
+    return f"expected {_expected(wanted) or PLAIN_WORDS[_plain_type(wanted)]}"
+
+
+def _plain_type(wanted: Any) -> Any:  # noqa: ANN401 - a type
+    return get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+
+
+def _expected(wanted: Any) -> str | None:  # noqa: ANN401 - a type
+    """Return the words in which a type, or one inside it, says what it expects."""
+    found = (expected_by(inner) or _expected(inner) for inner in get_args(wanted) + getattr(wanted, "__metadata__", ()))
+    return next((expected for expected in found if expected is not None), None)
+
+
+def _choices(wanted: Any) -> list[str]:  # noqa: ANN401 - a type
+    """Return the values that a type names one by one, those inside of others included."""
+    if get_origin(wanted) is Literal:
+        return [str(value) for value in get_args(wanted)]
+    if isinstance(wanted, type) and issubclass(wanted, Enum):
+        return [str(choice.value) for choice in wanted]
+    return [choice for inner in get_args(wanted) for choice in _choices(inner)]
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names in order, for people."""
+    return ", ".join(sorted(str(name) for name in names))
