@@ -53,10 +53,18 @@ class World:
             self._since[entry.token] = entry.time
             # The log is written in the midst of a change.
             self._after(0.0, entry.instance, self._begin)
-        elif entry.kind is LogKind.COMPLETED and entry.detail == RELEASED:
+        elif entry.kind is LogKind.COMPLETED and entry.detail == RELEASED and not self._is_held(entry.instance):
             undone = tuple(self._undone(entry.instance, self._since[entry.token]))
             if undone:
                 self._history.undone[entry.token] = undone
+
+    def _is_held(self, instance: str) -> bool:
+        """Return whether the instance waits under another hook of ours, which has the same plan, and is not released.
+
+        What one of two such executions has done, the other one finds done: it need not wait until everybody knows.
+        """
+        active = self._testbed.autoscaling.actions.active
+        return any(action.instance == instance and action.hook.name.startswith(OURS) for action in active)
 
     def _begin(self, instance: str) -> None:
         for kind in self._kinds:
