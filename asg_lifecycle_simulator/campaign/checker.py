@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.campaign.history import BYSTANDER_POOL, FOREIGN_HOOK
+from asg_lifecycle_simulator.campaign.kinds.load_balancing import FRESH
 from asg_lifecycle_simulator.campaign.waits import Wait, waits
 from asg_lifecycle_simulator.region.log import LogKind
 
@@ -186,6 +187,8 @@ def left_alone(history: RunHistory) -> Iterator[str]:
     """(f) Nothing that is not ours was touched."""
     deregistering = [step for step in history.scenario.steps if step.kind == "deregister-targets"]
     named = {name for step in deregistering for name in step.options["names"]}
+    # Whoever disturbs an instance on its way in takes it out of these.
+    named |= {name for step in history.scenario.steps if step.kind == "register-targets" for name in FRESH}
     # EC2 takes a terminated instance out of its target groups, and that is nothing of ours.
     ended = {entry.instance: entry.time for entry in history.log if entry.detail in {"Terminated", "Detached"}}
     for entry in history.log:

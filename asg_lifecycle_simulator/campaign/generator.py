@@ -85,7 +85,8 @@ class _Draw:
         # What only an operator or the deadline ends.
         endless = not usable or never_ends or exit_code != 0 or hurried
         endless = endless or any(step.fails or step.endless for step in steps)
-        heartbeat = self._heartbeat(short=endless)
+        # What takes the place of an abandoned instance of a warm pool is under nobody's management, and held.
+        heartbeat = min(self._heartbeat(short=endless), 300 if move in {"pool", "pool-return"} else 7200)
         sweep = self._chance(0.4)
         plan = self._plan(steps, usable=usable, hurried=hurried)
         saved = sweep and heartbeat >= 3 * SWEEP_EVERY
@@ -135,9 +136,9 @@ class _Draw:
         )
 
     def _move(self) -> str:
-        moves = (("terminate", 12), ("launch", 3), ("pool-return", 1), ("pool", 1), ("root-volume", 1))
+        moves = [("terminate", 12), ("launch", 3), ("pool-return", 1), ("pool", 1), ("root-volume", 1)]
         if self._kinds is not None:
-            moves = tuple(each for each in moves if all(self._suits(kind, each[0]) for kind in self._kinds))
+            moves = [each for each in moves if all(self._suits(kind, each[0]) for kind in self._kinds)]
         return str(self._of(*moves))
 
     @staticmethod

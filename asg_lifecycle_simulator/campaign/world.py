@@ -53,16 +53,19 @@ class World:
             self._since[entry.token] = entry.time
             # The log is written in the midst of a change.
             self._after(0.0, entry.instance, self._begin)
-        elif entry.kind is LogKind.COMPLETED and entry.detail == RELEASED and not self._is_held(entry.instance):
+        elif entry.kind is LogKind.COMPLETED and entry.detail == RELEASED and not self._needs_nothing(entry.instance):
             undone = tuple(self._undone(entry.instance, self._since[entry.token]))
             if undone:
                 self._history.undone[entry.token] = undone
 
-    def _is_held(self, instance: str) -> bool:
-        """Return whether the instance waits under another hook of ours, which has the same plan, and is not released.
+    def _needs_nothing(self, instance: str) -> bool:
+        """Return whether nothing need be done for a CONTINUE: EC2 has ended the instance, or another hook keeps it.
 
-        What one of two such executions has done, the other one finds done: it need not wait until everybody knows.
+        That other hook of ours has the same plan. What one of two such executions has done, the other one finds done:
+        it need not wait until everybody knows.
         """
+        if instance in self._history.gone_at:
+            return True
         active = self._testbed.autoscaling.actions.active
         return any(action.instance == instance and action.hook.name.startswith(OURS) for action in active)
 

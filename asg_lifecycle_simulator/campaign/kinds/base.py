@@ -173,6 +173,12 @@ class CampaignKind(ABC):
         """The time, seconds since the epoch."""
         return self.testbed.timeline.now()
 
+    def address(self, instance: str, key: str = "PrivateIpAddress") -> str | None:
+        """Return an address of an instance by its name in EC2's answer; None when it has none, or none any more."""
+        with self.testbed.region.unobserved():
+            answer = self.testbed.region.client("ec2").describe_instances(InstanceIds=[instance])
+        return next((each.get(key) for found in answer["Reservations"] for each in found["Instances"]), None)
+
     def arrange(self) -> None:  # noqa: B027 - most kinds have nothing that is there before the instances
         """Make what all instances share, before there is any instance."""
 

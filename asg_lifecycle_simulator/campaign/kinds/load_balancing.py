@@ -62,6 +62,7 @@ class RegisterTargets(CampaignKind):
     calls: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "elbv2": ("RegisterTargets", "DescribeTargetHealth", "DescribeTargetGroups"),
     }
+    has_disturbance = True
 
     @classmethod
     def drawn_options(cls, random: Random) -> dict[str, Any]:
@@ -73,6 +74,16 @@ class RegisterTargets(CampaignKind):
         for name in FRESH:
             self.testbed.target_group(name)
         self.testbed.target_groups.healthy_after = self.step.takes
+
+    def disturb(self, instance: str) -> None:
+        """Deregister an instance that is not healthy yet."""
+        registered = self.testbed.target_groups.registrations(instance)
+        fresh = [each for each in registered if each.group.name in FRESH and each.drained_at is None]
+        with self.testbed.region.unobserved():
+            for each in fresh[:1]:
+                self.testbed.region.client("elbv2").deregister_targets(
+                    TargetGroupArn=each.group.arn, Targets=[{"Id": instance}]
+                )
 
     def undone(self, instance: str, since: float) -> str | None:
         """Return where it is not registered, or not healthy."""

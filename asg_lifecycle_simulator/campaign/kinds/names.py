@@ -90,9 +90,10 @@ class AddDnsRecord(_OfZone):
             return None
         options = self.step.options
         name = options["name"].replace("{instance}", instance)
-        addresses = self.testbed.addresses
         public = options.get("address") == "public"
-        address = addresses.public(instance) if public else addresses.private(instance)
+        address = self.address(instance, "PublicIpAddress" if public else "PrivateIpAddress")
+        if address is None:
+            return None
         identifier = instance if options.get("routing", "simple") != "simple" else ""
         if address not in (self.zone.values(name, "A", identifier) or ()):
             return f"{name} had its address"
@@ -123,7 +124,9 @@ class RemoveDnsRecords(_OfZone):
         """Give the instance records."""
         if self.step.shape == "no record":
             return
-        zone, address = self.zone, self.testbed.addresses.private(instance)
+        zone, address = self.zone, self.address(instance)
+        if address is None:
+            return
         zone.put(SHARED, *(zone.values(SHARED) or ()), address, ttl=TTL)
         zone.put(OWN.replace("{instance}", instance), address, ttl=TTL)
 
@@ -132,7 +135,9 @@ class RemoveDnsRecords(_OfZone):
         del since
         if self.step.shape == "no record":
             return None
-        address = self.testbed.addresses.private(instance)
+        address = self.address(instance)
+        if address is None:
+            return None
         kept = 0 if self.step.shape == "without waiting for clients" else TTL
         for name in (SHARED, OWN.replace("{instance}", instance)):
             if address in (self.zone.values(name) or ()):
@@ -183,7 +188,7 @@ class DeregisterCloudMap(CampaignKind):
 
     def settle(self, instance: str) -> None:
         """Register the instance with the services."""
-        address = self.testbed.addresses.private(instance)
+        address = self.address(instance) or SOMEBODY
         for service in self.services:
             match self.step.shape:
                 case "not registered":
