@@ -48,7 +48,7 @@ MUTATIONS = (
     Mutation(
         name="a dependency that is down releases the instance",
         file="execution/work/failure_policy.py",
-        old="    if passing and not believed:\n        return _kept(str(failure), last), streak",
+        old="    if passing and not believed:\n        return _kept(str(failure), last, failure), streak",
         new='    if passing and not believed:\n        return Done("gone on without"), streak',
     ),
     Mutation(
