@@ -124,6 +124,18 @@ MUTATIONS = (
         new="            elif left and group.delay < 0:",
     ),
     Mutation(
+        name="a metric that is not met yet is taken for met",
+        file="steps/wait_for_metric.py",
+        old="        if met == len(values):",
+        new="        if met <= len(values):",
+    ),
+    Mutation(
+        name="one status check is enough",
+        file="steps/wait_for_status_checks.py",
+        old="        if checks.system == checks.instance == PASSED:",
+        new="        if checks.system or checks.instance == PASSED:",
+    ),
+    Mutation(
         name="the record is not closed",
         file="execution/finish.py",
         old='            "in_flight": None,',

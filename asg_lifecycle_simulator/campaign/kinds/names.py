@@ -30,6 +30,8 @@ class _OfZone(CampaignKind):
         "route53": ("ChangeResourceRecordSets", "GetChange", "ListResourceRecordSets"),
     }
     has_disturbance = True
+    # No longer than a change whose answer was lost is waited for: generally it takes 60 seconds at most.
+    takes = (1.0, 20.0, 55.0)
 
     @property
     def zone(self) -> Zone:
