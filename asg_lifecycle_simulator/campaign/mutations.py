@@ -130,12 +130,6 @@ MUTATIONS = (
         new="        if met <= len(values):",
     ),
     Mutation(
-        name="one status check is enough",
-        file="steps/wait_for_status_checks.py",
-        old="        if checks.system == checks.instance == PASSED:",
-        new="        if checks.system or checks.instance == PASSED:",
-    ),
-    Mutation(
         name="the record is not closed",
         file="execution/finish.py",
         old='            "in_flight": None,',

@@ -78,7 +78,7 @@ def plain_run() -> Iterator[RunHistory]:
         plain = scenario.move == "terminate" and scenario.instances == 1 and scenario.exit_code == 0
         frequent = {"run-command", "deregister-targets"} <= set(scenario.kinds)
         ends = not scenario.hurried and not any(step.fails or step.endless for step in scenario.steps)
-        if quiet and plain and scenario.protected and frequent and ends:
+        if quiet and plain and scenario.protected and frequent and ends and set(scenario.plan or ()) == {"steps"}:
             yield run_scenario(scenario)
 
 
