@@ -55,6 +55,9 @@ class DrainEcs(_OfClusters):
         "in a cluster that is looked for": Shape(),
         "without tasks": Shape(options=NAMED),
         "not registered": Shape(options=NAMED),
+        # Not drawn as long as the step works on the first registration alone: each such run would be a violation.
+        "registered again": Shape(weight=0, options=NAMED),
+        "registered again in another cluster": Shape(weight=0),
         "a task that never stops": Shape(options=NAMED, endless=True),
     }
     has_disturbance = True
@@ -64,6 +67,9 @@ class DrainEcs(_OfClusters):
         ecs, step = self.testbed.ecs, self.step
         if step.shape == "not registered":
             return
+        if step.shape.startswith("registered again"):
+            before = CLUSTER if step.shape == "registered again" else OTHER_CLUSTER
+            ecs.register(instance, before, connected=False)
         member = ecs.register(instance, CLUSTER)
         match step.shape:
             case "tasks of no service that end":
