@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.campaign.history import BYSTANDER_POOL, FOREIGN_HOOK
+from asg_lifecycle_simulator.campaign.kinds.load_balancing import FRESH
 from asg_lifecycle_simulator.campaign.waits import Wait, waits
 from asg_lifecycle_simulator.region.log import LogKind
 
@@ -35,7 +36,8 @@ def _may_continue(history: RunHistory, wait: Wait) -> bool:
     """Return whether the plan, an operator or the instance's end allow a CONTINUE whatever was done."""
     ended_at, scenario = wait.ended_at or 0.0, history.scenario
     plan = scenario.plan or {}
-    said = [what for at, what, instance, hook in history.said if (instance, hook) == (wait.instance, wait.hook)]
+    # What an operator says of one of two hooks leaves the other one alone with what its execution found done.
+    said = [what for _, what, instance, _ in history.said if instance == wait.instance]
     late = ended_at >= wait.began_at + 0.95 * scenario.overall
     return (
         "finish CONTINUE" in said
@@ -51,7 +53,7 @@ def _has_failed(history: RunHistory, wait: Wait) -> bool:
     failed = any(run.ended and run.status != "Success" for run in _runs(history, wait))
     # One that took the place of another is not under Systems Manager.
     failed = failed or not _is_settled(history, wait)
-    failed = failed or history.scenario.hurried
+    failed = failed or history.scenario.hurried or history.scenario.fails
     return failed or any(fault.kind == "denied" for fault in history.scenario.faults)
 
 
@@ -63,33 +65,7 @@ def _is_settled(history: RunHistory, wait: Wait) -> bool:
 def _undone(history: RunHistory, wait: Wait) -> Iterator[str]:
     if not history.scenario.usable:
         yield "anybody could read its plan"
-    for step in history.scenario.leaves if history.scenario.usable else ():
-        if step["kind"] == "run-command":
-            done = [run for run in _runs(history, wait) if run.status == "Success" and _before(run.ended_at, wait)]
-            if not done:
-                yield "its command had ended with success"
-        else:
-            registered = history.registered.get(wait.instance, ()) if _is_settled(history, wait) else ()
-            for name in step["options"]["names"]:
-                if name in registered and not _is_drained(history, wait, name):
-                    yield f"target group {name} had drained it"
-
-
-def _before(moment: float | None, wait: Wait) -> bool:
-    return moment is not None and wait.ended_at is not None and moment <= wait.ended_at
-
-
-def _is_drained(history: RunHistory, wait: Wait, name: str) -> bool:
-    said = [
-        entry.detail.split()[1]
-        for entry in history.log
-        if entry.kind is LogKind.SERVICE
-        and entry.instance == wait.instance
-        and entry.detail.startswith("elbv2 ")
-        and entry.detail.split()[2] == f"{name}:80"
-        and entry.time <= (wait.ended_at or 0.0)
-    ]
-    return bool(said) and said[-1] == "drained"
+    yield from history.undone.get(wait.token, ())
 
 
 def _runs(history: RunHistory, wait: Wait) -> list[Invocation]:
@@ -209,7 +185,10 @@ def _compared(record: Record, wait: Wait, history: RunHistory) -> Iterator[str]:
 
 def left_alone(history: RunHistory) -> Iterator[str]:
     """(f) Nothing that is not ours was touched."""
-    named = {name for step in history.scenario.leaves for name in step["options"].get("names", ())}
+    deregistering = [step for step in history.scenario.steps if step.kind == "deregister-targets"]
+    named = {name for step in deregistering for name in step.options["names"]}
+    # Whoever disturbs an instance on its way in takes it out of these.
+    named |= {name for step in history.scenario.steps if step.kind == "register-targets" for name in FRESH}
     # EC2 takes a terminated instance out of its target groups, and that is nothing of ours.
     ended = {entry.instance: entry.time for entry in history.log if entry.detail in {"Terminated", "Detached"}}
     for entry in history.log:

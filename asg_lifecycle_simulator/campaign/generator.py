@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from asg_lifecycle_simulator.campaign.kinds.catalog import CAMPAIGN_KINDS
 from asg_lifecycle_simulator.campaign.scenario import (
     FAULTS,
     SWEEP_EVERY,
+    TRANSITIONS,
     Incident,
     InjectedFault,
     LambdaCrash,
@@ -19,12 +22,7 @@ from asg_lifecycle_simulator.campaign.scenario import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEPENDENCIES = {
-    "elbv2": ("DeregisterTargets", "DescribeTargetHealth", "DescribeTargetGroups", "DescribeTargetGroupAttributes"),
-    "ssm": ("SendCommand", "GetCommandInvocation", "ListCommands", "DescribeInstanceInformation"),
-    "ec2": ("DescribeInstances",),
-}
-"""What the steps need: may be down for hours."""
+    from asg_lifecycle_simulator.campaign.kinds.base import DrawnStep
 
 CORE = {
     "autoscaling": (
@@ -41,7 +39,13 @@ CORE = {
 
 EFFECTS = (
     ("ssm", "SendCommand"),
+    ("ecs", "UpdateContainerInstancesState"),
+    ("elb", "DeregisterInstancesFromLoadBalancer"),
     ("elbv2", "DeregisterTargets"),
+    ("elbv2", "RegisterTargets"),
+    ("events", "PutEvents"),
+    ("route53", "ChangeResourceRecordSets"),
+    ("servicediscovery", "DeregisterInstance"),
     ("autoscaling", "CompleteLifecycleAction"),
     ("dynamodb", "PutItem"),
     ("dynamodb", "UpdateItem"),
@@ -49,32 +53,42 @@ EFFECTS = (
 )
 """Calls whose lost answer leaves open whether they had their effect."""
 
+FREQUENT = frozenset({"deregister-targets", "run-command"})
+"""The kinds about which the checker knows more than whether their work is done: drawn more often than the others."""
 
-def generate_scenario(seed: int, run: int) -> Scenario:
-    """Return run number `run` of the campaign `seed`: always the same one."""
-    return _Draw(Random(f"{seed}/{run}")).scenario()  # noqa: S311 - reproducible, no secrets
+
+def generate_scenario(seed: int, run: int, *, kinds: Sequence[str] | None = None) -> Scenario:
+    """Return run number `run` of the campaign `seed`: always the same one.
+
+    Args:
+        seed: of the campaign.
+        run: number of the run.
+        kinds: the kinds of the plan's steps, of one transition; drawn where it is None.
+    """
+    return _Draw(Random(f"{seed}/{run}"), kinds).scenario()  # noqa: S311 - reproducible, no secrets
 
 
 class _Draw:
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, kinds: Sequence[str] | None) -> None:
         self._random = random
+        self._kinds = kinds
 
     def scenario(self) -> Scenario:
         random = self._random
-        move = self._of(("terminate", 12), ("launch", 3), ("pool-return", 1), ("pool", 1), ("root-volume", 1))
-        usable = self._chance(0.95)
+        move = self._move()
+        usable = self._kinds is not None or self._chance(0.95)
         never_ends = self._chance(0.05)
         exit_code = random.choice((0, 0, 0, 0, 0, 0, 1))
         hurried = usable and self._chance(0.08)
+        pools = tuple(self._pool(number) for number in range(random.randint(0 if self._kinds is None else 1, 3)))
+        steps = self._steps(move, pools) if usable else ()
         # What only an operator or the deadline ends.
         endless = not usable or never_ends or exit_code != 0 or hurried
-        heartbeat = self._heartbeat(short=endless)
+        endless = endless or any(step.fails or step.endless for step in steps)
+        # What takes the place of an abandoned instance of a warm pool is under nobody's management, and held.
+        heartbeat = min(self._heartbeat(short=endless), 300 if move in {"pool", "pool-return"} else 7200)
         sweep = self._chance(0.4)
-        pools = tuple(self._pool(number) for number in range(random.randint(0, 3)))
-        on_failure = self._of((None, 4), ("continue", 2), ("abandon", 1), ("hold", 1))
-        on_timeout = self._of((None, 3), ("continue", 1), ("abandon", 1))
-        plan = self._plan(pools, usable=usable, on_failure=on_failure, on_timeout=on_timeout)
-        self._shape(plan, hurried=hurried)
+        plan = self._plan(steps, usable=usable, hurried=hurried)
         saved = sweep and heartbeat >= 3 * SWEEP_EVERY
         protected = not self._chance(0.15)
         deliveries = self._deliveries(heartbeat, saved=saved, protected=protected)
@@ -87,6 +101,7 @@ class _Draw:
             default_result=random.choice(("ABANDON", "CONTINUE")),
             plan=plan,
             usable=usable,
+            steps=() if plan is None else steps,
             pools=pools,
             duration=random.choice((1.0, 5.0, 30.0, 90.0, 300.0)),
             exit_code=exit_code,
@@ -99,13 +114,12 @@ class _Draw:
             not_yet=random.choice((0.0, 0.0, 0.0, 2.0, 15.0)),
             sweep=sweep,
             drains_per_group=random.choice((None, None, None, 1, 2)),
-            faults=self._faults(heartbeat, protected=protected),
+            faults=self._faults(heartbeat, steps, protected=protected),
             crashes=self._crashes(),
             incidents=self._incidents(saved=saved, protected=protected),
             messages=self._messages(endless=endless),
             protected=protected,
-            # Drawn last, so that the older draws of a seed stay what they were before there were signals.
-            signals=self._chance(0.75),
+            signals=self._chance(0.75) or any(step.kind == "wait-for-signal" for step in steps),
         )
 
     def _heartbeat(self, *, short: bool) -> int:
@@ -121,35 +135,55 @@ class _Draw:
             connections=self._random.choice((None, None, 0.0, 7.0, 100.0)),
         )
 
-    def _plan(
-        self, pools: Sequence[Pool], *, usable: bool, on_failure: str | None, on_timeout: str | None
-    ) -> dict[str, Any] | None:
+    def _move(self) -> str:
+        moves = [("terminate", 12), ("launch", 3), ("pool-return", 1), ("pool", 1), ("root-volume", 1)]
+        if self._kinds is not None:
+            moves = [each for each in moves if all(self._suits(kind, each[0]) for kind in self._kinds)]
+        return str(self._of(*moves))
+
+    @staticmethod
+    def _suits(kind: str, move: str) -> bool:
+        return TRANSITIONS[move] in CAMPAIGN_KINDS[kind].transitions
+
+    def _steps(self, move: str, pools: Sequence[Pool]) -> tuple[DrawnStep, ...]:
+        kinds = list(self._kinds) if self._kinds is not None else self._drawn_kinds(move)
+        named = [pool.name for pool in pools if self._kinds is not None or self._chance(0.8)]
+        if not named:
+            kinds = [kind for kind in kinds if kind != "deregister-targets"]
+        # Most steps end by themselves: the others cost the run all of its time.
+        steps = [CAMPAIGN_KINDS[kind].draw(self._random, ends=self._chance(0.75)) for kind in kinds]
+        return tuple(
+            replace(step, options={"names": [*named, *step.options.get("names", ())]})
+            if step.kind == "deregister-targets"
+            else step
+            for step in steps
+        )
+
+    def _drawn_kinds(self, move: str) -> list[str]:
+        suited = [kind for kind in CAMPAIGN_KINDS if self._suits(kind, move)]
+        kinds = [kind for kind in suited if kind in FREQUENT and self._chance(0.5)]
+        others = [kind for kind in suited if kind not in FREQUENT]
+        kinds += self._random.sample(others, self._of((0, 2), (1, 5), (2, 2)))
+        excluded = {name for kind in kinds for name in CAMPAIGN_KINDS[kind].excludes}
+        kinds = [kind for kind in kinds if kind not in excluded]
+        self._random.shuffle(kinds)
+        return kinds
+
+    def _plan(self, steps: Sequence[DrawnStep], *, usable: bool, hurried: bool) -> dict[str, Any] | None:
         if not usable:
             return {"steps": [{"kind": self._random.choice(("drain", "run-comand")), "options": {}}]}
-        if self._chance(0.1):
+        if self._kinds is None and self._chance(0.1):
             return None
-        steps: list[dict[str, Any]] = []
-        named = [pool.name for pool in pools if self._chance(0.8)]
-        if named:
-            steps.append({"kind": "deregister-targets", "options": {"names": named}})
-        if self._chance(0.6):
-            options = {"document": "AWS-RunShellScript", "parameters": {"commands": ["systemctl stop worker"]}}
-            steps.insert(self._random.randint(0, len(steps)), {"kind": "run-command", "options": options})
-        plan: dict[str, Any] = {"steps": steps}
-        return plan | {
-            name: value for name, value in (("on_failure", on_failure), ("on_timeout", on_timeout)) if value is not None
-        }
-
-    def _shape(self, plan: dict[str, Any] | None, *, hurried: bool) -> None:
-        """Give steps timeouts, and put them side by side."""
-        if plan is None:
-            return
-        steps = plan["steps"]
+        entries = [step.planned() for step in steps]
         if hurried:
-            for step in steps:
-                step["timeout"] = self._random.choice(("5s", "30s", "2m", "10m"))
-        if len(steps) > 1 and self._chance(0.4):
-            plan["steps"] = [{"parallel": steps}]
+            entries = [step | {"timeout": self._random.choice(("5s", "30s", "2m", "10m"))} for step in entries]
+        if len(entries) > 1 and self._chance(0.4):
+            beside = self._random.randint(2, len(entries))
+            entries = [{"parallel": entries[:beside]}, *entries[beside:]]
+        on_failure = self._of((None, 4), ("continue", 2), ("abandon", 1), ("hold", 1))
+        on_timeout = self._of((None, 3), ("continue", 1), ("abandon", 1))
+        chosen = {"on_failure": on_failure, "on_timeout": on_timeout}
+        return {"steps": entries} | {name: value for name, value in chosen.items() if value is not None}
 
     def _deliveries(self, heartbeat: int, *, saved: bool, protected: bool) -> tuple[tuple[float, ...], ...]:
         found: list[tuple[float, ...]] = []
@@ -166,11 +200,12 @@ class _Draw:
                 found.append((self._random.uniform(0.2, 3.0),))
         return tuple(found)
 
-    def _faults(self, heartbeat: int, *, protected: bool) -> tuple[InjectedFault, ...]:
-        faults = [self._short_fault() for _ in range(self._random.choice((0, 0, 1, 2, 4)))]
+    def _faults(self, heartbeat: int, steps: Sequence[DrawnStep], *, protected: bool) -> tuple[InjectedFault, ...]:
+        dependencies = _dependencies(steps)
+        faults = [self._short_fault(dependencies) for _ in range(self._random.choice((0, 0, 1, 2, 4)))]
         if self._chance(0.2):
-            service = self._random.choice(tuple(DEPENDENCIES))
-            operation = self._random.choice(DEPENDENCIES[service])
+            service = self._random.choice(tuple(dependencies))
+            operation = self._random.choice(dependencies[service])
             kind = self._random.choice((*FAULTS[:4], "denied"))
             lasting = self._random.choice((30.0, 200.0, 900.0, 4000.0))
             faults.append(self._lasting_fault(service, operation, kind, lasting))
@@ -182,14 +217,14 @@ class _Draw:
             faults.append(self._lasting_fault(service, operation, self._random.choice(FAULTS), lasting))
         return tuple(faults)
 
-    def _short_fault(self) -> InjectedFault:
+    def _short_fault(self, dependencies: dict[str, tuple[str, ...]]) -> InjectedFault:
+        everything = {**dependencies, **CORE}
         if self._chance(0.5):
-            service, operation = self._random.choice(EFFECTS)
+            service, operation = self._random.choice([each for each in EFFECTS if each[0] in everything])
             kind = self._random.choice(("response lost", "response lost", *FAULTS))
             return InjectedFault(
                 service=service, operation=operation, kind=kind, at=0.0, times=self._random.randint(1, 2)
             )
-        everything = {**DEPENDENCIES, **CORE}
         service = self._random.choice(tuple(everything))
         return InjectedFault(
             service=service,
@@ -247,3 +282,12 @@ class _Draw:
     def _of(self, *weighted: tuple[Any, int]) -> Any:  # noqa: ANN401 - whatever is drawn from
         values, weights = zip(*weighted, strict=True)
         return self._random.choices(values, weights)[0]
+
+
+def _dependencies(steps: Sequence[DrawnStep]) -> dict[str, tuple[str, ...]]:
+    """Return what the steps ask of AWS: it may be down for hours."""
+    asked: dict[str, tuple[str, ...]] = {"ec2": ("DescribeInstances",)}
+    for step in steps:
+        for service, operations in CAMPAIGN_KINDS[step.kind].calls.items():
+            asked[service] = tuple(dict.fromkeys((*asked.get(service, ()), *operations)))
+    return asked

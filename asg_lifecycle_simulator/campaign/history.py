@@ -33,6 +33,8 @@ class RunHistory:
         commands: how each command went on each instance.
         registered: names of the target groups that each instance was registered with.
         settled_at: when that was and Systems Manager began to manage it, by instance.
+        undone: what was not done on the instance when Auto Scaling was told CONTINUE, by the token of the action; only
+            actions with something undone.
         gone_at: when EC2 terminated an instance without its group, by instance.
         said: operators' messages: when, what, to which instance and hook.
         sampled: the metrics that were written to standard output.
@@ -49,6 +51,7 @@ class RunHistory:
     commands: list[Invocation] = field(default_factory=list)
     registered: dict[str, tuple[str, ...]] = field(default_factory=dict)
     settled_at: dict[str, float] = field(default_factory=dict)
+    undone: dict[str, tuple[str, ...]] = field(default_factory=dict)
     gone_at: dict[str, float] = field(default_factory=dict)
     said: list[tuple[float, str, str, str]] = field(default_factory=list)
     sampled: str = ""

@@ -48,7 +48,7 @@ MUTATIONS = (
     Mutation(
         name="a dependency that is down releases the instance",
         file="execution/work/failure_policy.py",
-        old="    if passing and not believed:\n        return _kept(str(failure), last), streak",
+        old="    if passing and not believed:\n        return _kept(str(failure), last, failure), streak",
         new='    if passing and not believed:\n        return Done("gone on without"), streak',
     ),
     Mutation(
@@ -122,6 +122,12 @@ MUTATIONS = (
         file="steps/deregister_targets.py",
         old="            elif left:",
         new="            elif left and group.delay < 0:",
+    ),
+    Mutation(
+        name="a metric that is not met yet is taken for met",
+        file="steps/wait_for_metric.py",
+        old="        if met == len(values):",
+        new="        if met <= len(values):",
     ),
     Mutation(
         name="the record is not closed",

@@ -10,6 +10,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.model.actions import Transition
 from asg_lifecycle_simulator.campaign.history import (
     BYSTANDER_GROUP,
     BYSTANDER_POOL,
@@ -20,7 +21,8 @@ from asg_lifecycle_simulator.campaign.history import (
     RunHistory,
 )
 from asg_lifecycle_simulator.campaign.nemesis import Nemesis
-from asg_lifecycle_simulator.campaign.scenario import SWEEP_EVERY
+from asg_lifecycle_simulator.campaign.scenario import SWEEP_EVERY, TRANSITIONS
+from asg_lifecycle_simulator.campaign.world import World
 from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.region.log import LogKind
@@ -32,14 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asg_lifecycle_simulator.campaign.scenario import Scenario
-
-TRANSITIONS = {
-    "terminate": "TERMINATING",
-    "launch": "LAUNCHING",
-    "pool-return": "TERMINATING",
-    "pool": "LAUNCHING",
-    "root-volume": "TERMINATING",
-}
 
 MOST_INSTANCES = 2000
 """More than a run ever launches."""
@@ -77,6 +71,7 @@ class _ScenarioRunner:
         self._run_command = self._testbed.run_command
         self._history = RunHistory(scenario=scenario, started_at=0.0)
         self._nemesis = Nemesis(self._testbed, self._history)
+        self._world = World(self._testbed, self._history)
         self._arns: dict[str, str] = {}
         self._closed = False
         self._open_records: tuple[int, bool] | None = None
@@ -120,7 +115,7 @@ class _ScenarioRunner:
             self._arns[pool.name] = self._testbed.target_group(pool.name, delay=pool.delay)
         self._arns[BYSTANDER_POOL] = self._testbed.target_group(BYSTANDER_POOL, delay=60)
         bystanders = self._autoscaling.create_group(BYSTANDER_GROUP, capacity=1)
-        terminating = TRANSITIONS[scenario.move] == "TERMINATING"
+        terminating = TRANSITIONS[scenario.move] is Transition.TERMINATING
         ready = scenario.instances if terminating else 0
         present = self._autoscaling.create_group(GROUP, capacity=ready, max_size=ready + 6)
         if scenario.move.startswith("pool"):
@@ -133,6 +128,7 @@ class _ScenarioRunner:
                 )
         if scenario.retains:
             self._autoscaling.retain(GROUP, on_terminate_abandon=True)
+        self._world.arrange()
         self._put_hooks()
         for instance in present:
             self._settle(instance)
@@ -144,7 +140,7 @@ class _ScenarioRunner:
         self._run_command.behave(behaviour)
 
     def _put_hooks(self) -> None:
-        scenario, verb = self._scenario, TRANSITIONS[self._scenario.move]
+        scenario, verb = self._scenario, TRANSITIONS[self._scenario.move].name
         timing: dict[str, str | int] = {
             "HeartbeatTimeout": scenario.heartbeat,
             "DefaultResult": scenario.default_result,

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from asg_lifecycle.model.actions import Transition
+
+if TYPE_CHECKING:
+    from asg_lifecycle_simulator.campaign.kinds.base import DrawnStep
 
 SWEEP_EVERY = 300.0
 """Seconds between two sweeps."""
+
+TRANSITIONS = {
+    "terminate": Transition.TERMINATING,
+    "launch": Transition.LAUNCHING,
+    "pool-return": Transition.TERMINATING,
+    "pool": Transition.LAUNCHING,
+    "root-volume": Transition.TERMINATING,
+}
+"""The transition of the hooks of each move."""
 
 FAULTS = ("throttle", "contend", "server error", "request lost", "response lost")
 """The kinds of injected faults, beside `denied`."""
@@ -81,6 +95,7 @@ class Scenario:
         default_result: of our hooks.
         plan: in the hook's metadata; None for the built-in one.
         usable: whether the plan is valid.
+        steps: the plan's steps and their part of the world, in the order of the plan.
         pools: the target groups there are; the plan names some of them.
         duration: of a command, seconds.
         exit_code: of a command.
@@ -109,6 +124,7 @@ class Scenario:
     default_result: str
     plan: dict[str, Any] | None
     usable: bool
+    steps: tuple[DrawnStep, ...]
     pools: tuple[Pool, ...]
     duration: float
     exit_code: int
@@ -143,6 +159,11 @@ class Scenario:
         """The plan's steps, those side by side one after the other."""
         entries = (self.plan or {}).get("steps", [])
         return tuple(step for entry in entries for step in entry.get("parallel", [entry]))
+
+    @property
+    def fails(self) -> bool:
+        """Whether a step fails by what it meets."""
+        return any(step.fails for step in self.steps)
 
     @property
     def hurried(self) -> bool:

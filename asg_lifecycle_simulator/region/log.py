@@ -57,10 +57,15 @@ class LogEntry:
 
 
 class RegionLog:
-    """An ordered, growing log. Safe to use from several threads."""
+    """An ordered, growing log. Safe to use from several threads.
+
+    Attributes:
+        on_entry: called with each entry after it was written, by whom it was written.
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
+        self.on_entry: list[Callable[[LogEntry], None]] = []
         self._entries: list[LogEntry] = []
         self._lock = threading.Lock()
 
@@ -73,6 +78,8 @@ class RegionLog:
                 time=self._now(), kind=kind, group=group, hook=hook, instance=instance, token=token, detail=detail
             )
             self._entries.append(entry)
+        for told in self.on_entry:
+            told(entry)
         return entry
 
     def __iter__(self) -> Iterator[LogEntry]:

@@ -50,6 +50,7 @@ class Zone:
         takes: seconds until a change has reached all servers.
         record_sets: what is in it.
         before_next: what somebody else does just before the next changes, in order.
+        changed: when each value that was put in or taken out is known everywhere, by the name of its record set.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Zone:
     takes: float = 30.0
     record_sets: dict[Key, dict[str, Any]] = field(default_factory=dict)
     before_next: list[Callable[[], None]] = field(default_factory=list)
+    changed: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def put(self, name: str, *values: str, kind: str = "A", ttl: int = 60, **more: Any) -> None:  # noqa: ANN401 - fields of any kind
         """Put a record set, in place of one of the same name, type and identifier."""
@@ -69,6 +71,20 @@ class Zone:
         """Return the values of a record set, None when there is none."""
         found = self.record_sets.get((_canonical(name), kind, identifier))
         return None if found is None else [record["Value"] for record in found.get("ResourceRecords", ())]
+
+    def known_at(self, name: str, value: str) -> float:
+        """Return when all servers know that a value was put into a name or taken out of it last.
+
+        Returns:
+            Seconds since the epoch, 0 where the API never changed it.
+        """
+        return self.changed.get((_canonical(name), value), 0.0)
+
+    def replace(self, record_sets: dict[Key, dict[str, Any]], now: float) -> None:
+        """Let the zone hold other record sets."""
+        for name, value in _values(self.record_sets) ^ _values(record_sets):
+            self.changed[name, value] = now + self.takes
+        self.record_sets = record_sets
 
 
 class Dns(Service):
@@ -115,7 +131,7 @@ class Dns(Service):
                 problems.append(problem)
         if problems:
             raise Route53ClientError("InvalidChangeBatch", f"[{', '.join(problems)}]")
-        zone.record_sets = left
+        zone.replace(left, self.now)
         identity = f"C{len(self._in_sync_at):013d}"
         self._in_sync_at[identity] = self.now + zone.takes
         return {"ChangeInfo": self._told(identity)}
@@ -159,6 +175,14 @@ class Dns(Service):
         if identity not in self.zones:
             raise NoSuchHostedZone(identity)
         return self.zones[identity]
+
+
+def _values(record_sets: dict[Key, dict[str, Any]]) -> set[tuple[str, str]]:
+    return {
+        (name, record["Value"])
+        for (name, _, _), content in record_sets.items()
+        for record in content.get("ResourceRecords", ())
+    }
 
 
 def _apply(left: dict[Key, dict[str, Any]], zone: Zone, action: str, wanted: dict[str, Any]) -> str | None:

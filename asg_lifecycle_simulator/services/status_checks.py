@@ -51,6 +51,12 @@ class StatusChecks(Service):
         """Set the outcome of the checks of an instance from now on; without `instance`, of all others."""
         self._checks[instance] = checks
 
+    def have_passed(self, instance: str) -> bool:
+        """Return whether both checks of an instance have passed; they begin when it is first asked for."""
+        checks = self._checks.get(instance, self._checks[None])
+        over = instance in self._seen and self.now >= self._seen[instance] + checks.passes_after
+        return over and checks.system == checks.instance == "ok"
+
     def _describe(self, response: InstanceResponse) -> Response:
         known = instances_by_id(response.ec2_backend)
         chosen = response._get_param("InstanceIds", [])  # noqa: SLF001 - how moto's responses read their parameters

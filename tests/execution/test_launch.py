@@ -262,3 +262,18 @@ def test_what_goes_wrong_while_targets_are_registered_is_told_apart(testbed: Tes
 
     assert testbed.record().status is Status.HELD
     assert said in (testbed.record().problem or "")
+
+
+def test_a_target_that_somebody_takes_out_meanwhile_is_registered_again(testbed: Testbed) -> None:
+    arn = testbed.target_group("blue")
+    testbed.target_groups.healthy_after = 120
+    instance = launch(testbed, {"kind": "register-targets", "options": {"names": ["blue"]}})
+    testbed.run(60)
+    with testbed.region.unobserved():
+        testbed.region.client("elbv2").modify_target_group_attributes(
+            TargetGroupArn=arn, Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "0"}]
+        )
+        testbed.region.client("elbv2").deregister_targets(TargetGroupArn=arn, Targets=[{"Id": instance}])
+    testbed.run(600)
+    assert in_service_at(testbed) > 60 + 120
+    assert [str(each) for each in testbed.target_groups.registrations(instance)] == ["blue:80"]

@@ -127,6 +127,10 @@ class ClassicLoadBalancers(Service):
         """Return whether an instance is registered, and not on its way out."""
         return self._balancer(name).out_at.get(instance) == math.inf
 
+    def is_out(self, name: str, instance: str) -> bool:
+        """Return whether an instance is not registered, and not draining any more."""
+        return self.now >= self._balancer(name).out_at.get(instance, 0.0)
+
     def register(self, name: str, *instances: str) -> None:
         """Register instances."""
         balancer = self._balancer(name)

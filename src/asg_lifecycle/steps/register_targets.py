@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 POLL_INTERVAL = 10.0
 """Seconds."""
 
-SETTLED = frozenset({"healthy", "unused"})
+UNUSED = "unused"
+"""The state of a target of a group that no load balancer uses, and of one that is not registered."""
+
+SETTLED = frozenset({"healthy", UNUSED})
 """States that need not be waited for: `unused` is a target of a group that no load balancer uses."""
 
 
@@ -62,7 +65,8 @@ class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]
     """Put the instance into target groups and wait until it is healthy in all of them.
 
     It is for launch hooks of groups whose target groups are not attached. The instance is registered by its id, or by
-    its first private address where the target group takes addresses.
+    its first private address where the target group takes addresses. One that somebody takes out while it is waited
+    for is registered again.
 
     When the action goes on without the step, the instance stays registered: one that is abandoned is terminated, and
     leaves its target groups by that.
@@ -106,6 +110,10 @@ class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]
         for arn, entry in found.items():
             health = next(iter(self._services.target_groups.health(arn, (entry,))), None)
             state = health.health if health is not None else "not registered any more"
+            if state == UNUSED and not self._services.target_groups.registrations(arn, (entry.id,)):
+                # Somebody took it out meanwhile, which Elastic Load Balancing calls unused, too.
+                self._services.target_groups.register(arn, entry)
+                state = "registered again, it had been taken out"
             if state not in SETTLED:
                 left.append(f"{name_of(arn)} says {state}")
                 blockers.append(Blocker(kind=BlockerKind.TARGET_GROUP, name=arn, reason=f"its target is {state}"))
