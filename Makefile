@@ -9,6 +9,7 @@ N ?= 1000
 SEED ?= 1
 SECONDS ?= 60
 INSTANCES ?= 1000
+PULL ?= yes
 # What tells most in a minute: the model, the edges, the plans, and an action's way from its event to its end.
 QUICK := tests/model tests/aws tests/plans tests/steps tests/execution/test_claim.py \
   tests/execution/test_decide.py tests/execution/test_drain.py \
@@ -23,10 +24,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick demo lint types contracts unit format build validate local-invoke deploy bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
+.PHONY: help test quick demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 test: lint types contracts unit ## everything: lint, strict types, import contracts, all tests
 
@@ -61,6 +62,9 @@ validate: $(SAM_VENV)/ready ## lint the template
 
 local-invoke: build ## run the packaged function once with events/terminate.json; needs Docker
 	@$(SAM) local invoke LifecycleActionFunction -e events/terminate.json
+
+local-invoke-check: build $(VENV)/ready ## the same against the simulator: drained, then CONTINUE; PULL=no for the images there are
+	@$(BIN)/python -m tests.runtime.local_invoke_check $(if $(filter no,$(PULL)),--skip-pull-image)
 
 deploy: build ## deploy the application; needs AWS
 	@$(SAM) deploy --guided

@@ -160,6 +160,8 @@ def _environment() -> dict[str, str]:
         "POWERTOOLS_METRICS_NAMESPACE": "AsgLifecycle",
         "POWERTOOLS_SERVICE_NAME": "asg-lifecycle",
         "TABLE_NAME": "actions",
+        **dict.fromkeys(("SIGNALS", "TARGET_GROUP_STEPS", "STATUS_CHECK_STEPS"), "on"),
+        **dict.fromkeys(("ECS_STEPS", "KUBERNETES_STEPS"), "off"),
     }
 
 

@@ -2,16 +2,52 @@ from __future__ import annotations
 
 import pytest
 
-from asg_lifecycle.settings import Settings
+from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, NEEDING_TAGS
+from asg_lifecycle.settings import FEATURE_VARIABLES, Settings
+
+SWITCHES = ("SIGNALS", *FEATURE_VARIABLES)
+LEAST = {"TABLE_NAME": "table", **dict.fromkeys(SWITCHES, "off")}
 
 
 @pytest.mark.parametrize("path", ["/asg-lifecycle/stack/plans", "/asg-lifecycle/stack/plans/"])
 def test_a_slash_at_the_end_of_the_plan_path_makes_no_difference(path: str) -> None:
-    settings = Settings.from_environment({"TABLE_NAME": "table", "PLAN_PATH": path})
+    settings = Settings.from_environment(LEAST | {"PLAN_PATH": path})
     assert settings.plan_path == "/asg-lifecycle/stack/plans"
 
 
 def test_what_is_not_set() -> None:
-    settings = Settings.from_environment({"TABLE_NAME": "table"})
+    settings = Settings.from_environment(LEAST)
     assert (settings.plan_path, settings.drains_per_group, settings.signals) == ("", None, False)
     assert settings.record_retention == 30 * 86_400
+    assert settings.built_in_features == frozenset()
+
+
+def test_every_feature_of_built_in_plans_has_its_variable() -> None:
+    assert set(FEATURE_VARIABLES.values()) == DEFAULT_FEATURES | NEEDING_TAGS
+
+
+@pytest.mark.parametrize("variable", FEATURE_VARIABLES)
+def test_each_switch_switches_its_own_feature(variable: str) -> None:
+    settings = Settings.from_environment(LEAST | {variable: "on"})
+    assert settings.built_in_features == {FEATURE_VARIABLES[variable]}
+
+
+@pytest.mark.parametrize("value", ["", "true", "On", "{}", None])
+@pytest.mark.parametrize("variable", SWITCHES)
+def test_a_switch_that_is_neither_on_nor_off_is_an_error(variable: str, value: str | None) -> None:
+    environment = {name: kept for name, kept in (LEAST | {variable: value}).items() if kept is not None}
+    with pytest.raises(ValueError, match=rf"^{variable} is .*; expected 'on' or 'off'"):
+        Settings.from_environment(environment)
+
+
+@pytest.mark.parametrize("path", ["", "/"])
+def test_an_empty_plan_path_is_an_error(path: str) -> None:
+    # Without a path the plan that somebody wrote for the group would not be looked for.
+    with pytest.raises(ValueError, match=rf"^PLAN_PATH is '{path}'; expected a path"):
+        Settings.from_environment(LEAST | {"PLAN_PATH": path})
+
+
+@pytest.mark.parametrize("variable", ["RECORD_RETENTION_DAYS", "DRAINS_PER_GROUP"])
+def test_an_empty_number_is_an_error(variable: str) -> None:
+    with pytest.raises(ValueError, match=r"''"):
+        Settings.from_environment(LEAST | {variable: ""})

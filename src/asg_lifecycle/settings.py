@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 
 SECONDS_PER_DAY = 86_400.0
 
+FEATURE_VARIABLES = {
+    "TARGET_GROUP_STEPS": "TargetGroupSteps",
+    "STATUS_CHECK_STEPS": "StatusCheckSteps",
+    "ECS_STEPS": "EcsSteps",
+    "KUBERNETES_STEPS": "KubernetesSteps",
+}
+"""The parameter of the template behind each variable that says whether built-in plans may use a feature of steps."""
+
 
 class Settings(Struct, frozen=True, kw_only=True):
     """What the deployment decides for the durable function.
@@ -41,12 +49,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Return the settings of the durable function.
 
-        `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `PLAN_PATH`, `SIGNALS` and
-        `BUILT_IN_FEATURES`.
+        `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `PLAN_PATH`, and the switches
+        `SIGNALS` and `FEATURE_VARIABLES`, each `on` or `off`. A switch or a path that got lost on its way would be a
+        plan without steps, which releases instances: it is an error instead.
 
         Raises:
             KeyError: `TABLE_NAME` is not set.
-            ValueError: `RECORD_RETENTION_DAYS` or `DRAINS_PER_GROUP` is not a number.
+            ValueError: `RECORD_RETENTION_DAYS` or `DRAINS_PER_GROUP` is not a number, a switch is neither `on` nor
+                `off` or not set, or `PLAN_PATH` is set and empty.
         """
         return cls(
             table=environment["TABLE_NAME"],
@@ -54,9 +64,11 @@ class Settings(Struct, frozen=True, kw_only=True):
             record_retention=float(environment.get("RECORD_RETENTION_DAYS", "30")) * SECONDS_PER_DAY,
             # CloudFormation passes a number; 0 stands for no limit.
             drains_per_group=int(environment.get("DRAINS_PER_GROUP", "0")) or None,
-            plan_path=environment.get("PLAN_PATH", "").rstrip("/"),
-            signals=environment.get("SIGNALS") == "on",
-            built_in_features=frozenset(filter(None, environment.get("BUILT_IN_FEATURES", "").split(","))),
+            plan_path=_plan_path(environment),
+            signals=_is_on(environment, "SIGNALS"),
+            built_in_features=frozenset(
+                feature for variable, feature in FEATURE_VARIABLES.items() if _is_on(environment, variable)
+            ),
         )
 
 
@@ -89,3 +101,18 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
             hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
             sweep_interval=60.0 * float(environment.get("SWEEP_MINUTES", "5")),
         )
+
+
+def _plan_path(environment: Mapping[str, str]) -> str:
+    path = environment.get("PLAN_PATH")
+    if path is not None and not path.strip("/"):
+        raise ValueError(f"PLAN_PATH is {path!r}; expected a path in Parameter Store, or no such variable for no plans")
+    return (path or "").rstrip("/")
+
+
+def _is_on(environment: Mapping[str, str], variable: str) -> bool:
+    value = environment.get(variable)
+    if value not in {"on", "off"}:
+        found = "is not set" if value is None else f"is {value!r}"
+        raise ValueError(f"{variable} {found}; expected 'on' or 'off': deploy the template that belongs to this code")
+    return value == "on"

@@ -17,6 +17,7 @@ from tests.runtime.function_package import ROOT
 from tests.runtime.processes import LOOPBACK, free_ports, listens, only_child, peak_memory, request, until
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tests.runtime.function_package import Package
@@ -27,8 +28,6 @@ TABLE = "asg-lifecycle"
 REGION = "us-west-2"
 FUNCTION = "function"
 """The only name that the Runtime Interface Emulator knows."""
-MEMORY = 256
-"""Megabytes, as in the template."""
 PATH = {"PATH": os.environ.get("PATH", os.defpath)}
 CREDENTIALS = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 
@@ -61,26 +60,26 @@ class LocalLambda:
         return peak_memory(only_child(self.emulator))
 
 
-def start(processes: Processes, package: Package, emulator: Path, *, deregistration_delay: int) -> LocalLambda:
-    """Start everything and wait until it can be reached.
+def start(
+    processes: Processes,
+    package: Package,
+    emulator: Path,
+    *,
+    variables: Mapping[str, str],
+    contents: Sequence[str],
+) -> LocalLambda:
+    """Start everything and wait until it can be reached. The region comes last: its scenario may begin with an event.
 
     Args:
         processes: what ends the processes.
         package: the function.
         emulator: the Runtime Interface Emulator.
-        deregistration_delay: of the region's target group, seconds.
+        variables: the environment that `sam local` gives to the function.
+        contents: options of the simulator that say what the region holds from the start.
     """
     ports = free_ports(4)
     simulator_port, executions_port, function_port, runtime_port = ports
     region, executions, function = (f"http://{LOOPBACK}:{port}" for port in ports[:3])
-    processes.start(
-        "simulator",
-        *(sys.executable, "-m", "asg_lifecycle_simulator", "--json", "--port", str(simulator_port), "--region", REGION),
-        *("--table", TABLE, "--deregistration-delay", str(deregistration_delay)),
-        *("--deliver-to", executions, "--function", FUNCTION, "--lambda-endpoint", function),
-        environment={**PATH, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))},
-        folder=ROOT,
-    )
     processes.start(
         "durable-executions",
         *(sys.executable, "-m", "aws_durable_execution_sdk_python_testing.cli", "start-server"),
@@ -96,25 +95,31 @@ def start(processes: Processes, package: Package, emulator: Path, *, deregistrat
         *("--runtime-api-address", f"{LOOPBACK}:{runtime_port}"),
         # -S: the function finds what is in the package and the runtime, and nothing that this machine has besides.
         *(package.python, "-S", "-m", "awslambdaric", HANDLER),
-        environment=_function_environment(package, region=region, executions=executions),
+        environment=dict(variables) | _of_this_machine(package, region=region, executions=executions),
         folder=package.code,
     )
-    for port in (simulator_port, executions_port, function_port):
+    for port in (executions_port, function_port):
         until(f"port {port} is listened on", partial(listens, port))
+    processes.start(
+        "simulator",
+        *(sys.executable, "-m", "asg_lifecycle_simulator", "--json", "--port", str(simulator_port), "--region", REGION),
+        *("--table", TABLE, *contents),
+        *("--deliver-to", executions, "--function", FUNCTION, "--lambda-endpoint", function),
+        environment={**PATH, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))},
+        folder=ROOT,
+    )
+    until(f"port {simulator_port} is listened on", partial(listens, simulator_port))
     return LocalLambda(region=region, executions=executions, emulator=pid)
 
 
-def _function_environment(package: Package, *, region: str, executions: str) -> dict[str, str]:
+def _of_this_machine(package: Package, *, region: str, executions: str) -> dict[str, str]:
+    """Return what differs from a container of SAM's: where things are, and the function's name."""
     return {
         **PATH,
         **CREDENTIALS,
-        "AWS_REGION": REGION,
         "AWS_ENDPOINT_URL": region,
         "AWS_ENDPOINT_URL_LAMBDA": executions,
         "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(MEMORY),
         "LAMBDA_TASK_ROOT": str(package.code),
         "PYTHONPATH": os.pathsep.join((str(package.code), str(package.runtime_client))),
-        "TABLE_NAME": TABLE,
-        "HOOK_NAME_PREFIX": "asg-lifecycle",
     }

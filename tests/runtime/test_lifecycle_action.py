@@ -8,9 +8,18 @@ import pytest
 
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.server.presets import INSTANCES, TERMINATE_HOOK
-from tests.runtime.function_package import emulator, lambda_python, package_with_pip, package_with_sam, sam
+from tests.runtime.function_package import (
+    FUNCTION,
+    ROOT,
+    emulator,
+    lambda_python,
+    package_with_pip,
+    package_with_sam,
+    sam,
+)
 from tests.runtime.local_lambda import start
 from tests.runtime.processes import Processes, until
+from tests.template.sam_environment import sam_environments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,25 +52,40 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=["sam-build" if PYTHON else "pip-install"])
-def package(request: pytest.FixtureRequest, tmp_path: Path) -> Package:
+@pytest.fixture(scope="module", params=["sam-build" if PYTHON else "pip-install"])
+def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    folder = tmp_path_factory.mktemp("package")
     if request.param == "pip-install":
-        return package_with_pip(tmp_path)
+        return package_with_pip(folder)
     assert SAM is not None
     assert PYTHON is not None
-    return package_with_sam(SAM, PYTHON, tmp_path)
+    return package_with_sam(SAM, PYTHON, folder)
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, str]:
+    """Return the environment that `sam local invoke` gives to the function."""
+    return sam_environments(variables=ROOT / "asg_lifecycle_simulator" / "server" / "local-invoke.env")[FUNCTION].given
 
 
 @pytest.fixture
-def local_lambda(package: Package, logs: Path) -> Iterator[LocalLambda]:
+def local_lambda(package: Package, variables: dict[str, str], scenario: str, logs: Path) -> Iterator[LocalLambda]:
     assert SAM is not None
     with Processes(logs) as processes:
-        yield start(processes, package, emulator(SAM), deregistration_delay=DEREGISTRATION_DELAY)
+        yield start(
+            processes,
+            package,
+            emulator(SAM),
+            variables=variables,
+            contents=("--scenario", scenario, "--deregistration-delay", str(DEREGISTRATION_DELAY)),
+        )
 
 
+@pytest.mark.parametrize("scenario", ["web", "terminate"])
 def test_the_packaged_function_drains_and_completes_in_the_lambda_runtime(
     package: Package,
     local_lambda: LocalLambda,
+    scenario: str,
     record_property: Callable[[str, object], None],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -69,7 +93,9 @@ def test_the_packaged_function_drains_and_completes_in_the_lambda_runtime(
     assert packaged >= {"handlers", "asg_lifecycle", "boto3", "botocore", "msgspec"}
     assert packaged.isdisjoint({"typer", "rich", "asg_lifecycle_simulator", "moto", "tests"})
 
-    local_lambda.simulator("terminate", {"instance": INSTANCE})
+    # The hook of the scenario `web` carries a plan, that of `terminate` leaves it to the built-in one.
+    if scenario == "web":
+        local_lambda.simulator("terminate", {"instance": INSTANCE})
     until("the event is delivered", local_lambda.statuses)
     until("the action has ended", lambda: local_lambda.simulator("state")["actions"] == [])
     until("the execution has ended", lambda: local_lambda.statuses() != ["RUNNING"])

@@ -1,38 +1,37 @@
-"""`sam local invoke` with no option of its own reaches the simulator with no edit of the template."""
+"""`sam local invoke` gives each function what a deployment gives it, and reaches the simulator with no edit."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import tomllib
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asg_lifecycle.settings import FEATURE_VARIABLES, IntakeSettings, Settings
 from asg_lifecycle_simulator.__main__ import DEFAULT_PORT
-from asg_lifecycle_simulator.server.presets import Settings
+from asg_lifecycle_simulator.server.presets import Settings as Contents
 from asg_lifecycle_simulator.server.server import REGION
-from tests.template.expanded import ROOT, TEMPLATE
+from tests.runtime.function_package import FUNCTION, sam
+from tests.template.expanded import ROOT, TEMPLATE, source
+from tests.template.sam_environment import sam_environments
 
-SAM = Path(os.environ.get("SAM", ROOT / ".venv-sam" / "bin" / "sam"))
-ASK = """
-import json, sys
-from unittest.mock import MagicMock
-from samcli.commands.local.cli_common.invoke_context import InvokeContext
-from samcli.commands.local.lib.local_lambda import LocalLambdaRunner
-from samcli.lib.providers.sam_function_provider import SamFunctionProvider
-from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+if TYPE_CHECKING:
+    from pathlib import Path
 
-template, variables, region = sys.argv[1:]
-functions = SamFunctionProvider(SamLocalStackProvider.get_stacks(template)[0])
-(function,) = [it for it in functions.get_all() if it.name == "LifecycleActionFunction"]
-values = InvokeContext._get_env_vars_value(variables)
-runner = LocalLambdaRunner(MagicMock(), functions, ".", ".", aws_region=region, env_vars_values=values)
-print(json.dumps(runner._make_env_vars(function).resolve()))
-"""
-"""What SAM does before it starts a container, which needs Docker."""
+    from tests.template.sam_environment import SamEnvironment
+
+DECLARED_EMPTY = {"AWS_ENDPOINT_URL"}
+"""Empty on purpose, see the template."""
+
+SWITCHES = ("Signals", *FEATURE_VARIABLES.values())
+
+needs_sam = pytest.mark.skipif(sam() is None, reason="needs aws-sam-cli: `make unit` installs it and sets SAM")
+
+
+@pytest.fixture(scope="module")
+def environments() -> dict[str, SamEnvironment]:
+    return sam_environments()
 
 
 @pytest.fixture
@@ -43,30 +42,89 @@ def options() -> dict[str, Any]:
     return invoke
 
 
-@pytest.mark.skipif(
-    "SAM" not in os.environ and not SAM.exists(), reason="needs aws-sam-cli: `make unit` installs it and sets SAM"
+def lost(environments: dict[str, SamEnvironment]) -> list[str]:
+    """Return the variables that SAM could not resolve, or that it passes on empty."""
+    return [
+        f"{function}.{variable}"
+        for function, environment in environments.items()
+        for variable, value in environment.declared.items()
+        if not isinstance(value, str | int | float)
+        or (environment.given[variable] == "" and variable not in DECLARED_EMPTY)
+    ]
+
+
+def settings_of(environment: SamEnvironment) -> Settings:
+    return Settings.from_environment(environment.given)
+
+
+@needs_sam
+def test_no_function_loses_a_variable(environments: dict[str, SamEnvironment]) -> None:
+    functions = {name for name, it in source()["Resources"].items() if it["Type"] == "AWS::Serverless::Function"}
+    assert set(environments) == functions
+    assert all(environment.declared for environment in environments.values())
+    assert lost(environments) == []
+
+
+@needs_sam
+@pytest.mark.parametrize(
+    "value",
+    [
+        "!Join ['', [!Ref Signals, !If [HearsSignals, a, !Ref AWS::NoValue]]]",
+        "!If [HearsSignals, 'on', !Ref AWS::NoValue]",
+        "''",
+    ],
 )
-def test_the_function_is_given_the_simulator(options: dict[str, Any]) -> None:
-    answer = subprocess.run(  # noqa: S603 - the pinned SAM's Python
-        [SAM.with_name("python"), "-c", ASK, TEMPLATE, ROOT / options["env_vars"], options["region"]],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        capture_output=True,
-        text=True,
-        check=False,
+def test_a_variable_that_sam_cannot_resolve_is_found_out(value: str, tmp_path: Path) -> None:
+    broken = tmp_path / "template.yaml"
+    broken.write_text(TEMPLATE.read_text().replace("SIGNALS: !Ref Signals", f"SIGNALS: {value}"))
+    assert lost(sam_environments(template=broken)) == [f"{FUNCTION}.SIGNALS"]
+
+
+@needs_sam
+def test_without_parameters_the_durable_function_is_given_the_defaults(
+    environments: dict[str, SamEnvironment],
+) -> None:
+    assert settings_of(environments[FUNCTION]) == Settings(
+        table="RecordsTable",
+        hook_name_prefix="asg-lifecycle",
+        record_retention=30 * 86_400.0,
+        plan_path="/asg-lifecycle/local/plans",
+        signals=True,
+        built_in_features=frozenset({"TargetGroupSteps", "StatusCheckSteps"}),
     )
-    assert answer.returncode == 0, answer.stderr
-    variables = json.loads(answer.stdout.splitlines()[-1])
-    assert {value for value in variables.values() if not isinstance(value, str)} == set()
+
+
+@needs_sam
+@pytest.mark.parametrize("on", SWITCHES)
+def test_each_switch_reaches_the_durable_function(on: str) -> None:
+    chosen = dict.fromkeys(SWITCHES, "off") | {on: "on"}
+    settings = settings_of(sam_environments(parameters=chosen)[FUNCTION])
+    assert settings.signals is (on == "Signals")
+    assert settings.built_in_features == {on} - {"Signals"}
+
+
+@needs_sam
+def test_the_other_functions_read_their_settings(environments: dict[str, SamEnvironment]) -> None:
+    for name, environment in environments.items():
+        if name != FUNCTION:
+            settings = IntakeSettings.from_environment(environment.given)
+            assert (settings.table, settings.hook_name_prefix) == ("RecordsTable", "asg-lifecycle"), name
+            assert settings.function.startswith(FUNCTION), name
+            assert settings.sweep_interval == 300.0, name
+
+
+@needs_sam
+def test_the_function_is_given_the_simulator(options: dict[str, Any]) -> None:
+    given = sam_environments(variables=ROOT / options["env_vars"], region=options["region"])[FUNCTION].given
     wanted = {
         "AWS_ENDPOINT_URL": f"http://host.docker.internal:{DEFAULT_PORT}",
         "AWS_LAMBDA_LOG_LEVEL": "INFO",
         "AWS_REGION": REGION,
         "HOOK_NAME_PREFIX": "asg-lifecycle",
         "RECORD_RETENTION_DAYS": "30",
-        "TABLE_NAME": Settings.table,
+        "TABLE_NAME": Contents.table,
     }
-    assert {name: variables[name] for name in wanted} == wanted
+    assert {name: given[name] for name in wanted} == wanted
 
 
 def test_the_container_finds_this_machine_and_the_event(options: dict[str, Any]) -> None:

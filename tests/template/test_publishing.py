@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_DESCRIPTION = 256
 """Characters, of a version."""
-OTHER = "another"
-SWITCHES = ["Signals", "TargetGroupSteps", "StatusCheckSteps"]
-"""Those that are on: another value switches them off."""
+SWITCHES = ["Signals", "TargetGroupSteps", "StatusCheckSteps", "EcsSteps", "KubernetesSteps"]
 
 NAMED = ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "DrainsPerGroup", *SWITCHES, "Architecture"]
 """The parameters that change the function, in the template's order."""
@@ -43,13 +41,20 @@ def version_of(expanded: Expanded, parameters: dict[str, Any]) -> tuple[str, str
     return identity, re.sub(r"\$\{(\w+)\}", lambda found: str(chosen[found[1]]), text)
 
 
+def changed(expanded: Expanded, name: str) -> dict[str, Any]:
+    """Return a value for a parameter that is allowed and not its default."""
+    parameter = expanded.template["Parameters"][name]
+    allowed = (*parameter.get("AllowedValues", ()), "another")
+    return {name: next(value for value in allowed if value != parameter["Default"])}
+
+
 def unpublished(expanded: Expanded) -> list[str]:
     """Return the parameters that change the function without a new version, or ask for one without a change."""
     return [
         name
         for name in expanded.template["Parameters"]
-        if (settings_of(expanded, {name: OTHER}) != settings_of(expanded, {}))
-        != (version_of(expanded, {name: OTHER}) != version_of(expanded, {}))
+        if (settings_of(expanded, changed(expanded, name)) != settings_of(expanded, {}))
+        != (version_of(expanded, changed(expanded, name)) != version_of(expanded, {}))
     ]
 
 

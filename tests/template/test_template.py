@@ -12,7 +12,7 @@ from moto.events.models import EventPattern
 
 from asg_lifecycle.model.events import Ignore, decide
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX, refuse
-from asg_lifecycle.settings import Settings
+from asg_lifecycle.settings import FEATURE_VARIABLES, Settings
 from tests.template.checks import CHECKS
 from tests.template.expanded import ROOT, TEMPLATE, expand, source
 from tests.template.linting import lint
@@ -129,6 +129,19 @@ def test_the_defaults_are_settings_that_the_code_reads(expanded: Expanded) -> No
     )
 
 
+@pytest.mark.parametrize("value", ["on", "off"])
+@pytest.mark.parametrize("feature", sorted(FEATURE_VARIABLES.values()))
+def test_the_function_and_the_command_line_are_told_the_same_features(
+    expanded: Expanded, feature: str, value: str
+) -> None:
+    _, function = expanded.only("AWS::Lambda::Function")
+    variables = expanded.resolve(function["Environment"]["Variables"], {feature: value})
+    settings = Settings.from_environment({name: str(given) for name, given in variables.items()})
+    output = expanded.resolve(expanded.template["Outputs"]["BuiltInFeatures"]["Value"], {feature: value})
+    assert settings.built_in_features == set(output.split(","))
+    assert (feature in settings.built_in_features) is (value == "on")
+
+
 def test_the_empty_endpoint_it_declares_leads_to_aws(expanded: Expanded, monkeypatch: pytest.MonkeyPatch) -> None:
     _, function = expanded.only("AWS::Lambda::Function")
     monkeypatch.setenv("AWS_ENDPOINT_URL", function["Environment"]["Variables"]["AWS_ENDPOINT_URL"])
@@ -142,8 +155,8 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
     assert all(output["Description"] for output in expanded.template["Outputs"].values())
     # The path is made by what is put there, not by the stack; the function and its role name the same one.
     assert outputs.pop("PlanPath") == {"Fn::Sub": "/asg-lifecycle/${AWS::StackName}/plans"}
-    _, function = expanded.only("AWS::Lambda::Function")
-    assert outputs.pop("BuiltInFeatures") == function["Environment"]["Variables"]["BUILT_IN_FEATURES"]
+    assert "BuiltInFeatures" in outputs
+    del outputs["BuiltInFeatures"]
     kinds = {name: resources[value.get("Ref") or value["Fn::GetAtt"][0]]["Type"] for name, value in outputs.items()}
     assert kinds == {
         "FunctionAlias": "AWS::Lambda::Alias",
