@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _start(program: Path) -> Sample:
     finished = subprocess.run(  # noqa: S603 - this interpreter, on a file written by `compare`
         [sys.executable, "-I", "-c", _launch(program)],
-        env=_environment(),
+        env=environment(),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -148,7 +148,8 @@ def _launch(program: Path) -> str:
     return f"import runpy, sys; sys.path.insert(0, {str(SOURCE)!r}); runpy.run_path({str(program)!r})"
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return the environment of both handlers, as the template sets it by default."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POWERTOOLS_"))}
     return kept | {
         "AWS_ACCESS_KEY_ID": "SIMULATED",
