@@ -1,4 +1,4 @@
-"""Whatever people and machines write – tags, metadata, plans that the check accepts – kills no execution."""
+"""Whatever people and machines write in tags, metadata and plans that the check accepts kills no execution."""
 
 from __future__ import annotations
 
