@@ -89,6 +89,17 @@ def test_what_exists_is_worked_on_before_the_step_fails(testbed: Testbed) -> Non
     assert "there is no target group named nowhere; drained from blue" in record.problem
 
 
+@pytest.mark.parametrize(("if_missing", "status"), [("fail", Status.HELD), ("done", Status.COMPLETED)])
+def test_a_service_that_does_not_know_what_was_asked_for_counts_as_missing(
+    testbed: Testbed, if_missing: str, status: Status
+) -> None:
+    testbed.region.faults.fail("ssm", "DescribeInstanceInformation", code="ResourceNotFoundException", status=400)
+    started(testbed, "run-command", {"document": "AWS-RunShellScript"}, if_missing=if_missing)
+    assert testbed.record().status is status
+    testbed.run(600)
+    assert testbed.record().status is status
+
+
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - set(ABSENT)))
 def test_the_check_refuses_it_where_nothing_is_named(kind: str) -> None:
     options = KINDS[kind].example

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,6 +67,8 @@ def test_after_the_third_takeover_it_is_held_with_the_error_and_kept_alive(
     assert testbed.completions() == []
     assert testbed.autoscaling.instance_state(instance) == "Terminating:Wait"
     assert gauges[Metric.HELD_NOW] == 1
+    beats = [entry.time for entry in testbed.region.log.of(LogKind.HEARTBEAT)]
+    assert max(later - before for before, later in pairwise(beats)) <= 301
 
 
 @pytest.mark.usefixtures("fault")
