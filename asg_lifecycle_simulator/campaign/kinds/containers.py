@@ -11,7 +11,7 @@ from asg_lifecycle_simulator.campaign.kinds.base import LAUNCH, TERMINATE, Campa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asg_lifecycle_simulator.services.ecs import ContainerInstance
+    from asg_lifecycle_simulator.services.ecs.model import ContainerInstance
 
 CLUSTER, OTHER_CLUSTER = "prod", "batch"
 NAMED: Mapping[str, Any] = {"cluster": CLUSTER}
