@@ -397,3 +397,12 @@ def test_a_task_that_is_listed_and_not_described_has_not_stopped(testbed: Testbe
     assert testbed.completions() == []
     testbed.finish()
     assert ended(testbed)[0] >= 900
+
+
+def test_a_task_that_was_placed_just_before_and_is_not_listed_yet_is_waited_for(testbed: Testbed) -> None:
+    instance = drain(testbed)
+    (task,) = testbed.ecs.run(registered(testbed, instance), "web:1", service="web", takes=300)
+    task.listed_at = testbed.timeline.now() + 3
+    testbed.terminate(instance)
+    testbed.finish()
+    assert ended(testbed)[0] >= 300

@@ -120,6 +120,7 @@ class EcsRequests:
             for member in self._members(request)
             if request.get("containerInstance") in {None, member.arn}
             for task in member.tasks
+            if task.listed_at <= now
             if (task.told_at is not None or task.status(now) == "STOPPED") == (desired == "STOPPED")
         ]
         return page(arns, "taskArns", request, most=PAGE, size="maxResults", position="nextToken")

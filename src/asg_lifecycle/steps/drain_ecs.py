@@ -37,6 +37,10 @@ SECOND_LOOK = 10.0
 """Seconds until what was not found is looked for again: ECS agrees with itself only after a while."""
 
 
+SETTLED = 5.0
+"""Seconds after a container instance was set to DRAINING until no task on it means that none is left."""
+
+
 class DrainEcsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where it is, and what becomes of tasks that nobody stops."""
 
@@ -67,11 +71,13 @@ class DrainEcsState(Struct, frozen=True, kw_only=True, omit_defaults=True):
         cluster: ARN or name of the cluster that the instance is registered with; None when none was found yet.
         others: further clusters that it is registered with.
         most: the largest number of tasks that it had so far.
+        drained_at: when a registration was last set to DRAINING, seconds since the epoch.
     """
 
     cluster: str | None
     others: tuple[str, ...] = ()
     most: int
+    drained_at: float = 0.0
 
 
 class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
@@ -148,10 +154,13 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
         left = left_tasks(containers, looked.found)
         self._stop_standalone(left, instance)
         awaited = [each for each in left if each.heir is None or self._options.orphaned_tasks == "wait"]
-        # Where tasks are left there is another look anyway.
-        standing = tuple(_standing(looked.found, active if not awaited else (), refused))
+        drained_at = target.now if active else state.drained_at
+        # A task that was placed just before may not be listed yet. Where tasks are left there is another look anyway.
+        settled = bool(awaited) or target.now >= drained_at + SETTLED
+        standing = tuple(_standing(looked.found, refused, settled=settled))
         first, *others = dict.fromkeys(each.cluster for each in looked.found)
-        state = DrainEcsState(cluster=first, others=tuple(others), most=max(state.most, len(awaited)))
+        most = max(state.most, len(awaited))
+        state = DrainEcsState(cluster=first, others=tuple(others), most=most, drained_at=drained_at)
         if awaited or standing:
             return self._left(awaited, standing, state)
         ignored = f"; {counted(len(left), 'orphaned task')} left: {named_tasks(left)}" if left else ""
@@ -211,18 +220,18 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
 
 
 def _standing(
-    registrations: Sequence[ContainerInstance], drained_now: Sequence[ContainerInstance], refused: Mapping[str, str]
+    registrations: Sequence[ContainerInstance], refused: Mapping[str, str], *, settled: bool
 ) -> Iterator[Blocker]:
-    """Name the registrations that ECS may still place tasks on."""
+    """Name the registrations that may still have, or get, tasks that are not listed."""
     for each in registrations:
         if (refusal := refused.get(each.arn)) is not None:
             why = f"could not be set to DRAINING: {refusal}"
-        elif each in drained_now:
-            why = "was set to DRAINING just now, and is looked at once more"
-        elif each.status in AGENTLESS | {"DRAINING"}:
-            continue
-        else:
+        elif each.status not in AGENTLESS | {"ACTIVE", "DRAINING"}:
             why = f"is {each.status} and can be drained when it is ACTIVE"
+        elif not settled:
+            why = "was set to DRAINING just now, and is looked at once more"
+        else:
+            continue
         reason = f"container instance {each.name} {why}"
         yield Blocker(kind=BlockerKind.CONTAINER_INSTANCE, name=each.name, reason=reason)
 
