@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from asg_lifecycle_simulator.campaign.kinds.base import LAUNCH, TERMINATE, CampaignKind, Shape
+from asg_lifecycle_simulator.campaign.kinds.base import ABSENT, LAUNCH, TERMINATE, CampaignKind, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,8 @@ class _OfClusters(CampaignKind):
             "UpdateContainerInstancesState",
         ),
     }
+
+    absent: ClassVar[Mapping[str, Any]] = {"cluster": ABSENT}
 
     def arrange(self) -> None:
         """Make the clusters."""
