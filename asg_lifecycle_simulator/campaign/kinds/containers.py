@@ -96,6 +96,8 @@ class DrainEcs(_OfClusters):
     def undone(self, instance: str, since: float) -> str | None:
         """Return the registration that takes tasks, or the task that has not stopped."""
         del since
+        if self.replaced_by_absent:
+            return None
         for member in self.members(instance):
             if member.status == "INACTIVE":
                 continue
@@ -141,6 +143,8 @@ class WaitForEcs(_OfClusters):
     def undone(self, instance: str, since: float) -> str | None:
         """Return what keeps ECS from placing tasks."""
         del since
+        if self.replaced_by_absent:
+            return None
         members = self.members(instance)
         ready = any(member.status == "ACTIVE" and member.connected for member in members)
         return None if ready else "ECS could place tasks on it"
