@@ -13,7 +13,7 @@ from asg_lifecycle_simulator.services.addresses import Addresses
 from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
 from asg_lifecycle_simulator.services.cloud_map import CloudMap
-from asg_lifecycle_simulator.services.ecs import Ecs
+from asg_lifecycle_simulator.services.ecs.service import Ecs
 from asg_lifecycle_simulator.services.event_bus import EventBus
 from asg_lifecycle_simulator.services.functions import Functions
 from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes

@@ -105,18 +105,24 @@ def test_ecs_clusters(testbed: Testbed[Deployment], clients: Clients) -> None:
     for name in NAMES[:-1]:
         testbed.ecs.clusters[name] = []
     registered = testbed.ecs.register(instance, NAMES[-1])
-    found = ContainerInstances(clients, testbed.timeline.now).find(instance, cluster=None, group=GROUP)
-    assert found is not None
+    (found,) = ContainerInstances(clients, testbed.timeline.now).in_all_clusters(instance, group=GROUP).found
     assert found.arn == registered.arn
     assert pages(testbed, "ecs", "ListClusters") == 3
+
+
+def test_registrations_of_an_instance(testbed: Testbed[Deployment], clients: Clients) -> None:
+    (instance,) = testbed.autoscaling.create_group(GROUP)
+    made = [testbed.ecs.register(instance) for _ in range(5)]
+    found = ContainerInstances(clients, testbed.timeline.now).in_cluster(instance, "default") or ()
+    assert [each.arn for each in found] == [each.arn for each in made]
+    assert pages(testbed, "ecs", "ListContainerInstances") == 3
 
 
 def test_ecs_tasks(testbed: Testbed[Deployment], clients: Clients) -> None:
     (instance,) = testbed.autoscaling.create_group(GROUP)
     made = testbed.ecs.run(testbed.ecs.register(instance), "web:1", count=5)
     containers = ContainerInstances(clients, testbed.timeline.now)
-    found = containers.find(instance, cluster="default", group=GROUP)
-    assert found is not None
+    (found,) = containers.in_cluster(instance, "default") or ()
     assert [task.arn for task in containers.tasks(found)] == [task.arn for task in made]
 
 

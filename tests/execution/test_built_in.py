@@ -121,7 +121,8 @@ def test_the_clusters_are_listed_once_for_a_group_of_container_instances(village
     village.drain(*instances)
     assert len(village.completions()) == 10
     assert village.calls("ListClusters") == {"ListClusters": 1}
-    assert village.calls("ListContainerInstances")["ListContainerInstances"] <= 20 + 2 * 10
+    # An instance may be registered in several: each is asked about it, once, and then the one that knows it.
+    assert village.calls("ListContainerInstances")["ListContainerInstances"] <= 20 * 10 + 2 * 10
 
 
 def test_an_instance_that_cannot_be_asked_is_not_taken_for_nothing_to_drain(village: Village) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.records import Status, blockers_of
 
 if TYPE_CHECKING:
-    from asg_lifecycle_simulator.services.ecs import ContainerInstance
+    from asg_lifecycle_simulator.services.ecs.model import ContainerInstance
     from tests.execution.conftest import Testbed
 
 
@@ -22,6 +22,11 @@ def drain(testbed: Testbed, cluster: str | None = "prod", **options: Any) -> str
 
 def registered(testbed: Testbed, instance: str, cluster: str = "prod", **more: Any) -> ContainerInstance:
     return testbed.ecs.register(instance, cluster, **more)
+
+
+def tag(testbed: Testbed, instance: str, key: str, value: str) -> None:
+    with testbed.region.unobserved():
+        testbed.region.client("ec2").create_tags(Resources=[instance], Tags=[{"Key": key, "Value": value}])
 
 
 def ended(testbed: Testbed) -> tuple[float, str]:
@@ -55,9 +60,7 @@ def test_a_tag_of_the_instance_names_the_cluster(testbed: Testbed) -> None:
     testbed.ecs.run(registered(testbed, instance), "web:1", service="web", takes=20)
     for number in range(30):
         testbed.ecs.register(f"i-{number:08x}", f"cluster-{number}")
-    with testbed.region.unobserved():
-        tag = {"Key": "asg-lifecycle:ecs-cluster", "Value": "prod"}
-        testbed.region.client("ec2").create_tags(Resources=[instance], Tags=[tag])
+    tag(testbed, instance, "asg-lifecycle:ecs-cluster", "prod")
     testbed.terminate(instance)
     testbed.finish()
     assert ended(testbed)[1].endswith("of cluster prod is drained")
@@ -137,7 +140,7 @@ def test_one_that_can_run_no_task_is_done(testbed: Testbed, status: str) -> None
     registered(testbed, instance, status=status)
     testbed.terminate(instance)
     testbed.finish()
-    assert f"is {status}" in ended(testbed)[1]
+    assert ended(testbed)[1].endswith("is drained")
     assert "UpdateContainerInstancesState" not in testbed.calls("ecs")
 
 
@@ -165,27 +168,75 @@ def test_one_that_is_set_back_to_active_is_drained_again(testbed: Testbed) -> No
     assert ended(testbed)[0] >= 300
 
 
-def test_a_cluster_there_is_not_holds_the_instance(testbed: Testbed) -> None:
-    testbed.terminate(drain(testbed, "porduction"))
+@pytest.mark.parametrize("deleted", [True, False])
+@pytest.mark.parametrize("tagged", [True, False])
+def test_a_cluster_there_is_not_fails_the_step(testbed: Testbed, *, deleted: bool, tagged: bool) -> None:
+    instance = drain(testbed, None if tagged else "porduction")
+    registered(testbed, instance, "production")
+    if tagged:
+        tag(testbed, instance, "asg-lifecycle:ecs-cluster", "porduction")
+    if deleted:
+        testbed.ecs.delete_cluster("porduction")
+    testbed.terminate(instance)
     testbed.run(120)
     assert testbed.record().status is Status.HELD
-    assert "ClusterNotFoundException" in (testbed.record().problem or "")
+    assert "there is no ECS cluster porduction" in (testbed.record().problem or "")
+    assert "UpdateContainerInstancesState" not in testbed.calls("ecs")
 
 
-def test_where_to_look_first_is_remembered_for_the_group(testbed: Testbed) -> None:
-    instances = testbed.group(3, plan={"steps": [{"kind": "drain-ecs"}]})
-    for number in range(9):
-        testbed.ecs.register(f"i-{number}", f"cluster-{number}")
-    for instance in instances:
-        testbed.ecs.register(instance, "cluster-8")
-    for instance in instances:
-        testbed.terminate(instance)
-        testbed.run(5)
+def test_a_cluster_that_is_deleted_midway_has_been_left(testbed: Testbed) -> None:
+    instance = drain(testbed)
+    testbed.ecs.run(registered(testbed, instance), "web:1", service="web", takes=math.inf)
+    testbed.terminate(instance)
+    testbed.run(60)
+    testbed.ecs.delete_cluster("prod")
     testbed.finish()
+    assert ended(testbed)[1] == f"instance {instance} has left its cluster"
 
-    assert testbed.calls("ecs")["ListClusters"] == 1
-    assert testbed.calls("ecs")["ListContainerInstances"] <= 9 + 2
-    assert len(testbed.completions()) == 3
+
+@pytest.mark.parametrize("clusters", [0, 3])
+def test_an_instance_that_ecs_manages_and_no_cluster_knows_is_not_released(testbed: Testbed, clusters: int) -> None:
+    instance = drain(testbed, None)
+    tag(testbed, instance, "AmazonECSManaged", "")
+    for number in range(clusters):
+        registered(testbed, "i-other", f"cluster-{number}")
+    testbed.terminate(instance)
+    testbed.run(120)
+    assert testbed.record().status is Status.HELD
+    problem = testbed.record().problem or ""
+    assert "is tagged AmazonECSManaged" in problem
+    assert ("of any of the 3 clusters of the Region: cluster-0, cluster-1, cluster-2" in problem) is bool(clusters)
+
+
+def test_what_is_not_found_is_looked_for_once_more(testbed: Testbed) -> None:
+    # ECS agrees with itself only after a while: the list does not have the container instance yet.
+    instance = drain(testbed)
+    registered(testbed, "i-other")
+    testbed.terminate(instance)
+    testbed.run(5)
+    assert "looked for once more" in (testbed.record().detail or "")
+    testbed.ecs.run(registered(testbed, instance), "web:1", service="web", takes=100)
+    testbed.finish()
+    assert ended(testbed)[0] >= 100
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+def test_a_cluster_that_cannot_be_read_may_know_the_instance(testbed: Testbed, code: str) -> None:
+    instance = drain(testbed, None)
+    registered(testbed, "i-other", "unread")
+    there = registered(testbed, instance)
+    testbed.region.faults.fail("ecs", "ListContainerInstances", code=code, times=20 if code.startswith("T") else 1)
+    testbed.terminate(instance)
+    testbed.run(3)
+    assert testbed.completions() == []
+    assert "ecs:ListContainerInstances" in (testbed.record().detail or "")
+    if code.startswith("A"):
+        # What could be found drains already.
+        assert there.status == "DRAINING"
+        assert testbed.record().status is Status.HELD
+    else:
+        testbed.finish()
+        assert ended(testbed)[1].endswith("is drained")
 
 
 def test_what_is_unknown_of_one_instance_is_not_believed_of_the_next(testbed: Testbed) -> None:
@@ -222,3 +273,136 @@ def test_a_dry_run_names_the_tasks(testbed: Testbed) -> None:
 
     assert "of cluster prod; it is ACTIVE and has 1 task: web:17 RUNNING" in ended(testbed)[1]
     assert "UpdateContainerInstancesState" not in testbed.calls("ecs")
+
+
+# Registered more than once
+
+
+REGISTRATIONS = [
+    (first, second, connected, again)
+    for first in ("ACTIVE", "DRAINING")
+    for second in ("ACTIVE", "DRAINING")
+    for connected in (0, 1, 2)
+    for again in ("prod", "other", None)
+]
+"""The status of each of two registrations, which of their agents is connected (2: both), and where the second is: in
+the same cluster, in another one, or in the same one with the cluster named by the plan."""
+
+
+@pytest.mark.parametrize(("first", "second", "connected", "again"), REGISTRATIONS)
+def test_every_registration_is_drained_and_its_tasks_are_waited_for(
+    testbed: Testbed, first: str, second: str, connected: int, again: str | None
+) -> None:
+    instance = drain(testbed, "prod" if again is None else None)
+    there = [
+        registered(testbed, instance, status=first),
+        registered(testbed, instance, again or "prod", status=second),
+    ]
+    for number, each in enumerate(there):
+        testbed.ecs.run(each, f"job:{number}", ends_after=600 + 300 * number)
+    for number, each in enumerate(there):
+        if connected == 1 - number:
+            testbed.ecs.disconnect(each)
+    testbed.terminate(instance)
+    testbed.run(1800)
+    assert [each.status for each in there] == ["DRAINING", "DRAINING"]
+    if connected != 2:
+        # Its task has ended, or has not: nobody knows before its agent is back.
+        assert testbed.completions() == []
+        testbed.ecs.connect(there[1 - connected])
+    testbed.finish()
+    assert ended(testbed)[0] >= 900
+    assert "are drained" in ended(testbed)[1]
+
+
+@pytest.mark.parametrize("more", [2, 5])
+def test_registrations_come_in_pages(testbed: Testbed, more: int) -> None:
+    testbed.region.page_size = 2
+    instance = drain(testbed)
+    there = [registered(testbed, instance, connected=number == 0) for number in range(more)]
+    testbed.ecs.run(there[0], "web:1", service="web", takes=30)
+    testbed.terminate(instance)
+    testbed.finish()
+    assert {each.status for each in there} == {"DRAINING"}
+
+
+def orphaned(testbed: Testbed, **options: Any) -> str:
+    instance = drain(testbed, **options)
+    old = registered(testbed, instance)
+    testbed.ecs.run(old, "web:17", service="web", takes=5)
+    testbed.ecs.disconnect(old)
+    testbed.ecs.run(registered(testbed, instance), "web:18", service="web", takes=100)
+    testbed.terminate(instance)
+    return instance
+
+
+def test_tasks_that_nobody_stops_hold_the_instance_and_are_named(testbed: Testbed) -> None:
+    instance = orphaned(testbed)
+    testbed.run(6 * 3600)
+    record = testbed.record()
+    assert testbed.completions() == []
+    assert "1 orphaned task that nobody stops (orphaned_tasks: ignore leaves them)" in (record.detail or "")
+    old, new = (each.arn.rpartition("/")[2] for each in testbed.ecs.clusters["prod"])
+    agent, task = blockers_of(testbed.record())
+    assert (agent.kind, agent.name) == ("agent", old)
+    assert (task.kind, task.name) == ("task", testbed.ecs.clusters["prod"][0].tasks[0].arn)
+    assert "nobody stops it" in task.reason
+    assert f"the instance has registered again as {new}" in task.reason
+    testbed.ecs.instances_terminated([instance])
+
+
+def test_tasks_that_nobody_stops_are_left_where_the_plan_says_so(testbed: Testbed) -> None:
+    orphaned(testbed, orphaned_tasks="ignore")
+    testbed.finish()
+    elapsed, detail = ended(testbed)
+    assert elapsed >= 100
+    assert "1 orphaned task left: web:17" in detail
+
+
+def test_tasks_of_the_only_registration_are_never_orphaned(testbed: Testbed) -> None:
+    instance = drain(testbed, orphaned_tasks="ignore")
+    there = registered(testbed, instance)
+    testbed.ecs.run(there, "web:17", service="web", takes=5)
+    testbed.ecs.disconnect(there)
+    testbed.terminate(instance)
+    testbed.run(6 * 3600)
+    assert testbed.completions() == []
+    assert "the agent of container instance" in (testbed.record().detail or "")
+    assert "is not connected, its 1 task cannot stop" in (testbed.record().detail or "")
+    testbed.ecs.connect(there)
+    testbed.finish()
+    assert ended(testbed)[1].endswith("is drained")
+
+
+def test_a_registration_that_ecs_does_not_drain_may_get_new_tasks(testbed: Testbed) -> None:
+    instance = drain(testbed)
+    there = registered(testbed, instance)
+    testbed.ecs.refused[there.arn] = "AGENT"
+    testbed.terminate(instance)
+    testbed.run(3600)
+    assert testbed.completions() == []
+    assert "could not be set to DRAINING: AGENT" in (testbed.record().detail or "")
+    assert [each.kind for each in blockers_of(testbed.record())] == ["container-instance"]
+    testbed.ecs.refused.clear()
+    testbed.finish()
+    assert there.status == "DRAINING"
+
+
+def test_a_task_that_is_listed_and_not_described_has_not_stopped(testbed: Testbed) -> None:
+    instance = drain(testbed)
+    (task,) = testbed.ecs.run(registered(testbed, instance), "job:1", ends_after=900)
+    testbed.ecs.undescribed.add(task.arn)
+    testbed.terminate(instance)
+    testbed.run(600)
+    assert testbed.completions() == []
+    testbed.finish()
+    assert ended(testbed)[0] >= 900
+
+
+def test_a_task_that_was_placed_just_before_and_is_not_listed_yet_is_waited_for(testbed: Testbed) -> None:
+    instance = drain(testbed)
+    (task,) = testbed.ecs.run(registered(testbed, instance), "web:1", service="web", takes=300)
+    task.listed_at = testbed.timeline.now() + 3
+    testbed.terminate(instance)
+    testbed.finish()
+    assert ended(testbed)[0] >= 300

@@ -249,7 +249,7 @@ def test_beginning_twice_is_beginning_once(testbed: Testbed, kind: str) -> None:
 WAITS_FOR_TIME = {"wait"}
 """The kinds that wait for nothing but time."""
 
-NAMES_NONE_YET = {"drain-ecs", "drain-kubernetes", "wait-for-ecs", "wait-for-kubernetes"}
+NAMES_NONE_YET = {"drain-kubernetes", "wait-for-kubernetes"}
 """The kinds whose waits are sentences only."""
 
 

@@ -220,9 +220,39 @@ def test_an_agent_that_is_not_connected_is_waited_for(testbed: Testbed) -> None:
     there = testbed.ecs.register(instance, "prod", connected=False)
     testbed.run(60)
     assert "it is ACTIVE and its agent is not connected" in (testbed.record().detail or "")
-    there.connected = True
+    testbed.ecs.connect(there)
     testbed.finish()
     assert "UpdateContainerInstancesState" not in testbed.calls("ecs")
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "DRAINING"])
+@pytest.mark.parametrize("again", ["prod", "other"])
+@pytest.mark.parametrize("first", [True, False])
+def test_the_registration_whose_agent_is_connected_counts(
+    testbed: Testbed, status: str, again: str, *, first: bool
+) -> None:
+    instance = launch(testbed, {"kind": "wait-for-ecs"})
+    old, new = (testbed.ecs.register(instance, name, connected=False) for name in ("prod", again))
+    old, new = (old, new) if first else (new, old)
+    testbed.run(120)
+    assert testbed.completions() == []
+    new.status = status
+    testbed.ecs.connect(new)
+    testbed.finish()
+    assert new.status == "ACTIVE"
+    assert new.arn.rpartition("/")[2] in details(testbed)[0]
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_registration_that_failed_beside_one_that_works_is_not_a_failure(testbed: Testbed, *, failed: bool) -> None:
+    instance = launch(testbed, {"kind": "wait-for-ecs"})
+    testbed.ecs.register(instance, "prod", status="REGISTRATION_FAILED", connected=failed)
+    there = testbed.ecs.register(instance, "prod", connected=False)
+    testbed.run(300)
+    assert testbed.record().problem is None
+    testbed.ecs.connect(there)
+    testbed.finish()
+    assert "is ACTIVE" in details(testbed)[0]
 
 
 @pytest.mark.parametrize("activate", [True, False])

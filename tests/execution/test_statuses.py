@@ -188,8 +188,9 @@ def test_a_target_that_comes(testbed: Testbed, say: Say, state: str, expected: s
         ("ACTIVE", WAITS, True),
         ("DRAINING", WAITS, False),
         ("REGISTERING", WAITS, False),
-        ("REGISTRATION_FAILED", DONE, False),
-        ("DEREGISTERING", DONE, False),
+        # Whatever the status says, a task that is still listed is at work.
+        ("REGISTRATION_FAILED", WAITS, False),
+        ("DEREGISTERING", WAITS, False),
         ("INACTIVE", DONE, False),
     ],
 )

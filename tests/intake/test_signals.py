@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
-    from asg_lifecycle_simulator.services.ecs import ContainerInstance
+    from asg_lifecycle_simulator.services.ecs.model import ContainerInstance
     from tests.intake.conftest import IntakeTestbed
 
 HOUR = 3600.0

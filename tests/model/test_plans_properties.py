@@ -63,6 +63,7 @@ near_plans = st.fixed_dictionaries(
 )
 
 clusters = st.none() | st.from_regex("[0-9A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
+ecs_clusters = st.from_regex("(arn:aws:ecs:eu-west-1:123456789012:cluster/)?[A-Za-z0-9_-]{1,20}", fullmatch=True)
 target_group_names = st.from_regex("[A-Za-z0-9-]{1,32}", fullmatch=True)
 target_group_arns = target_group_names.map(
     lambda name: f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/73e2d6bc24d8a067"
@@ -96,8 +97,9 @@ written_options = {
     "drain-ecs": st.fixed_dictionaries(
         {},
         optional={
-            "cluster": st.none() | st.text(min_size=1, max_size=20),
+            "cluster": st.none() | ecs_clusters,
             "standalone": st.sampled_from(["wait", "stop"]),
+            "orphaned_tasks": st.sampled_from(["wait", "ignore"]),
         },
     ),
     "publish-event": st.fixed_dictionaries(
@@ -110,7 +112,7 @@ written_options = {
         },
     ),
     "wait-for-ecs": st.fixed_dictionaries(
-        {}, optional={"cluster": st.none() | st.text(min_size=1, max_size=20), "activate": st.booleans()}
+        {}, optional={"cluster": st.none() | ecs_clusters, "activate": st.booleans()}
     ),
     "invoke-function": st.fixed_dictionaries(
         {"function": st.from_regex("[A-Za-z0-9_-]{1,64}(:[a-z0-9]{1,9})?", fullmatch=True)},

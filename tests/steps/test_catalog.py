@@ -48,7 +48,7 @@ MORE_EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"names": ["web"], "tags": {"drain": "yes"}},
         {"arns": ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/73e2d6bc24d8a067"]},
     ],
-    "drain-ecs": [{}, {"cluster": "production", "standalone": "stop"}],
+    "drain-ecs": [{}, {"cluster": "production", "standalone": "stop", "orphaned_tasks": "ignore"}],
     "publish-event": [
         {},
         {"detail_type": "Drained", "detail": {"team": "blue", "numbers": [1, 2.5, None]}, "bus": "mine"},

@@ -106,6 +106,7 @@ RESOURCES: dict[str, set[str]] = {
     "dynamodb:UpdateItem": TABLE,
     "ec2:DescribeInstanceStatus": EVERYTHING,
     "ec2:DescribeInstances": EVERYTHING,
+    "ecs:DescribeClusters": {f"{ECS}cluster/*"},
     "ecs:DescribeContainerInstances": {f"{ECS}container-instance/*"},
     "ecs:DescribeTasks": {f"{ECS}task/*"},
     "ecs:ListClusters": EVERYTHING,

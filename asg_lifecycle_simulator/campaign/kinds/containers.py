@@ -6,17 +6,17 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from asg_lifecycle_simulator.campaign.kinds.base import LAUNCH, TERMINATE, CampaignKind, Shape
+from asg_lifecycle_simulator.campaign.kinds.base import ABSENT, LAUNCH, TERMINATE, CampaignKind, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asg_lifecycle_simulator.services.ecs import ContainerInstance
+    from asg_lifecycle_simulator.services.ecs.model import ContainerInstance
 
 CLUSTER, OTHER_CLUSTER = "prod", "batch"
 NAMED: Mapping[str, Any] = {"cluster": CLUSTER}
-EMPTY = frozenset({"DEREGISTERING", "INACTIVE", "REGISTRATION_FAILED"})
-"""States of a container instance without tasks."""
+DRAINED = frozenset({"DEREGISTERING", "DRAINING", "REGISTRATION_FAILED"})
+"""States of a container instance that takes no tasks."""
 
 
 class _OfClusters(CampaignKind):
@@ -31,6 +31,8 @@ class _OfClusters(CampaignKind):
             "UpdateContainerInstancesState",
         ),
     }
+
+    absent: ClassVar[Mapping[str, Any]] = {"cluster": ABSENT}
 
     def arrange(self) -> None:
         """Make the clusters."""
@@ -55,9 +57,8 @@ class DrainEcs(_OfClusters):
         "in a cluster that is looked for": Shape(),
         "without tasks": Shape(options=NAMED),
         "not registered": Shape(options=NAMED),
-        # Not drawn as long as the step works on the first registration alone: each such run would be a violation.
-        "registered again": Shape(weight=0, options=NAMED),
-        "registered again in another cluster": Shape(weight=0),
+        "registered again": Shape(options=NAMED),
+        "registered again in another cluster": Shape(),
         "a task that never stops": Shape(options=NAMED, endless=True),
     }
     has_disturbance = True
@@ -69,6 +70,7 @@ class DrainEcs(_OfClusters):
             return
         if step.shape.startswith("registered again"):
             before = CLUSTER if step.shape == "registered again" else OTHER_CLUSTER
+            # Its agent is gone: what it ran has ended on the host, or nobody would ever stop it.
             ecs.register(instance, before, connected=False)
         member = ecs.register(instance, CLUSTER)
         match step.shape:
@@ -94,10 +96,12 @@ class DrainEcs(_OfClusters):
     def undone(self, instance: str, since: float) -> str | None:
         """Return the registration that takes tasks, or the task that has not stopped."""
         del since
+        if self.replaced_by_absent:
+            return None
         for member in self.members(instance):
-            if member.status in EMPTY:
+            if member.status == "INACTIVE":
                 continue
-            if member.status != "DRAINING":
+            if member.status not in DRAINED:
                 return f"container instance {member.arn[-4:]} was set to DRAINING"
             left = [task for task in member.tasks if task.status(self.now) != "STOPPED"]
             if left:
@@ -134,12 +138,13 @@ class WaitForEcs(_OfClusters):
                 self.after(takes, lambda: ecs.register(instance, CLUSTER))
 
     def _connect(self, member: ContainerInstance) -> None:
-        member.connected = True
-        self.testbed.ecs.tell(member)
+        self.testbed.ecs.connect(member)
 
     def undone(self, instance: str, since: float) -> str | None:
         """Return what keeps ECS from placing tasks."""
         del since
+        if self.replaced_by_absent:
+            return None
         members = self.members(instance)
         ready = any(member.status == "ACTIVE" and member.connected for member in members)
         return None if ready else "ECS could place tasks on it"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.aws.ttl_cache import TtlCache
+from asg_lifecycle.model.ecs import ContainerInstance, Search, Task
 from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mypy_boto3_ecs.literals import ContainerInstanceStatusType, DesiredStatusType
-    from mypy_boto3_ecs.type_defs import TaskTypeDef
+    from mypy_boto3_ecs.type_defs import ContainerInstanceTypeDef, TaskTypeDef
 
     from asg_lifecycle.aws.clients import Clients
+    from asg_lifecycle.model.failures import Failure
 
 CLUSTERS_KEPT = 60.0
 """Seconds that the list of clusters, and which one a group is in, are kept."""
@@ -25,7 +25,13 @@ MOST_KEPT = 10_000
 """How many container instances are kept with their EC2 instances, which never change."""
 
 BATCH = 100
-"""The most tasks in one `DescribeTasks`."""
+"""The most tasks in one `DescribeTasks`, and container instances in one `DescribeContainerInstances`."""
+
+NO_CLUSTER = "ClusterNotFoundException"
+"""What ECS answers where there is no cluster of a name."""
+
+DELETED = "INACTIVE"
+"""The status of a cluster, or of a container instance, that was deleted and is still described for a while."""
 
 SERVICE = "service:"
 """The group of a service's task begins with this."""
@@ -34,81 +40,77 @@ LISTED: tuple[DesiredStatusType, ...] = ("RUNNING", "STOPPED")
 """A task that was told to stop is listed under STOPPED long before it has stopped."""
 
 
-class ContainerInstance(Struct, frozen=True, kw_only=True):
-    """One container instance.
-
-    Attributes:
-        arn: its ARN.
-        cluster: ARN or name of its cluster.
-        status: `ACTIVE`, `DRAINING`, `REGISTERING`, `REGISTRATION_FAILED`, `DEREGISTERING` or `INACTIVE`.
-        connected: whether its agent is connected.
-    """
-
-    arn: str
-    cluster: str
-    status: str
-    connected: bool = False
-
-    @property
-    def name(self) -> str:
-        """Its name for people: the end of its ARN."""
-        return self.arn.rpartition("/")[2]
-
-    @property
-    def cluster_name(self) -> str:
-        """The name of its cluster."""
-        return self.cluster.rpartition("/")[2]
-
-
-class Task(Struct, frozen=True, kw_only=True):
-    """One task.
-
-    Attributes:
-        arn: its ARN.
-        definition: family and revision, `web:17`.
-        status: `RUNNING`, `STOPPING`, `STOPPED`, …
-        service: the service it belongs to, None for a task of no service.
-        stopping: whether it has been told to stop.
-    """
-
-    arn: str
-    definition: str
-    status: str
-    service: str | None
-    stopping: bool
-
-
 class ContainerInstances:
     """The container instances of this account and Region."""
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
         self._clusters: TtlCache[tuple[str, ...]] = TtlCache(clock, CLUSTERS_KEPT)
-        self._of_group: dict[str, str] = {}
+        self._cluster_of_group: dict[str, str] = {}
         self._instance_of: dict[str, str | None] = {}
 
-    def find(self, instance: str, *, cluster: str | None, group: str) -> ContainerInstance | None:
-        """Return the container instance of an EC2 instance, None when it has none.
+    def in_cluster(self, instance: str, cluster: str) -> tuple[ContainerInstance, ...] | None:
+        """Return the registrations of an EC2 instance in one cluster, None when there is no such cluster.
 
         Args:
             instance: EC2 instance id.
-            cluster: name or ARN of its cluster; None to search all clusters, first the one last found for its group.
-            group: its Auto Scaling group.
+            cluster: name or ARN of the cluster.
 
         Raises:
-            CallFailed: no answer, throttled, denied, no such cluster.
+            CallFailed: no answer, throttled, denied, refused.
         """
-        if cluster is not None:
-            return self._find(instance, cluster)
-        # Only the cluster to search first is kept: an instance must not count as unknown because another one was.
-        guess = self._of_group.get(group)
+        try:
+            found = self._registrations(instance, cluster)
+        except CallFailed as failed:
+            if failed.failure.code == NO_CLUSTER:
+                return None
+            raise
+        return found if found or self._exists(cluster) else None
+
+    def in_all_clusters(
+        self, instance: str, *, group: str, enough: Callable[[ContainerInstance], bool] | None = None
+    ) -> Search:
+        """Return the registrations of an EC2 instance in all clusters of the Region: one call for each cluster.
+
+        Args:
+            instance: EC2 instance id.
+            group: its Auto Scaling group; the cluster last found for it is looked into first.
+            enough: the registration after which no further cluster is looked into; None to look into all.
+
+        Raises:
+            CallFailed: the clusters could not be listed.
+        """
+        # Only where to look first is kept: an instance must not count as unknown because another one was.
+        likely = self._cluster_of_group.get(group)
         clusters = self._clusters.get("all", self._all_clusters) or ()
-        for each in sorted(clusters, key=lambda name: name != guess):
-            found = self._find(instance, each)
-            if found is not None:
-                self._of_group[group] = each
-                return found
-        return None
+        search = self.in_clusters(instance, sorted(clusters, key=lambda arn: arn != likely), enough=enough)
+        if search.found:
+            self._cluster_of_group[group] = search.found[-1].cluster
+        return search
+
+    def in_clusters(
+        self, instance: str, clusters: Iterable[str], *, enough: Callable[[ContainerInstance], bool] | None = None
+    ) -> Search:
+        """Return the registrations of an EC2 instance in some clusters. One that is no cluster any more has none.
+
+        Args:
+            instance: EC2 instance id.
+            clusters: names or ARNs.
+            enough: the registration after which no further cluster is looked into; None to look into all.
+        """
+        found: list[ContainerInstance] = []
+        asked: list[str] = []
+        unread: Failure | None = None
+        for cluster in clusters:
+            asked.append(cluster)
+            try:
+                found += self._registrations(instance, cluster)
+            except CallFailed as failed:
+                if failed.failure.code != NO_CLUSTER:
+                    unread = unread or failed.failure
+            if enough is not None and any(map(enough, found)):
+                break
+        return Search(found=tuple(found), clusters=tuple(asked), unread=unread)
 
     def instance_of(self, arn: str, *, cluster: str) -> str | None:
         """Return the EC2 instance of a container instance, None when it has none or is not known.
@@ -121,7 +123,7 @@ class ContainerInstances:
                 with calling("ecs:DescribeContainerInstances"):
                     answer = self._clients.ecs.describe_container_instances(cluster=cluster, containerInstances=[arn])
             except CallFailed as failed:
-                if failed.failure.code != "ClusterNotFoundException":
+                if failed.failure.code != NO_CLUSTER:
                     raise
                 return None
             if len(self._instance_of) >= MOST_KEPT:
@@ -129,21 +131,27 @@ class ContainerInstances:
             self._instance_of[arn] = next((it.get("ec2InstanceId") for it in answer["containerInstances"]), None)
         return self._instance_of[arn]
 
-    def drain(self, container_instance: ContainerInstance) -> None:
+    def drain(self, container_instance: ContainerInstance) -> str | None:
         """Set it to DRAINING: ECS stops its services' tasks and places none. Repeating it changes nothing.
 
+        Returns:
+            Why ECS did not, None when it did.
+
         Raises:
             CallFailed: no answer, throttled, denied, refused.
         """
-        self._set(container_instance, "DRAINING")
+        return self._set(container_instance, "DRAINING")
 
-    def activate(self, container_instance: ContainerInstance) -> None:
+    def activate(self, container_instance: ContainerInstance) -> str | None:
         """Set it to ACTIVE: ECS places tasks on it again. Repeating it changes nothing.
 
+        Returns:
+            Why ECS did not, None when it did.
+
         Raises:
             CallFailed: no answer, throttled, denied, refused.
         """
-        self._set(container_instance, "ACTIVE")
+        return self._set(container_instance, "ACTIVE")
 
     def tasks(self, container_instance: ContainerInstance) -> tuple[Task, ...]:
         """Return the tasks on it that have not stopped.
@@ -151,15 +159,15 @@ class ContainerInstances:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        arns: list[str] = []
+        found: list[Task] = []
         for desired in LISTED:
-            with calling("ecs:ListTasks"):
-                for page in self._clients.ecs.get_paginator("list_tasks").paginate(
-                    cluster=container_instance.cluster, containerInstance=container_instance.arn, desiredStatus=desired
-                ):
-                    arns += page["taskArns"]
-        found = [task for batch in _batches(arns) for task in self._describe(container_instance.cluster, batch)]
-        return tuple(task for task in found if task.status != "STOPPED")
+            for batch in _batches(self._list_tasks(container_instance, desired)):
+                described = {task.arn: task for task in self._describe(container_instance.cluster, batch)}
+                found += described.values()
+                if desired == "RUNNING":
+                    # ECS agrees with itself only after a while: a task that is listed to run is no stopped one.
+                    found += (_undescribed(arn) for arn in batch if arn not in described)
+        return tuple({task.arn: task for task in found if task.status != "STOPPED"}.values())
 
     def stop(self, task: Task, *, cluster: str, reason: str) -> None:
         """Tell a task to stop. Repeating it changes nothing.
@@ -170,32 +178,45 @@ class ContainerInstances:
         with calling("ecs:StopTask"):
             self._clients.ecs.stop_task(cluster=cluster, task=task.arn, reason=reason)
 
-    def _set(self, container_instance: ContainerInstance, status: ContainerInstanceStatusType) -> None:
+    def _set(self, container_instance: ContainerInstance, status: ContainerInstanceStatusType) -> str | None:
         with calling("ecs:UpdateContainerInstancesState"):
-            self._clients.ecs.update_container_instances_state(
+            answer = self._clients.ecs.update_container_instances_state(
                 cluster=container_instance.cluster, containerInstances=[container_instance.arn], status=status
             )
+        failures = [each for each in answer.get("failures", []) if each.get("arn") in {None, container_instance.arn}]
+        return failures[0].get("reason", "no reason given") if failures else None
 
-    def _find(self, instance: str, cluster: str) -> ContainerInstance | None:
+    def _registrations(self, instance: str, cluster: str) -> tuple[ContainerInstance, ...]:
+        arns: list[str] = []
         with calling("ecs:ListContainerInstances"):
-            arns = self._clients.ecs.list_container_instances(cluster=cluster, filter=f"ec2InstanceId == {instance}")[
-                "containerInstanceArns"
-            ]
-        if not arns:
-            return None
-        with calling("ecs:DescribeContainerInstances"):
-            answer = self._clients.ecs.describe_container_instances(cluster=cluster, containerInstances=arns)
-        found = [entry for entry in answer["containerInstances"] if entry.get("ec2InstanceId") == instance]
-        if not found:
-            return None
-        # An instance is registered twice after its agent lost its data: the registration that is not gone counts.
-        entry = min(found, key=lambda entry: entry.get("status") == "INACTIVE")
-        return ContainerInstance(
-            arn=entry["containerInstanceArn"],
-            cluster=cluster,
-            status=entry.get("status", "unknown"),
-            connected=entry.get("agentConnected", False),
-        )
+            for page in self._clients.ecs.get_paginator("list_container_instances").paginate(
+                cluster=cluster, filter=f"ec2InstanceId == {instance}"
+            ):
+                arns += page["containerInstanceArns"]
+        found: list[ContainerInstance] = []
+        for batch in _batches(arns):
+            with calling("ecs:DescribeContainerInstances"):
+                answer = self._clients.ecs.describe_container_instances(cluster=cluster, containerInstances=batch)
+            described = {entry["containerInstanceArn"]: entry for entry in answer["containerInstances"]}
+            found += (
+                _container_instance(arn, cluster, described.get(arn, {}))
+                for arn in batch
+                # One that is listed and not described is not known to be gone: ECS agrees with itself after a while.
+                if described.get(arn, {}).get("ec2InstanceId", instance) == instance
+            )
+        return tuple(each for each in found if each.status != DELETED)
+
+    def _exists(self, cluster: str) -> bool:
+        with calling("ecs:DescribeClusters"):
+            answer = self._clients.ecs.describe_clusters(clusters=[cluster])
+        return any(each.get("status") != DELETED for each in answer["clusters"])
+
+    def _list_tasks(self, container_instance: ContainerInstance, desired: DesiredStatusType) -> list[str]:
+        with calling("ecs:ListTasks"):
+            pages = self._clients.ecs.get_paginator("list_tasks").paginate(
+                cluster=container_instance.cluster, containerInstance=container_instance.arn, desiredStatus=desired
+            )
+            return [arn for page in pages for arn in page["taskArns"]]
 
     def _all_clusters(self) -> tuple[str, ...]:
         with calling("ecs:ListClusters"):
@@ -210,6 +231,19 @@ class ContainerInstances:
 
 def _batches(arns: list[str]) -> Iterator[list[str]]:
     return (arns[first : first + BATCH] for first in range(0, len(arns), BATCH))
+
+
+def _container_instance(arn: str, cluster: str, entry: ContainerInstanceTypeDef) -> ContainerInstance:
+    return ContainerInstance(
+        arn=arn,
+        cluster=cluster,
+        status=entry.get("status", "unknown"),
+        connected=entry.get("agentConnected", False),
+    )
+
+
+def _undescribed(arn: str) -> Task:
+    return Task(arn=arn, definition=arn.rpartition("/")[2], status="unknown", service=None, stopping=True)
 
 
 def _task(entry: TaskTypeDef) -> Task:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asg_lifecycle.aws.container_instances import ContainerInstance
+from asg_lifecycle.model.ecs import ContainerInstance
 from asg_lifecycle.model.events import Ignore, Invalid
 from asg_lifecycle.model.messages import Wake, encode
 from asg_lifecycle.model.signals import DRAINED, REGISTERED, Signal, command_ended, signal_came

@@ -60,3 +60,13 @@ DnsName: TypeAlias = Annotated[
     ),
 ]
 """The name of a DNS record; Route 53 writes other characters as a backslash and three octal digits."""
+
+EcsCluster: TypeAlias = Annotated[
+    str,
+    matching(
+        "^(arn:[a-z0-9-]+:ecs:[a-z0-9-]+:[0-9]{12}:cluster/)?[A-Za-z0-9_-]{1,255}$",
+        "the name of an ECS cluster, up to 255 letters, digits, hyphens and underscores, or its ARN "
+        "'arn:aws:ecs:REGION:ACCOUNT:cluster/NAME'",
+    ),
+]
+"""An ECS cluster."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.actions import Transition
 from asg_lifecycle.model.plans import IfMissing, Plan, PlannedStep
-from asg_lifecycle.steps.drain_ecs import ECS_CLUSTER_TAG
 from asg_lifecycle.steps.support.cluster_choice import cluster_named_by
+from asg_lifecycle.steps.support.ecs_registrations import ECS_CLUSTER_TAG, ECS_MANAGED_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 GROUP_TAG = "asg-lifecycle:group"
 """The tag of a target group that an Auto Scaling group is in without being attached: the group's name."""
-
-ECS_MANAGED_TAG = "AmazonECSManaged"
-"""What a capacity provider of ECS tags its instances with. It does not name the cluster."""
 
 DEFAULT_FEATURES = frozenset({"TargetGroupSteps", "StatusCheckSteps"})
 """Of the features that built-in plans use, those that the template grants where nobody chose."""

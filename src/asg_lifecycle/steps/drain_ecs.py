@@ -6,27 +6,46 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
-from asg_lifecycle.model.progress import Done, Progress
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
+from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.progress import Done, Failed, Missing, StepAnswer, Waiting
+from asg_lifecycle.model.resource_names import EcsCluster
 from asg_lifecycle.model.signals import DRAINED
 from asg_lifecycle.steps.base import StatefulStep
+from asg_lifecycle.steps.support.ecs_registrations import (
+    ECS_CLUSTER_TAG,
+    ECS_MANAGED_TAG,
+    NamedCluster,
+    named_cluster,
+    search,
+    there_is_no_cluster,
+)
+from asg_lifecycle.steps.support.ecs_tasks import agent_blockers, left_tasks, named_tasks, task_blockers
 from asg_lifecycle.steps.support.sentences import counted, listed
 
 if TYPE_CHECKING:
-    from asg_lifecycle.aws.container_instances import ContainerInstance, Task
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from asg_lifecycle.model.ecs import ContainerInstance, Search
     from asg_lifecycle.steps.base import Target
+    from asg_lifecycle.steps.support.ecs_tasks import LeftTask
 
-ECS_CLUSTER_TAG = "asg-lifecycle:ecs-cluster"
-"""The tag of an instance that names the cluster whose container instance it is."""
+AGENTLESS = frozenset({"DEREGISTERING", "REGISTRATION_FAILED"})
+"""States in which a container instance takes no tasks and cannot be set to DRAINING."""
 
-EMPTY = frozenset({"DEREGISTERING", "INACTIVE", "REGISTRATION_FAILED"})
-"""States in which a container instance runs no tasks, and takes none."""
+SECOND_LOOK = 10.0
+"""Seconds until what was not found is looked for again: ECS agrees with itself only after a while."""
+
+
+SETTLED = 5.0
+"""Seconds after a container instance was set to DRAINING until no task on it means that none is left."""
 
 
 class DrainEcsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where it is, and what becomes of tasks that no service looks after."""
+    """Where it is, and what becomes of tasks that nobody stops."""
 
     cluster: Annotated[
-        Annotated[str, Meta(min_length=1)] | None,
+        EcsCluster | None,
         Meta(
             description="Name or ARN of the cluster; without it the tag `asg-lifecycle:ecs-cluster` of "
             "the instance names it, or every cluster of the Region is asked."
@@ -36,18 +55,29 @@ class DrainEcsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Literal["wait", "stop"],
         Meta(description="What is done with tasks that belong to no service: `wait` for their end, or `stop` them."),
     ] = "wait"
+    orphaned_tasks: Annotated[
+        Literal["wait", "ignore"],
+        Meta(
+            description="What is done with tasks of a registration whose agent is not connected while the instance "
+            "has registered again: `wait`, which holds the instance until somebody decides, or `ignore` them."
+        ),
+    ] = "wait"
 
 
-class DrainEcsState(Struct, frozen=True, kw_only=True):
+class DrainEcsState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was found.
 
     Attributes:
-        cluster: ARN of the cluster that the container instance is in.
+        cluster: ARN or name of the cluster that the instance is registered with; None when none was found yet.
+        others: further clusters that it is registered with.
         most: the largest number of tasks that it had so far.
+        drained_at: when a registration was last set to DRAINING, seconds since the epoch.
     """
 
-    cluster: str
+    cluster: str | None
+    others: tuple[str, ...] = ()
     most: int
+    drained_at: float = 0.0
 
 
 class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
@@ -58,11 +88,21 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
     the deployment configuration of the service wants it: a task that cannot be replaced keeps the instance, and the
     progress names it. The container instance stays DRAINING; `wait-for-ecs` sets one that comes back from a warm pool
     to ACTIVE again.
+
+    An agent that has lost its data registers its instance once more. Each registration that is not INACTIVE is drained,
+    and the tasks of each are waited for: in the cluster that is named; where none is named, in every cluster of the
+    Region, which costs one call for each of them. Tasks of a registration whose agent is gone, while the instance is
+    registered again, are stopped by nobody; `orphaned_tasks` says what they mean.
+
+    An instance that the named cluster does not know has nothing to drain. Where no cluster is named, none knows the
+    instance, and a capacity provider of ECS has tagged it `AmazonECSManaged`, the step fails: its cluster was not
+    found.
     """
 
     kind = "drain-ecs"
     example: ClassVar[dict[str, object]] = {"cluster": "production", "standalone": "wait"}
     permissions = (
+        "ecs:DescribeClusters",
         "ecs:DescribeContainerInstances",
         "ecs:DescribeTasks",
         "ecs:ListClusters",
@@ -73,69 +113,137 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
     )
     template_parameter = "EcsSteps"
     needs_instance_alive = True
+    may_be_missing = "clusters"
 
     def preview(self, target: Target) -> str:
         """Say what would be drained, and what runs there."""
-        found = self._find(target, self._cluster(target))
-        if found is None:
-            return f"instance {target.action.instance} is no container instance{self._of_cluster()}"
-        tasks = self._services.container_instances.tasks(found)
-        now = f"it is {found.status} and has {_count(tasks)}"
-        return f"would drain container instance {found.name} of cluster {found.cluster_name}; {now}"
+        named = self._named(target)
+        looked = search(self._services.container_instances, target, named.name)
+        if looked is None:
+            return there_is_no_cluster(named.name or "")
+        if not looked.found:
+            return f"instance {target.action.instance} is no container instance {_of(looked, named)}"
+        return "; ".join(map(self._preview_of, looked.found)) + (f"; {looked.unread}" if looked.unread else "")
 
-    def begin(self, target: Target) -> Progress:
-        """Set the container instance to DRAINING."""
-        return self._drain(target, self._cluster(target), most=0)
+    def begin(self, target: Target) -> StepAnswer:
+        """Set every registration of the instance to DRAINING."""
+        return self._drain(target, DrainEcsState(cluster=None, most=0), again=False)
 
-    def poll(self, target: Target, state: DrainEcsState) -> Progress:
+    def poll(self, target: Target, state: DrainEcsState) -> StepAnswer:
         """Ask which tasks are left. A container instance that somebody has set back to ACTIVE is drained again."""
-        return self._drain(target, state.cluster, most=state.most)
+        return self._drain(target, state, again=True)
 
-    def _drain(self, target: Target, cluster: str | None, most: int) -> Progress:
-        found = self._find(target, cluster)
-        if found is None:
-            gone = "has left its cluster" if most else f"is no container instance{self._of_cluster()}"
-            return Done(f"instance {target.action.instance} {gone}")
-        if found.status in EMPTY:
-            return Done(f"container instance {found.name} is {found.status}: no task is left on it")
-        if found.status == "ACTIVE":
-            self._services.container_instances.drain(found)
-        elif found.status != "DRAINING":
-            why = f"container instance {found.name} is {found.status} and can be drained when it is ACTIVE"
-            return self._waiting(why, DrainEcsState(cluster=found.cluster, most=most))
-        tasks = self._services.container_instances.tasks(found)
-        standalone = [task for task in tasks if task.service is None and not task.stopping]
+    def _drain(self, target: Target, state: DrainEcsState, *, again: bool) -> StepAnswer:
+        containers = self._services.container_instances
+        instance = target.action.instance
+        named = NamedCluster(name=None)
+        if state.cluster is not None:
+            looked: Search | None = containers.in_clusters(instance, (state.cluster, *state.others))
+        else:
+            named = self._named(target)
+            looked = search(containers, target, named.name)
+        if looked is None:
+            return Missing(there_is_no_cluster(named.name or ""))
+        active = [each for each in looked.found if each.status == "ACTIVE"]
+        refused = {each.arn: refusal for each in active if (refusal := containers.drain(each)) is not None}
+        if looked.unread is not None:
+            # What could be found drains by now. Whether that is all is not known before the rest can be read.
+            raise CallFailed(looked.unread)
+        if not looked.found:
+            return self._not_found(instance, looked, named, state, again=again)
+        left = left_tasks(containers, looked.found)
+        self._stop_standalone(left, instance)
+        awaited = [each for each in left if each.heir is None or self._options.orphaned_tasks == "wait"]
+        drained_at = target.now if active else state.drained_at
+        # A task that was placed just before may not be listed yet. Where tasks are left there is another look anyway.
+        settled = bool(awaited) or target.now >= drained_at + SETTLED
+        standing = tuple(_standing(looked.found, refused, settled=settled))
+        first, *others = dict.fromkeys(each.cluster for each in looked.found)
+        most = max(state.most, len(awaited))
+        state = DrainEcsState(cluster=first, others=tuple(others), most=most, drained_at=drained_at)
+        if awaited or standing:
+            return self._left(awaited, standing, state)
+        ignored = f"; {counted(len(left), 'orphaned task')} left: {named_tasks(left)}" if left else ""
+        return Done(f"{_subject(looked.found)} drained{ignored}")
+
+    def _left(self, awaited: Sequence[LeftTask], standing: Sequence[Blocker], state: DrainEcsState) -> Waiting:
+        blockers = [*agent_blockers(awaited), *standing, *task_blockers(awaited, {})]
+        if not awaited:
+            return self._waiting("; ".join(each.reason for each in standing), state, wake_on=DRAINED, blockers=blockers)
+        clusters = ", ".join(dict.fromkeys(each.on.cluster_name for each in awaited))
+        said = f"waiting for {len(awaited)} of {state.most} tasks on cluster {clusters}: {named_tasks(awaited)}"
+        alone = sum(each.standalone for each in awaited)
+        if alone and self._options.standalone == "wait":
+            said += f"; {alone} of no service, which end by themselves"
+        orphaned = [each for each in awaited if each.heir is not None]
+        if orphaned:
+            said += (
+                f"; {counted(len(orphaned), 'orphaned task')} that nobody stops (orphaned_tasks: ignore leaves them)"
+            )
+        causes = [each.reason for each in blockers if each.kind is not BlockerKind.TASK]
+        return self._waiting("; ".join([said, *causes]), state, wake_on=DRAINED, blockers=blockers)
+
+    def _not_found(
+        self, instance: str, looked: Search, named: NamedCluster, state: DrainEcsState, *, again: bool
+    ) -> StepAnswer:
+        if state.cluster is not None:
+            return Done(f"instance {instance} has left its cluster")
+        nowhere = f"instance {instance} is no container instance {_of(looked, named)}"
+        if not again:
+            blocker = Blocker(kind=BlockerKind.CONTAINER_INSTANCE, name=instance, reason=nowhere)
+            said = f"{nowhere}; it is looked for once more before that is believed"
+            return self._waiting(said, state, again_after=SECOND_LOOK, blockers=(blocker,))
+        if named.managed and named.name is None:
+            return Failed(
+                f"{nowhere}, and it is tagged {ECS_MANAGED_TAG}, so it belongs to one: name that in the step's option "
+                f"cluster or in the tag {ECS_CLUSTER_TAG} of the instance"
+            )
+        return Done(nowhere)
+
+    def _stop_standalone(self, left: Sequence[LeftTask], instance: str) -> None:
         if self._options.standalone == "stop":
-            for task in standalone:
-                reason = f"instance {target.action.instance} is drained by asg-lifecycle"
-                self._services.container_instances.stop(task, cluster=found.cluster, reason=reason)
-        if not tasks:
-            return Done(f"container instance {found.name} of cluster {found.cluster_name} is drained")
-        most = max(most, len(tasks))
-        kept = f"; {len(standalone)} of no service, which end by themselves" if standalone and self._waits else ""
-        left = f"waiting for {len(tasks)} of {most} tasks on cluster {found.cluster_name}: {_named(tasks)}{kept}"
-        return self._waiting(left, DrainEcsState(cluster=found.cluster, most=most), wake_on=DRAINED)
+            for each in left:
+                if each.standalone:
+                    reason = f"instance {instance} is drained by asg-lifecycle"
+                    self._services.container_instances.stop(each.task, cluster=each.on.cluster, reason=reason)
 
-    @property
-    def _waits(self) -> bool:
-        return self._options.standalone == "wait"
+    def _preview_of(self, found: ContainerInstance) -> str:
+        left = left_tasks(self._services.container_instances, (found,))
+        tasks = f"{counted(len(left), 'task')}: {named_tasks(left)}" if left else "no tasks"
+        return (
+            f"would drain container instance {found.name} of cluster {found.cluster_name}; "
+            f"it is {found.status} and has {tasks}"
+        )
 
-    def _cluster(self, target: Target) -> str | None:
-        if self._options.cluster is not None:
-            return self._options.cluster
-        return self._services.instances.tags(target.action.instance).get(ECS_CLUSTER_TAG)
-
-    def _find(self, target: Target, cluster: str | None) -> ContainerInstance | None:
-        action = target.action
-        return self._services.container_instances.find(action.instance, cluster=cluster, group=action.group)
-
-    def _of_cluster(self) -> str:
-        return f" of cluster {self._options.cluster}" if self._options.cluster is not None else ""
+    def _named(self, target: Target) -> NamedCluster:
+        return named_cluster(self._options.cluster, self._services.instances, target.action.instance)
 
 
-def _named(tasks: tuple[Task, ...]) -> str:
-    return listed(f"{task.definition} {task.status}" for task in sorted(tasks, key=lambda task: task.arn))
+def _standing(
+    registrations: Sequence[ContainerInstance], refused: Mapping[str, str], *, settled: bool
+) -> Iterator[Blocker]:
+    """Name the registrations that may still have, or get, tasks that are not listed."""
+    for each in registrations:
+        if (refusal := refused.get(each.arn)) is not None:
+            why = f"could not be set to DRAINING: {refusal}"
+        elif each.status not in AGENTLESS | {"ACTIVE", "DRAINING"}:
+            why = f"is {each.status} and can be drained when it is ACTIVE"
+        elif not settled:
+            why = "was set to DRAINING just now, and is looked at once more"
+        else:
+            continue
+        reason = f"container instance {each.name} {why}"
+        yield Blocker(kind=BlockerKind.CONTAINER_INSTANCE, name=each.name, reason=reason)
 
 
-def _count(tasks: tuple[Task, ...]) -> str:
-    return f"{counted(len(tasks), 'task')}: {_named(tasks)}" if tasks else "no tasks"
+def _subject(registrations: Sequence[ContainerInstance]) -> str:
+    named = listed(f"{each.name} of cluster {each.cluster_name}" for each in registrations)
+    return f"container instance {named} is" if len(registrations) == 1 else f"container instances {named} are"
+
+
+def _of(looked: Search, named: NamedCluster) -> str:
+    if named.name is not None:
+        return f"of cluster {named.name}"
+    names = (arn.rpartition("/")[2] for arn in looked.clusters)
+    count = len(looked.clusters)
+    return f"of any of the {counted(count, 'cluster')} of the Region: {listed(names)}" if count else "of any cluster"
