@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
@@ -40,9 +39,8 @@ def test_both_handlers_make_the_same_clients() -> None:
             f"import json, sys; sys.path.insert(0, {str(coldstart.SOURCE)!r})\n{source}\n"
             "print(json.dumps([client.meta.service_model.service_name for client in clients]))"
         )
-        environment = {"TABLE_NAME": "actions", "AWS_DEFAULT_REGION": "eu-central-1", "PATH": os.environ["PATH"]}
         answered = subprocess.run(  # noqa: S603 - this interpreter, on the benchmark's own programs
-            [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, check=True
+            [sys.executable, "-c", program], env=coldstart.environment(), stdout=subprocess.PIPE, check=True
         )
         services[name] = json.loads(answered.stdout)
     assert services["ours"] == services["bare"] == list(coldstart.CLIENTS)

@@ -24,7 +24,7 @@ PACKAGE = "asg_lifecycle."
 
 
 def make_struct_types_ready() -> None:
-    """Make every struct type of the application that is loaded ready for any thread. Repeating it costs next to nothing.
+    """Make every struct type of the application that is loaded ready for any thread. It may be repeated.
 
     Raises:
         NameError: a field's annotation names what its module imports for type checking only.
