@@ -117,6 +117,24 @@ def compare(pairs: int) -> Comparison:
     return Comparison(ours=tuple(samples["ours"]), bare=tuple(samples["bare"]))
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of a function, as the template makes it, for a process on this machine."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POWERTOOLS_"))}
+    return kept | {
+        "AWS_ACCESS_KEY_ID": "SIMULATED",
+        "AWS_SECRET_ACCESS_KEY": "simulated",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_REGION": "eu-central-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "POWERTOOLS_METRICS_NAMESPACE": "AsgLifecycle",
+        "POWERTOOLS_SERVICE_NAME": "asg-lifecycle",
+        "TABLE_NAME": "actions",
+        **dict.fromkeys(("SIGNALS", "TARGET_GROUP_STEPS", "STATUS_CHECK_STEPS"), "on"),
+        **dict.fromkeys(("ECS_STEPS", "KUBERNETES_STEPS"), "off"),
+    }
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the comparison; return 1 when the ratio of CPU medians is above the limit, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coldstart", description="Compare cold starts.")
@@ -146,24 +164,6 @@ def _start(program: Path) -> Sample:
 def _launch(program: Path) -> str:
     # Isolated from the caller's directory and PYTHONPATH: only the project's own source is added.
     return f"import runpy, sys; sys.path.insert(0, {str(SOURCE)!r}); runpy.run_path({str(program)!r})"
-
-
-def environment() -> dict[str, str]:
-    """Return the environment of both handlers, as the template sets it by default."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "POWERTOOLS_"))}
-    return kept | {
-        "AWS_ACCESS_KEY_ID": "SIMULATED",
-        "AWS_SECRET_ACCESS_KEY": "simulated",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_REGION": "eu-central-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "POWERTOOLS_METRICS_NAMESPACE": "AsgLifecycle",
-        "POWERTOOLS_SERVICE_NAME": "asg-lifecycle",
-        "TABLE_NAME": "actions",
-        **dict.fromkeys(("SIGNALS", "TARGET_GROUP_STEPS", "STATUS_CHECK_STEPS"), "on"),
-        **dict.fromkeys(("ECS_STEPS", "KUBERNETES_STEPS"), "off"),
-    }
 
 
 if __name__ == "__main__":

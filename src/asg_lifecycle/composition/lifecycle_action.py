@@ -12,6 +12,7 @@ from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.composition.observer import compose_observer
 from asg_lifecycle.composition.services import compose_services
+from asg_lifecycle.composition.struct_types import make_struct_types_ready
 from asg_lifecycle.execution.dependencies import Dependencies
 from asg_lifecycle.plans.selection import Planning
 from asg_lifecycle.store.drain_slots import DrainSlots
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
 def compose(
     settings: Settings, *, clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random
 ) -> Dependencies:
-    """Return the parts for `settings`. No client is made and nothing is called yet.
+    """Return the parts for `settings`, which any thread may use. No client is made and nothing is called yet.
 
     Args:
         settings: what the deployment decides.
         clock: seconds since the epoch.
         chance: a random number from 0 to 1.
     """
+    make_struct_types_ready()
     clients = Clients()
     signals = Signals(clients, settings.table) if settings.signals else None
     services = compose_services(clients, LifecycleActions(clients, clock), clock, signals=signals)
