@@ -159,3 +159,48 @@ def imports_of(node: ast.AST) -> Iterator[str]:
             yield from (f"{module}.{each.name}" for each in node.names)
     for child in ast.iter_child_nodes(node):
         yield from imports_of(child)
+
+
+LIBRARY = """
+import gc, json, sys
+import msgspec
+import pytest
+import asg_lifecycle.kubernetes.cluster
+
+def ready():
+    left, found = [msgspec.Struct], set()
+    while left:
+        for struct in left.pop().__subclasses__():
+            left.append(struct)
+            if any(type(held).__name__ == "StructInfo" for held in gc.get_referents(struct)):
+                found.add(f"{struct.__module__}.{struct.__qualname__}")
+    return found
+
+before = ready()
+code = pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", "-k", " or ".join(sys.argv[2:]), sys.argv[1]])
+late = sorted(name for name in ready() - before if name.startswith("lightkube"))
+print(json.dumps({"code": int(code), "late": late}))
+"""
+"""Drains nodes, and lists what types of the Kubernetes library became ready only then."""
+
+EVERY_REQUEST = (
+    "pods_are_gone_and_not",
+    "deleted_whatever_its_budget_says",
+    "a_budget_that_blocks",
+    "a_right_that_is_missing",
+    "the_node_is_deleted",
+    "instance_that_is_gone",
+)
+"""Tests of `drain-kubernetes` that make every request there is, answered and refused."""
+
+
+def test_the_types_of_the_kubernetes_library_are_ready_once_a_cluster_can_be_used() -> None:
+    tests = Path(__file__).parents[1] / "execution" / "test_drain_kubernetes.py"
+    answered = subprocess.run(  # noqa: S603 - this interpreter, on the program above
+        [sys.executable, "-c", LIBRARY, str(tests), *EVERY_REQUEST],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert json.loads(answered.stdout.splitlines()[-1]) == {"code": 0, "late": []}

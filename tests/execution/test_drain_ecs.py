@@ -209,7 +209,7 @@ def test_an_instance_that_ecs_manages_and_no_cluster_knows_is_not_released(testb
 
 
 def test_what_is_not_found_is_looked_for_once_more(testbed: Testbed) -> None:
-    # ECS agrees with itself only after a while: the list does not have the container instance yet.
+    # ECS is eventually consistent: the list does not have the container instance yet.
     instance = drain(testbed)
     registered(testbed, "i-other")
     testbed.terminate(instance)
@@ -218,6 +218,26 @@ def test_what_is_not_found_is_looked_for_once_more(testbed: Testbed) -> None:
     testbed.ecs.run(registered(testbed, instance), "web:1", service="web", takes=100)
     testbed.finish()
     assert ended(testbed)[0] >= 100
+
+
+@pytest.mark.parametrize("registrations", [1, 2])
+def test_one_that_a_later_list_leaves_out_is_looked_for_once_more(testbed: Testbed, registrations: int) -> None:
+    instance = drain(testbed)
+    made = [registered(testbed, instance) for _ in range(registrations)]
+    testbed.ecs.run(made[0], "web:1", service="web", takes=math.inf)
+    testbed.terminate(instance)
+    testbed.run(60)
+    known = testbed.ecs.clusters["prod"]
+    known.remove(made[0])
+    while "found no longer" not in (testbed.record().detail or ""):
+        assert testbed.completions() == []
+        testbed.run(1)
+    known.append(made[0])
+    testbed.run(3600)
+    assert testbed.completions() == []
+    assert "waiting for 1 of 1 tasks" in (testbed.record().detail or "")
+    known.remove(made[0])
+    testbed.finish()
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])

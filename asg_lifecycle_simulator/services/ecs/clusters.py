@@ -34,7 +34,7 @@ class Clusters(Service):
         clusters: the container instances of each cluster by its name.
         deleted_clusters: names of those that are INACTIVE.
         refused: ARNs of container instances whose state is not changed, with the reason of the failure.
-        undescribed: ARNs of tasks that are listed and not described, as ECS agrees with itself only after a while.
+        undescribed: ARNs of tasks that are listed and not described, as ECS is eventually consistent.
         services: by cluster and name.
     """
 

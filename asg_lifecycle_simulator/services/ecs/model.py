@@ -65,7 +65,7 @@ class Task:
         heard_at: when the agent heard of that, None as long as it has not.
         stopped_because: what `StopTask` said.
         told_of: whether the agent has reported that it stopped, and EventBridge was told.
-        listed_at: from when on it is listed, as ECS agrees with itself only after a while.
+        listed_at: from when on it is listed, as ECS is eventually consistent.
         protected_until: when its protection from being stopped by services ends; 0 where it has none.
     """
 

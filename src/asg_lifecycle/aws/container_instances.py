@@ -165,7 +165,7 @@ class ContainerInstances:
                 described = {task.arn: task for task in self._describe(container_instance.cluster, batch)}
                 found += described.values()
                 if desired == "RUNNING":
-                    # ECS agrees with itself only after a while: a task that is listed to run is no stopped one.
+                    # ECS is eventually consistent: a task that is listed to run is no stopped one.
                     found += (_undescribed(arn) for arn in batch if arn not in described)
         return tuple({task.arn: task for task in found if task.status != "STOPPED"}.values())
 
@@ -201,7 +201,7 @@ class ContainerInstances:
             found += (
                 _container_instance(arn, cluster, described.get(arn, {}))
                 for arn in batch
-                # One that is listed and not described is not known to be gone: ECS agrees with itself after a while.
+                # One that is listed and not described is not known to be gone: ECS is eventually consistent.
                 if described.get(arn, {}).get("ec2InstanceId", instance) == instance
             )
         return tuple(each for each in found if each.status != DELETED)

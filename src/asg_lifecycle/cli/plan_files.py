@@ -119,7 +119,7 @@ def _refused_alias(root: yaml.Node | None) -> tuple[int, str] | None:
                 return found
         open_nodes.remove(id(node))
         size = sizes[id(node)] = 1 + sum(sizes.get(id(part), 1) for part in parts)
-        if size > LARGEST_PLAN and size > sum(1 for _ in sizes) + len(parts):
+        if size > LARGEST_PLAN and size > len(sizes) + len(parts):
             return line, f"more than {LARGEST_PLAN} values, once its aliases are written out; write fewer aliases"
         return None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
+from lightkube.core.decoders import decode_list, decode_status
 from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
 from lightkube.resources.core_v1 import Node as NodeResource
@@ -24,6 +26,13 @@ if TYPE_CHECKING:
 
 PAGE = 500
 """Objects on one page of a list."""
+
+# The types that the library decodes are made ready while this module is imported, which one thread does: msgspec dies
+# where two threads use a type for the first time at once, see `composition/struct_types.py`.
+for _resource in (NodeResource, PodResource):
+    decode_list(b'{"metadata": {}, "items": []}', _resource)
+decode_status(b"{}")
+msgspec.json.Decoder(PodResource.Eviction)
 
 
 class Cluster:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.failures import CallFailed
@@ -34,8 +35,7 @@ AGENTLESS = frozenset({"DEREGISTERING", "REGISTRATION_FAILED"})
 """States in which a container instance takes no tasks and cannot be set to DRAINING."""
 
 SECOND_LOOK = 10.0
-"""Seconds until what was not found is looked for again: ECS agrees with itself only after a while."""
-
+"""Seconds until what was not found is looked for again, before that is believed: ECS is eventually consistent."""
 
 SETTLED = 5.0
 """Seconds after a container instance was set to DRAINING until no task on it means that none is left."""
@@ -72,12 +72,16 @@ class DrainEcsState(Struct, frozen=True, kw_only=True, omit_defaults=True):
         others: further clusters that it is registered with.
         most: the largest number of tasks that it had so far.
         drained_at: when a registration was last set to DRAINING, seconds since the epoch.
+        known: how many registrations there were at the last look that found all of them.
+        missed_since: since when fewer are found, seconds since the epoch; None when all are.
     """
 
     cluster: str | None
     others: tuple[str, ...] = ()
     most: int
     drained_at: float = 0.0
+    known: int = 0
+    missed_since: float | None = None
 
 
 class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
@@ -127,13 +131,13 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
 
     def begin(self, target: Target) -> StepAnswer:
         """Set every registration of the instance to DRAINING."""
-        return self._drain(target, DrainEcsState(cluster=None, most=0), again=False)
+        return self._drain(target, DrainEcsState(cluster=None, most=0))
 
     def poll(self, target: Target, state: DrainEcsState) -> StepAnswer:
         """Ask which tasks are left. A container instance that somebody has set back to ACTIVE is drained again."""
-        return self._drain(target, state, again=True)
+        return self._drain(target, state)
 
-    def _drain(self, target: Target, state: DrainEcsState, *, again: bool) -> StepAnswer:
+    def _drain(self, target: Target, state: DrainEcsState) -> StepAnswer:
         containers = self._services.container_instances
         instance = target.action.instance
         named = NamedCluster(name=None)
@@ -149,18 +153,24 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
         if looked.unread is not None:
             # What could be found drains by now. Whether that is all is not known before the rest can be read.
             raise CallFailed(looked.unread)
-        if not looked.found:
-            return self._not_found(instance, looked, named, state, again=again)
+        if len(looked.found) < max(state.known, 1):
+            since = state.missed_since if state.missed_since is not None else target.now
+            if target.now < since + SECOND_LOOK:
+                return self._look_again(instance, looked, named, replace(state, missed_since=since))
+            if not looked.found:
+                return self._not_found(instance, looked, named, state)
         left = left_tasks(containers, looked.found)
         self._stop_standalone(left, instance)
-        awaited = [each for each in left if each.heir is None or self._options.orphaned_tasks == "wait"]
+        awaited = [each for each in left if each.replaced_by is None or self._options.orphaned_tasks == "wait"]
         drained_at = target.now if active else state.drained_at
         # A task that was placed just before may not be listed yet. Where tasks are left there is another look anyway.
         settled = bool(awaited) or target.now >= drained_at + SETTLED
         standing = tuple(_standing(looked.found, refused, settled=settled))
         first, *others = dict.fromkeys(each.cluster for each in looked.found)
         most = max(state.most, len(awaited))
-        state = DrainEcsState(cluster=first, others=tuple(others), most=most, drained_at=drained_at)
+        state = DrainEcsState(
+            cluster=first, others=tuple(others), most=most, drained_at=drained_at, known=len(looked.found)
+        )
         if awaited or standing:
             return self._left(awaited, standing, state)
         ignored = f"; {counted(len(left), 'orphaned task')} left: {named_tasks(left)}" if left else ""
@@ -175,7 +185,7 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
         alone = sum(each.standalone for each in awaited)
         if alone and self._options.standalone == "wait":
             said += f"; {alone} of no service, which end by themselves"
-        orphaned = [each for each in awaited if each.heir is not None]
+        orphaned = [each for each in awaited if each.replaced_by is not None]
         if orphaned:
             said += (
                 f"; {counted(len(orphaned), 'orphaned task')} that nobody stops (orphaned_tasks: ignore leaves them)"
@@ -183,16 +193,21 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
         causes = [each.reason for each in blockers if each.kind is not BlockerKind.TASK]
         return self._waiting("; ".join([said, *causes]), state, wake_on=DRAINED, blockers=blockers)
 
-    def _not_found(
-        self, instance: str, looked: Search, named: NamedCluster, state: DrainEcsState, *, again: bool
-    ) -> StepAnswer:
+    def _look_again(self, instance: str, looked: Search, named: NamedCluster, state: DrainEcsState) -> Waiting:
+        if state.known:
+            missing = state.known - len(looked.found)
+            found = f"{missing} of {counted(state.known, 'registration')} of instance {instance} found no longer"
+        else:
+            found = f"instance {instance} is no container instance {_of(looked, named)}"
+        blocker = Blocker(kind=BlockerKind.CONTAINER_INSTANCE, name=instance, reason=found)
+        said = f"{found}; looked for once more before that is believed"
+        return self._waiting(said, state, again_after=SECOND_LOOK, blockers=(blocker,))
+
+    @staticmethod
+    def _not_found(instance: str, looked: Search, named: NamedCluster, state: DrainEcsState) -> StepAnswer:
         if state.cluster is not None:
             return Done(f"instance {instance} has left its cluster")
         nowhere = f"instance {instance} is no container instance {_of(looked, named)}"
-        if not again:
-            blocker = Blocker(kind=BlockerKind.CONTAINER_INSTANCE, name=instance, reason=nowhere)
-            said = f"{nowhere}; it is looked for once more before that is believed"
-            return self._waiting(said, state, again_after=SECOND_LOOK, blockers=(blocker,))
         if named.managed and named.name is None:
             return Failed(
                 f"{nowhere}, and it is tagged {ECS_MANAGED_TAG}, so it belongs to one: name that in the step's option "

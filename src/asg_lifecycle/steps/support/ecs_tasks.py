@@ -22,13 +22,13 @@ class LeftTask(Struct, frozen=True, kw_only=True):
     Attributes:
         task: the task.
         on: the registration that it runs on.
-        heir: the registration with which the instance has registered again, where the agent of `on` is gone: nobody
-            stops the task. None where `on` has an agent, or is the only registration.
+        replaced_by: the registration with which the instance has registered again, where the agent of `on` is gone:
+            nobody stops the task. None where `on` has an agent, or is the only registration.
     """
 
     task: Task
     on: ContainerInstance
-    heir: ContainerInstance | None = None
+    replaced_by: ContainerInstance | None = None
 
     @property
     def standalone(self) -> bool:
@@ -46,7 +46,7 @@ def left_tasks(
     """
     connected = next((each for each in registrations if each.connected), None)
     return tuple(
-        LeftTask(task=task, on=each, heir=None if each.connected else connected)
+        LeftTask(task=task, on=each, replaced_by=None if each.connected else connected)
         for each in registrations
         for task in container_instances.tasks(each)
     )
@@ -81,10 +81,10 @@ def task_blockers(left: Sequence[LeftTask], keeping: Mapping[str, str]) -> Itera
 
 def _reason(left: LeftTask) -> str:
     status = left.task.status
-    if left.heir is not None:
+    if left.replaced_by is not None:
         return (
             f"is {status}, and nobody stops it: the agent of container instance {left.on.name} is not connected, and "
-            f"the instance has registered again as {left.heir.name} (orphaned_tasks: ignore leaves it)"
+            f"the instance has registered again as {left.replaced_by.name} (orphaned_tasks: ignore leaves it)"
         )
     if not left.on.connected:
         return f"is {status}: the agent is not connected, it cannot stop"
