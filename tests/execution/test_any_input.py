@@ -51,10 +51,12 @@ def as_tags(drawn: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in drawn.items()]
 
 
-@settings(max_examples=40)
+# The same examples in every run: what fails in CI is the change, not the draw.
+@settings(max_examples=40, derandomize=True)
 @given(st.sampled_from(["LAUNCHING", "TERMINATING"]), metadata, tags, tags, st.none() | good_plans.map(as_json))
 @example("TERMINATING", "", {ECS_CLUSTER_TAG: "cluster.with.dots"}, {}, None)
 @example("TERMINATING", "", {f"{CLUSTER_TAG}a.k8s.local": "owned"}, {}, None)
+@example("LAUNCHING", "", {}, {}, {"result": "abandon", "dry_run": True})
 def test_no_execution_fails_and_a_held_record_says_why(
     transition: str,
     metadata: str,
@@ -87,7 +89,9 @@ def test_no_execution_fails_and_a_held_record_says_why(
         testbed.run(HOURS)
 
         assert {execution.status for execution in testbed.deployment.executions} <= {"RUNNING", "SUCCEEDED"}
-        assert len(testbed.deployment.records()) == 1
+        # A launch that a plan abandons is launched again, with an action of its own.
+        assert testbed.deployment.records()
+        assert len({record.instance for record in testbed.deployment.records()}) == len(testbed.deployment.records())
         for record in testbed.deployment.records():
             assert msgspec.json.encode(record)
             if record.status is Status.HELD:
