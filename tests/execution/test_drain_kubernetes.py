@@ -395,13 +395,14 @@ def test_throttled_eks_is_waited_for(testbed: Testbed) -> None:
     drained(testbed)
 
 
-def test_a_cluster_there_is_not_is_nothing_to_drain_only_when_the_plan_does_not_name_it(testbed: Testbed) -> None:
+def test_a_cluster_that_eks_does_not_know_holds_the_instance_and_says_what_to_do(testbed: Testbed) -> None:
     (instance,) = testbed.group(plan={"steps": [step(cluster="porduction")]})
     testbed.terminate(instance)
     testbed.run(200)
     record = testbed.record()
     assert record.status is Status.HELD
-    assert "cluster porduction does not exist" in (record.problem or "")
+    assert "there is no EKS cluster porduction in this account and Region" in (record.problem or "")
+    assert "give the step endpoint, certificate_authority and token_parameter" in (record.problem or "")
 
 
 @pytest.mark.parametrize("survives", [True, False])

@@ -22,12 +22,14 @@ ABSENT: dict[str, dict[str, Any]] = {
     "deregister-cloud-map": {"services": ["srv-nowhere"]},
     "deregister-targets": {"names": ["nowhere"]},
     "drain-ecs": {"cluster": "nowhere"},
+    "drain-kubernetes": {"cluster": "nowhere"},
     "invoke-function": {"function": "nowhere"},
     "publish-event": {"topic": "arn:aws:sns:eu-central-1:123456789012:nowhere"},
     "register-targets": {"names": ["nowhere"]},
     "remove-dns-records": {"zones": ["Z0NOWHERE"]},
     "run-command": {"document": "nowhere"},
     "wait-for-ecs": {"cluster": "nowhere"},
+    "wait-for-kubernetes": {"cluster": "nowhere"},
 }
 """Options of each kind that name something that does not exist."""
 

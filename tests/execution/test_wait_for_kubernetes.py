@@ -33,9 +33,9 @@ def test_a_node_is_waited_for_until_it_is_ready(testbed: Testbed) -> None:
     )
     node = cluster.join(instance, ready=False, taints=("node.kubernetes.io/not-ready", "team"))
     testbed.run(60)
-    assert "Ready is False: container runtime network not ready; taints node.kubernetes.io/not-ready are left" in (
-        testbed.record().detail or ""
-    )
+    detail = testbed.record().detail or ""
+    assert "Ready is False: container runtime network not ready, since 2100-01-01T00:01:00Z; " in detail
+    assert detail.endswith("taints node.kubernetes.io/not-ready are left")
     node.ready = True
     testbed.run(60)
     assert testbed.record().status is Status.WORKING

@@ -9,9 +9,11 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asg_lifecycle_simulator.services.kubernetes.objects import DisruptionBudget, Node, Pod
+from asg_lifecycle_simulator.services.kubernetes.objects import ENDS_AFTER, DisruptionBudget, Node, Pod
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from asg_lifecycle_simulator.region.timers import RegionTimers
 
 ELSEWHERE = "ip-10-0-0-99.ec2.internal"
@@ -62,8 +64,14 @@ class Cluster:
         """Let an EC2 instance join as a node."""
         name = f"ip-10-0-0-{len(self.nodes) + 1}.ec2.internal"
         effects = [{"key": key, "effect": "NoSchedule"} for key in taints]
-        self.nodes[name] = Node(name=name, instance=instance, ready=ready, taints=effects)
+        self.nodes[name] = Node(
+            name=name, instance=instance, ready=ready, taints=effects, changed_at=self._timers.now()
+        )
         return self.nodes[name]
+
+    def die(self, node: Node) -> None:
+        """Let the host of a node die: its kubelet posts nothing any more, and pods that are told to end stay."""
+        node.ready, node.posting, node.changed_at = False, False, self._timers.now()
 
     def run(  # noqa: PLR0913 - what a pod is
         self,
@@ -77,6 +85,7 @@ class Cluster:
         replaced_after: float | None = 10.0,
         phase: str = "Running",
         mirror: bool = False,
+        tolerations: Sequence[Mapping[str, str]] = (),
     ) -> list[Pod]:
         """Run pods on a node.
 
@@ -91,6 +100,7 @@ class Cluster:
                 StatefulSet, under the same name, from when it is gone. None for never.
             phase: `Running`, `Succeeded`, …
             mirror: whether they mirror static pods.
+            tolerations: as the API has them; with one for a cordoned node they are made again on their own node.
         """
         made = []
         for _ in range(count):
@@ -106,6 +116,8 @@ class Cluster:
                 replaced_after=replaced_after if owner in {"ReplicaSet", "StatefulSet"} else None,
                 phase=phase,
                 mirror=mirror,
+                created_at=self._timers.now(),
+                tolerations=[dict(each) for each in tolerations],
             )
             self.pods[namespace, pod.name] = pod
             made.append(pod)
@@ -140,17 +152,31 @@ class Cluster:
         self.delete(pod, grace)
 
     def delete(self, pod: Pod, grace: float | None) -> None:
-        """Tell a pod to end."""
+        """Tell a pod to end. Told again, it gets the shorter time of the two."""
         if pod.told_at is not None:
+            self._shorten(pod, grace)
             return
         pod.told_at = self._timers.now()
+        pod.grace = ENDS_AFTER if grace is None else grace
         takes = pod.ends_after(grace)
         if pod.replaced_after is not None and pod.owner is not None and pod.owner[0] == "ReplicaSet":
             self._timers.call_after(pod.replaced_after, lambda: self._replace(pod), name="pod is replaced")
         if takes < math.inf:
             self._timers.call_after(takes, lambda: self._end(pod), name="pod ends")
 
+    def _shorten(self, pod: Pod, grace: float | None) -> None:
+        if grace is None or grace >= pod.grace:
+            return
+        # The time runs from now on: the API counts a new grace period from the moment of the request.
+        pod.grace = self._timers.now() - (pod.told_at or 0.0) + grace
+        if pod.takes < math.inf:
+            self._timers.call_after(pod.ends_after(grace), lambda: self._end(pod), name="pod ends")
+
     def _end(self, pod: Pod) -> None:
+        node = self.nodes.get(pod.node)
+        if node is not None and not node.posting:
+            # Nobody tells the API server that it has ended.
+            return
         if self.pods.get((pod.namespace, pod.name)) is pod:
             del self.pods[pod.namespace, pod.name]
         if pod.replaced_after is not None and pod.owner is not None and pod.owner[0] == "StatefulSet":
@@ -161,4 +187,13 @@ class Cluster:
         same_name = pod.owner is not None and pod.owner[0] == "StatefulSet"
         name = pod.name if same_name else f"{pod.name.rpartition('-')[0]}-{self._made}"
         uid = f"00000000-0000-0000-0000-{self._made:012d}"
-        self.pods[pod.namespace, name] = replace(pod, name=name, uid=uid, node=ELSEWHERE, told_at=None, phase="Running")
+        self.pods[pod.namespace, name] = replace(
+            pod,
+            name=name,
+            uid=uid,
+            node=pod.node if pod.tolerations else ELSEWHERE,
+            told_at=None,
+            grace=ENDS_AFTER,
+            created_at=self._timers.now(),
+            phase="Running",
+        )

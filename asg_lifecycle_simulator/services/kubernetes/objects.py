@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 ENDS_AFTER = 30.0
 """Seconds, `terminationGracePeriodSeconds` where a pod does not say."""
+
+
+def timestamp(moment: float) -> str:
+    """Return a time as the API writes it, in whole seconds."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @dataclass(kw_only=True)
@@ -18,7 +24,11 @@ class Node:
         name: its name.
         instance: the EC2 instance it is.
         uid: what tells it from another one with its name.
+        provider_id: its `providerID`, empty for none; None for that of AWS.
+        addresses: type and address, as its status has them.
         ready: its condition `Ready`.
+        posting: whether its kubelet posts its status; that of a host that died does not.
+        changed_at: when that condition changed last, seconds since the epoch.
         unschedulable: whether it is cordoned.
         taints: as the API has them.
         labels: its labels.
@@ -28,7 +38,11 @@ class Node:
     name: str
     instance: str
     uid: str = "00000000-0000-0000-0000-00000000000a"
+    provider_id: str | None = None
+    addresses: list[tuple[str, str]] = field(default_factory=list)
     ready: bool = True
+    posting: bool = True
+    changed_at: float = 0.0
     unschedulable: bool = False
     taints: list[dict[str, str]] = field(default_factory=list)
     labels: dict[str, str] = field(default_factory=dict)
@@ -36,22 +50,29 @@ class Node:
 
     def plain(self) -> dict[str, Any]:
         """Return it as the API shows it."""
-        spec: dict[str, Any] = {"providerID": f"aws:///eu-west-1a/{self.instance}", "taints": self.taints}
+        provider_id = f"aws:///eu-west-1a/{self.instance}" if self.provider_id is None else self.provider_id
+        spec: dict[str, Any] = {"taints": self.taints} | ({"providerID": provider_id} if provider_id else {})
         if self.unschedulable:
             spec["unschedulable"] = True
-        condition = {
-            "type": "Ready",
-            "status": "True" if self.ready else "False",
-            "reason": "KubeletReady" if self.ready else "KubeletNotReady",
-            "message": "kubelet is posting ready status" if self.ready else "container runtime network not ready",
-        }
+        condition = {"type": "Ready", "lastTransitionTime": timestamp(self.changed_at), **self._condition()}
         return {
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {"name": self.name, "uid": self.uid, "labels": self.labels, "annotations": self.annotations},
             "spec": spec,
-            "status": {"conditions": [condition]},
+            "status": {
+                "conditions": [condition],
+                "addresses": [{"type": kind, "address": address} for kind, address in self.addresses],
+            },
         }
+
+    def _condition(self) -> dict[str, str]:
+        if not self.posting:
+            message = "Kubelet stopped posting node status."
+            return {"status": "Unknown", "reason": "NodeStatusUnknown", "message": message}
+        if not self.ready:
+            return {"status": "False", "reason": "KubeletNotReady", "message": "container runtime network not ready"}
+        return {"status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status"}
 
 
 @dataclass(kw_only=True)
@@ -71,6 +92,9 @@ class Pod:
         phase: `Running`, `Succeeded`, …
         mirror: whether it mirrors a static pod.
         told_at: when it was told to end.
+        grace: seconds that it was given for that.
+        created_at: when it was made.
+        tolerations: as the API has them. One that tolerates a cordoned node is made again on the same node.
     """
 
     namespace: str
@@ -84,6 +108,9 @@ class Pod:
     phase: str = "Running"
     mirror: bool = False
     told_at: float | None = None
+    grace: float = ENDS_AFTER
+    created_at: float = 0.0
+    tolerations: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def healthy(self) -> bool:
@@ -98,6 +125,7 @@ class Pod:
         """Return it as the API shows it."""
         metadata: dict[str, Any] = {"namespace": self.namespace, "name": self.name, "uid": self.uid}
         metadata["labels"] = self.labels
+        metadata["creationTimestamp"] = timestamp(self.created_at)
         if self.mirror:
             metadata["annotations"] = {"kubernetes.io/config.mirror": self.uid}
         if self.owner is not None:
@@ -105,12 +133,13 @@ class Pod:
             owner = {"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": f"{kind}-{name}", "controller": True}
             metadata["ownerReferences"] = [owner]
         if self.told_at is not None:
-            metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+            metadata["deletionTimestamp"] = timestamp(self.told_at + self.grace)
+            metadata["deletionGracePeriodSeconds"] = int(self.grace)
         return {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": metadata,
-            "spec": {"nodeName": self.node, "containers": []},
+            "spec": {"nodeName": self.node, "containers": [], "tolerations": self.tolerations},
             "status": {"phase": self.phase},
         }
 

@@ -31,9 +31,10 @@ class Instances:
         found = self._describe(instance)
         if found is None:
             return InstanceFacts(state="terminated")
+        addresses = _addresses(found)
         return InstanceFacts(
             state=found["State"]["Name"],
-            addresses=_addresses(found).private,
+            addresses=(*addresses.private, *addresses.ipv6),
             private_name=found.get("PrivateDnsName") or None,
         )
 

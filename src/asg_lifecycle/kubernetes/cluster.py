@@ -64,19 +64,14 @@ class Cluster:
                 return None
             raise
 
-    def node_of(self, instance: str, addresses: tuple[str, ...]) -> Node | None:
-        """Return the node of an EC2 instance, None when it has none. Lists the nodes.
-
-        Args:
-            instance: EC2 instance id.
-            addresses: its private addresses.
+    def nodes(self) -> tuple[Node, ...]:
+        """Return all nodes.
 
         Raises:
             CallFailed: no answer, denied.
         """
         with self._asking("list nodes"):
-            nodes = map(node_from, self._client.list(NodeResource, chunk_size=PAGE))
-            return next((node for node in nodes if node.is_instance(instance, addresses)), None)
+            return tuple(map(node_from, self._client.list(NodeResource, chunk_size=PAGE)))
 
     def pods(self, node: Node) -> tuple[Pod, ...]:
         """Return the pods on a node.

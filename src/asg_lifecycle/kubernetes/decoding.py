@@ -4,33 +4,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lightkube.models.core_v1 import NodeSpec, NodeStatus
+from lightkube.models.core_v1 import NodeSpec, NodeStatus, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 
 from asg_lifecycle.kubernetes.objects import Node, Pod
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lightkube.models.core_v1 import NodeCondition, Toleration
     from lightkube.resources.core_v1 import Node as NodeResource
     from lightkube.resources.core_v1 import Pod as PodResource
 
 READY = "Ready"
 MIRROR = "kubernetes.io/config.mirror"
-INTERNAL_ADDRESS = "InternalIP"
+IP_ADDRESSES = frozenset({"InternalIP", "ExternalIP"})
+UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+"""The taint of a cordoned node."""
 
 
 def node_from(found: NodeResource) -> Node:
     """Return a node."""
     metadata, spec, status = found.metadata or ObjectMeta(), found.spec or NodeSpec(), found.status or NodeStatus()
     ready = next((each for each in status.conditions or [] if each.type == READY), None)
-    standing = f"{READY} is {ready.status}: {ready.message or ready.reason}" if ready is not None else "it says nothing"
+    addresses = status.addresses or []
     return Node(
         name=metadata.name or "",
         uid=metadata.uid or "",
-        instance=(spec.providerID or "").rpartition("/")[2] or None,
-        addresses=tuple(each.address for each in status.addresses or [] if each.type == INTERNAL_ADDRESS),
+        provider_id=spec.providerID or None,
+        addresses=tuple(each.address for each in addresses if each.type in IP_ADDRESSES),
+        names=tuple(each.address for each in addresses if each.type not in IP_ADDRESSES),
         cordoned=bool(spec.unschedulable),
         ready=ready is not None and ready.status == "True",
-        standing=standing,
+        standing=_standing(ready),
         taints=tuple(taint.key for taint in spec.taints or []),
         labels=metadata.labels or {},
         annotations=metadata.annotations or {},
@@ -40,13 +46,41 @@ def node_from(found: NodeResource) -> Node:
 def pod_from(found: PodResource) -> Pod:
     """Return a pod."""
     metadata = found.metadata or ObjectMeta()
-    owners = metadata.ownerReferences or []
+    controller = next((each for each in metadata.ownerReferences or [] if each.controller), None)
+    tolerations = (found.spec or PodSpec(containers=[])).tolerations or []
     return Pod(
         namespace=metadata.namespace or "",
         name=metadata.name or "",
         uid=metadata.uid or "",
         phase=(found.status.phase or "") if found.status is not None else "",
         terminating=metadata.deletionTimestamp is not None,
-        of_daemon_set=any(owner.controller and owner.kind == "DaemonSet" for owner in owners),
+        end_due_at=_epoch(metadata.deletionTimestamp),
+        end_grace=metadata.deletionGracePeriodSeconds,
+        created_at=_epoch(metadata.creationTimestamp) or 0.0,
+        owner=f"{controller.kind} {controller.name}" if controller is not None else None,
+        toleration=next((_said(each) for each in tolerations if _is_for_cordoned(each)), None),
+        of_daemon_set=controller is not None and controller.kind == "DaemonSet",
         is_mirror=MIRROR in (metadata.annotations or {}),
     )
+
+
+def _standing(ready: NodeCondition | None) -> str:
+    if ready is None:
+        return "it says nothing"
+    since = f", since {ready.lastTransitionTime:%Y-%m-%dT%H:%M:%SZ}" if ready.lastTransitionTime is not None else ""
+    return f"{READY} is {ready.status}: {ready.message or ready.reason}{since}"
+
+
+def _epoch(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment is not None else None
+
+
+def _is_for_cordoned(toleration: Toleration) -> bool:
+    """Return whether a pod with a toleration may run on a cordoned node ("Taints and Tolerations" of Kubernetes)."""
+    exists = toleration.operator == "Exists"
+    of_key = toleration.key == UNSCHEDULABLE and (exists or not toleration.value)
+    return (of_key or (not toleration.key and exists)) and toleration.effect in {None, "", "NoSchedule"}
+
+
+def _said(toleration: Toleration) -> str:
+    return f"{toleration.key or 'every taint'}{f':{toleration.effect}' if toleration.effect else ''}"

@@ -14,11 +14,12 @@ class Node(Struct, frozen=True, kw_only=True):
     Attributes:
         name: its name.
         uid: differs from that of any other node with its name.
-        instance: the EC2 instance that its `providerID` names, None when it names none.
-        addresses: its internal addresses.
+        provider_id: its `providerID`, None when it has none.
+        addresses: its internal and external IP addresses.
+        names: the host and DNS names among its addresses.
         cordoned: whether no pod is scheduled to it.
         ready: whether its condition `Ready` is true.
-        standing: a sentence about that condition.
+        standing: a sentence about that condition, with the time since when it is so.
         taints: the keys of its taints.
         labels: its labels.
         annotations: its annotations.
@@ -26,21 +27,15 @@ class Node(Struct, frozen=True, kw_only=True):
 
     name: str
     uid: str
-    instance: str | None
+    provider_id: str | None
     addresses: tuple[str, ...]
+    names: tuple[str, ...]
     cordoned: bool
     ready: bool
     standing: str
     taints: tuple[str, ...]
     labels: dict[str, str]
     annotations: dict[str, str]
-
-    def is_instance(self, instance: str, addresses: tuple[str, ...]) -> bool:
-        """Return whether it is an EC2 instance with these addresses.
-
-        A cluster without a cloud provider sets no `providerID`; there the address tells.
-        """
-        return self.instance == instance if self.instance is not None else not {*addresses}.isdisjoint(self.addresses)
 
 
 class Pod(Struct, frozen=True, kw_only=True):
@@ -52,6 +47,11 @@ class Pod(Struct, frozen=True, kw_only=True):
         uid: differs from that of any other pod with its name.
         phase: `Running`, `Pending`, `Succeeded`, …
         terminating: whether it has been told to end.
+        end_due_at: by when it has to end because it was told to, seconds since the epoch; None when it was not.
+        end_grace: the seconds that it was given for that, None when it was not.
+        created_at: seconds since the epoch.
+        owner: kind and name of its controller, `ReplicaSet web-5d`; None when it has none.
+        toleration: the toleration with which it runs on a cordoned node, None when it has none.
         of_daemon_set: whether a DaemonSet keeps it on its node.
         is_mirror: whether it mirrors a static pod of the kubelet.
     """
@@ -61,6 +61,11 @@ class Pod(Struct, frozen=True, kw_only=True):
     uid: str
     phase: str
     terminating: bool
+    end_due_at: float | None = None
+    end_grace: int | None = None
+    created_at: float = 0.0
+    owner: str | None = None
+    toleration: str | None = None
     of_daemon_set: bool
     is_mirror: bool
 

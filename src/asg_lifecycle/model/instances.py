@@ -12,7 +12,8 @@ class InstanceFacts(Struct, frozen=True, kw_only=True):
 
     Attributes:
         state: `running`, `stopped`, `terminated`, …; None when it could not be read.
-        addresses: its private IP addresses, in the order EC2 gives them.
+        addresses: its private IPv4 addresses on all interfaces, that of the first interface first; after them its
+            IPv6 addresses.
         private_name: the private DNS name of its first interface, None when it has none (any more).
         problem: why the state could not be read, None when it was.
     """

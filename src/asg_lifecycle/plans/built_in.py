@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.actions import Transition
 from asg_lifecycle.model.plans import IfMissing, Plan, PlannedStep
-from asg_lifecycle.steps.support.cluster_choice import cluster_named_by
+from asg_lifecycle.steps.support.cluster_choice import clusters_named_by
 from asg_lifecycle.steps.support.ecs_registrations import ECS_CLUSTER_TAG, ECS_MANAGED_TAG
 
 if TYPE_CHECKING:
@@ -57,5 +57,6 @@ def _way_out(action: LifecycleAction, features: frozenset[str], tags: Mapping[st
             yield PlannedStep(kind="drain-ecs", options={"cluster": cluster})
         elif ECS_MANAGED_TAG in tags:
             yield PlannedStep(kind="drain-ecs")
-    if "KubernetesSteps" in features and (name := cluster_named_by(tags)) is not None:
-        yield PlannedStep(kind="drain-kubernetes", options={"cluster": name})
+    if "KubernetesSteps" in features and clusters_named_by(tags):
+        # The step reads the tags itself: they may name several clusters.
+        yield PlannedStep(kind="drain-kubernetes")

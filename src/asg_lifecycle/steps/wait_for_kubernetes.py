@@ -6,13 +6,25 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from asg_lifecycle.model.progress import Done, Failed, Progress
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
+from asg_lifecycle.model.progress import Done, Failed, Missing
 from asg_lifecycle.steps.base import StatefulStep
-from asg_lifecycle.steps.support.cluster_choice import CORDONED, EXCLUDED, EXCLUDED_BY_US, ClusterOptions, NodeFinder
+from asg_lifecycle.steps.support.cluster_choice import (
+    CORDONED,
+    EXCLUDED,
+    EXCLUDED_BY_US,
+    ClusterOptions,
+    NodeFinder,
+    no_cluster,
+    several_nodes,
+    unknown_to_eks,
+)
+from asg_lifecycle.steps.support.missing_things import there_is_no
 
 if TYPE_CHECKING:
     from asg_lifecycle.kubernetes.cluster import Cluster
     from asg_lifecycle.kubernetes.objects import Node
+    from asg_lifecycle.model.progress import StepAnswer
     from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.services import Services
 
@@ -46,12 +58,10 @@ class WaitForKubernetesState(Struct, frozen=True, kw_only=True):
     """Where the node is.
 
     Attributes:
-        cluster: name or endpoint of the cluster.
-        node: name of the node, None until it has joined.
+        clusters: names or endpoints of the clusters that it may join, one once it has.
     """
 
-    cluster: str
-    node: str | None
+    clusters: tuple[str, ...]
 
 
 class WaitForKubernetes(StatefulStep[WaitForKubernetesOptions, WaitForKubernetesState]):
@@ -70,6 +80,7 @@ class WaitForKubernetes(StatefulStep[WaitForKubernetesOptions, WaitForKubernetes
     permissions = ("eks:DescribeCluster", "ssm:GetParameter")
     template_parameter = "KubernetesSteps"
     needs_instance_alive = True
+    may_be_missing = "EKS clusters"
 
     def __init__(self, options: WaitForKubernetesOptions, services: Services) -> None:
         super().__init__(options, services)
@@ -77,41 +88,56 @@ class WaitForKubernetes(StatefulStep[WaitForKubernetesOptions, WaitForKubernetes
 
     def preview(self, target: Target) -> str:
         """Say how the node is now."""
-        name = self._finder.cluster_name(target)
-        if name is None:
-            return "neither the plan nor a tag of the instance names a Kubernetes cluster"
+        names = self._finder.cluster_names(target)
+        return "; ".join(self._previewed(target, name) for name in names) or no_cluster(target)
+
+    def _previewed(self, target: Target, name: str) -> str:
         cluster = self._finder.open(name)
-        if isinstance(cluster, Failed):
-            return cluster.reason
-        node = self._finder.find(cluster, target, None)
-        now = "it has not joined" if node is None else self._missing(node) or "it can be used"
+        if cluster is None:
+            return f"there is no {unknown_to_eks(name)}"
+        found = self._finder.find(cluster, target)
+        now = "it has not joined" if not found.ours else self._missing(found.ours[0]) or "it can be used"
         return f"would wait for the node of instance {target.action.instance} in cluster {name}; now: {now}"
 
-    def begin(self, target: Target) -> Progress:
+    def begin(self, target: Target) -> StepAnswer:
         """Find the cluster and the node."""
-        name = self._finder.cluster_name(target)
-        if name is None:
-            why = f"neither the plan nor a tag of instance {target.action.instance} names a Kubernetes cluster"
-            return Failed(f"{why}: give the step a cluster")
-        return self._readiness(target, name, None)
+        names = self._finder.cluster_names(target)
+        if not names:
+            return Failed(no_cluster(target))
+        return self._readiness(target, WaitForKubernetesState(clusters=names))
 
-    def poll(self, target: Target, state: WaitForKubernetesState) -> Progress:
-        """Ask for the node again, by its name once that is known."""
-        return self._readiness(target, state.cluster, state.node)
+    def poll(self, target: Target, state: WaitForKubernetesState) -> StepAnswer:
+        """Ask for the node again, in its cluster alone once that is known."""
+        return self._readiness(target, state)
 
-    def _readiness(self, target: Target, name: str, node_name: str | None) -> Progress:
-        cluster = self._finder.open(name)
-        if isinstance(cluster, Failed):
-            return cluster
-        node = self._finder.find(cluster, target, node_name)
-        if node is None:
-            waiting = f"waiting for instance {target.action.instance} to join cluster {name}"
-            return self._waiting(waiting, WaitForKubernetesState(cluster=name, node=None))
+    def _readiness(self, target: Target, state: WaitForKubernetesState) -> StepAnswer:
+        missing, waits = [], []
+        for name in state.clusters:
+            cluster = self._finder.open(name)
+            if cluster is None:
+                missing.append(unknown_to_eks(name))
+                continue
+            found = self._finder.find(cluster, target)
+            if len(found.ours) > 1:
+                return Failed(several_nodes(target, name, found))
+            if found.ours:
+                # A kubelet joins one cluster only.
+                return self._of_node(cluster, found.ours[0], name)
+            waits.append(name)
+        if missing:
+            return Missing(there_is_no(missing).removeprefix("; "))
+        reason = f"it has not joined cluster {' or '.join(waits)}"
+        waiting = f"waiting for instance {target.action.instance} to join cluster {' or '.join(waits)}"
+        blocker = Blocker(kind=BlockerKind.INSTANCE, name=target.action.instance, reason=reason)
+        return self._waiting(waiting, state, blockers=[blocker])
+
+    def _of_node(self, cluster: Cluster, node: Node, name: str) -> StepAnswer:
         if self._options.uncordon:
             _restore(cluster, node)
         if missing := self._missing(node):
             waiting = f"waiting for node {node.name} of cluster {name}: {missing}"
-            return self._waiting(waiting, WaitForKubernetesState(cluster=name, node=node.name))
+            blocker = Blocker(kind=BlockerKind.NODE, name=node.name, reason=missing)
+            return self._waiting(waiting, WaitForKubernetesState(clusters=(name,)), blockers=[blocker])
         return Done(f"node {node.name} of cluster {name} is Ready")
 
     def _missing(self, node: Node) -> str:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from asg_lifecycle.kubernetes.clusters import OtherCluster
+from asg_lifecycle.kubernetes.identity import Identity, NodeMatches, instance_in, is_instance, matches
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.progress import Failed
 from asg_lifecycle.model.resource_names import EksClusterName
+from asg_lifecycle.steps.support.sentences import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,9 @@ PEM = "-----BEGIN CERTIFICATE-----"
 CLUSTER_NAME_TAGS = ("aws:eks:cluster-name", "eks:cluster-name")
 CLUSTER_TAG = "kubernetes.io/cluster/"
 """What tags of nodes begin with: EKS and other installers name the cluster so."""
+
+OWNED = "owned"
+"""The value of the tag of the cluster that an instance belongs to; `shared` is the value for what clusters share."""
 
 CORDONED = "asg-lifecycle/cordoned"
 """The annotation of a node that we have cordoned."""
@@ -90,11 +94,15 @@ def in_base64(certificate_authority: str) -> str:
     return base64.b64encode(pem).decode()
 
 
-def cluster_named_by(tags: Mapping[str, str]) -> str | None:
-    """Return the cluster that an instance's tags name, None when they name none."""
-    named = [tags[key] for key in CLUSTER_NAME_TAGS if tags.get(key)]
-    named += sorted(key.removeprefix(CLUSTER_TAG) for key in tags if key.startswith(CLUSTER_TAG))
-    return named[0] if named else None
+def clusters_named_by(tags: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the clusters that an instance's tags name, none when they name none.
+
+    What EKS itself wrote decides. Else the clusters that own the instance, and only without one those that share it.
+    """
+    written = sorted({tags[key] for key in CLUSTER_NAME_TAGS if tags.get(key)})
+    named = {key.removeprefix(CLUSTER_TAG): value for key, value in tags.items() if key.startswith(CLUSTER_TAG)}
+    owning = sorted(name for name, value in named.items() if name and value == OWNED)
+    return tuple(written or owning or sorted(filter(None, named)))
 
 
 class NodeFinder:
@@ -111,32 +119,23 @@ class NodeFinder:
         self._clusters = clusters
         self._instances = instances
 
-    def cluster_name(self, target: Target) -> str | None:
-        """Return what the cluster is called, None when neither the plan nor the instance's tags say so.
+    def cluster_names(self, target: Target) -> tuple[str, ...]:
+        """Return what the cluster is called, or each of several; none when neither the plan nor a tag says so.
 
         Raises:
             CallFailed: the tags could not be read.
         """
         options = self._options
-        if options.cluster is not None or options.endpoint is not None:
-            return options.cluster or options.endpoint
-        return cluster_named_by(self._instances.tags(target.action.instance))
+        if (name := options.cluster or options.endpoint) is not None:
+            return (name,)
+        return clusters_named_by(self._instances.tags(target.action.instance))
 
-    def open(self, name: str) -> Cluster | Failed:
-        """Return the cluster of that name; why there is none where the plan names one that does not exist.
+    def open(self, name: str) -> Cluster | None:
+        """Return the cluster of that name, None when EKS knows none.
 
         Raises:
-            CallFailed: its address or its token could not be read; no cluster has the name that a tag gives.
+            CallFailed: its address or its token could not be read.
         """
-        try:
-            return self._open(name)
-        except CallFailed as failed:
-            if failed.failure.consequence is not Consequence.NOT_FOUND or self._options.cluster is None:
-                raise
-            # A name that is wrong must not read like a cluster that was drained.
-            return Failed(f"cluster {name} does not exist: {failed}")
-
-    def _open(self, name: str) -> Cluster:
         options = self._options
         if options.endpoint and options.certificate_authority and options.token_parameter:
             return self._clusters.open(
@@ -146,24 +145,81 @@ class NodeFinder:
                     token_parameter=options.token_parameter,
                 )
             )
-        return self._clusters.open(name)
+        try:
+            return self._clusters.open(name)
+        except CallFailed as failed:
+            if failed.failure.consequence is not Consequence.NOT_FOUND:
+                raise
+            return None
 
-    def find(self, cluster: Cluster, target: Target, name: str | None) -> Node | None:
-        """Return the instance's node, None when there is none.
-
-        Args:
-            cluster: the cluster.
-            target: the instance.
-            name: the node's name when it is known; None to look for it.
+    @staticmethod
+    def find(cluster: Cluster, target: Target) -> NodeMatches:
+        """Return the nodes that are the instance, and those of which that cannot be said.
 
         Raises:
             CallFailed: no answer, denied.
         """
-        instance, facts = target.action.instance, target.facts
+        facts = target.facts
+        likely = facts.private_name
+        names = (likely,) if likely is not None else ()
+        identity = Identity(instance=target.action.instance, addresses=facts.addresses, names=names)
         # Most nodes are called as EC2 calls their instance, which spares looking through all of them.
-        likely = name or facts.private_name
         node = cluster.node(likely) if likely is not None else None
-        if node is not None and node.is_instance(instance, facts.addresses):
-            return node
-        # A node of a known name that another instance is by now is not meant.
-        return cluster.node_of(instance, facts.addresses) if name is None else None
+        if node is not None and instance_in(node.provider_id) == identity.instance:
+            return NodeMatches(ours=(node,))
+        return matches(cluster.nodes(), identity)
+
+    @staticmethod
+    def find_again(cluster: Cluster, target: Target, name: str, uid: str) -> Node | None:
+        """Return the node that was found before, None when it is gone or another instance has its name by now.
+
+        Args:
+            cluster: the cluster.
+            target: the instance.
+            name: the node's name.
+            uid: its uid when it was found.
+
+        Raises:
+            CallFailed: no answer, denied.
+        """
+        node = cluster.node(name)
+        if node is None:
+            return None
+        answer = is_instance(node, Identity(instance=target.action.instance, addresses=target.facts.addresses))
+        # A node that tells too little is still the same one as long as it is the same object.
+        return node if answer or (answer is None and node.uid == uid) else None
+
+
+def no_cluster(target: Target) -> str:
+    """Return why no cluster could be asked, and what to do."""
+    return (
+        f"neither the plan nor a tag of instance {target.action.instance} names a Kubernetes cluster: give the step a "
+        "cluster, or tag the instance kubernetes.io/cluster/NAME"
+    )
+
+
+def unknown_to_eks(name: str) -> str:
+    """Return what there is not, and what to do for a cluster that EKS does not run."""
+    return (
+        f"EKS cluster {name} in this account and Region (for a cluster of kops, kubeadm, k3s or another installer give "
+        "the step endpoint, certificate_authority and token_parameter)"
+    )
+
+
+def several_nodes(target: Target, name: str, found: NodeMatches) -> str:
+    """Return why none of several nodes can be taken for the instance, and what to do."""
+    nodes = ", ".join(sorted(node.name for node in found.ours))
+    return (
+        f"nodes {nodes} of cluster {name} all have an address or name of instance {target.action.instance}, and none "
+        "has a providerID of AWS: delete the ones that are left over"
+    )
+
+
+def cannot_be_told(target: Target, name: str, found: NodeMatches) -> str:
+    """Return that some nodes could be the instance, and what is missing to know."""
+    nodes = listed(sorted(node.name for node in found.unknown))
+    missing = "EC2 tells no address of the instance any more" if not target.facts.addresses else "they tell no address"
+    return (
+        f"it cannot be told whether instance {target.action.instance} is one of the nodes {nodes} of cluster {name}: "
+        f"they have no providerID of AWS, and {missing}"
+    )

@@ -26,20 +26,27 @@ class EvictionResult(Struct, frozen=True, kw_only=True):
     """How the pods reacted that were asked to leave.
 
     Attributes:
-        kept: for each pod that stays a sentence that says why.
+        kept_by_path: for each pod that stays its path and why it does.
         api_failed: whether the API server could not answer for some of them.
         last: the path of the last pod that was asked, None when all were asked.
         leaving: how many pods leave.
     """
 
-    kept: tuple[str, ...]
+    kept_by_path: tuple[tuple[str, str], ...]
     api_failed: bool
     last: str | None
     leaving: int
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """For each pod that stays a sentence that says why."""
+        return tuple(f"{path} is kept: {why}" for path, why in self.kept_by_path)
+
 
 def evict_pods(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forced: bool, after: str) -> EvictionResult:
     """Ask pods to leave that have not been told to. One that cannot does not keep the others.
+
+    Where they are forced, those that were told and were given longer than `grace` are told again.
 
     Args:
         cluster: the cluster.
@@ -51,9 +58,9 @@ def evict_pods(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forc
     Raises:
         CallFailed: none of them could be asked, or a right is missing for one.
     """
-    staying = sorted((pod for pod in pods if not pod.terminating), key=lambda pod: pod.path)
+    staying = sorted((pod for pod in pods if _is_asked(pod, grace, forced=forced)), key=lambda pod: pod.path)
     batch = sorted(staying, key=lambda pod: pod.path <= after)[:AT_ONCE]
-    kept: list[str] = []
+    kept: list[tuple[str, str]] = []
     failures: list[CallFailed] = []
     leaving = 0
     for pod in batch:
@@ -63,7 +70,7 @@ def evict_pods(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forc
             failures.append(failed)
             why = str(failed)
         if why is not None:
-            kept.append(f"{pod.path} is kept: {why}")
+            kept.append((pod.path, why))
         else:
             leaving += 1
         if len(failures) == MOST_FAILED:
@@ -74,11 +81,17 @@ def evict_pods(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forc
     if failures and len(failures) == len(kept) and not leaving:
         raise failures[0]
     return EvictionResult(
-        kept=tuple(kept),
+        kept_by_path=tuple(kept),
         api_failed=bool(failures),
         last=batch[-1].path if len(staying) > len(batch) else None,
         leaving=leaving,
     )
+
+
+def _is_asked(pod: Pod, grace: int | None, *, forced: bool) -> bool:
+    if not pod.terminating:
+        return True
+    return forced and grace is not None and pod.end_grace is not None and pod.end_grace > grace
 
 
 def kept_for(result: EvictionResult) -> str:
