@@ -13,6 +13,7 @@ from asg_lifecycle.composition.intake import compose_intake
 from asg_lifecycle.composition.lifecycle_action import compose
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Message, encode
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
@@ -242,12 +243,12 @@ class Deployment:
         # Turns and outages share the table.
         return [decode(item) for item in items if "status" in item]
 
-    def put_plan(self, name: str, plan: object) -> None:
-        """Keep a plan in the plan store, as an operator would; text is kept as it is."""
+    def put_plan(self, name: str, plan: object, transition: PlanTransition = PlanTransition.TERMINATE) -> None:
+        """Keep a plan for hooks of `transition` in the plan store, as an operator would; text is kept as it is."""
         text = plan if isinstance(plan, str) else json.dumps(plan)
         with self._region.unobserved():
             self._region.client("ssm").put_parameter(
-                Name=f"{PLAN_PATH}/{name}", Value=text, Type="String", Overwrite=True
+                Name=f"{PLAN_PATH}/{transition}/{name}", Value=text, Type="String", Overwrite=True
             )
 
     def send_message(self, record: Record, message: Message | bytes) -> None:

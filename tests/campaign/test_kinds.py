@@ -8,6 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
+from asg_lifecycle.model.actions import Transition
+from asg_lifecycle.model.plans import plan_transition
 from asg_lifecycle.model.progress import Done
 from asg_lifecycle.plans.validation import find_problems
 from asg_lifecycle.steps.catalog import KINDS
@@ -73,6 +75,13 @@ def test_every_shape_of_it_is_drawn(kind: str) -> None:
 def test_it_names_what_is_absent_where_that_is_possible(kind: str) -> None:
     # A document of Systems Manager is drawn by no name but one.
     assert bool(CAMPAIGN_KINDS[kind].absent) == (KINDS[kind].may_be_missing is not None) or kind == "run-command"
+
+
+@every_kind
+def test_it_is_drawn_on_the_hooks_that_the_catalog_says(kind: str) -> None:
+    only = KINDS[kind].transition
+    suited = {transition for transition in Transition if only in {None, plan_transition(transition)}}
+    assert CAMPAIGN_KINDS[kind].transitions == suited
 
 
 def test_the_draw_has_every_kind_on_every_transition_that_it_suits() -> None:

@@ -84,7 +84,7 @@ def test_a_good_plan_can_be_used_as_yaml_and_as_json(tmp_path: Path) -> None:
     same = write(tmp_path, "web.json", json.dumps(read_plan(WEB).plan, indent=2))
     result = run("check", good, same)
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines() == [f"{good}: can be used, 2 steps", f"{same}: can be used, 2 steps"]
+    assert result.stdout.splitlines() == [f"{each}: can be used for terminate hooks, 2 steps" for each in (good, same)]
 
 
 def test_every_problem_is_reported_in_one_run_with_its_line_and_the_valid_names(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_every_problem_is_reported_in_one_run_with_its_line_and_the_valid_names(
     unknown = "step 2: deregister-targets: unknown option 'name'; valid: arns, names, of_group, tags"
     assert f"{bad}:6: {unknown} (at steps[1].options.name)" in lines
     assert f"{bad}:11: on_failure is 'retry'; valid: abandon, continue, hold (at on_failure)" in lines
-    assert f"{good}: can be used, 2 steps" in result.stdout
+    assert f"{good}: can be used for terminate hooks, 2 steps" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_is_no_plan_is_reported(text: str, line: int, words: str) -> None:
 
 
 def test_a_date_is_text() -> None:
-    found = read_plan("steps: [{kind: run-command, options: {document: d, version: 2026-01-01}}]")
+    found = read_plan("transition: launch\nsteps: [{kind: run-command, options: {document: d, version: 2026-01-01}}]")
     assert found.plan is not None
     assert found.plan["steps"][0]["options"]["version"] == "2026-01-01"
 
@@ -145,81 +145,6 @@ def test_any_text_in_a_file_is_a_plan_or_has_a_problem(text: str) -> None:
     if found.plan is not None:
         assert find_problems(json.loads(found.text)) == ()
     assert all(line >= 1 and sentence for line, sentence in found.problems)
-
-
-# Keeping
-
-
-def test_a_plan_is_kept_listed_shown_and_used(testbed: Testbed[Deployment], tmp_path: Path) -> None:
-    assert "there are no plans below" in at_path("list").stdout
-    file = write(tmp_path, "web.yaml", WEB)
-    assert "web is kept below /asg-lifecycle/asg-lifecycle/plans, version 1" in at_path("put", "web", file).stdout
-    assert "version 2" in at_path("put", "web", file).stdout
-    (listed,) = [json.loads(line) for line in at_path("list", "--json").stdout.splitlines()]
-    assert (listed["name"], listed["version"]) == ("web", 2)
-    assert "web  version 2" in at_path("list").stdout
-    assert read_plan(at_path("show", "web").stdout).plan == read_plan(WEB).plan
-    assert json.loads(at_path("show", "web", "--json").stdout) == read_plan(WEB).plan
-
-    (instance,) = testbed.autoscaling.create_group("web")
-    testbed.autoscaling.put_hook("web", HOOK, "TERMINATING")
-    testbed.target_group("blue", instance, delay=5)
-    testbed.run_command.manage(instance)
-    testbed.autoscaling.terminate(instance)
-    testbed.run(300)
-    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert testbed.deployment.records()[0].plan_source == "group name"
-
-
-def test_a_bad_plan_is_not_kept(testbed: Testbed[Deployment], tmp_path: Path) -> None:
-    result = at_path("put", "web", write(tmp_path, "bad.yaml", BROKEN))
-    assert result.exit_code == 1
-    assert "unknown kind 'drain'" in result.stderr
-    assert testbed.region.calls == {}
-
-
-@pytest.mark.parametrize("name", ["", "a/b", "größe", "x" * 129, "a b"])
-def test_a_name_that_no_plan_can_have(testbed: Testbed[Deployment], tmp_path: Path, name: str) -> None:
-    result = at_path("put", name, write(tmp_path, "web.yaml", WEB))
-    assert result.exit_code == 2
-    assert "cannot name a plan" in result.stderr
-    assert testbed.region.calls == {}
-
-
-@pytest.mark.parametrize(
-    ("operation", "arguments"),
-    [("GetParametersByPath", ("list",)), ("GetParameters", ("show", "web")), ("PutParameter", ("put", "web", "-"))],
-)
-def test_a_call_that_fails_is_reported(
-    testbed: Testbed[Deployment], operation: str, arguments: tuple[str, ...]
-) -> None:
-    testbed.region.faults.deny("ssm", operation)
-    result = at_path(*arguments, text=WEB)
-    assert result.exit_code == 1
-    assert f"permission ssm:{operation} is missing" in result.stderr
-
-
-def test_a_missing_plan_is_reported(testbed: Testbed[Deployment]) -> None:
-    del testbed
-    result = at_path("show", "web")
-    assert (result.exit_code, "there is no plan named" in result.stderr) == (1, True)
-
-
-def test_the_stack_says_where_plans_are(testbed: Testbed[Deployment]) -> None:
-    template = {
-        "Resources": {"Any": {"Type": "AWS::SQS::Queue"}},
-        "Outputs": {"PlanPath": {"Value": PLAN_PATH}},
-    }
-    with testbed.region.unobserved():
-        client = testbed.region.client("cloudformation")
-        client.create_stack(StackName="mine", TemplateBody=json.dumps(template))
-        client.create_stack(StackName="other", TemplateBody=json.dumps({"Resources": template["Resources"]}))
-    testbed.deployment.put_plan("web", {"steps": []})
-    assert "web  version 1" in run("list", "--stack", "mine").stdout
-    other = run("list", "--stack", "other")
-    assert (other.exit_code, "has no output PlanPath" in other.stderr) == (2, True)
-    nobody = run("list", "--stack", "nobody")
-    assert (nobody.exit_code, "could not be read" in nobody.stderr) == (2, True)
 
 
 # Trying

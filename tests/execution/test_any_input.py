@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from asg_lifecycle.aws.plan_store import TAG as PLAN_TAG
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.records import Status, blockers_of
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 from asg_lifecycle.plans.validation import find_problems
@@ -56,7 +57,7 @@ def as_tags(drawn: Mapping[str, str]) -> list[dict[str, str]]:
 @given(st.sampled_from(["LAUNCHING", "TERMINATING"]), metadata, tags, tags, st.none() | good_plans.map(as_json))
 @example("TERMINATING", "", {ECS_CLUSTER_TAG: "cluster.with.dots"}, {}, None)
 @example("TERMINATING", "", {f"{CLUSTER_TAG}a.k8s.local": "owned"}, {}, None)
-@example("LAUNCHING", "", {}, {}, {"result": "abandon", "dry_run": True})
+@example("LAUNCHING", "", {}, {}, {"transition": "launch", "result": "abandon", "dry_run": True})
 def test_no_execution_fails_and_a_held_record_says_why(
     transition: str,
     metadata: str,
@@ -68,7 +69,7 @@ def test_no_execution_fails_and_a_held_record_says_why(
     with SimulatedTestbed(partial(Deployment, parameters=Parameters(features=features))) as testbed:
         if plan is not None:
             assert not find_problems(plan)
-            testbed.deployment.put_plan(GROUP, plan)
+            testbed.deployment.put_plan(GROUP, plan, PlanTransition(plan["transition"]))
         (instance,) = testbed.autoscaling.create_group(GROUP, capacity=1, max_size=2)
         hook = {"NotificationMetadata": metadata} if metadata else {}
         testbed.autoscaling.put_hook(GROUP, HOOK, transition, HeartbeatTimeout=7200, **hook)

@@ -101,8 +101,8 @@ def test_a_plan_that_is_not_there_holds_and_says_which_there_are(testbed: Testbe
     testbed.run(3600)
 
     assert testbed.record().status == "held"
-    problem = "there is no plan named 'web-serers' below /asg-lifecycle/asg-lifecycle/plans; there are: web-servers"
-    assert testbed.record().problem == problem
+    problem = "there is no plan named 'web-serers' below /asg-lifecycle/asg-lifecycle/plans; there are: "
+    assert testbed.record().problem == f"{problem}web-servers (terminate)"
     assert testbed.completions() == []
 
 

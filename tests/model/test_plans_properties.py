@@ -19,11 +19,14 @@ from asg_lifecycle.model.plans import (
     Plan,
     PlanDecision,
     PlannedStep,
+    PlanTransition,
     Result,
     WhenSurviving,
+    plan_transition,
     timeout_result,
 )
 from asg_lifecycle.plans.selection import plan_offline
+from asg_lifecycle.plans.transitions import transition_of
 from asg_lifecycle.plans.validation import PLAN_FIELDS, STEP_FIELDS, PlanProblem, build, find_problems
 from asg_lifecycle.settings import Settings
 from asg_lifecycle.steps.catalog import KINDS
@@ -200,34 +203,42 @@ written_options = {
 good_options = {kind: written_options.get(kind, st.just(step.example)) for kind, step in KINDS.items()}
 """What a plan may give each kind: drawn where somebody wrote how, else its example."""
 
-single_steps = st.sampled_from(sorted(good_options)).flatmap(
-    lambda kind: st.builds(
+
+def steps_for(transition: PlanTransition) -> st.SearchStrategy[PlannedStep]:
+    kinds = sorted(kind for kind in good_options if KINDS[kind].transition in {None, transition})
+    single_steps = st.sampled_from(kinds).flatmap(
+        lambda kind: st.builds(
+            PlannedStep,
+            kind=st.just(kind),
+            options=good_options[kind],
+            timeout=timeouts,
+            on_failure=st.none() | st.sampled_from(OnFailure),
+            when_instance_survives=st.none() | st.sampled_from(WhenSurviving),
+        )
+    )
+    members = single_steps.filter(lambda step: step.options.get("wait_for") != "callback")
+    groups = st.builds(
         PlannedStep,
-        kind=st.just(kind),
-        options=good_options[kind],
+        parallel=st.lists(members, min_size=1, max_size=3).map(tuple),
         timeout=timeouts,
         on_failure=st.none() | st.sampled_from(OnFailure),
-        when_instance_survives=st.none() | st.sampled_from(WhenSurviving),
     )
-)
-members = single_steps.filter(lambda step: step.options.get("wait_for") != "callback")
-groups = st.builds(
-    PlannedStep,
-    parallel=st.lists(members, min_size=1, max_size=3).map(tuple),
-    timeout=timeouts,
-    on_failure=st.none() | st.sampled_from(OnFailure),
-)
-good_steps = single_steps | groups
-good_plans = st.builds(
-    Plan,
-    steps=st.lists(good_steps, max_size=4).map(tuple),
-    on_failure=st.sampled_from(OnFailure),
-    on_timeout=st.sampled_from(OnTimeout),
-    timeout=timeouts,
-    result=st.sampled_from(Result),
-    dry_run=st.booleans(),
-    description=texts,
-    drains_per_group=st.none() | st.integers(1, MOST_DRAINS),
+    return single_steps | groups
+
+
+good_plans = st.sampled_from(PlanTransition).flatmap(
+    lambda transition: st.builds(
+        Plan,
+        steps=st.lists(steps_for(transition), max_size=4).map(tuple),
+        transition=st.just(transition),
+        on_failure=st.sampled_from(OnFailure),
+        on_timeout=st.sampled_from(OnTimeout),
+        timeout=timeouts,
+        result=st.sampled_from(Result),
+        dry_run=st.booleans(),
+        description=texts,
+        drains_per_group=st.none() | st.integers(1, MOST_DRAINS),
+    )
 )
 
 
@@ -237,14 +248,14 @@ def services() -> Services:
     return compose(Settings(table="table", hook_name_prefix="", record_retention=1.0)).services
 
 
-def decide(metadata: str) -> PlanDecision:
+def decide(metadata: str, transition: Transition = Transition.TERMINATING) -> PlanDecision:
     return plan_offline(
         LifecycleAction(
             token=None,
             group="web",
             hook="asg-lifecycle-drain",
             instance="i-1234567890abcdef0",
-            transition=Transition.TERMINATING,
+            transition=transition,
             time=0.0,
             metadata=metadata,
         )
@@ -289,7 +300,10 @@ def test_a_plan_without_problems_comes_back_as_it_was(plan: Plan) -> None:
     plain = as_json(plan)
 
     assert find_problems(plain) == ()
-    assert decide(json.dumps({"plan": plain})).plan == plan
+    assert transition_of(plain) is plan.transition
+    suits = {transition: plan_transition(transition) is plan.transition for transition in Transition}
+    for transition, suitable in suits.items():
+        assert decide(json.dumps({"plan": plain}), transition).plan == (plan if suitable else None)
     assert msgspec.json.decode(msgspec.json.encode(plan), type=Plan) == plan
     assert [build(step, services()).kind for step in plan.leaves()] == [step.kind for step in plan.leaves()]
 

@@ -79,7 +79,8 @@ def test_a_number_that_json_readers_read_differently_is_refused_wherever_it_stan
 
 def test_the_largest_number_and_a_repeated_alias_are_fine() -> None:
     text = (
-        f"steps:\n- {{kind: invoke-function, options: {{function: f, payload: &p {{n: {LARGEST_NUMBER}}}}}}}\n"
+        "transition: launch\nsteps:\n"
+        f"- {{kind: invoke-function, options: {{function: f, payload: &p {{n: {LARGEST_NUMBER}}}}}}}\n"
         "- {kind: publish-event, options: {detail: *p}}"
     )
     assert read_plan(text).problems == ()

@@ -140,7 +140,7 @@ EVERYTHING = DEFAULT_FEATURES | {"EcsSteps", "KubernetesSteps"}
         (
             EVERYTHING,
             {"kubernetes.io/cluster/shop": "owned"},
-            (TARGETS, PlannedStep(kind="drain-kubernetes", options={"cluster": "shop"})),
+            (TARGETS, PlannedStep(kind="drain-kubernetes")),
         ),
         (DEFAULT_FEATURES, {"AmazonECSManaged": "", "eks:cluster-name": "shop"}, (TARGETS,)),
     ],
@@ -315,7 +315,7 @@ def test_offline_a_named_plan_is_only_named(name: str) -> None:
             "step 1: when_instance_survives is True; valid: run, skip",
         ),
         (
-            {"steps": [{"parallel": [{"kind": "wait-for-managed"}], "when_instance_survives": 5}]},
+            {"steps": [{"parallel": [{"kind": "drain-ecs"}], "when_instance_survives": 5}]},
             (
                 "step 1: unknown field 'when_instance_survives'; "
                 "valid for steps side by side: on_failure, parallel, timeout"

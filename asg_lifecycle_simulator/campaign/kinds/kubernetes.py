@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from asg_lifecycle_simulator.campaign.kinds.base import LAUNCH, TERMINATE, CampaignKind, Shape
+from asg_lifecycle_simulator.campaign.kinds.base import ABSENT, LAUNCH, TERMINATE, CampaignKind, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ FINISHED = frozenset({"Succeeded", "Failed"})
 class _OfNodes(CampaignKind):
     """What both kinds have in common."""
 
+    absent: ClassVar[Mapping[str, Any]] = {"cluster": ABSENT}
     calls: ClassVar[Mapping[str, tuple[str, ...]]] = {"eks": ("DescribeCluster",)}
 
     @property
@@ -100,6 +101,8 @@ class DrainKubernetes(_OfNodes):
     def undone(self, instance: str, since: float) -> str | None:
         """Return the pod that is left, or that the node takes new ones."""
         del since
+        if self.replaced_by_absent:
+            return None
         node = self.node(instance)
         if node is None:
             return None
@@ -147,6 +150,8 @@ class WaitForKubernetes(_OfNodes):
     def undone(self, instance: str, since: float) -> str | None:
         """Return what keeps pods from running on it."""
         del since
+        if self.replaced_by_absent:
+            return None
         node = self.node(instance)
         if node is None:
             return "it was a node"

@@ -16,6 +16,8 @@ CORE_PERMISSIONS = (
     "ec2:DescribeInstances",
     "lambda:GetDurableExecution",
     "lambda:SendDurableExecutionCallbackSuccess",
+    "ssm:DeleteParameter",
+    "ssm:GetParameterHistory",
     "ssm:GetParameters",
     "ssm:GetParametersByPath",
 )
@@ -69,6 +71,8 @@ OPERATOR_PERMISSIONS = (
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
     "sqs:ReceiveMessage",
+    "ssm:DeleteParameter",
+    "ssm:GetParameterHistory",
     "ssm:GetParameters",
     "ssm:GetParametersByPath",
     "ssm:PutParameter",

@@ -1,4 +1,4 @@
-"""The named plans: one parameter for each in SSM Parameter Store, and the group's tag that names one."""
+"""The named plans in SSM Parameter Store, below `launch` and `terminate`, and the group's tag that names one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.aws.ttl_cache import TtlCache
+from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.plans import PlanTransition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,17 +30,35 @@ class StoredPlan(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: its name.
+        transition: the hooks that it is for; None for a parameter that is not where plans are read from.
         version: how often it was put.
         changed_at: when it was last put, seconds since the epoch.
     """
 
     name: str
+    transition: PlanTransition | None
     version: int
     changed_at: float
 
 
+class PlanVersion(Struct, frozen=True, kw_only=True):
+    """A plan as it was put once.
+
+    Attributes:
+        version: its number, from 1.
+        changed_at: when it was put, seconds since the epoch.
+        changed_by: the ARN of who put it.
+        text: the JSON text.
+    """
+
+    version: int
+    changed_at: float
+    changed_by: str
+    text: str
+
+
 class PlanStore:
-    """The plans below one path.
+    """The plans below one path: `PATH/launch/NAME` and `PATH/terminate/NAME`.
 
     Args:
         clients: the AWS clients.
@@ -52,8 +72,8 @@ class PlanStore:
         self._texts: TtlCache[dict[str, str]] = TtlCache(clock, PLANS_KEPT)
         self._tags: TtlCache[tuple[str, ...]] = TtlCache(clock, PLANS_KEPT)
 
-    def texts(self, *names: str) -> dict[str, str]:
-        """Return the JSON texts of those of the named plans that exist, ten at most.
+    def texts(self, transition: PlanTransition, *names: str) -> dict[str, str]:
+        """Return the JSON texts of those of the named plans for `transition` that exist; ten names at most.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -61,7 +81,7 @@ class PlanStore:
         possible = tuple(dict.fromkeys(name for name in names if NAME.fullmatch(name)))
         if not possible or not self.path:
             return {}
-        return self._texts.get(possible, lambda: self._read(possible)) or {}
+        return self._texts.get((transition, *possible), lambda: self._read(transition, possible)) or {}
 
     def tag_of(self, group: str) -> str | None:
         """Return the value of the tag `asg-lifecycle:plan` of an Auto Scaling group, None when it has none.
@@ -75,7 +95,7 @@ class PlanStore:
         return values[0] if values else None
 
     def plans(self) -> tuple[StoredPlan, ...]:
-        """Return the plans, by name.
+        """Return the plans, by name, and the parameters that somebody put beside them.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -84,35 +104,98 @@ class PlanStore:
             return ()
         found = []
         with calling("ssm:GetParametersByPath"):
-            for page in self._clients.ssm.get_paginator("get_parameters_by_path").paginate(Path=self.path):
+            for page in self._clients.ssm.get_paginator("get_parameters_by_path").paginate(
+                Path=self.path, Recursive=True
+            ):
                 found += [
                     StoredPlan(
-                        name=parameter["Name"].rpartition("/")[2],
+                        name=name,
+                        transition=transition,
                         version=parameter["Version"],
                         changed_at=parameter["LastModifiedDate"].timestamp(),
                     )
                     for parameter in page["Parameters"]
+                    for transition, name in [self._place(parameter["Name"])]
                 ]
-        return tuple(sorted(found, key=lambda plan: plan.name))
+        return tuple(sorted(found, key=lambda plan: (plan.name, plan.transition or "")))
 
-    def put(self, name: str, text: str) -> int:
-        """Store a plan under `name`, replacing an existing one, and return its version.
+    def versions(self, transition: PlanTransition, name: str) -> tuple[PlanVersion, ...]:
+        """Return a plan as it was put each time, oldest first: the last hundred times. Empty where there is no plan.
 
         Raises:
-            CallFailed: no answer, throttled, denied; too large: 8 KiB.
+            CallFailed: no answer, throttled, denied.
+        """
+        found: list[PlanVersion] = []
+        if NAME.fullmatch(name) is None:
+            return ()
+        try:
+            with calling("ssm:GetParameterHistory"):
+                paginator = self._clients.ssm.get_paginator("get_parameter_history")
+                for page in paginator.paginate(Name=self._parameter(transition, name)):
+                    found += [
+                        PlanVersion(
+                            version=each["Version"],
+                            changed_at=each["LastModifiedDate"].timestamp(),
+                            changed_by=each.get("LastModifiedUser", ""),
+                            text=each["Value"],
+                        )
+                        for each in page["Parameters"]
+                    ]
+        except CallFailed as failed:
+            if failed.failure.code == "ParameterNotFound":
+                return ()
+            raise
+        return tuple(sorted(found, key=lambda each: each.version))
+
+    def put(self, transition: PlanTransition, name: str, text: str, *, replacing: bool) -> int:
+        """Store a plan for `transition` under `name`, and return its version.
+
+        Args:
+            transition: the hooks that the plan is for.
+            name: what it is called.
+            text: the JSON text.
+            replacing: whether there is one that it replaces. Without, one that was put meanwhile is left as it is.
+
+        Raises:
+            CallFailed: no answer, throttled, denied; too large: 8 KiB; there is one that is not to be replaced.
             ValueError: the name is not valid.
         """
         if NAME.fullmatch(name) is None:
             raise ValueError(f"{name!r} cannot name a plan: letters, digits, '_', '.' and '-', 128 at most")
         with calling("ssm:PutParameter"):
             answer = self._clients.ssm.put_parameter(
-                Name=f"{self.path}/{name}", Value=text, Type="String", Overwrite=True, Tier="Intelligent-Tiering"
+                Name=self._parameter(transition, name),
+                Value=text,
+                Type="String",
+                Overwrite=replacing,
+                Tier="Intelligent-Tiering",
             )
         return answer["Version"]
 
-    def _read(self, names: Sequence[str]) -> dict[str, str]:
+    def delete(self, transition: PlanTransition, name: str) -> None:
+        """Delete a plan, with every version of it.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, no such plan.
+        """
+        with calling("ssm:DeleteParameter"):
+            self._clients.ssm.delete_parameter(Name=self._parameter(transition, name))
+
+    def _parameter(self, transition: PlanTransition, name: str) -> str:
+        return f"{self.path}/{transition}/{name}"
+
+    def _place(self, parameter: str) -> tuple[PlanTransition | None, str]:
+        """Return the transition and the name of the plan in a parameter."""
+        below = parameter.removeprefix(f"{self.path}/")
+        for transition in PlanTransition:
+            name = below.removeprefix(f"{transition}/")
+            if name != below and NAME.fullmatch(name):
+                return transition, name
+        return None, below
+
+    def _read(self, transition: PlanTransition, names: Sequence[str]) -> dict[str, str]:
         with calling("ssm:GetParameters"):
-            answer = self._clients.ssm.get_parameters(Names=[f"{self.path}/{name}" for name in names])
+            answer = self._clients.ssm.get_parameters(Names=[self._parameter(transition, name) for name in names])
         return {parameter["Name"].rpartition("/")[2]: parameter["Value"] for parameter in answer["Parameters"]}
 
     def _tag(self, group: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.plan import plan
 from asg_lifecycle.cli.redrive import redrive
 from asg_lifecycle.cli.signal import signal
+from asg_lifecycle.cli.stored_plans import delete, list_plans, put, restore, show, versions
 
 DISTRIBUTION = "asg-lifecycle"
 
@@ -25,6 +26,9 @@ application = typer.Typer(
 )
 application.command()(explain)
 application.command()(signal)
+plan.command("list")(list_plans)
+for about_stored_plans in (show, put, delete, versions, restore):
+    plan.command()(about_stored_plans)
 application.add_typer(plan, name="plan")
 application.add_typer(redrive, name="redrive")
 

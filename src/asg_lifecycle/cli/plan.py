@@ -1,25 +1,22 @@
-"""`asg-lifecycle plan`: check plans, keep them, show them, and try them without touching anything."""
+"""`asg-lifecycle plan`: check plans, say what they can hold, and try them without touching anything."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write, write_json
-from asg_lifecycle.cli.input_files import file_name, read_text
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, write, write_json
+from asg_lifecycle.cli.input_files import file_name
 from asg_lifecycle.cli.options import DEFAULT_STACK, AsJson, HookNamePrefix, StackName
-from asg_lifecycle.cli.stack import find_stack
+from asg_lifecycle.cli.plan_access import PlanPath, open_plan_tools, read_plan_file
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.groups import Hook
-    from asg_lifecycle.cli.plan_files import PlanFile
     from asg_lifecycle.composition.plan_tools import PlanTools
 
 plan = typer.Typer(
@@ -27,11 +24,6 @@ plan = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
-
-PlanPath = Annotated[
-    str, typer.Option("--path", metavar="PATH", help="Where plans are in Parameter Store, instead of the stack's.")
-]
-PlanName = Annotated[str, typer.Argument(metavar="NAME", help="What hooks, tags and groups call the plan.")]
 
 
 @plan.command()
@@ -44,10 +36,11 @@ def check(
     """
     all_usable = True
     for file in files:
-        found = _read(file)
+        found = read_plan_file(file)
         if found.plan is not None:
             count = len(found.plan.get("steps", []))
-            write(f"{file_name(file)}: can be used, {count} {'step' if count == 1 else 'steps'}")
+            steps_in_words = f"{count} {'step' if count == 1 else 'steps'}"
+            write(f"{file_name(file)}: can be used for {found.transition} hooks, {steps_in_words}")
         all_usable = all_usable and found.plan is not None
     if not all_usable:
         raise typer.Exit(ExitCode.FAILED)
@@ -82,54 +75,6 @@ def steps(
     write(page(KINDS[kind]) if kind else overview(), end="")
 
 
-@plan.command("list")
-def list_plans(*, stack: StackName = DEFAULT_STACK, path: PlanPath = "", as_json: AsJson = False) -> None:
-    """List the plans there are."""
-    tools = _plan_tools(stack, path)
-    with reporting_failed_calls():
-        plans = tools.store.plans()
-    if not plans and not as_json:
-        write(f"there are no plans below {tools.store.path}")
-    for each in plans:
-        if as_json:
-            write_json({"name": each.name, "version": each.version, "changed_at": each.changed_at})
-        else:
-            changed_at = datetime.fromtimestamp(each.changed_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-            write(f"{each.name}  version {each.version}  {changed_at}")
-
-
-@plan.command()
-def show(name: PlanName, *, stack: StackName = DEFAULT_STACK, path: PlanPath = "", as_json: AsJson = False) -> None:
-    """Show a plan as it is kept, as YAML."""
-    tools = _plan_tools(stack, path)
-    with reporting_failed_calls():
-        text = tools.store.texts(name).get(name)
-    if text is None:
-        fail(f"there is no plan named {shown(name)} below {tools.store.path}")
-    write(text if as_json else _as_yaml(text), end="\n" if as_json else "")
-
-
-@plan.command()
-def put(
-    name: PlanName,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The plan as YAML or JSON; - reads standard input.")],
-    *,
-    stack: StackName = DEFAULT_STACK,
-    path: PlanPath = "",
-) -> None:
-    """Check a plan and keep it under a name. It is in force a minute later, for actions that begin then."""
-    found = _read(file)
-    if found.plan is None:
-        raise typer.Exit(ExitCode.FAILED)
-    tools = _plan_tools(stack, path)
-    try:
-        with reporting_failed_calls():
-            version = tools.store.put(name, found.text)
-    except ValueError as error:
-        fail(str(error), ExitCode.BAD_INPUT)
-    write(f"{name} is kept below {tools.store.path}, version {version}")
-
-
 @plan.command()
 def explain(  # noqa: PLR0913 - one parameter for each option
     *,
@@ -149,7 +94,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     """
     from asg_lifecycle.cli.plan_trial import try_hook  # noqa: PLC0415 - only this command pays for it
 
-    tools = _plan_tools(stack, path)
+    tools = open_plan_tools(stack, path)
     with reporting_failed_calls():
         found = tools.groups.named(group)
         if found is None:
@@ -177,36 +122,3 @@ def _our_hooks(tools: PlanTools, group: str, hook: str, hook_name_prefix: str) -
         wanted = f"hook {shown(hook)}" if hook else f"hook whose name begins with {shown(hook_name_prefix)}"
         fail(f"group {shown(group)} has no {wanted}")
     return ours
-
-
-def _read(file: str) -> PlanFile:
-    """Return a plan file, after a line on standard error for each of its problems."""
-    from asg_lifecycle.cli.plan_files import read_plan  # noqa: PLC0415 - few commands need YAML
-
-    found = read_plan(read_text(file))
-    for line, sentence in found.problems:
-        warn(f"{file_name(file)}:{line}: {sentence}")
-    return found
-
-
-def _as_yaml(text: str) -> str:
-    import yaml  # noqa: PLC0415 - few commands need it
-
-    try:
-        kept = json.loads(text)
-    except ValueError:
-        # Not written by this tool: show what it is.
-        return f"{text}\n"
-    document: str = yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=100)
-    return document
-
-
-def _plan_tools(stack: str, path: str) -> PlanTools:
-    from asg_lifecycle.composition.plan_tools import compose_plan_tools  # noqa: PLC0415 - offline commands load no boto3
-
-    if path:
-        return compose_plan_tools(path)
-    found = find_stack(stack, instead="--path")
-    if not found.plan_path:
-        fail(f"stack {stack} is no stack of asg-lifecycle: it has no output PlanPath", ExitCode.BAD_INPUT)
-    return compose_plan_tools(found.plan_path, found.features)

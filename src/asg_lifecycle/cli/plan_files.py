@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from msgspec import Struct
 
+from asg_lifecycle.model.plans import PlanTransition
+from asg_lifecycle.plans.transitions import transition_of
 from asg_lifecycle.plans.validation import PlanProblem, find_problems, kind_of
 from asg_lifecycle.plans.value_problems import path_text
 
@@ -20,6 +22,11 @@ LARGEST_PLAN = 8192
 LARGEST_FILE = 256 * 1024
 """Characters of a plan file, comments included. Reading YAML takes seconds for each megabyte."""
 
+UNSETTLED = (
+    "no step says which hooks the plan is for; add a line 'transition: launch' or 'transition: terminate', "
+    "because a plan is for one kind of hook alone"
+)
+
 Path = tuple[str | int, ...]
 
 
@@ -29,10 +36,12 @@ class PlanFile(Struct, frozen=True, kw_only=True):
     Attributes:
         plan: the plan as JSON values, None when it cannot be used.
         problems: everything that is wrong, each with its line, in the order of the lines.
+        transition: the hooks that it is for, None when it cannot be used.
     """
 
     plan: dict[str, Any] | None
     problems: tuple[tuple[int, str], ...]
+    transition: PlanTransition | None = None
 
     @property
     def text(self) -> str:
@@ -50,8 +59,13 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_plan(text: str) -> PlanFile:
-    """Return what is in the text of a plan file."""
+def read_plan(text: str, transition: PlanTransition | None = None) -> PlanFile:
+    """Return what is in the text of a plan file.
+
+    Args:
+        text: the text.
+        transition: of the hooks that the plan is for, None where the plan has to settle it.
+    """
     if len(text) > LARGEST_FILE:
         return _unreadable(1, f"has {len(text)} characters; a plan file has {LARGEST_FILE} at most")
     try:
@@ -72,10 +86,18 @@ def read_plan(text: str) -> PlanFile:
     problems = [(_line_of(problem, lines), str(problem)) for problem in (*duplicates, *_not_in_json(plan, ()))]
     if not problems:
         written = _written(node)
-        problems = [(_line_of(problem, lines), _with_place(problem, written)) for problem in find_problems(plan)]
+        problems = [
+            (_line_of(problem, lines), _with_place(problem, written)) for problem in find_problems(plan, transition)
+        ]
     if not problems and (size := len(json.dumps(plan).encode())) > LARGEST_PLAN:
         problems = [(1, f"has {size} bytes as JSON; a parameter holds {LARGEST_PLAN}")]
-    return PlanFile(plan=plan if not problems else None, problems=tuple(sorted(problems)))
+    settled = transition or (transition_of(plan) if not problems else None)
+    if not problems and settled is None:
+        problems = [(1, UNSETTLED)]
+    usable = not problems
+    return PlanFile(
+        plan=plan if usable else None, problems=tuple(sorted(problems)), transition=settled if usable else None
+    )
 
 
 def _unreadable(line: int, sentence: str) -> PlanFile:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from asg_lifecycle.model.durations import PATTERN, POSITIVE_PATTERN
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.plans.json_schema import plan_schema
 from asg_lifecycle.steps.catalog import CATALOG
 
@@ -42,7 +43,8 @@ def _page(step: type[Step]) -> Iterator[str]:
     yield "## Example"
     yield ""
     planned = {"kind": step.kind} | ({"options": step.example} if step.example else {})
-    example = yaml.safe_dump({"steps": [planned]}, sort_keys=False, default_flow_style=None)
+    said = {"transition": PlanTransition.TERMINATE.value} if step.transition is None else {}
+    example = yaml.safe_dump({**said, "steps": [planned]}, sort_keys=False, default_flow_style=None)
     yield from (f"    {line}" for line in example.splitlines())
     yield ""
     yield "## Good to know"
@@ -74,6 +76,8 @@ def _row(name: str, field: dict[str, Any], *, required: bool) -> str:
 
 
 def _notes(step: type[Step]) -> Iterator[str]:
+    if step.transition is not None:
+        yield f"- It is for {step.transition} hooks alone."
     if step.template_parameter is None:
         yield "- It needs no permission."
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.actions import ActionResult, Transition
 from asg_lifecycle.model.bounds import EXPECTED
 from asg_lifecycle.model.durations import PositiveDuration
 
@@ -19,6 +19,25 @@ MOST_DRAINS = 1000
 """The largest limit on drains of one group at once. Without a limit nothing is counted."""
 
 DRAINS_EXPECTED = f"a whole number from 1 to {MOST_DRAINS}, or nothing"
+
+
+class PlanTransition(StrEnum):
+    """Which hooks a plan is for. One plan is never for both: what one way needs harms on the other."""
+
+    LAUNCH = "launch"
+    """Hooks for instances that launch."""
+    TERMINATE = "terminate"
+    """Hooks for instances that terminate."""
+
+    @property
+    def other(self) -> PlanTransition:
+        """The other of the two."""
+        return PlanTransition.LAUNCH if self is PlanTransition.TERMINATE else PlanTransition.TERMINATE
+
+
+def plan_transition(transition: Transition) -> PlanTransition:
+    """Return which plans answer an action of `transition`."""
+    return PlanTransition.LAUNCH if transition is Transition.LAUNCHING else PlanTransition.TERMINATE
 
 
 class OnFailure(StrEnum):
@@ -102,6 +121,13 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     """An ordered list of steps."""
 
     steps: Annotated[tuple[PlannedStep, ...], Meta(description="What to do, in this order.")] = ()
+    transition: Annotated[
+        PlanTransition | None,
+        Meta(
+            description="Which hooks the plan is for. Needed where no step is for one of the two alone; a plan that a "
+            "hook carries is for that hook."
+        ),
+    ] = None
     timeout: Annotated[
         PositiveDuration | None,
         Meta(

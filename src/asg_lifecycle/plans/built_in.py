@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.actions import Transition
-from asg_lifecycle.model.plans import IfMissing, Plan, PlannedStep
-from asg_lifecycle.steps.support.cluster_choice import clusters_named_by
+from asg_lifecycle.model.plans import IfMissing, Plan, PlannedStep, plan_transition
+from asg_lifecycle.plans.value_problems import listed
+from asg_lifecycle.steps.support.cluster_choice import CLUSTER_NAME_TAGS, CLUSTER_TAG, clusters_named_by
 from asg_lifecycle.steps.support.ecs_registrations import ECS_CLUSTER_TAG, ECS_MANAGED_TAG
 
 if TYPE_CHECKING:
@@ -20,8 +21,19 @@ GROUP_TAG = "asg-lifecycle:group"
 DEFAULT_FEATURES = frozenset({"TargetGroupSteps", "StatusCheckSteps"})
 """Of the features that built-in plans use, those that the template grants where nobody chose."""
 
-NEEDING_TAGS = frozenset({"EcsSteps", "KubernetesSteps"})
-"""Features whose built-in steps depend on the instance's tags."""
+TAGS_LOOKED_FOR = {
+    "EcsSteps": (ECS_CLUSTER_TAG, ECS_MANAGED_TAG),
+    "KubernetesSteps": (*CLUSTER_NAME_TAGS, f"{CLUSTER_TAG}NAME"),
+}
+"""Features whose built-in steps depend on tags of the instance, and which."""
+
+NEEDING_TAGS = frozenset(TAGS_LOOKED_FOR)
+
+FEATURES_USED = {
+    Transition.LAUNCHING: ("StatusCheckSteps",),
+    Transition.TERMINATING: ("TargetGroupSteps", "EcsSteps", "KubernetesSteps"),
+}
+"""Features that the built-in plan of a transition has steps for."""
 
 
 def built_in_plan(action: LifecycleAction, features: frozenset[str], tags: Mapping[str, str]) -> Plan:
@@ -37,6 +49,21 @@ def built_in_plan(action: LifecycleAction, features: frozenset[str], tags: Mappi
     """
     steps = _way_in(features) if action.transition is Transition.LAUNCHING else _way_out(action, features, tags)
     return Plan(steps=tuple(steps))
+
+
+def why_empty(action: LifecycleAction, features: frozenset[str]) -> str:
+    """Return why the built-in plan has no step for an action, and what to do about it."""
+    used = FEATURES_USED[action.transition]
+    off = [name for name in used if name not in features]
+    tags = [tag for name in used if name in features for tag in TAGS_LOOKED_FOR.get(name, ())]
+    reasons = [f"switched off: {listed(off)}"] if off else []
+    if tags:
+        reasons.append(f"instance {action.instance} has none of the tags {listed(tags)}")
+    transition = plan_transition(action.transition)
+    return (
+        f"no plan was found, and the built-in one has no step for this instance; {'; '.join(reasons)}. "
+        f"Put a plan for {transition} hooks, or one with `steps: []` where nothing has to be done"
+    )
 
 
 def _way_in(features: frozenset[str]) -> Iterator[PlannedStep]:

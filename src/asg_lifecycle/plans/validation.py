@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.plans import Plan, PlannedStep
+from asg_lifecycle.plans.transitions import one_way_steps, said_transition
 from asg_lifecycle.plans.value_problems import in_words, listed, path_text, value_problem, value_problems
 from asg_lifecycle.steps.base import CallbackStep
 from asg_lifecycle.steps.catalog import KINDS
@@ -17,6 +18,7 @@ from asg_lifecycle.steps.catalog import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from asg_lifecycle.model.plans import PlanTransition
     from asg_lifecycle.steps.base import Step
     from asg_lifecycle.steps.services import Services
 
@@ -48,9 +50,14 @@ class PlanProblem(Struct, frozen=True):
         return self.sentence
 
 
-def find_problems(plan: Mapping[str, Any]) -> tuple[PlanProblem, ...]:
-    """Return everything that is wrong with a plan given as JSON values."""
-    problems = tuple(_plan_problems(plan))
+def find_problems(plan: Mapping[str, Any], transition: PlanTransition | None = None) -> tuple[PlanProblem, ...]:
+    """Return everything that is wrong with a plan given as JSON values.
+
+    Args:
+        plan: the plan.
+        transition: of the hook that the plan is to answer; None where that is not known.
+    """
+    problems = (*_plan_problems(plan), *_transition_problems(plan, transition))
     told = {problem.path for problem in problems}
     numbers = (problem for problem in _number_problems(plan) if not _is_told(problem.path, told))
     return (*problems, *numbers)
@@ -112,6 +119,21 @@ def _plan_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
     for index, step in enumerate(steps):
         for problem in _entry_problems(step, ("steps", index)):
             yield PlanProblem(problem.path, f"step {index + 1}: {problem.sentence}")
+
+
+def _transition_problems(plan: Mapping[str, Any], asked: PlanTransition | None) -> Iterator[PlanProblem]:
+    """Yield what is for other hooks than those that the plan is for."""
+    said = said_transition(plan)
+    if asked is not None and said is not None and said is not asked:
+        yield PlanProblem(("transition",), f"the plan is for {said} hooks, and this is a {asked} hook")
+        return
+    wanted, whose = asked or said, "the plan is"
+    for step in one_way_steps(plan):
+        if wanted is None:
+            wanted, whose = step.transition, f"{step.place}, {step.kind}, is"
+        elif step.transition is not wanted:
+            sentence = f"{step.place}: {step.kind} is for {step.transition} hooks, and {whose} for {wanted} hooks"
+            yield PlanProblem((*step.path, "kind"), sentence)
 
 
 def _entry_problems(entry: object, path: tuple[str | int, ...]) -> Iterator[PlanProblem]:

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.durations import Duration, seconds
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Done, Failed, Missing, StepAnswer, Waiting, sentence_of
 from asg_lifecycle.model.record_sets import INSTANCE, Obstacle, Wanted, addition
 from asg_lifecycle.model.resource_names import DnsName
@@ -92,6 +93,7 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
     """
 
     kind = "add-dns-record"
+    transition = PlanTransition.LAUNCH
     example: ClassVar[dict[str, object]] = {
         "zone": "Z1D633PJN98FT9",
         "name": "web.example.com",

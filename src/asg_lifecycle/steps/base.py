@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from asg_lifecycle.model.blockers import Blocker
+    from asg_lifecycle.model.plans import PlanTransition
     from asg_lifecycle.model.progress import StepAnswer
     from asg_lifecycle.steps.services import Services
 
@@ -85,6 +86,9 @@ class Step(ABC):
 
     needs_instance_alive: ClassVar[bool] = False
     """It cannot work on an instance that EC2 has terminated: skipped when the instance is gone (R28)."""
+
+    transition: ClassVar[PlanTransition | None] = None
+    """The hooks that it is for; None for both. A plan with such a step is for these hooks too."""
 
     may_be_missing: ClassVar[str | None] = None
     """What the options name that may not exist (see `Missing`), in the plural for the reference; None for nothing."""

@@ -11,6 +11,7 @@ from asg_lifecycle.aws.classic_load_balancers import Membership
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.bounds import matching
 from asg_lifecycle.model.clock_times import clock_time
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.connection_draining import poll_interval
 from asg_lifecycle.steps.support.missing_things import done_unless_missing, there_is_no
@@ -78,6 +79,7 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
     """
 
     kind = "deregister-classic-elb"
+    transition = PlanTransition.TERMINATE
     example: ClassVar[dict[str, object]] = {"names": ["web-classic"]}
     permissions = (
         "autoscaling:DescribeLoadBalancers",

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.aws.cloud_map import OperationStatus, Service
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.bounds import matching
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Failed, StepAnswer, Waiting
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.missing_things import done_unless_missing, there_is_no
@@ -95,6 +96,7 @@ class DeregisterCloudMap(StatefulStep[DeregisterCloudMapOptions, DeregisterCloud
     """
 
     kind = "deregister-cloud-map"
+    transition = PlanTransition.TERMINATE
     example: ClassVar[dict[str, object]] = {"namespaces": ["shop.internal"]}
     permissions = (
         "route53:DeleteHealthCheck",

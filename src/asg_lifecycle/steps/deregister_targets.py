@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.aws.target_groups import RegisteredTarget, name_of
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.clock_times import clock_time
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.resource_names import TargetGroupArn, TargetGroupName
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.connection_draining import poll_interval
@@ -73,6 +74,7 @@ class DeregisterTargets(StatefulStep[DeregisterTargetsOptions, DeregisterTargets
     """
 
     kind = "deregister-targets"
+    transition = PlanTransition.TERMINATE
     example: ClassVar[dict[str, object]] = {"names": ["web"]}
     permissions = (
         "autoscaling:DescribeLoadBalancerTargetGroups",

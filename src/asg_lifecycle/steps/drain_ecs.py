@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Done, Failed, Missing, StepAnswer, Waiting
 from asg_lifecycle.model.resource_names import EcsCluster
 from asg_lifecycle.model.signals import DRAINED
@@ -104,6 +105,7 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
     """
 
     kind = "drain-ecs"
+    transition = PlanTransition.TERMINATE
     example: ClassVar[dict[str, object]] = {"cluster": "production", "standalone": "wait"}
     permissions = (
         "ecs:DescribeClusters",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import Struct
 
 from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Failed
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.cluster_choice import NodeFinder, no_cluster, unknown_to_eks
@@ -42,6 +43,7 @@ class DrainKubernetes(StatefulStep[DrainKubernetesOptions, DrainKubernetesState]
     """
 
     kind = "drain-kubernetes"
+    transition = PlanTransition.TERMINATE
     example: ClassVar[dict[str, object]] = {"cluster": "production", "force_after": "6h"}
     permissions = ("eks:DescribeCluster", "ssm:GetParameter")
     template_parameter = "KubernetesSteps"

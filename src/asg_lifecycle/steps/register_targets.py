@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.target_groups import RegisteredTarget, name_of
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Failed, StepAnswer
 from asg_lifecycle.model.resource_names import TargetGroupArn, TargetGroupName
 from asg_lifecycle.steps.base import StatefulStep
@@ -73,6 +74,7 @@ class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]
     """
 
     kind = "register-targets"
+    transition = PlanTransition.LAUNCH
     example: ClassVar[dict[str, object]] = {"names": ["web"], "port": 8080}
     permissions = (
         "elasticloadbalancing:DescribeTargetGroups",

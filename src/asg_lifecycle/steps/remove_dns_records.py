@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.clock_times import clock_time
 from asg_lifecycle.model.durations import readable
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.record_sets import INSTANCE, Belongings, Edit, RecordType, first_batch, removal
 from asg_lifecycle.model.resource_names import DnsName
 from asg_lifecycle.steps.base import StatefulStep
@@ -79,6 +80,7 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
     """
 
     kind = "remove-dns-records"
+    transition = PlanTransition.TERMINATE
     example: ClassVar[dict[str, object]] = {"zones": ["Z1D633PJN98FT9"], "names": ["web.example.com"]}
     permissions = (
         "route53:ChangeResourceRecordSets",

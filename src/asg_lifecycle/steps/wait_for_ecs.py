@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Done, Failed, Missing, StepAnswer, Waiting
 from asg_lifecycle.model.resource_names import EcsCluster
 from asg_lifecycle.model.signals import REGISTERED
@@ -50,6 +51,7 @@ class WaitForEcs(PollingStep[WaitForEcsOptions]):
     """
 
     kind = "wait-for-ecs"
+    transition = PlanTransition.LAUNCH
     example: ClassVar[dict[str, object]] = {"cluster": "production"}
     permissions = (
         "ecs:DescribeClusters",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Done, Failed, Missing
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.cluster_choice import (
@@ -73,6 +74,7 @@ class WaitForKubernetes(StatefulStep[WaitForKubernetesOptions, WaitForKubernetes
     """
 
     kind = "wait-for-kubernetes"
+    transition = PlanTransition.LAUNCH
     example: ClassVar[dict[str, object]] = {
         "cluster": "production",
         "startup_taints": ["node.cilium.io/agent-not-ready"],

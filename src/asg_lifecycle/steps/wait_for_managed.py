@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Done, Progress, Waiting
 from asg_lifecycle.steps.base import NoOptions, PollingStep
 
@@ -22,6 +23,7 @@ class WaitForManaged(PollingStep[NoOptions]):
     """
 
     kind = "wait-for-managed"
+    transition = PlanTransition.LAUNCH
     permissions = ("ssm:DescribeInstanceInformation",)
     template_parameter = "CommandSteps"
     needs_instance_alive = True

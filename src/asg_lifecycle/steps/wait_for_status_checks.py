@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.steps.base import NoOptions, PollingStep
 
@@ -30,6 +31,7 @@ class WaitForStatusChecks(PollingStep[NoOptions]):
     """
 
     kind = "wait-for-status-checks"
+    transition = PlanTransition.LAUNCH
     permissions = ("ec2:DescribeInstanceStatus",)
     template_parameter = "StatusCheckSteps"
     needs_instance_alive = True
