@@ -16,8 +16,6 @@ CORE_PERMISSIONS = (
     "ec2:DescribeInstances",
     "lambda:GetDurableExecution",
     "lambda:SendDurableExecutionCallbackSuccess",
-    "ssm:DeleteParameter",
-    "ssm:GetParameterHistory",
     "ssm:GetParameters",
     "ssm:GetParametersByPath",
 )
