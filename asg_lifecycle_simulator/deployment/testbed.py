@@ -17,6 +17,7 @@ from asg_lifecycle_simulator.services.ecs.service import Ecs
 from asg_lifecycle_simulator.services.event_bus import EventBus
 from asg_lifecycle_simulator.services.functions import Functions
 from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
+from asg_lifecycle_simulator.services.late_instances import LateInstances
 from asg_lifecycle_simulator.services.route53 import Dns
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.spot import SpotInstances
@@ -63,6 +64,7 @@ class Testbed(Generic[DeploymentT]):
         self.target_groups = self.region.add(TargetGroups(self.region, self.autoscaling))
         self.run_command = self.region.add(RunCommand(self.region))
         self.status_checks = self.region.add(StatusChecks(self.region))
+        self.late_instances = self.region.add(LateInstances(self.region))
         self.ecs = self.region.add(Ecs(self.region))
         self.functions = self.region.add(Functions(self.region))
         self.kubernetes = self.region.add(Kubernetes(self.region))

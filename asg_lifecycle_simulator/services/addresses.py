@@ -53,6 +53,17 @@ class Addresses(Service):
         """Give IPv6 addresses to an instance."""
         self._instance(instance).nics[0].ipv6_addresses.extend(ipv6)
 
+    def second_interface(self, instance: str) -> str:
+        """Attach a second interface to an instance and return its private address."""
+        with self.region.unobserved():
+            ec2 = self.region.client("ec2")
+            subnet = self._instance(instance).nics[0].subnet.id
+            made = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]
+            ec2.attach_network_interface(
+                DeviceIndex=1, InstanceId=instance, NetworkInterfaceId=made["NetworkInterfaceId"]
+            )
+        return str(made["PrivateIpAddress"])
+
     def take_public(self, instance: str) -> None:
         """Leave an instance without a public address."""
         self._instance(instance).nics[0].public_ip = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from moto.elbv2.exceptions import InvalidTargetError, TargetGroupNotFoundError, TargetNotRunning
@@ -82,6 +83,8 @@ def check_registrable(backend: ELBv2Backend, group: FakeTargetGroup, target: str
         TargetNotRunning: it is an instance that does not run.
     """
     if not fits(group, target):
+        raise InvalidTargetError
+    if group.target_type == "ip" and (ip_address(target).version == 6) != (group.ip_address_type == "ipv6"):  # noqa: PLR2004 - it says what it is
         raise InvalidTargetError
     if group.target_type != "instance":
         return

@@ -45,6 +45,17 @@ class Testbed(SimulatedTestbed[Deployment]):
         self.autoscaling.put_hook(GROUP, TERMINATE_HOOK, "TERMINATING", HeartbeatTimeout=heartbeat, **hook)
         return instances
 
+    def launch(self, plan: Any, *, heartbeat: int = 900) -> str:
+        """Make the group with `plan` on its launch hook, and launch its only instance; return that."""
+        self.autoscaling.create_group(GROUP, capacity=0, max_size=5)
+        metadata = json.dumps({"plan": plan})
+        self.autoscaling.put_hook(
+            GROUP, LAUNCH_HOOK, "LAUNCHING", HeartbeatTimeout=heartbeat, NotificationMetadata=metadata
+        )
+        self.autoscaling.scale(GROUP, 1)
+        (instance,) = self.autoscaling.instances(GROUP)
+        return instance
+
     def terminate(self, instance: str) -> None:
         self.autoscaling.terminate(instance)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.plans.validation import find_problems
 from asg_lifecycle.steps.catalog import CATALOG, KINDS
@@ -55,6 +56,10 @@ def test_every_kind_that_may_miss_something_is_tried() -> None:
 
 def started(testbed: Testbed, kind: str, options: dict[str, Any], **step: Any) -> str:
     planned = {"kind": kind, "options": options, **step}
+    if KINDS[kind].transition is PlanTransition.LAUNCH:
+        instance = testbed.launch({"steps": [planned]})
+        testbed.run(600)
+        return instance
     (instance,) = testbed.group(plan={"steps": [planned]})
     if kind == "run-command":
         testbed.run_command.manage(instance)

@@ -173,8 +173,7 @@ def test_a_target_that_leaves(testbed: Testbed, say: Say, state: str, expected: 
 def test_a_target_that_comes(testbed: Testbed, say: Say, state: str, expected: str) -> None:
     say("DescribeTargetHealth", healths(state))
     testbed.target_group("blue")
-    instance = made(testbed, "register-targets", names=["blue"])
-    testbed.terminate(instance)
+    testbed.launch({"steps": [{"kind": "register-targets", "options": {"names": ["blue"]}}]})
     testbed.run(120)
     assert verdict(testbed) == expected
 
@@ -216,9 +215,8 @@ def test_a_container_instance_that_leaves(testbed: Testbed, status: str, expecte
     ],
 )
 def test_a_container_instance_that_comes(testbed: Testbed, status: str, expected: str, *, connected: bool) -> None:
-    instance = made(testbed, "wait-for-ecs", cluster="prod")
+    instance = testbed.launch({"steps": [{"kind": "wait-for-ecs", "options": {"cluster": "prod"}}]})
     testbed.ecs.register(instance, "prod", status=status, connected=connected)
-    testbed.terminate(instance)
     # A failure that may pass is tried for a while before it holds.
     testbed.run(900)
     assert verdict(testbed) == expected
@@ -287,7 +285,7 @@ def test_a_status_check(testbed: Testbed, say: Say, system: str, instance_check:
             entry["SystemStatus"]["Status"], entry["InstanceStatus"]["Status"] = system, instance_check
 
     say("DescribeInstanceStatus", change)
-    testbed.terminate(made(testbed, "wait-for-status-checks"))
+    testbed.launch({"steps": [{"kind": "wait-for-status-checks"}]})
     testbed.run(60)
     assert verdict(testbed) == expected
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.model.failures import CallFailed, Consequence
+from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 from asg_lifecycle.model.instances import InstanceAddresses, InstanceFacts, StatusChecks
 
 if TYPE_CHECKING:
@@ -16,35 +16,41 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
 
 
+NOT_FOUND = "InvalidInstanceID.NotFound"
+
+
 class Instances:
-    """The instances of this account and Region."""
+    """The instances of this account and Region.
+
+    EC2 does not know an instance at once that was launched a moment ago (R32): where `launching` is true, an instance
+    that EC2 does not know is a `CallFailed` that passes. Else EC2 has forgotten it, and it counts as terminated (R28).
+    """
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def facts(self, instance: str) -> InstanceFacts:
-        """Return what EC2 knows of `instance`; one it has forgotten counts as terminated (R28).
+    def facts(self, instance: str, *, launching: bool = False) -> InstanceFacts:
+        """Return what EC2 knows of `instance`.
 
         Raises:
-            CallFailed: no answer, throttled, denied.
+            CallFailed: no answer, throttled, denied, launching and not known yet.
         """
-        found = self._describe(instance)
+        found = self._describe(instance, launching=launching)
         if found is None:
             return InstanceFacts(state="terminated")
-        addresses = _addresses(found)
         return InstanceFacts(
             state=found["State"]["Name"],
-            addresses=(*addresses.private, *addresses.ipv6),
+            addresses=_addresses(found).of_interfaces,
             private_name=found.get("PrivateDnsName") or None,
         )
 
-    def addresses(self, instance: str) -> InstanceAddresses:
+    def addresses(self, instance: str, *, launching: bool = False) -> InstanceAddresses:
         """Return the addresses and names of `instance`; a terminated one has none.
 
         Raises:
-            CallFailed: no answer, throttled, denied.
+            CallFailed: no answer, throttled, denied, launching and not known yet.
         """
-        found = self._describe(instance)
+        found = self._describe(instance, launching=launching)
         return _addresses(found) if found is not None else InstanceAddresses(state="terminated")
 
     def reached_by(self, instance: str, facts: InstanceFacts) -> tuple[str, ...]:
@@ -55,7 +61,21 @@ class Instances:
         """
         return tuple(dict.fromkeys((*facts.addresses, *self.addresses(instance).all)))
 
-    def _describe(self, instance: str) -> InstanceTypeDef | None:
+    def _describe(self, instance: str, *, launching: bool) -> InstanceTypeDef | None:
+        found = self._find(instance)
+        if found is None and launching:
+            message = f"EC2 does not know instance {instance} yet"
+            raise CallFailed(
+                Failure(
+                    consequence=Consequence.TRANSIENT,
+                    action="ec2:DescribeInstances",
+                    code=NOT_FOUND,
+                    message=message,
+                )
+            )
+        return found
+
+    def _find(self, instance: str) -> InstanceTypeDef | None:
         try:
             with calling("ec2:DescribeInstances"):
                 reservations = self._clients.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
@@ -65,13 +85,13 @@ class Instances:
             raise
         return next((entry for reservation in reservations for entry in reservation.get("Instances", [])), None)
 
-    def tags(self, instance: str) -> dict[str, str]:
+    def tags(self, instance: str, *, launching: bool = False) -> dict[str, str]:
         """Return the tags of `instance`; none when EC2 has forgotten it.
 
         Raises:
-            CallFailed: no answer, throttled, denied.
+            CallFailed: no answer, throttled, denied, launching and not known yet.
         """
-        found = self._describe(instance)
+        found = self._describe(instance, launching=launching)
         return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])} if found is not None else {}
 
     def status_checks(self, instance: str) -> StatusChecks | None:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.aws.ttl_cache import TtlCache
+from asg_lifecycle.model.addresses import normalized
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
@@ -43,10 +44,12 @@ class TargetGroupSettings(Struct, frozen=True, kw_only=True):
     Attributes:
         port: the port of targets that name none; None where the target group has none.
         by_address: whether targets are addresses, not instances.
+        ipv6: whether these are IPv6 addresses.
     """
 
     port: int | None
     by_address: bool
+    ipv6: bool = False
 
 
 class TargetGroups:
@@ -107,17 +110,18 @@ class TargetGroups:
             CallFailed: no answer, throttled, denied.
         """
         found = self._describe(arn, ())
-        return tuple(target for target in found if target.id in ids) if found is not None else None
+        wanted = {normalized(each) for each in ids}
+        return tuple(target for target in found if normalized(target.id) in wanted) if found is not None else None
 
-    def health(self, arn: str, targets: Sequence[RegisteredTarget]) -> tuple[RegisteredTarget, ...]:
+    def health(self, arn: str, targets: Sequence[RegisteredTarget]) -> tuple[RegisteredTarget, ...] | None:
         """Return `targets` of the target group with their present health; of those that are gone it is `unused`.
 
-        Nothing when the target group has been deleted.
+        None when the target group has been deleted.
 
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        return self._describe(arn, targets) or ()
+        return self._describe(arn, targets)
 
     def settings(self, arn: str) -> TargetGroupSettings | None:
         """Return the kind of targets of the target group, None when there is no such group.
@@ -135,7 +139,11 @@ class TargetGroups:
             if failed.failure.consequence is Consequence.NOT_FOUND:
                 return None
             raise
-        return TargetGroupSettings(port=found.get("Port"), by_address=found.get("TargetType") == "ip")
+        return TargetGroupSettings(
+            port=found.get("Port"),
+            by_address=found.get("TargetType") == "ip",
+            ipv6=found.get("IpAddressType") == "ipv6",
+        )
 
     def register(self, arn: str, target: RegisteredTarget) -> None:
         """Register `target` with the target group. Repeating it changes nothing.

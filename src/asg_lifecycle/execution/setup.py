@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Readiness = Literal["waiting", "ready", "observed", "over", "late"]
 
 UNREAD = assume_timeouts("not read yet")
+UNKNOWN_AT_MOST = 300.0
+"""Seconds that an instance which is launched may be unknown to EC2 (R32); longer, the work begins without facts."""
+
 TAKEN_OVER = "another execution has taken this action over"
 
 
@@ -204,6 +207,8 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
     if decision is None:
         return _again(action_context, state)
     facts = describe_instance(action_context)
+    if facts.state is None and _may_be_known_soon(action_context, state, facts):
+        return _again(action_context, state)
     held = prior.held or "; ".join(decision.problems) or None
     changes: RecordChanges = {
         "status": Status.HELD if held else Status.WORKING,
@@ -239,6 +244,20 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
         position=position_of(record),
         delay=None,
     )
+
+
+def _may_be_known_soon(action_context: ActionContext, state: Setup, facts: InstanceFacts) -> bool:
+    """Return whether to ask EC2 again for an instance that is launched, after a note in the record."""
+    dependencies = action_context.dependencies
+    now, began = dependencies.clock(), state.started if state.started is not None else action_context.action.time
+    if not (action_context.action.launching and facts.unread and now < began + UNKNOWN_AT_MOST):
+        return False
+    note: RecordChanges = {"detail": f"waiting for EC2 to describe the instance: {facts.problem}", "detail_at": now}
+    try:
+        dependencies.records.update(action_context.wait, action_context.execution, note)
+    except CallFailed as failed:
+        dependencies.observer.warning(f"the record could not be written: {failed}")
+    return True
 
 
 def plan_fields(decision: PlanDecision) -> RecordChanges:
@@ -288,8 +307,9 @@ def describe_instance(action_context: ActionContext) -> InstanceFacts:
     """Return what EC2 knows of the instance. Never raises: what cannot be read is unknown."""
     dependencies = action_context.dependencies
     try:
-        return dependencies.instances.facts(action_context.action.instance)
+        action = action_context.action
+        return dependencies.instances.facts(action.instance, launching=action.launching)
     except CallFailed as failed:
         # Unknown counts as alive: needless work may be done, but necessary work is never left out.
         dependencies.observer.warning(f"the instance could not be described: {failed}")
-        return InstanceFacts(problem=str(failed))
+        return InstanceFacts(problem=str(failed), unread=failed.failure.consequence is Consequence.TRANSIENT)

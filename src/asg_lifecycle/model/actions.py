@@ -78,13 +78,14 @@ class LifecycleAction(Struct, frozen=True, kw_only=True):
         return f"{self.instance}-{hashlib.sha256(wait.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
     @property
+    def launching(self) -> bool:
+        """Whether the instance is on its way into the group."""
+        return self.transition is Transition.LAUNCHING
+
+    @property
     def survives(self) -> bool:
         """Whether the instance lives on after this action with the same id.
 
         True for every launch, for a move into the warm pool (R22), and for a root-volume replacement (R23).
         """
-        return (
-            self.transition is Transition.LAUNCHING
-            or self.destination is Location.WARM_POOL
-            or self.operation == REPLACE_ROOT_VOLUME
-        )
+        return self.launching or self.destination is Location.WARM_POOL or self.operation == REPLACE_ROOT_VOLUME

@@ -5,6 +5,11 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 
+def is_ipv6(address: str) -> bool:
+    """Return whether an IP address is one of IPv6."""
+    return ip_address(address).version == 6  # noqa: PLR2004 - it says what it is
+
+
 def normalized(value: str) -> str:
     """Return an IP address or DNS name in the form in which it is compared: `2001:DB8:0::1` is `2001:db8::1`."""
     try:

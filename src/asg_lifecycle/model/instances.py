@@ -16,12 +16,14 @@ class InstanceFacts(Struct, frozen=True, kw_only=True):
             IPv6 addresses.
         private_name: the private DNS name of its first interface, None when it has none (any more).
         problem: why the state could not be read, None when it was.
+        unread: whether it may be read at another try.
     """
 
     state: str | None = None
     addresses: tuple[str, ...] = ()
     private_name: str | None = None
     problem: str | None = None
+    unread: bool = False
 
     @property
     def gone(self) -> bool:
@@ -45,6 +47,11 @@ class InstanceAddresses(Struct, frozen=True, kw_only=True):
     public: tuple[str, ...] = ()
     ipv6: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+
+    @property
+    def of_interfaces(self) -> tuple[str, ...]:
+        """The addresses that its interfaces carry: private IPv4 and IPv6."""
+        return (*self.private, *self.ipv6)
 
     @property
     def all(self) -> tuple[str, ...]:

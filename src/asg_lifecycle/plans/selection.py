@@ -9,7 +9,7 @@ import msgspec
 
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plans import PlanDecision, plan_transition
-from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, NEEDING_TAGS, built_in_plan, why_empty
+from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, FEATURES_USED, NEEDING_TAGS, built_in_plan, why_empty
 from asg_lifecycle.plans.validation import PLAN_FIELDS, find_problems, kind_of, parse
 from asg_lifecycle.plans.value_problems import listed
 
@@ -95,7 +95,7 @@ class Planning:
             why = f"hook {action.hook} and group {group} name no plan of their own for {transition} hooks"
             return decided(texts[DEFAULT_PLAN], transition, source="default", why=why, name=DEFAULT_PLAN)
         # An instance that could not be asked is not taken for one that has nothing to drain.
-        asks = action.instance and self._features & NEEDING_TAGS
+        asks = action.instance and self._features & {*FEATURES_USED[action.transition]} & NEEDING_TAGS
         return built_in(action, self._features, self._instances.tags(action.instance) if asks else {})
 
 

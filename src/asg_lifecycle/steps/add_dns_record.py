@@ -111,7 +111,7 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
 
     def preview(self, target: Target) -> str:
         """Say what would be added, or what is in the way."""
-        address = self._address(self._services.instances.addresses(target.action.instance))
+        address = self._address(self._services.instances.addresses(target.action.instance, launching=True))
         if address is None:
             return f"could not add {self._record(target)}: the instance has no {self._kind_of_address()}"
         edit = self._edit(target, address)
@@ -123,7 +123,7 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
 
     def begin(self, target: Target) -> StepAnswer:
         """Find out whether the record is there. Nothing is changed before its address is written down."""
-        told = self._services.instances.addresses(target.action.instance)
+        told = self._services.instances.addresses(target.action.instance, launching=True)
         address = self._address(told)
         if address is None and told.state == "pending":
             reason = f"it has no {self._kind_of_address()} yet"

@@ -119,7 +119,8 @@ class DeregisterTargets(StatefulStep[DeregisterTargetsOptions, DeregisterTargets
         """Ask the target groups that still drained the instance, about its targets only."""
         draining = []
         for group in state.draining:
-            health = self._services.target_groups.health(group.arn, group.targets)
+            # What a deleted target group drained, nobody sends anything to any more.
+            health = self._services.target_groups.health(group.arn, group.targets) or ()
             left = _remembered(entry for entry in health if entry.draining)
             # Registered again by somebody else, or the deregistration was lost: it has to be said again.
             back = tuple(entry for entry in health if not entry.draining and entry.health != "unused")

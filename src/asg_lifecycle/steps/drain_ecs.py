@@ -233,7 +233,7 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
         )
 
     def _named(self, target: Target) -> NamedCluster:
-        return named_cluster(self._options.cluster, self._services.instances, target.action.instance)
+        return named_cluster(self._options.cluster, self._services.instances, target.action)
 
 
 def _standing(

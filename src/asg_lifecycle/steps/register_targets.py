@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from asg_lifecycle.aws.target_groups import RegisteredTarget, name_of
+from asg_lifecycle.model.addresses import is_ipv6
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Failed, StepAnswer
@@ -15,7 +16,7 @@ from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.missing_things import done_unless_missing, there_is_no
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
 
     from asg_lifecycle.steps.base import Target
 
@@ -65,9 +66,10 @@ class RegisterTargetsState(Struct, frozen=True, kw_only=True):
 class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]):
     """Put the instance into target groups and wait until it is healthy in all of them.
 
-    It is for launch hooks of groups whose target groups are not attached. The instance is registered by its id, or by
-    its first private address where the target group takes addresses. One that somebody takes out while it is waited
-    for is registered again.
+    It is for launch hooks of groups whose target groups are not attached. The instance is registered by its id, or,
+    where the target group takes addresses, by its first private IPv4 or its first IPv6 address, whichever the target
+    group takes. One that somebody takes out while it is waited for is registered again. A target group that is deleted
+    meanwhile is not waited for.
 
     When the action goes on without the step, the instance stays registered: one that is abandoned is terminated, and
     leaves its target groups by that.
@@ -95,7 +97,8 @@ class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]
         """Register the instance with all that exist."""
         found, missing = self._resolve(target)
         if without := [name_of(arn) for arn, entry in found.items() if not entry.id]:
-            return Failed(f"target group {', '.join(without)} takes addresses and the instance has none")
+            family = "addresses of a family of which"
+            return Failed(f"target group {', '.join(without)} takes {family} the instance has none")
         for arn, entry in found.items():
             self._services.target_groups.register(arn, entry)
         if not found or not self._options.until_healthy:
@@ -108,10 +111,13 @@ class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]
         return self._health(state.targets, state.missing)
 
     def _health(self, found: dict[str, RegisteredTarget], missing: tuple[str, ...]) -> StepAnswer:
-        left, blockers = [], []
+        left, blockers, deleted = [], [], []
         for arn, entry in found.items():
-            health = next(iter(self._services.target_groups.health(arn, (entry,))), None)
-            state = health.health if health is not None else "not registered any more"
+            health = self._services.target_groups.health(arn, (entry,))
+            if health is None:
+                deleted.append(name_of(arn))
+                continue
+            state = health[0].health if health else UNUSED
             if state == UNUSED and not self._services.target_groups.registrations(arn, (entry.id,)):
                 # Somebody took it out meanwhile, which Elastic Load Balancing calls unused, too.
                 self._services.target_groups.register(arn, entry)
@@ -120,7 +126,9 @@ class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]
                 left.append(f"{name_of(arn)} says {state}")
                 blockers.append(Blocker(kind=BlockerKind.TARGET_GROUP, name=arn, reason=f"its target is {state}"))
         if not left:
-            return done_unless_missing(f"registered with {_names(found)} and healthy", missing)
+            since = f"; deleted since: {', '.join(deleted)}" if deleted else ""
+            registered_with = _names(arn for arn in found if name_of(arn) not in deleted) or "no target group"
+            return done_unless_missing(f"registered with {registered_with} and healthy{since}", missing)
         waiting = f"waiting to be healthy: {', '.join(left)}{there_is_no(missing)}"
         registered = RegisterTargetsState(targets=found, missing=missing)
         return self._waiting(waiting, registered, again_after=POLL_INTERVAL, blockers=blockers)
@@ -135,11 +143,18 @@ class RegisterTargets(StatefulStep[RegisterTargetsOptions, RegisterTargetsState]
             if group is None:
                 missing.append(f"target group {arn}")
                 continue
-            addresses = target.facts.addresses
-            identity = (addresses[0] if addresses else "") if group.by_address else target.action.instance
+            identity = self._address(target, ipv6=group.ipv6) if group.by_address else target.action.instance
             found[arn] = RegisteredTarget(identity, self._options.port or group.port, "initial")
         return found, missing
 
+    def _address(self, target: Target, *, ipv6: bool) -> str:
+        """Return the first address of a family, empty when the instance has none."""
+        # What EC2 did not tell at the set-up, it tells by now or keeps the step waiting.
+        told = target.facts.addresses or (
+            self._services.instances.addresses(target.action.instance, launching=True).of_interfaces
+        )
+        return next((address for address in told if is_ipv6(address) is ipv6), "")
 
-def _names(found: Mapping[str, RegisteredTarget]) -> str:
+
+def _names(found: Iterable[str]) -> str:
     return ", ".join(name_of(arn) for arn in found)

@@ -108,7 +108,7 @@ class WaitForEcs(PollingStep[WaitForEcsOptions]):
         return self._services.container_instances.activate(found)
 
     def _cluster(self, target: Target) -> str | None:
-        return named_cluster(self._options.cluster, self._services.instances, target.action.instance).name
+        return named_cluster(self._options.cluster, self._services.instances, target.action).name
 
 
 def _takes_tasks(registration: ContainerInstance) -> bool:

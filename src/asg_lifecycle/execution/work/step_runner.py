@@ -236,7 +236,8 @@ class StepRunner:
 
     def _gone_by_now(self) -> bool:
         try:
-            return self._dependencies.instances.facts(self._action_context.action.instance).gone
+            action = self._action_context.action
+            return self._dependencies.instances.facts(action.instance, launching=action.launching).gone
         except CallFailed as failed:
             self._dependencies.observer.warning(f"the instance could not be described: {failed}")
             return False

@@ -128,7 +128,7 @@ class NodeFinder:
         options = self._options
         if (name := options.cluster or options.endpoint) is not None:
             return (name,)
-        return clusters_named_by(self._instances.tags(target.action.instance))
+        return clusters_named_by(self._instances.tags(target.action.instance, launching=target.action.launching))
 
     def open(self, name: str) -> Cluster | None:
         """Return the cluster of that name, None when EKS knows none.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.container_instances import ContainerInstances
     from asg_lifecycle.aws.instances import Instances
+    from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.model.ecs import ContainerInstance
     from asg_lifecycle.steps.base import Target
 
@@ -35,20 +36,20 @@ class NamedCluster(Struct, frozen=True, kw_only=True):
     managed: bool = False
 
 
-def named_cluster(option: str | None, instances: Instances, instance: str) -> NamedCluster:
+def named_cluster(option: str | None, instances: Instances, action: LifecycleAction) -> NamedCluster:
     """Return which cluster the plan names, or else the instance's tag.
 
     Args:
         option: what the plan says.
         instances: the instances.
-        instance: whose tags are read where the plan names none.
+        action: of the instance whose tags are read where the plan names none.
 
     Raises:
         CallFailed: the tags could not be read.
     """
     if option is not None:
         return NamedCluster(name=option)
-    tags = instances.tags(instance)
+    tags = instances.tags(action.instance, launching=action.launching)
     return NamedCluster(name=tags.get(ECS_CLUSTER_TAG) or None, managed=ECS_MANAGED_TAG in tags)
 
 
