@@ -98,3 +98,13 @@ def test_only_what_failed_is_reported(testbed: IntakeTestbed) -> None:
     assert notification.handle({"Records": records}, testbed.deployment.intake) == {
         "batchItemFailures": [{"itemIdentifier": "broken"}, {"itemIdentifier": "text"}]
     }
+
+
+def test_a_record_without_an_id_is_handled_and_one_that_is_broken_fails_its_batch(testbed: IntakeTestbed) -> None:
+    testbed.deployment.open_queues(testbed.autoscaling)
+    whole = {"body": json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"})}
+    assert notification.handle({"Records": [whole]}, testbed.deployment.intake) == {"batchItemFailures": []}
+    # Lambda takes an empty id for the failure of the whole batch.
+    assert notification.handle({"Records": [whole, {"body": "{}"}]}, testbed.deployment.intake) == {
+        "batchItemFailures": [{"itemIdentifier": ""}]
+    }

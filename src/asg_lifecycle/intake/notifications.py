@@ -29,13 +29,14 @@ class NotificationIntake:
 
     def receive(self, event: dict[str, Any]) -> dict[str, Any]:
         """Return the messages to deliver again: `{"batchItemFailures": [{"itemIdentifier": ID}, …]}`."""
-        failed = [record["messageId"] for record in event["Records"] if not self._handle_record(record)]
+        failed = [record.get("messageId", "") for record in event["Records"] if not self._handle_record(record)]
         return {"batchItemFailures": [{"itemIdentifier": identity} for identity in failed]}
 
     def _handle_record(self, record: dict[str, Any]) -> bool:
         """Return whether everything in an SQS message was handled."""
         handled = [
-            self._handle_message(message, record["messageId"]) for message in messages_in_text(record.get("body", ""))
+            self._handle_message(message, record.get("messageId", ""))
+            for message in messages_in_text(record.get("body", ""))
         ]
         return all(handled)
 

@@ -24,6 +24,10 @@ _TEXTS = {
 a record of a Lambda event from SQS, a message of `aws sqs receive-message`, an SNS message."""
 
 
+_BODIES = ("body", "Body")
+"""Those of them that a queue's messages have."""
+
+
 class Message(Struct, frozen=True):
     """One message out of its envelopes.
 
@@ -54,7 +58,7 @@ def messages_in(payload: object, path: str = "") -> Iterator[Message | Problem]:
         yield Problem(join(path, name), "a list with at least one message", shown(contained))
         return
     for position, envelope in enumerate(contained):
-        yield from _open(envelope, f"{join(path, name)}[{position}]")
+        yield from _open(envelope, f"{join(path, name)}[{position}]", listed=True)
 
 
 def messages_in_text(text: str, path: str = "") -> Iterator[Message | Problem]:
@@ -73,7 +77,7 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON value")
 
 
-def _open(envelope: object, path: str) -> Iterator[Message | Problem]:
+def _open(envelope: object, path: str, *, listed: bool = False) -> Iterator[Message | Problem]:
     # Only a text is opened further, and each text in a text doubles its escapes, so the depth is small.
     if not isinstance(envelope, dict):
         yield Message(path, envelope)
@@ -86,6 +90,16 @@ def _open(envelope: object, path: str) -> Iterator[Message | Problem]:
             return
         fields = inner
     name = next((name for name, companion in _TEXTS.items() if {name, companion} <= fields.values.keys()), None)
+    if name is None and listed:
+        # In a list it is an envelope without its id, too: people leave that out of what they write by hand.
+        name = next((name for name in _BODIES if name in fields.values), None)
+        lacking = next((body for body in _BODIES if name is None and _TEXTS[body] in fields.values), None)
+        if lacking is None and name is None and fields.values.get("eventSource") == "aws:sqs":
+            lacking = "body"
+        if lacking is not None:
+            fields.problem(lacking, "a message as text", "nothing")
+            yield from fields.problems
+            return
     # The confirmation of an SNS subscription carries a sentence for people, not a message.
     if name is None or "SubscribeURL" in fields.values:
         yield Message(fields.path, fields.values)
