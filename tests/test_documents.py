@@ -85,7 +85,7 @@ def test_the_plan_shown_can_be_used() -> None:
 def test_the_fields_of_plans_and_steps_are_documented() -> None:
     described = (ROOT / "docs" / "plans.md").read_text()
     assert [name for name in (*PLAN_FIELDS, *STEP_FIELDS) if f"`{name}`" not in described] == []
-    features = {step.template_parameter for step in CATALOG if step.template_parameter is not None}
+    features = {parameter for step in CATALOG for parameter in step.permissions_by_parameter()}
     assert [template_parameter for template_parameter in features if f"`{template_parameter}`" not in described] == []
 
 

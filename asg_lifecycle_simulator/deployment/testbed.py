@@ -18,11 +18,13 @@ from asg_lifecycle_simulator.services.event_bus import EventBus
 from asg_lifecycle_simulator.services.functions import Functions
 from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
 from asg_lifecycle_simulator.services.late_instances import LateInstances
+from asg_lifecycle_simulator.services.lattice import Lattice
 from asg_lifecycle_simulator.services.route53 import Dns
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.spot import SpotInstances
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.target_groups import TargetGroups, make_target_group
+from asg_lifecycle_simulator.services.traffic_sources import TrafficSources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +71,16 @@ class Testbed(Generic[DeploymentT]):
         self.functions = self.region.add(Functions(self.region))
         self.kubernetes = self.region.add(Kubernetes(self.region))
         self.classic_load_balancers = self.region.add(ClassicLoadBalancers(self.region, self.autoscaling))
+        self.lattice = self.region.add(Lattice(self.region))
+        self.traffic_sources = self.region.add(
+            TrafficSources(
+                self.region,
+                self.autoscaling,
+                target_groups=self.target_groups,
+                classic_load_balancers=self.classic_load_balancers,
+                lattice=self.lattice,
+            )
+        )
         self.region.add(EventBus(self.region))
         self.addresses = self.region.add(Addresses(self.region))
         self.cloud_map = self.region.add(CloudMap(self.region))

@@ -15,6 +15,9 @@ from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import create_loader
 from moto.core.utils import get_service_model
 
+WITHOUT_PAGINATOR = {("autoscaling", "DescribeTrafficSources"): "MaxRecords"}
+"""The length of a page of operations that have pages although boto3 has no paginator for them."""
+
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -59,7 +62,8 @@ def page_limit(service: str, operation: str, size: int) -> PageLimit | None:
         operation: the API's name of the operation.
         size: entries on a page.
     """
-    parameter = _paginators(service).get(operation, {}).get("limit_key")
+    listed = {"limit_key": WITHOUT_PAGINATOR[service, operation]} if (service, operation) in WITHOUT_PAGINATOR else {}
+    parameter = _paginators(service).get(operation, listed).get("limit_key")
     if parameter is None:
         return None
     members = get_service_model(service).operation_model(operation).input_shape.members

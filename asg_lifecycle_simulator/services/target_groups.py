@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moto.elbv2.exceptions import InvalidTargetError
-from moto.elbv2.models import ELBv2Backend, FakeHealthStatus
+from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, elbv2_backends
 from moto.elbv2.responses import ELBV2Response
 
 from asg_lifecycle_simulator.services.base import Service, page
@@ -122,6 +122,10 @@ class TargetGroups(Service):
         connections may go on being shown as draining until the delay has passed; users see both.)
         """
         self._connections[target] = seconds
+
+    def register_attached(self, instance_id: str, arn: str) -> None:
+        """Register an instance with a target group that is attached to its group, on the target group's port."""
+        elbv2_backends[self.region.account][self.region.name].register_targets(arn, [{"Id": instance_id}])
 
     def drain_attached(self, instance_id: str, target_group_arns: Sequence[str], then: Callable[[], None]) -> None:
         """Deregister the instance from every port of the groups; call `then` once, when it is drained everywhere (R26).

@@ -36,6 +36,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "sns": lambda client: client.list_topics(),
     "sqs": lambda client: client.list_queues(),
     "ssm": lambda client: client.list_commands(),
+    "vpc_lattice": lambda client: client.list_services(),
 }
 """A call by the client's attribute."""
 
@@ -55,6 +56,7 @@ SENT_ONCE = {
     "sns",
     "ssm",
     "tagging",
+    "vpc_lattice",
 }
 """Whose calls are repeated by the durable engine alone."""
 

@@ -17,10 +17,16 @@ IAM_PREFIXES = {
     "elbv2": "elasticloadbalancing",
     "functions": "lambda",
     "tagging": "tag",
+    "vpc_lattice": "vpc-lattice",
 }
 """IAM's name of a service, by the client in `Clients`; the client's own name where it is not here."""
 
-BOTO_SERVICES = {"asked_functions": "lambda", "functions": "lambda", "tagging": "resourcegroupstaggingapi"}
+BOTO_SERVICES = {
+    "asked_functions": "lambda",
+    "functions": "lambda",
+    "tagging": "resourcegroupstaggingapi",
+    "vpc_lattice": "vpc-lattice",
+}
 
 OTHER_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
 """Where IAM calls an operation something else (Service Authorization Reference)."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from asg_lifecycle.aws.classic_load_balancers import ClassicLoadBalancers
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.cloud_map import CloudMap
 from asg_lifecycle.aws.commands import Commands
@@ -16,10 +15,10 @@ from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.dns_records import DnsRecords
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.groups import Groups
-from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.aws.traffic_sources import TrafficSources
 from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.records import claim_record
@@ -72,7 +71,7 @@ def test_instances_of_a_warm_pool(testbed: Testbed[Deployment], clients: Clients
 def test_target_groups_attached_to_a_group(testbed: Testbed[Deployment], clients: Clients) -> None:
     arns = tuple(testbed.target_group(name) for name in NAMES)
     testbed.autoscaling.create_group(GROUP, capacity=0, target_group_arns=arns)
-    assert LifecycleActions(clients, testbed.timeline.now).attached_target_groups(GROUP) == arns
+    assert TrafficSources(clients, testbed.timeline.now).target_groups(GROUP) == arns
     assert pages(testbed, "autoscaling", "DescribeLoadBalancerTargetGroups") == 3
 
 
@@ -81,8 +80,21 @@ def test_classic_load_balancers_attached_to_a_group(testbed: Testbed[Deployment]
     for name in NAMES:
         testbed.classic_load_balancers.make(name)
         testbed.classic_load_balancers.attachments.attach(GROUP, name)
-    assert ClassicLoadBalancers(clients, testbed.timeline.now).attached(GROUP) == NAMES
+    assert TrafficSources(clients, testbed.timeline.now).classic_load_balancers(GROUP) == NAMES
     assert pages(testbed, "autoscaling", "DescribeLoadBalancers") == 3
+
+
+@pytest.mark.parametrize("kind", ["elbv2", "elb", "vpc-lattice"])
+def test_traffic_sources_of_a_group(testbed: Testbed[Deployment], clients: Clients, kind: str) -> None:
+    testbed.autoscaling.create_group(GROUP, capacity=0)
+    for name in NAMES:
+        boto3.client("autoscaling").attach_traffic_sources(
+            AutoScalingGroupName=GROUP, TrafficSources=[{"Identifier": name, "Type": kind}]
+        )
+    found = TrafficSources(clients, testbed.timeline.now)
+    assert found.target_groups(GROUP) == (() if kind == "elb" else NAMES)
+    assert found.classic_load_balancers(GROUP) == (NAMES if kind == "elb" else ())
+    assert pages(testbed, "autoscaling", "DescribeTrafficSources") == 3
 
 
 def test_target_groups_by_their_tags(testbed: Testbed[Deployment], clients: Clients) -> None:

@@ -73,8 +73,10 @@ def missing_of(step: type[Step]) -> Iterator[str]:
     reference = ROOT / "docs" / "steps" / f"{step.kind}.md"
     if not reference.exists() or reference.read_text(encoding="utf-8") != page(step):
         yield "its reference page is not up to date: asg-lifecycle plan steps --write docs/steps"
-    if step.template_parameter and f"`{step.template_parameter}`" not in (ROOT / "docs" / "plans.md").read_text():
-        yield f"docs/plans.md does not say what {step.template_parameter} grants"
+    described = (ROOT / "docs" / "plans.md").read_text()
+    for parameter in step.permissions_by_parameter():
+        if f"`{parameter}`" not in described:
+            yield f"docs/plans.md does not say what {parameter} grants"
     if not any(step.kind in kinds for kinds in example_plans().values()):
         yield "no example plan in plans/ uses it"
 

@@ -45,6 +45,7 @@ MANAGED_POLICIES = ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicDurableE
 
 HERE = "${AWS::Region}:${AWS::AccountId}"
 GROUPS = {f"arn:${{AWS::Partition}}:autoscaling:{HERE}:autoScalingGroup:*:autoScalingGroupName/*"}
+LATTICE_TARGET_GROUPS = {f"arn:${{AWS::Partition}}:vpc-lattice:{HERE}:targetgroup/*"}
 TARGET_GROUPS = {f"arn:${{AWS::Partition}}:elasticloadbalancing:{HERE}:targetgroup/*"}
 COMMAND_TARGETS = {
     f"arn:${{AWS::Partition}}:ec2:{HERE}:instance/*",
@@ -75,11 +76,7 @@ SWITCHED = {
     "ContainerInstanceRule": "HearsOfEcs",
     "CommandRule": "HearsOfCommands",
     "Signal": "HearsSignals",
-    **{
-        f"{step.template_parameter}Policy": f"Grants{step.template_parameter}"
-        for step in CATALOG
-        if step.template_parameter is not None
-    },
+    **{f"{parameter}Policy": f"Grants{parameter}" for step in CATALOG for parameter in step.permissions_by_parameter()},
 }
 """The condition of everything whose logical id begins so."""
 
@@ -96,6 +93,7 @@ RESOURCES: dict[str, set[str]] = {
     "autoscaling:DescribeLifecycleHooks": EVERYTHING,
     "autoscaling:DescribeLoadBalancerTargetGroups": EVERYTHING,
     "autoscaling:DescribeLoadBalancers": EVERYTHING,
+    "autoscaling:DescribeTrafficSources": EVERYTHING,
     "autoscaling:DescribeTags": EVERYTHING,
     "autoscaling:RecordLifecycleActionHeartbeat": GROUPS,
     "cloudwatch:GetMetricData": EVERYTHING,
@@ -121,6 +119,8 @@ RESOURCES: dict[str, set[str]] = {
     "elasticloadbalancing:DescribeInstanceHealth": EVERYTHING,
     "elasticloadbalancing:DescribeLoadBalancerAttributes": EVERYTHING,
     "elasticloadbalancing:DeregisterTargets": TARGET_GROUPS,
+    "vpc-lattice:DeregisterTargets": LATTICE_TARGET_GROUPS,
+    "vpc-lattice:ListTargets": LATTICE_TARGET_GROUPS,
     "elasticloadbalancing:DescribeTargetGroupAttributes": EVERYTHING,
     "elasticloadbalancing:DescribeTargetGroups": EVERYTHING,
     "elasticloadbalancing:DescribeTargetHealth": EVERYTHING,
@@ -160,7 +160,8 @@ RESOURCES: dict[str, set[str]] = {
 
 def declared_permissions() -> set[str]:
     """Return the IAM actions that the code says it needs, those of every step included."""
-    return {*CORE_PERMISSIONS, *(action for step in CATALOG for action in step.permissions)}
+    granted = (actions for step in CATALOG for actions in step.permissions_by_parameter().values())
+    return {*CORE_PERMISSIONS, *(action for actions in granted for action in actions)}
 
 
 def rule_invokes_the_alias_of_the_durable_function(expanded: Expanded) -> Iterator[str]:
@@ -396,11 +397,10 @@ def steps_are_granted_by_their_feature(expanded: Expanded) -> Iterator[str]:
     """The policy of a family of steps allows what they declare, and nothing else, and hangs on its parameter."""
     features: dict[str, set[str]] = {}
     for step in CATALOG:
-        if step.template_parameter is None:
-            if step.permissions:
-                yield f"{step.kind} needs {step.permissions} and names no feature"
-        else:
-            features.setdefault(step.template_parameter, set()).update(step.permissions)
+        if step.template_parameter is None and step.permissions:
+            yield f"{step.kind} needs {step.permissions} and names no feature"
+        for parameter, actions in step.permissions_by_parameter().items():
+            features.setdefault(parameter, set()).update(actions)
     policies = expanded.of("AWS::IAM::Policy")
     for template_parameter, wanted in features.items():
         policy = policies.get(f"{template_parameter}Policy", {"PolicyDocument": {"Statement": []}})
@@ -414,7 +414,7 @@ def steps_are_granted_by_their_feature(expanded: Expanded) -> Iterator[str]:
             "Fn::Equals": [{"Ref": template_parameter}, "on"]
         }:
             yield f"{template_parameter} is not granted by its parameter"
-        kinds = [step.kind for step in CATALOG if step.template_parameter == template_parameter]
+        kinds = [step.kind for step in CATALOG if template_parameter in step.permissions_by_parameter()]
         if missing := [kind for kind in kinds if kind not in parameter.get("Description", "")]:
             yield f"the description of {template_parameter} does not name {', '.join(missing)}"
 

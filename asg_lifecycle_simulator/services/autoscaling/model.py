@@ -209,6 +209,7 @@ class Group:
         hooks: by name.
         warm_pool: None when it has none.
         retains: whether an abandoned terminate hook leaves the instance in `Terminating:Retained` (R10).
+        traffic_sources: what was attached by `AttachTrafficSources` (R31): the type of each, by its identifier.
     """
 
     name: str
@@ -217,6 +218,7 @@ class Group:
     hooks: dict[str, Hook] = field(default_factory=dict)
     warm_pool: WarmPool | None = None
     retains: bool = False
+    traffic_sources: dict[str, str] = field(default_factory=dict)
 
     @property
     def pool_target(self) -> int:

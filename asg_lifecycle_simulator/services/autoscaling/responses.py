@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 INSTANCES_A_PAGE = 50
 TARGET_GROUPS_A_PAGE = 100
+TRAFFIC_SOURCES_A_PAGE = 50
 
 
 class LifecycleResponse(AutoScalingResponse):
@@ -174,6 +175,23 @@ class LifecycleResponse(AutoScalingResponse):
         page, token = self._page(arns, TARGET_GROUPS_A_PAGE)
         attached = [{"LoadBalancerTargetGroupARN": arn, "State": "Added"} for arn in page]
         return ActionResult({"LoadBalancerTargetGroups": attached, "NextToken": token})
+
+    def attach_traffic_sources(self) -> ActionResult:
+        """Attach traffic sources and register what is in service (R31)."""
+        group = self._group()
+        for source in self._get_param("TrafficSources", []):
+            group.traffic_sources[source["Identifier"]] = source["Type"]
+        self._engine.register_in_service(group.name)
+        return EmptyResult()
+
+    def describe_traffic_sources(self) -> ActionResult:
+        """Describe what was attached by `AttachTrafficSources`, page by page."""
+        attached = self._group().traffic_sources
+        wanted = self._get_param("TrafficSourceType")
+        chosen = [identifier for identifier, kind in attached.items() if wanted in {None, kind}]
+        page, token = self._page(chosen, TRAFFIC_SOURCES_A_PAGE)
+        shown = [{"Identifier": each, "Type": attached[each], "State": "Added"} for each in page]
+        return ActionResult({"TrafficSources": shown, "NextToken": token})
 
     def put_lifecycle_hook(self) -> ActionResult:
         """Add or change a hook (R3, R19, R20, R29)."""

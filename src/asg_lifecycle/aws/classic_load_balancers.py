@@ -15,13 +15,10 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
 
 SETTINGS_KEPT = 60.0
-"""Seconds that the attachments of a group and the timeouts of load balancers are kept."""
+"""Seconds that the timeouts of load balancers are kept."""
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds: the timeout of connection draining when none was set."""
-
-DETACHED = "Removed"
-"""State of an attachment that is over; one that is `Removing` may still drain the instance."""
 
 NEVER_REGISTERED = "InvalidInstance"
 """The error code, "Could not find EC2 instance", for an instance that was never registered."""
@@ -47,29 +44,7 @@ class ClassicLoadBalancers:
 
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
-        self._attached: TtlCache[tuple[str, ...]] = TtlCache(clock, SETTINGS_KEPT)
         self._timeouts: TtlCache[float] = TtlCache(clock, SETTINGS_KEPT)
-
-    def attached(self, group: str) -> tuple[str, ...]:
-        """Return the names of the load balancers attached to the Auto Scaling group.
-
-        A load balancer that is being detached counts, too: until then it may still have the instance, or drain it.
-
-        Raises:
-            CallFailed: no answer, throttled, denied.
-        """
-        return self._attached.get(group, lambda: self._read_attached(group)) or ()
-
-    def _read_attached(self, group: str) -> tuple[str, ...]:
-        with calling("autoscaling:DescribeLoadBalancers"):
-            page = self._clients.autoscaling.describe_load_balancers(AutoScalingGroupName=group)
-            entries = list(page["LoadBalancers"])
-            while token := page.get("NextToken"):
-                page = self._clients.autoscaling.describe_load_balancers(AutoScalingGroupName=group, NextToken=token)
-                entries += page["LoadBalancers"]
-        return tuple(
-            name for entry in entries if entry.get("State") != DETACHED and (name := entry.get("LoadBalancerName"))
-        )
 
     def membership(self, name: str, instance: str) -> Membership:
         """Return the present state of the instance at the load balancer `name`.

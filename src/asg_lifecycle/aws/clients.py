@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
+    from mypy_boto3_vpc_lattice import VPCLatticeClient
 
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
@@ -176,6 +177,12 @@ class Clients:
     def sts(self) -> STSClient:
         """The Security Token Service client. It only signs and calls nothing."""
         client: STSClient = self._make("sts", ONCE)
+        return client
+
+    @cached_property
+    def vpc_lattice(self) -> VPCLatticeClient:
+        """The VPC Lattice client."""
+        client: VPCLatticeClient = self._make("vpc-lattice", ONCE)
         return client
 
     def signed_identity(self, header: str, value: str, *, seconds: int) -> str:

@@ -45,7 +45,6 @@ class LifecycleActions:
     def __init__(self, clients: Clients, clock: Callable[[], float]) -> None:
         self._clients = clients
         self._timeouts: TtlCache[HookTimeouts] = TtlCache(clock, SETTINGS_KEPT)
-        self._attached: TtlCache[tuple[str, ...]] = TtlCache(clock, SETTINGS_KEPT)
 
     def heartbeat(self, action: LifecycleAction) -> Answer:
         """Restart the heartbeat timer of `action` from now (R5).
@@ -109,26 +108,6 @@ class LifecycleActions:
                 "AutoScalingInstances"
             ]
         return found[0]["LifecycleState"] if found else None
-
-    def attached_target_groups(self, group: str) -> tuple[str, ...]:
-        """Return the ARNs of the target groups attached to the Auto Scaling group.
-
-        Raises:
-            CallFailed: no answer, throttled, denied.
-        """
-        return self._attached.get(group, lambda: self._read_attached(group)) or ()
-
-    def _read_attached(self, group: str) -> tuple[str, ...]:
-        arns: list[str] = []
-        with calling("autoscaling:DescribeLoadBalancerTargetGroups"):
-            page = self._clients.autoscaling.describe_load_balancer_target_groups(AutoScalingGroupName=group)
-            while True:
-                arns += [entry["LoadBalancerTargetGroupARN"] for entry in page["LoadBalancerTargetGroups"]]
-                if not (token := page.get("NextToken")):
-                    return tuple(arns)
-                page = self._clients.autoscaling.describe_load_balancer_target_groups(
-                    AutoScalingGroupName=group, NextToken=token
-                )
 
 
 def _address(action: LifecycleAction) -> _Address:

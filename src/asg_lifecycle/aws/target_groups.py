@@ -83,6 +83,8 @@ class TargetGroups:
     def tagged(self, tags: Mapping[str, str]) -> tuple[str, ...]:
         """Return the ARNs of the target groups that carry all of `tags`, as they were within the last minute.
 
+        Those of VPC Lattice are among them.
+
         Raises:
             CallFailed: no answer, throttled, denied.
         """
@@ -93,7 +95,7 @@ class TargetGroups:
         with calling("tag:GetResources"):
             for page in self._clients.tagging.get_paginator("get_resources").paginate(
                 TagFilters=[{"Key": key, "Values": [value]} for key, value in sorted(tags.items())],
-                ResourceTypeFilters=["elasticloadbalancing:targetgroup"],
+                ResourceTypeFilters=["elasticloadbalancing:targetgroup", "vpc-lattice:targetgroup"],
             ):
                 arns += [entry["ResourceARN"] for entry in page["ResourceTagMappingList"]]
         return tuple(arns)
@@ -220,5 +222,5 @@ def _registered(entry: TargetHealthDescriptionTypeDef) -> RegisteredTarget:
 
 def name_of(arn: str) -> str:
     """Return the name in the ARN of a target group."""
-    # arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID
-    return arn.split("/")[1] if arn.count("/") > 1 else arn
+    # arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID, arn:aws:vpc-lattice:REGION:ACCOUNT:targetgroup/ID
+    return arn.split("/")[1] if "/" in arn else arn

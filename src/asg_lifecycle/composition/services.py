@@ -12,10 +12,12 @@ from asg_lifecycle.aws.dns_records import DnsRecords
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.functions import Functions
 from asg_lifecycle.aws.instances import Instances
+from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
 from asg_lifecycle.aws.metrics import Metrics
 from asg_lifecycle.aws.publishing import Publishing
 from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.aws.traffic_sources import TrafficSources
 from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.steps.services import Services
 
@@ -42,6 +44,8 @@ def compose_services(
         lifecycle_actions=lifecycle_actions,
         instances=Instances(clients),
         target_groups=TargetGroups(clients, clock),
+        lattice_target_groups=LatticeTargetGroups(clients),
+        traffic_sources=TrafficSources(clients, clock),
         commands=Commands(clients),
         container_instances=ContainerInstances(clients, clock),
         metrics=Metrics(clients),

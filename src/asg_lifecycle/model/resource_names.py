@@ -16,6 +16,18 @@ TargetGroupArn: TypeAlias = Annotated[
 ]
 """The ARN of a target group."""
 
+AnyTargetGroupArn: TypeAlias = Annotated[
+    str,
+    matching(
+        "^arn:[a-z0-9-]+:(elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:targetgroup/[A-Za-z0-9-]{1,32}/[0-9a-f]+"
+        "|vpc-lattice:[a-z0-9-]+:[0-9]{12}:targetgroup/tg-[0-9a-z]{17})$",
+        "the ARN of a target group of Elastic Load Balancing, "
+        "'arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID', or of VPC Lattice, "
+        "'arn:aws:vpc-lattice:REGION:ACCOUNT:targetgroup/tg-ID'; a name belongs under names",
+    ),
+]
+"""The ARN of a target group of Elastic Load Balancing or of VPC Lattice."""
+
 TargetGroupName: TypeAlias = Annotated[
     str,
     matching(

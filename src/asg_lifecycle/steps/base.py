@@ -15,7 +15,7 @@ from asg_lifecycle.model.progress import Waiting
 from asg_lifecycle.model.replies import CallbackTimes, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from asg_lifecycle.model.blockers import Blocker
     from asg_lifecycle.model.plans import PlanTransition
@@ -81,6 +81,9 @@ class Step(ABC):
     template_parameter: ClassVar[str | None] = None
     """The parameter of the template that grants these, None when it needs none."""
 
+    optional_permissions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """What it uses besides where a parameter of the template grants it, by that parameter."""
+
     skip_if_instance_survives: ClassVar[bool] = False
     """It removes what an instance that survives will need again: skipped when the instance survives (R22, R23)."""
 
@@ -104,6 +107,12 @@ class Step(ABC):
     def purpose(cls) -> str:
         """Return what the kind is for: the first line of the docstring of its class."""
         return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+    @classmethod
+    def permissions_by_parameter(cls) -> dict[str, tuple[str, ...]]:
+        """Return what each parameter of the template has to grant for it."""
+        own = {cls.template_parameter: cls.permissions} if cls.template_parameter is not None else {}
+        return {**own, **cls.optional_permissions}
 
     @abstractmethod
     def preview(self, target: Target) -> str:

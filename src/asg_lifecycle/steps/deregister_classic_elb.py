@@ -83,6 +83,7 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
     example: ClassVar[dict[str, object]] = {"names": ["web-classic"]}
     permissions = (
         "autoscaling:DescribeLoadBalancers",
+        "autoscaling:DescribeTrafficSources",
         "elasticloadbalancing:DeregisterInstancesFromLoadBalancer",
         "elasticloadbalancing:DescribeInstanceHealth",
         "elasticloadbalancing:DescribeLoadBalancerAttributes",
@@ -156,7 +157,7 @@ class DeregisterClassicElb(StatefulStep[DeregisterClassicElbOptions, DeregisterC
     def _memberships(self, target: Target) -> dict[str, Membership]:
         names = list(self._options.names)
         if self._options.of_group or not names:
-            names += self._services.classic_load_balancers.attached(target.action.group)
+            names += self._services.traffic_sources.classic_load_balancers(target.action.group)
         return {
             name: self._services.classic_load_balancers.membership(name, target.action.instance)
             for name in dict.fromkeys(names)

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.aws.functions import Functions
     from asg_lifecycle.aws.instances import Instances
+    from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.metrics import Metrics
     from asg_lifecycle.aws.publishing import Publishing
     from asg_lifecycle.aws.target_groups import TargetGroups
+    from asg_lifecycle.aws.traffic_sources import TrafficSources
     from asg_lifecycle.kubernetes.clusters import Clusters
     from asg_lifecycle.store.signals import Signals
 
@@ -28,6 +30,8 @@ class Services:
     lifecycle_actions: LifecycleActions
     instances: Instances
     target_groups: TargetGroups
+    lattice_target_groups: LatticeTargetGroups
+    traffic_sources: TrafficSources
     commands: Commands
     container_instances: ContainerInstances
     metrics: Metrics
