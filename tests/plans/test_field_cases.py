@@ -51,8 +51,8 @@ EXPECTED: dict[str, list[tuple[int, tuple[str, ...]]]] = {
     ],
     "p50-k8s-cluster-arn": [(3, ("steps[0].options.cluster", "the name of an EKS cluster", "not its ARN"))],
     "p61-lattice": [
-        (3, ("steps[0].options.arns[0]", "vpc-lattice", "a target group of Elastic Load Balancing")),
-        (5, ("steps[1].options.arns[0]", "loadbala", "a target group of Elastic Load Balancing")),
+        # The first is the ARN of a target group of VPC Lattice, which the step works on.
+        (5, ("steps[1].options.arns[0]", "loadbala", "of Elastic Load Balancing", "or of VPC Lattice")),
     ],
 }
 
