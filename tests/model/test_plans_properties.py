@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 # The machine that runs this may be busy: time says nothing about the code.
 any_text = st.text(st.characters(exclude_categories=()), max_size=20)
 texts = st.text(max_size=20)
+placeholders = st.sampled_from(["{instance}", "{private_ip}", "{tag:Name}", "{{group}}"])
+name_texts = st.lists(
+    placeholders | st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]), min_size=1, max_size=9),
+    min_size=1,
+    max_size=2,
+).map("".join)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | any_text
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(any_text, inner, max_size=3), max_leaves=8
@@ -71,7 +77,9 @@ target_group_names = st.from_regex("[A-Za-z0-9-]{1,32}", fullmatch=True)
 target_group_arns = target_group_names.map(
     lambda name: f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/73e2d6bc24d8a067"
 )
-dns_names = st.from_regex(r"(\*\.|\{instance\}\.)?[A-Za-z0-9_-]{1,10}(\.[a-z]{1,5}){0,2}", fullmatch=True)
+dns_names = st.from_regex(
+    r"(\*\.|\{instance\}\.|\{private_ip\}\.)?[A-Za-z0-9_-]{1,10}(\.[a-z]{1,5}){0,2}", fullmatch=True
+)
 zones = st.from_regex("Z[A-Z0-9]{1,20}", fullmatch=True)
 
 written_options = {
@@ -93,7 +101,7 @@ written_options = {
         optional={
             "arns": st.lists(target_group_arns, max_size=3),
             "names": st.lists(target_group_names, max_size=3),
-            "tags": st.dictionaries(texts, texts, max_size=3),
+            "tags": st.dictionaries(texts, name_texts, max_size=3),
             "of_group": st.booleans(),
         },
     ),
@@ -108,7 +116,7 @@ written_options = {
     "publish-event": st.fixed_dictionaries(
         {},
         optional={
-            "detail_type": st.text(min_size=1, max_size=128),
+            "detail_type": name_texts,
             "detail": st.dictionaries(texts, texts, max_size=3),
             "bus": st.text(min_size=1, max_size=20),
             "topic": st.none() | st.just("arn:aws:sns:eu-west-1:123456789012:drained"),
@@ -159,8 +167,8 @@ written_options = {
             "metrics": st.dictionaries(
                 st.from_regex("[a-z][A-Za-z0-9]{0,8}", fullmatch=True),
                 st.fixed_dictionaries(
-                    {"namespace": st.text(min_size=1, max_size=20), "name": st.text(min_size=1, max_size=20)},
-                    optional={"dimensions": st.dictionaries(texts, texts, max_size=2), "statistic": texts},
+                    {"namespace": name_texts, "name": name_texts},
+                    optional={"dimensions": st.dictionaries(texts, name_texts, max_size=2), "statistic": texts},
                 ),
                 min_size=1,
                 max_size=3,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asg_lifecycle.model.addresses import is_address, reverse_name
 from asg_lifecycle.model.record_sets import (
     Belongings,
     Edit,
@@ -33,6 +34,9 @@ OTHERS = {
 
 NAMES = ("web.example.com.", "\\052.example.com.", f"{INSTANCE}.example.com.")
 
+REVERSE = tuple(reverse_name(address) for address in ("10.0.0.1", "10.0.0.11", "2001:db8::1", "2001:db8::11"))
+"""Names of PTR records, the instance's and look-alikes."""
+
 ROUTINGS: list[dict[str, Any]] = [
     {},
     {"Weight": 0},
@@ -52,8 +56,8 @@ def key(record_set: RecordSet) -> Key:
 
 @st.composite
 def drawn_sets(draw: st.DrawFn) -> RecordSet:
-    kind = draw(st.sampled_from(["A", "AAAA", "CNAME", "TXT"]))
-    content: dict[str, Any] = {"Name": draw(st.sampled_from(NAMES)), "Type": kind}
+    kind = draw(st.sampled_from(["A", "AAAA", "CNAME", "PTR", "TXT"]))
+    content: dict[str, Any] = {"Name": draw(st.sampled_from(REVERSE if kind == "PTR" else NAMES)), "Type": kind}
     routing: dict[str, Any] = draw(st.sampled_from(ROUTINGS))
     if routing:
         content |= {"SetIdentifier": draw(st.sampled_from([INSTANCE, "i-other", "blue"])), **routing}
@@ -67,14 +71,16 @@ def drawn_sets(draw: st.DrawFn) -> RecordSet:
 
 
 zones = st.lists(drawn_sets(), max_size=8, unique_by=key).map(tuple)
-belongings = st.builds(
-    Belongings,
-    instance=st.just(INSTANCE),
-    addresses=st.lists(st.sampled_from(OURS), unique=True).map(tuple),
-    names=st.lists(st.sampled_from(["Web.example.com", "{instance}.example.com", "*.example.com."]), unique=True).map(
-        tuple
-    ),
-    types=st.sampled_from([("A", "AAAA"), ("A",), ("A", "AAAA", "CNAME")]),
+OWN_NAME = f"{INSTANCE}.example.com"
+belongings = st.lists(st.sampled_from(["Web.example.com", OWN_NAME, "*.example.com."]), unique=True).flatmap(
+    lambda names: st.builds(
+        Belongings,
+        instance=st.just(INSTANCE),
+        addresses=st.lists(st.sampled_from(OURS), unique=True).map(tuple),
+        names=st.just(tuple(names)),
+        own_names=st.just(tuple(name for name in names if name == OWN_NAME)),
+        types=st.sampled_from([("A", "AAAA"), ("A",), ("A", "AAAA", "CNAME"), ("PTR",), ("A", "PTR")]),
+    )
 )
 
 
@@ -95,7 +101,7 @@ def applied(zone: tuple[RecordSet, ...], edits: tuple[Edit, ...]) -> tuple[Recor
 def test_nothing_of_others_is_lost_by_a_removal(zone: tuple[RecordSet, ...], ours: Belongings) -> None:
     after = {key(record_set): record_set for record_set in applied(zone, removal(zone, ours))}
     for record_set in zone:
-        own = ours.bears_the_id(record_set)
+        own = ours.is_own(record_set)
         foreign = [value for value in record_set.values if value in (*OTHERS.get(record_set.type, ("text",)),)]
         untouchable = record_set.type not in ours.types or not record_set.values
         if untouchable or (ours.looked_for and record_set.name not in ours.looked_for):
@@ -115,8 +121,15 @@ def test_after_a_removal_there_is_nothing_left_to_remove(zone: tuple[RecordSet, 
 def test_no_address_is_left_where_it_was_looked_for(zone: tuple[RecordSet, ...], ours: Belongings) -> None:
     for record_set in applied(zone, removal(zone, ours)):
         if record_set.type in ours.types and (not ours.looked_for or record_set.name in ours.looked_for):
+            if record_set.type == "PTR":
+                assert not record_set.values or record_set.name not in map(reverse_name, addresses_of(ours))
+                continue
             told = {value.rstrip(".").lower().replace("2001:db8:0::1", "2001:db8::1") for value in record_set.values}
             assert told.isdisjoint(ours.addresses)
+
+
+def addresses_of(ours: Belongings) -> list[str]:
+    return [each for each in ours.addresses if is_address(each)]
 
 
 wants = st.builds(

@@ -45,7 +45,6 @@ EXPECTED: dict[str, list[tuple[int, tuple[str, ...]]]] = {
     "p40-bomb": [(10, ("once its aliases are written out",))],
     "p43-nan": [(3, ("steps[0].options.threshold is nan", "finite"))],
     "p48-dns-name": [
-        (3, ("steps[0].options.name", "{private_ip}", "the only placeholder is {instance}")),
         (5, ("steps[1].options.name", "#instanceid", "a DNS name")),
         (5, ("steps[1].options.ttl", "60", "a duration such as")),
     ],

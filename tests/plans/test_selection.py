@@ -14,6 +14,7 @@ from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.plans import IfMissing, OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
+from asg_lifecycle.model.resource_names import PLACEHOLDERS
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, built_in_plan
 from asg_lifecycle.plans.selection import plan_offline
 from asg_lifecycle.plans.validation import PLAN_FIELDS, STEP_FIELDS, build, find_problems
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 PLAN_NAMES = ", ".join(sorted(PLAN_FIELDS))
 STEP_NAMES = ", ".join(sorted(STEP_FIELDS))
 KIND_NAMES = ", ".join(sorted(KINDS))
+NAME_TEXT = f"text without braces but those of placeholders: {PLACEHOLDERS}"
 
 
 def services() -> Services:
@@ -121,7 +123,7 @@ def action(transition: Transition) -> LifecycleAction:
 
 TARGETS = PlannedStep(
     kind="deregister-targets",
-    options={"of_group": True, "tags": {"asg-lifecycle:group": "web"}},
+    options={"of_group": True, "tags": {"asg-lifecycle:group": "{group}"}},
     if_missing=IfMissing.DONE,
 )
 EVERYTHING = DEFAULT_FEATURES | {"EcsSteps", "KubernetesSteps"}
@@ -361,10 +363,10 @@ def test_a_wrong_plan(plan: object, problem: str) -> None:
             {"document": "D", "parameters": {"a": ["b", None]}},
             "option 'parameters.a[1]': is null; expected a string",
         ),
-        ("deregister-targets", {"tags": {"a": [5]}}, "option 'tags.a': is a list of 1; expected a string"),
+        ("deregister-targets", {"tags": {"a": [5]}}, f"option 'tags.a': is a list of 1; expected {NAME_TEXT}"),
         ("deregister-targets", {"arns": {"a": "b"}}, "option 'arns': is an object with 'a'; expected a list"),
         ("deregister-targets", {"arns": None}, "option 'arns': is null; expected a list"),
-        ("deregister-targets", {"tags": {"a": 5}}, "option 'tags.a': is the number 5; expected a string"),
+        ("deregister-targets", {"tags": {"a": 5}}, f"option 'tags.a': is the number 5; expected {NAME_TEXT}"),
         ("deregister-targets", {"tags": ["a"]}, "option 'tags': is a list of 1; expected an object"),
         ("deregister-targets", {"of_group": 1}, "option 'of_group': is the number 1; expected true or false"),
         ("deregister-targets", {"of_group": "true"}, "option 'of_group': is 'true'; expected true or false"),
@@ -427,7 +429,7 @@ good_steps = st.one_of(
                 optional={
                     "arns": st.just([f"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/{1:016x}"]),
                     "names": st.lists(st.from_regex("[A-Za-z0-9-]{1,32}", fullmatch=True), max_size=2),
-                    "tags": st.dictionaries(st.text(), st.text(), max_size=2),
+                    "tags": st.dictionaries(st.text(), st.text(st.characters(exclude_characters="{}")), max_size=2),
                     "of_group": st.booleans(),
                 },
             )

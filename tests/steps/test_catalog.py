@@ -154,7 +154,7 @@ CHOICES = [
     ("invoke-function", {"function": "a"}, "wait_for", "answer, callback, nothing"),
     ("drain-ecs", {}, "standalone", "stop, wait"),
     ("wait-for-metric", {"metrics": {"a": BUSY}, "threshold": 0}, "comparison", "<, <=, ==, >, >="),
-    ("remove-dns-records", {"zones": ["Z1"]}, "types", "A, AAAA, CNAME"),
+    ("remove-dns-records", {"zones": ["Z1"]}, "types", "A, AAAA, CNAME, PTR"),
     ("add-dns-record", {"zone": "Z1", "name": "a"}, "routing", "multivalue, simple, weighted"),
 ]
 

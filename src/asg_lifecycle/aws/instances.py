@@ -42,6 +42,8 @@ class Instances:
             state=found["State"]["Name"],
             addresses=_addresses(found).of_interfaces,
             private_name=found.get("PrivateDnsName") or None,
+            availability_zone=found.get("Placement", {}).get("AvailabilityZone"),
+            tags=_tags(found),
         )
 
     def addresses(self, instance: str, *, launching: bool = False) -> InstanceAddresses:
@@ -92,7 +94,7 @@ class Instances:
             CallFailed: no answer, throttled, denied, launching and not known yet.
         """
         found = self._describe(instance, launching=launching)
-        return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])} if found is not None else {}
+        return _tags(found) if found is not None else {}
 
     def status_checks(self, instance: str) -> StatusChecks | None:
         """Return the status checks of `instance`, None while it has none.
@@ -130,6 +132,10 @@ def _addresses(instance: InstanceTypeDef) -> InstanceAddresses:
         ipv6=_told(address.get("Ipv6Address") for each in interfaces for address in each.get("Ipv6Addresses", [])),
         names=_told((instance.get("PrivateDnsName"), instance.get("PublicDnsName"))),
     )
+
+
+def _tags(instance: InstanceTypeDef) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
 
 
 def _told(values: Iterable[str | None]) -> tuple[str, ...]:

@@ -20,12 +20,14 @@ PlanPath = Annotated[
 
 
 def read_plan_file(file: str) -> PlanFile:
-    """Return a plan file, after a line on standard error for each of its problems."""
+    """Return a plan file, after a line on standard error for each of its problems and warnings."""
     from asg_lifecycle.cli.plan_files import read_plan  # noqa: PLC0415 - few commands need YAML
 
     found = read_plan(read_text(file))
     for line, sentence in found.problems:
         warn(f"{file_name(file)}:{line}: {sentence}")
+    for line, sentence in found.warnings:
+        warn(f"{file_name(file)}:{line}: warning: {sentence}")
     return found
 
 
@@ -38,4 +40,4 @@ def open_plan_tools(stack: str, path: str) -> PlanTools:
     found = find_stack(stack, instead="--path")
     if not found.plan_path:
         fail(f"stack {stack} is no stack of asg-lifecycle: it has no output PlanPath", ExitCode.BAD_INPUT)
-    return compose_plan_tools(found.plan_path, found.features)
+    return compose_plan_tools(found.plan_path, found.features, function=found.function)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.plans.transitions import transition_of
-from asg_lifecycle.plans.validation import PlanProblem, find_problems, kind_of
+from asg_lifecycle.plans.validation import PlanProblem, find_problems, find_warnings, kind_of
 from asg_lifecycle.plans.value_problems import path_text
 
 if TYPE_CHECKING:
@@ -37,11 +37,13 @@ class PlanFile(Struct, frozen=True, kw_only=True):
         plan: the plan as JSON values, None when it cannot be used.
         problems: everything that is wrong, each with its line, in the order of the lines.
         transition: the hooks that it is for, None when it cannot be used.
+        warnings: what is probably not meant in a plan that can be used, each with its line.
     """
 
     plan: dict[str, Any] | None
     problems: tuple[tuple[int, str], ...]
     transition: PlanTransition | None = None
+    warnings: tuple[tuple[int, str], ...] = ()
 
     @property
     def text(self) -> str:
@@ -82,6 +84,11 @@ def read_plan(text: str, transition: PlanTransition | None = None) -> PlanFile:
     if not isinstance(plan, dict):
         found = "empty" if plan is None else kind_of(plan)
         return PlanFile(plan=None, problems=((1, f"is {found}; expected a plan: an object with steps"),))
+    return _checked(plan, node, transition)
+
+
+def _checked(plan: dict[str, Any], node: yaml.Node | None, transition: PlanTransition | None) -> PlanFile:
+    """Return a plan that was read, with everything that is wrong with it."""
     lines, duplicates = _lines(node)
     problems = [(_line_of(problem, lines), str(problem)) for problem in (*duplicates, *_not_in_json(plan, ()))]
     if not problems:
@@ -94,10 +101,10 @@ def read_plan(text: str, transition: PlanTransition | None = None) -> PlanFile:
     settled = transition or (transition_of(plan) if not problems else None)
     if not problems and settled is None:
         problems = [(1, UNSETTLED)]
-    usable = not problems
-    return PlanFile(
-        plan=plan if usable else None, problems=tuple(sorted(problems)), transition=settled if usable else None
-    )
+    if problems:
+        return PlanFile(plan=None, problems=tuple(sorted(problems)))
+    warnings = [(_line_of(warning, lines), _with_place(warning, {})) for warning in find_warnings(plan)]
+    return PlanFile(plan=plan, problems=(), transition=settled, warnings=tuple(sorted(warnings)))
 
 
 def _unreadable(line: int, sentence: str) -> PlanFile:

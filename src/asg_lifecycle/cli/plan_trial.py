@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import LifecycleAction
 from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.placeholders import CannotFillError
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import Target
 
@@ -120,8 +121,10 @@ def _preview(
     if facts is None:
         return "not tried"
     now = tools.clock()
-    target = Target(action=action, facts=facts, position=position, began_at=now, now=now)
+    target = Target(action=action, facts=facts, position=position, began_at=now, now=now, execution=tools.function)
     try:
         return build(planned, tools.services).preview(target)
     except CallFailed as failed:
         return f"could not be found out: {failed}"
+    except CannotFillError as cannot:
+        return f"would fail: {cannot}"

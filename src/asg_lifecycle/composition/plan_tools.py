@@ -31,6 +31,7 @@ class PlanTools:
         groups: the Auto Scaling groups.
         instances: the EC2 calls.
         services: what steps call.
+        function: ARN of the deployed function, empty where it is not known.
         clock: seconds since the epoch.
     """
 
@@ -39,15 +40,17 @@ class PlanTools:
     groups: Groups
     instances: Instances
     services: Services
+    function: str
     clock: Callable[[], float]
 
 
-def compose_plan_tools(path: str, features: frozenset[str] = DEFAULT_FEATURES) -> PlanTools:
+def compose_plan_tools(path: str, features: frozenset[str] = DEFAULT_FEATURES, *, function: str = "") -> PlanTools:
     """Return the parts. Nothing is called yet.
 
     Args:
         path: where named plans are in Parameter Store.
         features: the features of steps that the stack has switched on.
+        function: ARN of the deployed function, empty where it is not known.
     """
     clients = Clients()
     services = compose_services(clients, LifecycleActions(clients, time.time), time.time)
@@ -58,5 +61,6 @@ def compose_plan_tools(path: str, features: frozenset[str] = DEFAULT_FEATURES) -
         groups=Groups(clients),
         instances=services.instances,
         services=services,
+        function=function,
         clock=time.time,
     )

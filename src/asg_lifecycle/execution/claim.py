@@ -10,6 +10,7 @@ from msgspec import Struct
 from asg_lifecycle.aws.executions import Liveness
 from asg_lifecycle.execution.durable import NotSettledError
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
+from asg_lifecycle.model.instances import InstanceFacts
 from asg_lifecycle.model.messages import Join, encode
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.records import Record, Status, action_of, claim_record
@@ -32,6 +33,7 @@ class PriorState(Struct, frozen=True, kw_only=True):
         reason: why that result.
         early: why the work began before the instance waited; None where it waits.
         until: when work that began early has to be over, seconds since the epoch.
+        facts: what EC2 told of the instance then.
     """
 
     decision: PlanDecision | None = None
@@ -41,6 +43,7 @@ class PriorState(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     early: str | None = None
     until: float | None = None
+    facts: InstanceFacts = InstanceFacts()
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -144,6 +147,7 @@ def _prior(record: Record) -> PriorState:
         reason=record.reason if completing is not None else None,
         early=record.early_reason if early else None,
         until=record.early_until if early else None,
+        facts=record.instance_facts or InstanceFacts(),
     )
 
 

@@ -150,7 +150,7 @@ def with_plan(action_context: ActionContext, prior: PriorState, state: Setup) ->
     decision = state.decision if state.decision is not None else _choose_plan(action_context, prior)
     if decision is None or not decision.observe:
         return msgspec.structs.replace(state, decision=decision)
-    facts = describe_instance(action_context)
+    facts = describe_instance(action_context, prior)
     return msgspec.structs.replace(state, decision=decision, facts=facts, readiness="observed", delay=None)
 
 
@@ -206,14 +206,15 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
     decision = state.decision
     if decision is None:
         return _again(action_context, state)
-    facts = describe_instance(action_context)
-    if facts.state is None and _may_be_known_soon(action_context, state, facts):
+    facts = describe_instance(action_context, prior)
+    if _may_be_known_soon(action_context, state, facts):
         return _again(action_context, state)
     held = prior.held or "; ".join(decision.problems) or None
     changes: RecordChanges = {
         "status": Status.HELD if held else Status.WORKING,
         "inbox": initial.inbox,
         **plan_fields(decision),
+        "instance_facts": facts,
         "deadline": state.deadline,
         "detail": f"held: {held}" if held else initial.how,
         "detail_at": dependencies.clock(),
@@ -303,13 +304,14 @@ def _read_timeouts(action_context: ActionContext) -> HookTimeouts | None:
     return timeouts or assume_timeouts(f"the group has no hook {action.hook} any more")
 
 
-def describe_instance(action_context: ActionContext) -> InstanceFacts:
-    """Return what EC2 knows of the instance. Never raises: what cannot be read is unknown."""
+def describe_instance(action_context: ActionContext, prior: PriorState) -> InstanceFacts:
+    """Return what EC2 knows of the instance, and what it knew. Never raises: what cannot be read is unknown."""
     dependencies = action_context.dependencies
     try:
         action = action_context.action
-        return dependencies.instances.facts(action.instance, launching=action.launching)
+        facts = dependencies.instances.facts(action.instance, launching=action.launching)
     except CallFailed as failed:
         # Unknown counts as alive: needless work may be done, but necessary work is never left out.
         dependencies.observer.warning(f"the instance could not be described: {failed}")
-        return InstanceFacts(problem=str(failed), unread=failed.failure.consequence is Consequence.TRANSIENT)
+        facts = InstanceFacts(problem=str(failed), unread=failed.failure.consequence is Consequence.TRANSIENT)
+    return facts.completed_by(prior.facts)

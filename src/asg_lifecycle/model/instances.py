@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from asg_lifecycle.model.addresses import is_ipv6
+
 GONE_STATES = frozenset({"shutting-down", "terminated"})
 
 
-class InstanceFacts(Struct, frozen=True, kw_only=True):
+class InstanceFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An instance as EC2 sees it.
 
     Attributes:
@@ -15,6 +17,8 @@ class InstanceFacts(Struct, frozen=True, kw_only=True):
         addresses: its private IPv4 addresses on all interfaces, that of the first interface first; after them its
             IPv6 addresses.
         private_name: the private DNS name of its first interface, None when it has none (any more).
+        availability_zone: None when it is not known.
+        tags: its tags.
         problem: why the state could not be read, None when it was.
         unread: whether it may be read at another try.
     """
@@ -22,8 +26,30 @@ class InstanceFacts(Struct, frozen=True, kw_only=True):
     state: str | None = None
     addresses: tuple[str, ...] = ()
     private_name: str | None = None
+    availability_zone: str | None = None
+    tags: dict[str, str] = {}
     problem: str | None = None
     unread: bool = False
+
+    @property
+    def private_ip(self) -> str | None:
+        """The first private IPv4 address."""
+        return next((address for address in self.addresses if not is_ipv6(address)), None)
+
+    def completed_by(self, earlier: InstanceFacts) -> InstanceFacts:
+        """Return these facts with what was known earlier, which EC2 forgets of an instance that is terminated.
+
+        What was told first stays: tags and addresses that a step has worked with do not change under it.
+        """
+        return InstanceFacts(
+            state=self.state,
+            addresses=tuple(dict.fromkeys((*earlier.addresses, *self.addresses))),
+            private_name=earlier.private_name or self.private_name,
+            availability_zone=earlier.availability_zone or self.availability_zone,
+            tags=earlier.tags or self.tags,
+            problem=self.problem,
+            unread=self.unread,
+        )
 
     @property
     def gone(self) -> bool:

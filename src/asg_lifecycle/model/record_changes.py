@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.instances import InstanceFacts
 from asg_lifecycle.model.records import Status, StepMemory, StepOutcome, Takeovers
 
 
@@ -29,6 +30,7 @@ class RecordChanges(TypedDict, total=False):
     plan_kinds: tuple[str, ...]
     heartbeat_timeout: float
     global_timeout: float
+    instance_facts: InstanceFacts
     deadline: float
     status: Status
     in_flight: str | None

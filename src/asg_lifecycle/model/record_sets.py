@@ -10,15 +10,12 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from asg_lifecycle.model.addresses import normalized
-
-INSTANCE = "{instance}"
-"""The placeholder for the instance id in a name."""
+from asg_lifecycle.model.addresses import is_address, normalized, reverse_name
 
 WILDCARD = "\\052"
 """How Route 53 writes `*`."""
 
-RecordType: TypeAlias = Literal["A", "AAAA", "CNAME"]
+RecordType: TypeAlias = Literal["A", "AAAA", "CNAME", "PTR"]
 
 MOST_VALUES = 1000
 MOST_CHARACTERS = 32_000
@@ -110,24 +107,33 @@ class Belongings(Struct, frozen=True, kw_only=True):
     Attributes:
         instance: its id.
         addresses: its addresses and DNS names; a record's value is one of them.
-        names: only records of these names; `{instance}` stands for the id. Any name when empty.
-        types: only records of these types.
+        names: only records of these names. Any name when empty.
+        own_names: those of them that are made of what the instance alone has: its id, its address.
+        types: only records of these types; a PTR record is the instance's by its name, which is made of its address.
     """
 
     instance: str
     addresses: tuple[str, ...]
     names: tuple[str, ...] = ()
+    own_names: tuple[str, ...] = ()
     types: tuple[RecordType, ...] = ("A", "AAAA")
 
     @property
     def looked_for(self) -> tuple[str, ...]:
-        """The names, with the id put in."""
-        return tuple(dict.fromkeys(canonical(name.replace(INSTANCE, self.instance)) for name in self.names))
+        """The names to read, in the form in which they are compared; none for the whole zone."""
+        reverse = self.reverse_names if self.names else ()
+        return tuple(dict.fromkeys((*map(canonical, self.names), *reverse)))
 
-    def bears_the_id(self, record_set: RecordSet) -> bool:
-        """Return whether a record set is the instance's alone: by its identifier, or by a name made of the id."""
-        own = {canonical(name.replace(INSTANCE, self.instance)) for name in self.names if INSTANCE in name}
-        return record_set.identifier == self.instance or record_set.name in own
+    @property
+    def reverse_names(self) -> tuple[str, ...]:
+        """The names of the PTR records of its addresses."""
+        return tuple(reverse_name(each) for each in self.addresses if is_address(each)) if "PTR" in self.types else ()
+
+    def is_own(self, record_set: RecordSet) -> bool:
+        """Return whether a record set is the instance's alone: by its identifier, or by its name."""
+        if record_set.type == "PTR":
+            return record_set.name in self.reverse_names
+        return record_set.identifier == self.instance or record_set.name in map(canonical, self.own_names)
 
 
 def removal(record_sets: tuple[RecordSet, ...], belongings: Belongings) -> tuple[Edit, ...]:
@@ -140,8 +146,10 @@ def removal(record_sets: tuple[RecordSet, ...], belongings: Belongings) -> tuple
     for record_set in record_sets:
         if not record_set.values or record_set.type not in belongings.types or (names and record_set.name not in names):
             continue
+        if record_set.type == "PTR" and not belongings.is_own(record_set):
+            continue
         kept = tuple(value for value in record_set.values if normalized(value) not in addresses)
-        if not kept or belongings.bears_the_id(record_set):
+        if not kept or belongings.is_own(record_set):
             edits.append(Edit(record_set, None))
         elif len(kept) < len(record_set.values):
             edits.append(Edit(record_set, record_set.holding(kept)))
@@ -153,8 +161,8 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: its name.
-        type: `A` or `AAAA`.
-        address: its value.
+        type: `A`, `AAAA` or `PTR`.
+        address: its value; of a PTR record a name.
         ttl: how long resolvers keep it, seconds, where the name has none yet.
         routing: `simple`: the value is added to one record set; otherwise the record has a set of its own.
         weight: its weight, for `weighted`.
@@ -204,6 +212,9 @@ def _added_value(present: RecordSet | None, wanted: Wanted) -> Edit | None:
         return Edit(None, _made(wanted, wanted.ttl))
     if normalized(wanted.address) in map(normalized, present.values):
         return None
+    if wanted.type == "PTR":
+        # What an earlier holder of the address was called.
+        return Edit(present, present.holding((wanted.address,)))
     return Edit(present, present.holding((*present.values, wanted.address)))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Location, Transition
+from asg_lifecycle.model.instances import InstanceFacts
 from asg_lifecycle.model.progress import Progress, Waiting
 from asg_lifecycle.model.signals import Signal
 
@@ -130,6 +131,8 @@ class Record(Struct, frozen=True, kw_only=True):
             sweep]
         heartbeat_timeout: the hook's `HeartbeatTimeout`. [set-up]
         global_timeout: the hook's `GlobalTimeout`. [set-up]
+        instance_facts: what EC2 told of the instance: one that is terminated has no address and may have no tag any
+            more. [set-up]
         deadline: past this moment no heartbeat is sent and the plan's `on_timeout` decides. [set-up]
         inbox: id of the durable callback through which messages reach the action. [set-up, round, finish]
         plan_source: where the plan came from. [set-up]
@@ -184,6 +187,7 @@ class Record(Struct, frozen=True, kw_only=True):
     in_flight: str | None = None
     heartbeat_timeout: float | None = None
     global_timeout: float | None = None
+    instance_facts: InstanceFacts | None = None
     deadline: float | None = None
     inbox: str | None = None
     plan_source: str | None = None

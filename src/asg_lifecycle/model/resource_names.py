@@ -5,6 +5,18 @@ from __future__ import annotations
 from typing import Annotated, TypeAlias
 
 from asg_lifecycle.model.bounds import matching
+from asg_lifecycle.model.placeholders import KNOWN, NAMES, TAG
+
+PLACEHOLDERS = ", ".join(f"{{{name}}}" for name in (*NAMES, f"{TAG}NAME"))
+
+NameText: TypeAlias = Annotated[
+    str,
+    matching(
+        rf"^([^{{}}]|\{{({KNOWN})\}}|\{{\{{({KNOWN})\}}\}})*$",
+        f"text without braces but those of placeholders: {PLACEHOLDERS}",
+    ),
+]
+"""Text that is nothing but a name, with placeholders in it."""
 
 TargetGroupArn: TypeAlias = Annotated[
     str,
@@ -66,9 +78,9 @@ TopicArn: TypeAlias = Annotated[
 DnsName: TypeAlias = Annotated[
     str,
     matching(
-        r"^([A-Za-z0-9_.*-]|\\[0-7]{3}|\{instance\}){1,1024}$",
-        "a DNS name: letters, digits, hyphens, underscores and dots, '*' for a whole label; the only placeholder is "
-        "{instance}",
+        rf"^([A-Za-z0-9_.*-]|\\[0-7]{{3}}|\{{({KNOWN})\}}){{1,1024}}$",
+        "a DNS name: letters, digits, hyphens, underscores and dots, '*' for a whole label; "
+        f"placeholders: {PLACEHOLDERS}",
     ),
 ]
 """The name of a DNS record; Route 53 writes other characters as a backslash and three octal digits."""

@@ -47,7 +47,7 @@ def built_in_plan(action: LifecycleAction, features: frozenset[str], tags: Mappi
         features: the features that are switched on.
         tags: of the instance.
     """
-    steps = _way_in(features) if action.transition is Transition.LAUNCHING else _way_out(action, features, tags)
+    steps = _way_in(features) if action.transition is Transition.LAUNCHING else _way_out(features, tags)
     return Plan(steps=tuple(steps))
 
 
@@ -71,11 +71,11 @@ def _way_in(features: frozenset[str]) -> Iterator[PlannedStep]:
         yield PlannedStep(kind="wait-for-status-checks")
 
 
-def _way_out(action: LifecycleAction, features: frozenset[str], tags: Mapping[str, str]) -> Iterator[PlannedStep]:
+def _way_out(features: frozenset[str], tags: Mapping[str, str]) -> Iterator[PlannedStep]:
     if "TargetGroupSteps" in features:
         yield PlannedStep(
             kind="deregister-targets",
-            options={"of_group": True, "tags": {GROUP_TAG: action.group}},
+            options={"of_group": True, "tags": {GROUP_TAG: "{group}"}},
             # Most groups have no target group that is tagged for them.
             if_missing=IfMissing.DONE,
         )

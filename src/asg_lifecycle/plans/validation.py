@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.model.fields import shown
+from asg_lifecycle.model.placeholders import near_misses
 from asg_lifecycle.model.plans import Plan, PlannedStep
 from asg_lifecycle.plans.transitions import one_way_steps, said_transition
 from asg_lifecycle.plans.value_problems import in_words, listed, path_text, value_problem, value_problems
@@ -63,6 +64,15 @@ def find_problems(plan: Mapping[str, Any], transition: PlanTransition | None = N
     return (*problems, *numbers)
 
 
+def find_warnings(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
+    """Yield what is probably not meant in a plan in which `find_problems` found nothing."""
+    for path, value in _values(plan):
+        if isinstance(value, str) and "options" in path:
+            for written, meant in near_misses(value):
+                sentence = f"{{{written}}} is no placeholder and stays as it is; {{{meant}}} is one"
+                yield PlanProblem(path, sentence)
+
+
 def parse(plan: Mapping[str, Any]) -> Plan:
     """Return a plan in which `find_problems` found nothing.
 
@@ -88,8 +98,8 @@ def _is_told(path: tuple[str | int, ...], told: set[tuple[str | int, ...]]) -> b
     return any(path[:length] in told for length in range(1, len(path) + 1))
 
 
-def _number_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
-    """Yield the numbers that not everybody who reads JSON reads as the same."""
+def _values(plan: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    """Yield every value that holds no others, with its place."""
     left: list[tuple[tuple[str | int, ...], object]] = [((), plan)]
     while left:
         path, value = left.pop()
@@ -97,7 +107,14 @@ def _number_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
             left += [((*path, name), inner) for name, inner in value.items()]
         elif isinstance(value, list):
             left += [((*path, index), inner) for index, inner in enumerate(value)]
-        elif isinstance(value, float) and not math.isfinite(value):
+        else:
+            yield path, value
+
+
+def _number_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
+    """Yield the numbers that not everybody who reads JSON reads as the same."""
+    for path, value in _values(plan):
+        if isinstance(value, float) and not math.isfinite(value):
             yield PlanProblem(path, f"{path_text(path)} is {value}; expected a number that is finite")
         elif isinstance(value, int) and abs(value) > LARGEST_NUMBER:
             expected = f"expected a number from -{LARGEST_NUMBER} to {LARGEST_NUMBER}, or text in quotes"

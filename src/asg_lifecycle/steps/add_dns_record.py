@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from asg_lifecycle.model.addresses import reverse_name
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.durations import Duration, seconds
+from asg_lifecycle.model.placeholders import in_dns_name
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Done, Failed, Missing, StepAnswer, Waiting, sentence_of
-from asg_lifecycle.model.record_sets import INSTANCE, Obstacle, Wanted, addition
+from asg_lifecycle.model.record_sets import Obstacle, Wanted, addition, canonical
 from asg_lifecycle.model.resource_names import DnsName
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.dns_changes import (
@@ -36,10 +38,14 @@ class AddDnsRecordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The record."""
 
     zone: Annotated[HostedZoneId, Meta(description="The hosted zone by id (`Z…`).")]
-    name: Annotated[DnsName, Meta(description="Its name; `{instance}` stands for the instance's id.")]
-    type: Annotated[Literal["A", "AAAA"], Meta(description="`A`, or `AAAA` for the IPv6 address.")] = "A"
+    name: Annotated[DnsName, Meta(description="Its name, with placeholders; of a `PTR` record where it leads.")]
+    type: Annotated[
+        Literal["A", "AAAA", "PTR"],
+        Meta(description="`A`, `AAAA` for the IPv6 address, or `PTR`, whose own name is made of the address."),
+    ] = "A"
     address: Annotated[
-        Literal["private", "public"], Meta(description="Of an `A` record: the `private` or the `public` address.")
+        Literal["private", "public", "ipv6"],
+        Meta(description="Of an `A` record: the `private` or the `public` address; `ipv6` is for a `PTR` record."),
     ] = "private"
     ttl: Annotated[
         Duration,
@@ -61,10 +67,13 @@ class AddDnsRecordOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Refuse what Route 53 would.
 
         Raises:
-            ValueError: a weight without weighted routing, weighted routing without a weight, or a TTL that is too long.
+            ValueError: a weight without weighted routing, weighted routing without a weight, an A record of an IPv6
+                address, or a TTL that is too long.
         """
         if (self.weight is None) == (self.routing == "weighted"):
             raise ValueError("weight goes with routing weighted, and routing weighted with a weight from 0 to 255")
+        if self.type == "A" and self.address == "ipv6":
+            raise ValueError("address ipv6 goes with type PTR; the record of an IPv6 address is of type AAAA")
         if seconds(self.ttl) > LONGEST_TTL:
             raise ValueError(f"ttl is {self.ttl!r}; expected no more than {LONGEST_TTL} seconds")
 
@@ -172,14 +181,17 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
 
     def _edit(self, target: Target, address: str) -> Edit | Missing | Failed | None:
         """Return what adds the record, None when it is there, or what is in the way."""
-        options, name = self._options, self._name(target)
+        options = self._options
+        name, value = self._name(target), address
+        if options.type == "PTR":
+            name, value = reverse_name(address), canonical(name)
         record_sets = self._services.dns_records.record_sets(options.zone, (name,))
         if record_sets is None:
             return Missing(f"there is no hosted zone {options.zone}")
         wanted = Wanted(
             name=name,
             type=options.type,
-            address=address,
+            address=value,
             ttl=int(seconds(options.ttl)),
             routing=options.routing,
             weight=options.weight,
@@ -191,12 +203,16 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
         return edit
 
     def _address(self, told: InstanceAddresses) -> str | None:
-        if self._options.type == "AAAA":
+        if self._of_ipv6:
             return next(iter(told.ipv6), None)
         return next(iter(told.private if self._options.address == "private" else told.public), None)
 
+    @property
+    def _of_ipv6(self) -> bool:
+        return self._options.type == "AAAA" or self._options.address == "ipv6"
+
     def _kind_of_address(self) -> str:
-        return "IPv6 address" if self._options.type == "AAAA" else f"{self._options.address} IPv4 address"
+        return "IPv6 address" if self._of_ipv6 else f"{self._options.address} IPv4 address"
 
     def _on_its_way(self, target: Target, adding: AddDnsRecordState) -> Waiting:
         why = f"added {adding.address} to {self._record(target)}; waiting until all servers of Route 53 know"
@@ -207,7 +223,7 @@ class AddDnsRecord(StatefulStep[AddDnsRecordOptions, AddDnsRecordState]):
         return self._waiting(detail, adding, again_after=again_after, blockers=(blocker,))
 
     def _name(self, target: Target) -> str:
-        return self._options.name.replace(INSTANCE, target.action.instance)
+        return target.fill(self._options.name, in_dns_name)
 
     def _record(self, target: Target) -> str:
         return f"{self._name(target)} {self._options.type}"

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import LifecycleAction
 from asg_lifecycle.model.instances import InstanceFacts
+from asg_lifecycle.model.placeholders import fill, placeholder_values
 from asg_lifecycle.model.progress import Waiting
 from asg_lifecycle.model.replies import CallbackTimes, Reply
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from asg_lifecycle.model.blockers import Blocker
+    from asg_lifecycle.model.placeholders import Quote
     from asg_lifecycle.model.plans import PlanTransition
     from asg_lifecycle.model.progress import StepAnswer
     from asg_lifecycle.steps.services import Services
@@ -43,6 +45,7 @@ class Target(Struct, frozen=True, kw_only=True):
             Only a step with `at_most_once` is told.
         callback: id of the durable callback that the step hands out, None when it has none (see `CallbackStep`).
         reply: what came back through it, None as long as nothing has.
+        execution: ARN of the durable execution, or of the function: it has the Region and the account.
     """
 
     action: LifecycleAction
@@ -53,12 +56,31 @@ class Target(Struct, frozen=True, kw_only=True):
     began_before: float | None = None
     callback: str | None = None
     reply: Reply | None = None
+    execution: str = ""
+
+    def fill(self, text: str, quote: Quote | None = None) -> str:
+        """Return a text of the plan with its placeholders replaced.
+
+        Args:
+            text: the text.
+            quote: puts values in as the language of the text wants it; see `placeholders.fill`.
+
+        Raises:
+            CannotFillError: a placeholder has no value, or one that cannot be put in safely.
+        """
+        return fill(text, self.values, quote)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """What placeholders stand for."""
+        return placeholder_values(self.action, self.facts, self.execution)
 
 
 class Step(ABC):
     """One step of a plan, as the engine sees it. Kinds are written on one of the base classes below.
 
-    `begin`, `check` and `preview` may raise `CallFailed`; the engine turns it into progress by its consequence.
+    `begin`, `check` and `preview` may raise `CallFailed`; the engine turns it into progress by its consequence. A
+    `CannotFillError` fails the step.
     Anything a step does may be done twice: the Lambda can die after the effect and before its result is kept.
 
     Args:

@@ -35,7 +35,9 @@ class InvokeFunctionOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fi
             description="Name or ARN, with an alias or version behind a colon where one is wanted.",
         ),
     ]
-    payload: Annotated[dict[str, Any], Meta(description="More fields, under `more` in its event.")] = {}
+    payload: Annotated[
+        dict[str, Any], Meta(description="More fields, under `more` in its event, with placeholders in their texts.")
+    ] = {}
     wait_for: Annotated[
         Literal["answer", "callback", "nothing"],
         Meta(

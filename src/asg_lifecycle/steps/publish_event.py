@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Missing, StepAnswer
-from asg_lifecycle.model.resource_names import TopicArn
+from asg_lifecycle.model.resource_names import NameText, TopicArn
 from asg_lifecycle.steps.base import BaseStep
 from asg_lifecycle.steps.support.action_payload import action_payload
 
@@ -23,9 +23,12 @@ class PublishEventOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What is said, and where."""
 
     detail_type: Annotated[
-        str, Meta(min_length=1, max_length=128, description="`detail-type` of the event, subject of the message.")
+        NameText, Meta(min_length=1, max_length=128, description="`detail-type` of the event, subject of the message.")
     ] = "Lifecycle Step Reached"
-    detail: Annotated[dict[str, Any], Meta(description="More fields, under `more` in the event's detail.")] = {}
+    detail: Annotated[
+        dict[str, Any],
+        Meta(description="More fields, under `more` in the event's detail, with placeholders in their texts."),
+    ] = {}
     bus: Annotated[str, Meta(min_length=1, description="Name or ARN of the EventBridge bus.")] = "default"
     topic: Annotated[
         TopicArn | None,
@@ -49,23 +52,23 @@ class PublishEvent(BaseStep[PublishEventOptions]):
 
     def preview(self, target: Target) -> str:
         """Say what would be published where."""
-        return f"would publish {self._options.detail_type!r} to {self._where()}: {self._detail(target)}"
+        return f"would publish {target.fill(self._options.detail_type)!r} to {self._where()}: {self._detail(target)}"
 
     def begin(self, target: Target) -> StepAnswer:
         """Publish it."""
-        options, detail = self._options, self._detail(target)
+        options, detail, detail_type = self._options, self._detail(target), target.fill(self._options.detail_type)
         try:
             if options.topic is not None:
-                self._services.publishing.publish(topic=options.topic, subject=options.detail_type, message=detail)
+                self._services.publishing.publish(topic=options.topic, subject=detail_type, message=detail)
             else:
                 self._services.publishing.put_event(
-                    bus=options.bus, source=SOURCE, detail_type=options.detail_type, detail=detail
+                    bus=options.bus, source=SOURCE, detail_type=detail_type, detail=detail
                 )
         except CallFailed as failed:
             if failed.failure.consequence is not Consequence.NOT_FOUND:
                 raise
             return Missing(f"there is no {self._where()} ({failed})")
-        return Done(f"published {options.detail_type!r} to {self._where()}")
+        return Done(f"published {detail_type!r} to {self._where()}")
 
     def _where(self) -> str:
         return f"topic {self._options.topic}" if self._options.topic is not None else f"bus {self._options.bus}"

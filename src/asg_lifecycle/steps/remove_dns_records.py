@@ -9,8 +9,9 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.clock_times import clock_time
 from asg_lifecycle.model.durations import readable
+from asg_lifecycle.model.placeholders import in_dns_name
 from asg_lifecycle.model.plans import PlanTransition
-from asg_lifecycle.model.record_sets import INSTANCE, Belongings, Edit, RecordType, first_batch, removal
+from asg_lifecycle.model.record_sets import Belongings, Edit, RecordType, first_batch, removal
 from asg_lifecycle.model.resource_names import DnsName
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.dns_changes import (
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.progress import StepAnswer, Waiting
     from asg_lifecycle.steps.base import Target
 
+OWN = ("{instance}", "{private_ip}")
+"""Placeholders that make a name one instance's alone."""
+
 UNKNOWN = (
     "EC2 had forgotten its addresses before they were read: records that hold one and do not bear its id were not "
     "found, and may be left"
@@ -50,16 +54,16 @@ class RemoveDnsRecordsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_
     names: Annotated[
         tuple[DnsName, ...],
         Meta(
-            description="Only records of these names, `*` only where the record has it; `{instance}` "
-            "stands for the instance's id. Without, the whole zone is read."
+            description="Only records of these names, `*` only where the record has it, with placeholders such as "
+            "`{instance}`. Without, the whole zone is read."
         ),
     ] = ()
     types: Annotated[
         tuple[RecordType, ...],
         Meta(
             min_length=1,
-            description="`A`, `AAAA` and `CNAME`; a CNAME is the instance's when it leads to a DNS name "
-            "that EC2 gave it.",
+            description="`A`, `AAAA`, `CNAME` and `PTR`; a CNAME is the instance's when it leads to a DNS name "
+            "that EC2 gave it, a PTR record when its name is made of an address of the instance.",
         ),
     ] = ("A", "AAAA")
     wait_for_ttl: Annotated[
@@ -72,8 +76,9 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
 
     It takes the instance's addresses out of record sets, IPv4 and IPv6, private and public. A record set with other
     values keeps them; one that would be empty is deleted, and so is one whose set identifier is the instance's id, or
-    whose name in the options holds `{instance}`. Aliases are left alone. A record set that somebody changes at the same
-    moment is read again first, so that nobody's value is lost or comes back.
+    whose name in the options holds `{instance}` or `{private_ip}`, which is written with hyphens. PTR records are
+    deleted whole, in the reverse zones that are named. Aliases are left alone. A record set that somebody changes at
+    the same moment is read again first, so that nobody's value is lost or comes back.
 
     A private address counts in any of the zones that are named: name those of its own network. Of an instance that is
     gone EC2 tells no address; then only what bears its id is found, and the step says so.
@@ -195,10 +200,12 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
         return found, tuple(missing)
 
     def _belongings(self, target: Target, addresses: tuple[str, ...]) -> Belongings:
+        names = {name: target.fill(name, in_dns_name) for name in self._options.names}
         return Belongings(
             instance=target.action.instance,
             addresses=addresses,
-            names=self._options.names,
+            names=tuple(names.values()),
+            own_names=tuple(filled for name, filled in names.items() if any(own in name for own in OWN)),
             types=self._options.types,
         )
 
@@ -206,5 +213,5 @@ class RemoveDnsRecords(StatefulStep[RemoveDnsRecordsOptions, Removal]):
         return there_is_no(missing) + self._unknown(addresses)
 
     def _unknown(self, addresses: tuple[str, ...]) -> str:
-        by_id_alone = self._options.names and all(INSTANCE in name for name in self._options.names)
+        by_id_alone = self._options.names and all(any(own in name for own in OWN) for name in self._options.names)
         return "" if addresses or by_id_alone else f"; {UNKNOWN}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
+from asg_lifecycle.model.command_text import quoting_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, StepAnswer, Waiting
 from asg_lifecycle.model.signals import command_ended
@@ -36,7 +37,8 @@ class RunCommandOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ]
     version: Annotated[str | None, Meta(description="Of the document; the default version when absent.")] = None
     parameters: Annotated[
-        dict[str, tuple[str, ...]], Meta(description="The document's parameters, each a list of strings.")
+        dict[str, tuple[str, ...]],
+        Meta(description="The document's parameters, each a list of strings, with placeholders in them."),
     ] = {}
 
 
@@ -54,6 +56,10 @@ class RunCommandState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
     """Run a Systems Manager document on the instance and wait for it to end.
+
+    In `commands` of `AWS-RunShellScript` and `AWS-RunPowerShellScript` the values of placeholders are quoted for the
+    shell: write `echo {tag:Name}`, without quotes. A value that cannot be put in safely fails the step; in all other
+    parameters that is every value but letters, digits and `_.:/-`. `${instance}` is a variable of the shell.
 
     The command is never sent twice for one action. `SendCommand` has no client token, so the command carries its
     action's token in its comment and is looked up there whenever it may have been sent before.
@@ -81,6 +87,7 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
         instance = target.action.instance
         ping = self._services.commands.ping_status(instance)
         agent = f"whose agent is {ping}" if ping is not None else "which is not managed by Systems Manager"
+        self._parameters(target)
         return f"would send {self._options.document} to instance {instance}, {agent}"
 
     def begin(self, target: Target) -> StepAnswer:
@@ -128,6 +135,7 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
                     again_after=POLL_INTERVAL,
                     blockers=(self._blocker(self._options.document, "it may have been sent already"),),
                 )
+        parameters = self._parameters(target)
         ping = self._services.commands.ping_status(instance)
         if ping != "Online":
             return Failed(_unreachable(instance, ping))
@@ -136,7 +144,7 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
                 instance=instance,
                 document=self._options.document,
                 document_version=self._options.version,
-                parameters=self._options.parameters,
+                parameters=parameters,
                 comment=comment,
             )
         except CallFailed as failed:
@@ -155,6 +163,19 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
                 ),
             )
         return self._running(command)
+
+    def _parameters(self, target: Target) -> dict[str, tuple[str, ...]]:
+        """Return the parameters with their placeholders replaced.
+
+        Raises:
+            CannotFillError: a placeholder has no value, or one that cannot be put into the command safely.
+        """
+        filled = {}
+        for name, lines in self._options.parameters.items():
+            # Quotes that one line opens, another may close.
+            quote = quoting_of(self._options.document, name)
+            filled[name] = tuple(target.fill("\n".join(lines), quote).split("\n")) if lines else lines
+        return filled
 
     def _running(self, command: str) -> Waiting:
         return self._waiting(

@@ -12,6 +12,7 @@ from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.bounds import matching
 from asg_lifecycle.model.durations import PositiveDuration, readable, seconds
 from asg_lifecycle.model.progress import Done, Progress, Waiting
+from asg_lifecycle.model.resource_names import NameText
 from asg_lifecycle.steps.base import PollingStep
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 Comparison: TypeAlias = Literal["<", "<=", "==", ">=", ">"]
 
 COMPARISONS = {"<": operator.lt, "<=": operator.le, "==": operator.eq, ">=": operator.ge, ">": operator.gt}
-
-INSTANCE = "{instance}"
-"""What stands for the instance id in the value of a dimension."""
 
 LATE = 2
 """Further periods that are asked for: a value may come that long after its period."""
@@ -40,11 +38,13 @@ class MetricOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One metric."""
 
     namespace: Annotated[
-        str, Meta(min_length=1, max_length=255, description="Its namespace, `AWS/ApplicationELB` for one.")
+        NameText, Meta(min_length=1, max_length=255, description="Its namespace, `AWS/ApplicationELB` for one.")
     ]
-    name: Annotated[str, Meta(min_length=1, max_length=255, description="Its name, `ActiveConnectionCount` for one.")]
+    name: Annotated[
+        NameText, Meta(min_length=1, max_length=255, description="Its name, `ActiveConnectionCount` for one.")
+    ]
     dimensions: Annotated[
-        dict[str, str], Meta(description="By name; `{instance}` in a value stands for the instance's id.")
+        dict[str, NameText], Meta(description="By name; placeholders such as `{instance}` in the values.")
     ] = {}
     statistic: Annotated[
         str, Meta(description="`Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p99`.")
@@ -138,11 +138,9 @@ class WaitForMetric(PollingStep[WaitForMetricOptions]):
         options, period = self._options, self._period
         metrics = {
             name: Metric(
-                namespace=metric.namespace,
-                name=metric.name,
-                dimensions={
-                    key: value.replace(INSTANCE, target.action.instance) for key, value in metric.dimensions.items()
-                },
+                namespace=target.fill(metric.namespace),
+                name=target.fill(metric.name),
+                dimensions={key: target.fill(value) for key, value in metric.dimensions.items()},
                 statistic=metric.statistic,
             )
             for name, metric in options.metrics.items()

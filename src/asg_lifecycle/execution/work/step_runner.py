@@ -15,6 +15,7 @@ from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.blockers import Blocker, BlockerKind, followed
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.placeholders import CannotFillError
 from asg_lifecycle.model.plans import IfMissing
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting
 from asg_lifecycle.model.records import StepOutcome
@@ -110,6 +111,8 @@ class StepRunner:
                 on_failure=self.resolved.on_failure,
                 now=now,
             )
+        except CannotFillError as cannot:
+            answer = Failed(str(cannot))
         progress = self._settled(answer, state.progress, now)
         blocked_seconds = _blocked_seconds(state, now)
         progress = self._in_time(progress, target, blocked_seconds)
@@ -147,6 +150,8 @@ class StepRunner:
             detail = self.resolved.step.preview(self._target(StepCheckpoint(), now, None))
         except CallFailed as failed:
             detail = f"what it would do could not be found out: {failed}"
+        except CannotFillError as cannot:
+            detail = f"would fail: {cannot}"
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the execution
             self._report_internal_error(error)
             detail = f"what it would do could not be found out: internal error, see the log: {error!r}"
@@ -252,6 +257,7 @@ class StepRunner:
             began_before=began_before,
             callback=self.resolved.callback,
             reply=self.resolved.reply,
+            execution=self._action_context.execution,
         )
 
 

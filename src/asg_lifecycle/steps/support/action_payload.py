@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asg_lifecycle.model.placeholders import fill_values
+
 if TYPE_CHECKING:
     from asg_lifecycle.steps.base import Target
 
@@ -15,7 +17,10 @@ def action_payload(target: Target, more: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         target: the instance and its action.
-        more: what the plan adds.
+        more: what the plan adds, with placeholders in its texts.
+
+    Raises:
+        CannotFillError: a placeholder has no value.
     """
     action = target.action
     return {
@@ -25,5 +30,5 @@ def action_payload(target: Target, more: dict[str, Any]) -> dict[str, Any]:
         "instance": action.instance,
         "transition": action.transition.value,
         "token": action.token,
-        "more": more,
+        "more": fill_values(more, target.values),
     }

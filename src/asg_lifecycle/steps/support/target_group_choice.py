@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups, is_lattice
 from asg_lifecycle.aws.target_groups import RegisteredTarget
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.resource_names import AnyTargetGroupArn, TargetGroupName
+from asg_lifecycle.model.resource_names import AnyTargetGroupArn, NameText, TargetGroupName
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.target_groups import TargetGroups
@@ -27,7 +27,10 @@ class DeregisterTargetsOptions(Struct, frozen=True, kw_only=True, forbid_unknown
     names: Annotated[
         tuple[TargetGroupName, ...], Meta(description="Target groups of Elastic Load Balancing by name.")
     ] = ()
-    tags: Annotated[dict[str, str], Meta(description="Every target group that carries all of these tags.")] = {}
+    tags: Annotated[
+        dict[str, NameText],
+        Meta(description="Every target group that carries all of these tags, with placeholders in their values."),
+    ] = {}
     of_group: Annotated[bool, Meta(description="The target groups attached to the Auto Scaling group.")] = False
 
 
@@ -79,7 +82,7 @@ class TargetGroupFinder:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        named, tagged, attached, missing = self._resolve(target.action.group)
+        named, tagged, attached, missing = self._resolve(target)
         ids = (target.action.instance, *target.facts.addresses)
         found: dict[str, tuple[RegisteredTarget, ...]] = {}
         left, refused = [], []
@@ -102,15 +105,16 @@ class TargetGroupFinder:
                 missing.append(f"target group {arn}")
         return Registrations(found=found, missing=tuple(missing), left=tuple(left), refused=tuple(refused))
 
-    def _resolve(self, group: str) -> tuple[list[str], tuple[str, ...], tuple[str, ...], list[str]]:
+    def _resolve(self, target: Target) -> tuple[list[str], tuple[str, ...], tuple[str, ...], list[str]]:
         """Return the ARNs that are named, tagged and attached, and what is named and does not exist."""
         options, target_groups = self._options, self._services.target_groups
         by_name = {name: target_groups.named(name) for name in options.names}
         named = [*options.arns, *(arn for arn in by_name.values() if arn is not None)]
         missing = [f"target group named {name}" for name, arn in by_name.items() if arn is None]
-        tagged = target_groups.tagged(options.tags) if options.tags else ()
-        if options.tags and not tagged:
-            missing.append(f"target group tagged {', '.join(f'{key}={options.tags[key]}' for key in options.tags)}")
+        tags = {key: target.fill(value) for key, value in options.tags.items()}
+        tagged = target_groups.tagged(tags) if tags else ()
+        if tags and not tagged:
+            missing.append(f"target group tagged {', '.join(f'{key}={value}' for key, value in tags.items())}")
         of_group = options.of_group or not (options.arns or options.names or options.tags)
-        attached = self._services.traffic_sources.target_groups(group) if of_group else ()
+        attached = self._services.traffic_sources.target_groups(target.action.group) if of_group else ()
         return named, tagged, attached, missing
