@@ -9,6 +9,7 @@ from asg_lifecycle.aws.cloud_map import CloudMap
 from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.dns_records import DnsRecords
+from asg_lifecycle.aws.ecs_services import EcsServices
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.functions import Functions
 from asg_lifecycle.aws.instances import Instances
@@ -48,6 +49,7 @@ def compose_services(
         traffic_sources=TrafficSources(clients, clock),
         commands=Commands(clients),
         container_instances=ContainerInstances(clients, clock),
+        ecs_services=EcsServices(clients),
         metrics=Metrics(clients),
         publishing=Publishing(clients),
         signals=signals,

@@ -63,3 +63,28 @@ class Task(Struct, frozen=True, kw_only=True):
     status: str
     service: str | None
     stopping: bool
+
+
+class Protection(Struct, frozen=True):
+    """A task's protection from scale-in, and when it ends, seconds since the epoch; None where that is not said."""
+
+    until: float | None
+
+
+class ServiceMessage(Struct, frozen=True, kw_only=True):
+    """What a service says of itself, and when, seconds since the epoch."""
+
+    at: float
+    text: str
+
+
+class EcsServiceState(Struct, frozen=True, kw_only=True):
+    """How a service stands.
+
+    Attributes:
+        daemon: it runs one task on every container instance.
+        messages: its latest messages, newest first.
+    """
+
+    daemon: bool
+    messages: tuple[ServiceMessage, ...]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import replace
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Done, Failed, Missing, StepAnswer, Waiting
-from asg_lifecycle.model.resource_names import EcsCluster
 from asg_lifecycle.model.signals import DRAINED
 from asg_lifecycle.steps.base import StatefulStep
 from asg_lifecycle.steps.support.ecs_registrations import (
@@ -24,12 +23,14 @@ from asg_lifecycle.steps.support.ecs_registrations import (
 )
 from asg_lifecycle.steps.support.ecs_tasks import agent_blockers, left_tasks, named_tasks, task_blockers
 from asg_lifecycle.steps.support.sentences import counted, listed
+from asg_lifecycle.steps.support.task_keepers import DrainEcsOptions, Kept, TaskKeepers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from asg_lifecycle.model.ecs import ContainerInstance, Search
     from asg_lifecycle.steps.base import Target
+    from asg_lifecycle.steps.services import Services
     from asg_lifecycle.steps.support.ecs_tasks import LeftTask
 
 AGENTLESS = frozenset({"DEREGISTERING", "REGISTRATION_FAILED"})
@@ -40,29 +41,6 @@ SECOND_LOOK = 10.0
 
 SETTLED = 5.0
 """Seconds after a container instance was set to DRAINING until no task on it means that none is left."""
-
-
-class DrainEcsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where it is, and what becomes of tasks that nobody stops."""
-
-    cluster: Annotated[
-        EcsCluster | None,
-        Meta(
-            description="Name or ARN of the cluster; without it the tag `asg-lifecycle:ecs-cluster` of "
-            "the instance names it, or every cluster of the Region is asked."
-        ),
-    ] = None
-    standalone: Annotated[
-        Literal["wait", "stop"],
-        Meta(description="What is done with tasks that belong to no service: `wait` for their end, or `stop` them."),
-    ] = "wait"
-    orphaned_tasks: Annotated[
-        Literal["wait", "ignore"],
-        Meta(
-            description="What is done with tasks of a registration whose agent is not connected while the instance "
-            "has registered again: `wait`, which holds the instance until somebody decides, or `ignore` them."
-        ),
-    ] = "wait"
 
 
 class DrainEcsState(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -90,9 +68,9 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
 
     The container instance is set to DRAINING, and the step is done when all of its tasks are STOPPED: a task that is no
     longer RUNNING may still be at work. ECS stops the tasks of services itself, and starts others elsewhere first where
-    the deployment configuration of the service wants it: a task that cannot be replaced keeps the instance, and the
-    progress names it. The container instance stays DRAINING; `wait-for-ecs` sets one that comes back from a warm pool
-    to ACTIVE again.
+    the deployment configuration of the service wants it. What keeps a task longer than a minute is named: an agent that
+    is not connected, protection from scale-in, a service that cannot start it elsewhere, a DAEMON. The container
+    instance stays DRAINING; `wait-for-ecs` sets one that comes back from a warm pool to ACTIVE again.
 
     An agent that has lost its data registers its instance once more. Each registration that is not INACTIVE is drained,
     and the tasks of each are waited for: in the cluster that is named; where none is named, in every cluster of the
@@ -110,16 +88,23 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
     permissions = (
         "ecs:DescribeClusters",
         "ecs:DescribeContainerInstances",
+        "ecs:DescribeServices",
         "ecs:DescribeTasks",
+        "ecs:GetTaskProtection",
         "ecs:ListClusters",
         "ecs:ListContainerInstances",
         "ecs:ListTasks",
         "ecs:StopTask",
         "ecs:UpdateContainerInstancesState",
+        "ecs:UpdateTaskProtection",
     )
     template_parameter = "EcsSteps"
     needs_instance_alive = True
     may_be_missing = "clusters"
+
+    def __init__(self, options: DrainEcsOptions, services: Services) -> None:
+        super().__init__(options, services)
+        self._keepers = TaskKeepers(options, services)
 
     def preview(self, target: Target) -> str:
         """Say what would be drained, and what runs there."""
@@ -174,12 +159,14 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
             cluster=first, others=tuple(others), most=most, drained_at=drained_at, known=len(looked.found)
         )
         if awaited or standing:
-            return self._left(awaited, standing, state)
+            return self._left(awaited, standing, state, self._keepers.look(awaited, target))
         ignored = f"; {counted(len(left), 'orphaned task')} left: {named_tasks(left)}" if left else ""
         return Done(f"{_subject(looked.found)} drained{ignored}")
 
-    def _left(self, awaited: Sequence[LeftTask], standing: Sequence[Blocker], state: DrainEcsState) -> Waiting:
-        blockers = [*agent_blockers(awaited), *standing, *task_blockers(awaited, {})]
+    def _left(
+        self, awaited: Sequence[LeftTask], standing: Sequence[Blocker], state: DrainEcsState, kept: Kept
+    ) -> Waiting:
+        blockers = [*agent_blockers(awaited), *standing, *kept.blockers, *task_blockers(awaited, kept.reasons)]
         if not awaited:
             return self._waiting("; ".join(each.reason for each in standing), state, wake_on=DRAINED, blockers=blockers)
         clusters = ", ".join(dict.fromkeys(each.on.cluster_name for each in awaited))
@@ -193,7 +180,7 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
                 f"; {counted(len(orphaned), 'orphaned task')} that nobody stops (orphaned_tasks: ignore leaves them)"
             )
         causes = [each.reason for each in blockers if each.kind is not BlockerKind.TASK]
-        return self._waiting("; ".join([said, *causes]), state, wake_on=DRAINED, blockers=blockers)
+        return self._waiting("; ".join([said, *kept.notes, *causes]), state, wake_on=DRAINED, blockers=blockers)
 
     def _look_again(self, instance: str, looked: Search, named: NamedCluster, state: DrainEcsState) -> Waiting:
         if state.known:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.commands import Commands
     from asg_lifecycle.aws.container_instances import ContainerInstances
     from asg_lifecycle.aws.dns_records import DnsRecords
+    from asg_lifecycle.aws.ecs_services import EcsServices
     from asg_lifecycle.aws.functions import Functions
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
@@ -34,6 +35,7 @@ class Services:
     traffic_sources: TrafficSources
     commands: Commands
     container_instances: ContainerInstances
+    ecs_services: EcsServices
     metrics: Metrics
     publishing: Publishing
     signals: Signals | None
