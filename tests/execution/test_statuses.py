@@ -290,6 +290,30 @@ def test_a_status_check(testbed: Testbed, say: Say, system: str, instance_check:
     assert verdict(testbed) == expected
 
 
+# CloudWatch, GetMetricData
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("Complete", DONE), ("PartialData", WAITS), ("InternalError", WAITS), ("Forbidden", FAILED), (None, WAITS)],
+)
+def test_a_metric_that_is_not_told_whole(testbed: Testbed, say: Say, status: str | None, expected: str) -> None:
+    def change(answer: dict[str, Any]) -> None:
+        results = answer["MetricDataResults"]
+        for result in results:
+            result["StatusCode"] = status
+        if status is None:
+            results.clear()
+
+    say("GetMetricData", change)
+    metric = {"namespace": "Workers", "name": "Busy"}
+    # Without a value there is nothing to do, so an answer that leaves values out would end the step.
+    options = {"metrics": {"m": metric}, "comparison": "<=", "threshold": 0, "without_values": "met"}
+    testbed.terminate(made(testbed, "wait-for-metric", **options))
+    testbed.run(300)
+    assert verdict(testbed) == expected
+
+
 # Cloud Map: GetOperation
 
 

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
     from asg_lifecycle.aws.clients import Clients
+
+ACTION = "cloudwatch:GetMetricData"
+
+COMPLETE, FORBIDDEN = "Complete", "Forbidden"
+"""Of the `StatusCode` of a result: all values are told; metrics of another account may not be read."""
 
 QUERY = "value"
 """Id of the one series that is returned."""
@@ -57,7 +63,7 @@ class Metrics:
             The beginning of each period that has a value, seconds since the epoch, and the value.
 
         Raises:
-            CallFailed: no answer, throttled, denied, or an expression that is not valid.
+            CallFailed: no answer, throttled, denied, an expression that is not valid, or values that are not all told.
         """
         queries: list[MetricDataQueryTypeDef] = [
             {
@@ -77,15 +83,27 @@ class Metrics:
         ]
         if expression is not None:
             queries.append({"Id": QUERY, "Expression": expression, "Period": period})
+        found: dict[float, float] = {}
+        status = "nothing"
         with calling("cloudwatch:GetMetricData"):
-            answer = self._clients.cloudwatch.get_metric_data(
+            for page in self._clients.cloudwatch.get_paginator("get_metric_data").paginate(
                 MetricDataQueries=queries,
                 StartTime=datetime.fromtimestamp(since, UTC),
                 EndTime=datetime.fromtimestamp(until, UTC),
                 ScanBy="TimestampDescending",
-            )
-        found = next((result for result in answer["MetricDataResults"] if result.get("Id") == QUERY), None)
-        if found is None:
-            return ()
-        times, values = found.get("Timestamps", []), found.get("Values", [])
-        return tuple((time.timestamp(), value) for time, value in zip(times, values, strict=True))
+            ):
+                for result in page["MetricDataResults"]:
+                    if result.get("Id") == QUERY:
+                        times = (time.timestamp() for time in result.get("Timestamps", []))
+                        found |= dict(zip(times, result.get("Values", []), strict=True))
+                        status = result.get("StatusCode", COMPLETE)
+        if status != COMPLETE:
+            raise CallFailed(_incomplete(status))
+        return tuple(sorted(found.items(), reverse=True))
+
+
+def _incomplete(status: str) -> Failure:
+    """Return what it means that CloudWatch has not told all values: those that are missing may be there."""
+    consequence = Consequence.DENIED if status == FORBIDDEN else Consequence.TRANSIENT
+    message = f"CloudWatch answered {status} for the metric, expected {COMPLETE}"
+    return Failure(consequence=consequence, action=ACTION, code=status, message=message)

@@ -192,7 +192,8 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
     def _ended(self, command: str, invocation: Invocation) -> Progress:
         said = _tail(invocation.output)
         if invocation.status == "Success":
-            return Done(f"command {command} ({self._options.document}) ended with exit code 0{said}")
+            ended = "well" if invocation.exit_code is None else f"with exit code {invocation.exit_code}"
+            return Done(f"command {command} ({self._options.document}) ended {ended}{said}")
         code = "" if invocation.exit_code is None else f", exit code {invocation.exit_code}"
         complaint = _tail(invocation.errors) or said
         details = invocation.status_details or invocation.status
