@@ -119,6 +119,7 @@ class _Draw:
             incidents=self._incidents(saved=saved, protected=protected),
             messages=self._messages(endless=endless),
             protected=protected,
+            known_after=random.choice((0.0, 0.0, 5.0, 40.0)) if move == "launch" else 0.0,
             signals=self._chance(0.75) or any(step.kind == "wait-for-signal" for step in steps),
         )
 
@@ -153,7 +154,7 @@ class _Draw:
         # Most steps end by themselves: the others cost the run all of its time.
         steps = [CAMPAIGN_KINDS[kind].draw(self._random, ends=self._chance(0.75)) for kind in kinds]
         return tuple(
-            replace(step, options={"names": [*named, *step.options.get("names", ())]})
+            replace(step, options={**step.options, "names": [*named, *step.options.get("names", ())]})
             if step.kind == "deregister-targets"
             else step
             for step in steps

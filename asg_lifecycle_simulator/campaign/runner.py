@@ -128,6 +128,8 @@ class _ScenarioRunner:
                 )
         if scenario.retains:
             self._autoscaling.retain(GROUP, on_terminate_abandon=True)
+        # What is there already, EC2 knows.
+        self._testbed.late_instances.known_after = scenario.known_after
         self._world.arrange()
         self._put_hooks()
         for instance in present:

@@ -114,6 +114,7 @@ class Scenario:
         messages: what operators send.
         protected: nothing was drawn that can make an action time out.
         signals: events tell when commands have ended.
+        known_after: seconds until EC2 knows an instance that was launched (R32).
     """
 
     seed: int
@@ -143,6 +144,7 @@ class Scenario:
     messages: tuple[OperatorMessage, ...]
     protected: bool
     signals: bool
+    known_after: float = 0.0
 
     @property
     def overall(self) -> float:

@@ -268,18 +268,20 @@ def _modify_attributes(
         backend.target_groups[arn].attributes[DELAY] = str(LONGEST_DELAY)
 
 
-def make_target_group(region: Region, name: str, *, delay: int) -> str:
+def make_target_group(region: Region, name: str, *, delay: int, ipv6: bool = False) -> str:
     """Make an empty target group for port 80, and return its ARN.
 
     Args:
         region: the region.
         name: its name.
         delay: deregistration delay, seconds.
+        ipv6: whether it takes IPv6 addresses, and no instances.
     """
+    kind = {"TargetType": "ip", "IpAddressType": "ipv6"} if ipv6 else {}
     with region.unobserved():
         elbv2 = region.client("elbv2")
         vpc = region.client("ec2").describe_vpcs()["Vpcs"][0]["VpcId"]
-        created = elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)
+        created = elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc, **kind)
         arn = str(created["TargetGroups"][0]["TargetGroupArn"])
         elbv2.modify_target_group_attributes(TargetGroupArn=arn, Attributes=[{"Key": DELAY, "Value": str(delay)}])
     return arn

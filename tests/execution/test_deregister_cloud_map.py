@@ -325,7 +325,7 @@ def test_lists_of_services_are_asked_for_once_for_many_instances(testbed: Testbe
     [
         ({}, "no service is named; give services or namespaces"),
         ({"services": ["web"]}, "option 'services[0]': is 'web'; expected the id (srv-…) or the ARN of a service"),
-        ({"namespaces": [""]}, "option 'namespaces[0]': Expected `str` of length >= 1"),
+        ({"namespaces": [""]}, "option 'namespaces[0]': is ''; expected a string of at least 1 characters"),
     ],
 )
 def test_bad_options_are_refused(options: dict[str, Any], told: str) -> None:

@@ -118,7 +118,7 @@ written_options = {
         optional={
             "detail_type": name_texts,
             "detail": st.dictionaries(texts, texts, max_size=3),
-            "bus": st.text(min_size=1, max_size=20),
+            "bus": st.from_regex("[A-Za-z0-9._/-]{1,20}", fullmatch=True),
             "topic": st.none() | st.just("arn:aws:sns:eu-west-1:123456789012:drained"),
         },
     ),
@@ -168,7 +168,12 @@ written_options = {
                 st.from_regex("[a-z][A-Za-z0-9]{0,8}", fullmatch=True),
                 st.fixed_dictionaries(
                     {"namespace": name_texts, "name": name_texts},
-                    optional={"dimensions": st.dictionaries(texts, name_texts, max_size=2), "statistic": texts},
+                    optional={
+                        "dimensions": st.dictionaries(texts, name_texts, max_size=2),
+                        "statistic": st.sampled_from(
+                            ["Sum", "SampleCount", "p99", "p99.9", "tm90", "PR(:300)", "TM(10%:90%)"]
+                        ),
+                    },
                 ),
                 min_size=1,
                 max_size=3,
@@ -201,7 +206,7 @@ written_options = {
         },
     ),
     "run-command": st.fixed_dictionaries(
-        {"document": st.text(min_size=1, max_size=20)},
+        {"document": st.from_regex("[A-Za-z0-9_.-]{1,20}", fullmatch=True)},
         optional={
             "version": st.none() | texts,
             "parameters": st.dictionaries(texts, st.lists(texts, max_size=3), max_size=3),

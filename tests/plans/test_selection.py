@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 PLAN_NAMES = ", ".join(sorted(PLAN_FIELDS))
 STEP_NAMES = ", ".join(sorted(STEP_FIELDS))
 KIND_NAMES = ", ".join(sorted(KINDS))
+DOCUMENT = (
+    "the name of a command document, up to 128 letters, digits, dots, hyphens and underscores, or its ARN "
+    "'arn:aws:ssm:REGION:ACCOUNT:document/NAME'"
+)
 NAME_TEXT = f"text without braces but those of placeholders: {PLACEHOLDERS}"
 
 
@@ -348,15 +352,24 @@ def test_a_wrong_plan(plan: object, problem: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "problem"),
     [
-        ("run-command", {"document": ""}, "option 'document': Expected `str` of length >= 1"),
-        ("run-command", {"document": None}, "option 'document': is null; expected a string"),
-        ("run-command", {"document": 1e400}, "option 'document': is a very large number; expected a string"),
-        ("run-command", {"document": "\ud800"}, "option 'document': broken Unicode, half a surrogate pair"),
+        (
+            "wait-for-metric",
+            {"metrics": {}, "comparison": "<", "threshold": 1},
+            "option 'metrics': is an empty object; expected an object of at least 1 entries",
+        ),
+        ("run-command", {"document": None}, f"option 'document': is null; expected {DOCUMENT}"),
+        ("run-command", {"document": 1e400}, f"option 'document': is a very large number; expected {DOCUMENT}"),
+        ("run-command", {"document": "\ud800"}, f"option 'document': is broken Unicode '\\ud800'; expected {DOCUMENT}"),
+        (
+            "run-command",
+            {"document": "D", "version": "\ud800"},
+            "option 'version': broken Unicode, half a surrogate pair",
+        ),
         ("run-command", {"document": "D", "version": 1}, "option 'version': is the number 1; expected a string"),
         (
             "run-command",
             {"document": "D", "parameters": {"\udfff": ["a"]}},
-            "option 'parameters': broken Unicode, half a surrogate pair",
+            "option 'parameters.\\udfff': its name: broken Unicode, half a surrogate pair",
         ),
         (
             "run-command",
@@ -414,7 +427,7 @@ good_steps = st.one_of(
         {"kind": st.just("run-command")},
     ).flatmap(
         lambda step: st.fixed_dictionaries(
-            {"document": st.text(min_size=1)},
+            {"document": st.from_regex("[A-Za-z0-9_.-]{1,128}", fullmatch=True)},
             optional={
                 "version": st.none() | st.text(),
                 "parameters": st.dictionaries(st.text(), st.lists(st.text(), max_size=2), max_size=2),

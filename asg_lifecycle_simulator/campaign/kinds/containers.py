@@ -29,6 +29,8 @@ class _OfClusters(CampaignKind):
             "ListTasks",
             "DescribeTasks",
             "UpdateContainerInstancesState",
+            "GetTaskProtection",
+            "DescribeServices",
         ),
     }
 
@@ -59,6 +61,12 @@ class DrainEcs(_OfClusters):
         "not registered": Shape(options=NAMED),
         "registered again": Shape(options=NAMED),
         "registered again in another cluster": Shape(),
+        "orphaned tasks": Shape(options=NAMED, endless=True),
+        "orphaned tasks that are left": Shape(options={**NAMED, "orphaned_tasks": "ignore"}),
+        "a protected task": Shape(options=NAMED),
+        "a protected task that is unprotected": Shape(options={**NAMED, "protected_tasks": "unprotect"}),
+        "a service that is placed nowhere": Shape(options={**NAMED, "stop_after": "2m"}),
+        "a daemon": Shape(options=NAMED),
         "a task that never stops": Shape(options=NAMED, endless=True),
     }
     has_disturbance = True
@@ -72,7 +80,13 @@ class DrainEcs(_OfClusters):
             before = CLUSTER if step.shape == "registered again" else OTHER_CLUSTER
             # Its agent is gone: what it ran has ended on the host, or nobody would ever stop it.
             ecs.register(instance, before, connected=False)
-        member = ecs.register(instance, CLUSTER)
+        if step.shape.startswith("orphaned"):
+            gone = ecs.register(instance, CLUSTER, connected=False)
+            ecs.run(gone, "lost:1", service="lost", takes=math.inf)
+        self._run_tasks(ecs.register(instance, CLUSTER))
+
+    def _run_tasks(self, member: ContainerInstance) -> None:
+        ecs, step = self.testbed.ecs, self.step
         match step.shape:
             case "tasks of no service that end":
                 ecs.run(member, "job:1", ends_after=step.takes)
@@ -82,6 +96,16 @@ class DrainEcs(_OfClusters):
                 pass
             case "a task that never stops":
                 ecs.run(member, "web:1", service="web", takes=math.inf)
+            case "a protected task" | "a protected task that is unprotected":
+                (task,) = ecs.run(member, "web:1", service="web", takes=5.0)
+                ecs.protect(task, step.takes if step.shape == "a protected task" else 200_000.0)
+            case "a service that is placed nowhere":
+                ecs.service("web", CLUSTER, places=False)
+                ecs.run(member, "web:1", service="web", takes=step.takes)
+            case "a daemon":
+                ecs.service("agents", CLUSTER, daemon=True)
+                ecs.run(member, "agent:1", service="agents", takes=5.0)
+                ecs.run(member, "web:1", service="web", takes=step.takes)
             case _:
                 ecs.run(member, "web:1", service="web", takes=step.takes)
                 ecs.run(member, "worker:3", service="worker", takes=step.takes / 2)
@@ -104,6 +128,9 @@ class DrainEcs(_OfClusters):
             if member.status not in DRAINED:
                 return f"container instance {member.arn[-4:]} was set to DRAINING"
             left = [task for task in member.tasks if task.status(self.now) != "STOPPED"]
+            if "orphaned_tasks" in self.step.options and not member.connected:
+                # The instance has registered again, and the plan leaves what nobody stops.
+                continue
             if left:
                 return f"task {left[0].definition} had stopped"
         return None

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
-    from asg_lifecycle_simulator.services.kubernetes.objects import Node
+    from asg_lifecycle_simulator.services.kubernetes.objects import Node, Pod
 
 CLUSTER = "production"
 NAMED: Mapping[str, Any] = {"cluster": CLUSTER}
 STARTUP_TAINT = "node.kubernetes.io/not-ready"
 CORDONED = "asg-lifecycle/cordoned"
+OVERDUE = 120.0
+"""Seconds, as the shape of a host that died has it in its options."""
+
 FINISHED = frozenset({"Succeeded", "Failed"})
 
 
@@ -61,6 +64,11 @@ class DrainKubernetes(_OfNodes):
         "a cluster named by a tag": Shape(),
         "not a node": Shape(options=NAMED),
         "its node is deleted": Shape(options={**NAMED, "delete_node": True}),
+        "a node of k3s": Shape(options=NAMED),
+        "a node with an IPv6 address alone": Shape(options=NAMED),
+        "pods that tolerate everything": Shape(options={**NAMED, "returning_pods": "ignore"}),
+        "pods that tolerate everything and are waited for": Shape(options=NAMED, endless=True),
+        "a host that died": Shape(options={**NAMED, "skip_overdue_after": "2m"}),
         "a pod that a finalizer keeps": Shape(options=NAMED, endless=True),
         "a kubelet that is dead": Shape(options=NAMED, endless=True),
     }
@@ -74,6 +82,8 @@ class DrainKubernetes(_OfNodes):
         if shape == "not a node":
             return
         node = cluster.join(instance, ready=shape != "a kubelet that is dead")
+        if shape in {"a node of k3s", "a node with an IPv6 address alone"}:
+            self._leave_cloud_provider(node, instance, ipv6=shape != "a node of k3s")
         cluster.run(node, "logs", owner="DaemonSet", namespace="kube-system")
         cluster.run(node, "done", owner="Job", phase="Succeeded")
         app = f"web-{instance[-5:]}"
@@ -88,8 +98,22 @@ class DrainKubernetes(_OfNodes):
                 cluster.run(node, app, owner="StatefulSet", count=2, takes=takes)
             case "a pod that a finalizer keeps" | "a kubelet that is dead":
                 cluster.run(node, app, takes=math.inf)
+            case "a host that died":
+                cluster.run(node, app, takes=takes)
+                cluster.die(node)
+            case "pods that tolerate everything" | "pods that tolerate everything and are waited for":
+                cluster.run(node, app, takes=takes, replaced_after=0.5, tolerations=[{"operator": "Exists"}])
             case _:
                 cluster.run(node, app, count=2, takes=takes)
+
+    def _leave_cloud_provider(self, node: Node, instance: str, *, ipv6: bool) -> None:
+        """Let a node be one of a cluster without the cloud provider of AWS: it is known by its addresses."""
+        node.provider_id = f"k3s://{node.name}" if not ipv6 else ""
+        address = self.address(instance) or ""
+        if ipv6:
+            address = f"2001:db8::{int(instance[-4:], 16):x}"
+            self.testbed.addresses.give(instance, address)
+        node.addresses = [("InternalIP", address)]
 
     def disturb(self, instance: str) -> None:
         """Uncordon the node and run one more pod on it."""
@@ -111,9 +135,19 @@ class DrainKubernetes(_OfNodes):
         left = [
             pod.name
             for pod in self.cluster.on(node)
-            if not pod.mirror and pod.phase not in FINISHED and (pod.owner is None or pod.owner[0] != "DaemonSet")
+            if not pod.mirror
+            and pod.phase not in FINISHED
+            and (pod.owner is None or pod.owner[0] != "DaemonSet")
+            and not self._may_stay(node, pod)
         ]
         return f"pod {left[0]} was gone" if left else None
+
+    def _may_stay(self, node: Node, pod: Pod) -> bool:
+        """Return whether the plan lets a pod stay: one that comes back, one of a host that died and is overdue."""
+        if "returning_pods" in self.step.options:
+            return bool(pod.tolerations)
+        overdue = pod.told_at is not None and self.now >= pod.told_at + pod.grace + OVERDUE
+        return "skip_overdue_after" in self.step.options and not node.ready and overdue
 
 
 class WaitForKubernetes(_OfNodes):

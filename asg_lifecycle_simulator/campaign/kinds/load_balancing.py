@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg_lifecycle_simulator.campaign.kinds.base import ABSENT, LAUNCH, TERMINATE, CampaignKind, Shape
+from asg_lifecycle_simulator.region.region import ACCOUNT
+from asg_lifecycle_simulator.services.target_groups import make_target_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
 
 FRESH = ("fresh-0", "fresh-1")
 """The target groups for instances on their way in."""
+
+BY_ADDRESS = "by-address"
+"""A target group that takes IPv6 addresses."""
+
+LATTICE = "1"
+LATTICE_ARN = f"arn:aws:vpc-lattice:eu-west-1:{ACCOUNT}:targetgroup/tg-{LATTICE:0>17}"
 
 CLASSIC = ("classic-0", "classic-1")
 
@@ -21,6 +29,12 @@ class DeregisterTargets(CampaignKind):
 
     kind = "deregister-targets"
     transitions = TERMINATE
+    shapes: ClassVar[Mapping[str, Shape]] = {
+        "by their ids": Shape(weight=5),
+        "an IPv6 address": Shape(options={"names": [BY_ADDRESS]}),
+        "a target group of VPC Lattice": Shape(options={"arns": [LATTICE_ARN]}),
+        "traffic sources": Shape(options={"of_group": True}),
+    }
     absent: ClassVar[Mapping[str, Any]] = {"names": [ABSENT]}
     calls: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "elbv2": (
@@ -32,8 +46,40 @@ class DeregisterTargets(CampaignKind):
     }
     has_disturbance = True
 
+    def arrange(self) -> None:
+        """Make what the run itself does not."""
+        match self.step.shape:
+            case "an IPv6 address":
+                make_target_group(self.testbed.region, BY_ADDRESS, delay=int(self.step.takes), ipv6=True)
+            case "a target group of VPC Lattice":
+                self.testbed.lattice.target_group(LATTICE, requests_end_after=self.step.takes)
+            case "traffic sources":
+                # What is attached Auto Scaling drains itself; here it has forgotten to.
+                self.testbed.traffic_sources.drains = False
+                arn = self.testbed.lattice.target_group(LATTICE, requests_end_after=self.step.takes)
+                for group in self.testbed.autoscaling.engine.groups.values():
+                    group.traffic_sources[arn] = "vpc-lattice"
+            case _:
+                pass
+
+    def settle(self, instance: str) -> None:
+        """Register the instance with it."""
+        match self.step.shape:
+            case "an IPv6 address":
+                self.testbed.addresses.give(instance, _ipv6(instance))
+                with self.testbed.region.unobserved():
+                    elbv2 = self.testbed.region.client("elbv2")
+                    arn = elbv2.describe_target_groups(Names=[BY_ADDRESS])["TargetGroups"][0]["TargetGroupArn"]
+                    elbv2.register_targets(TargetGroupArn=arn, Targets=[{"Id": _ipv6(instance)}])
+            case "a target group of VPC Lattice" | "traffic sources":
+                self.testbed.lattice.register(LATTICE_ARN, instance)
+            case _:
+                pass
+
     def disturb(self, instance: str) -> None:
         """Register an instance again that is on its way out."""
+        if LATTICE_ARN in self.testbed.lattice.serving(instance):
+            self.testbed.lattice.register(LATTICE_ARN, instance)
         draining = [each for each in self._left(instance) if each.drained_at is not None]
         for each in draining[:1]:
             self.testbed.register(each.group.arn, instance)
@@ -41,12 +87,18 @@ class DeregisterTargets(CampaignKind):
     def undone(self, instance: str, since: float) -> str | None:
         """Return where it is still registered, or drains."""
         del since
-        left = [each.group.name for each in self._left(instance)]
+        left = [each.group.name for target in (instance, _ipv6(instance)) for each in self._left(target)]
+        left += self.testbed.lattice.serving(instance)
         return f"target group {left[0]} had drained it" if left else None
 
-    def _left(self, instance: str) -> list[Any]:
-        named = self.step.options["names"]
-        return [each for each in self.testbed.target_groups.registrations(instance) if each.group.name in named]
+    def _left(self, target: str) -> list[Any]:
+        named = self.step.options.get("names", ())
+        return [each for each in self.testbed.target_groups.registrations(target) if each.group.name in named]
+
+
+def _ipv6(instance: str) -> str:
+    """Return an address that no other instance has."""
+    return f"2001:db8::{instance[-12:-8]}:{instance[-8:-4]}:{instance[-4:]}"
 
 
 class RegisterTargets(CampaignKind):

@@ -13,7 +13,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SHOWN = 60
+SHOWN = 100
 """Characters of a wrong value that a problem repeats."""
 
 NAMES_SHOWN = 5

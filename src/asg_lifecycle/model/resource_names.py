@@ -61,7 +61,7 @@ EksClusterName: TypeAlias = Annotated[
 FunctionName: TypeAlias = Annotated[
     str,
     matching(
-        "^(arn:[a-z0-9-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:)?[A-Za-z0-9_-]{1,140}(:[A-Za-z0-9_$-]{1,128})?$",
+        "^((arn:[a-z0-9-]+:lambda:[a-z0-9-]+:)?[0-9]{12}:function:)?[A-Za-z0-9_-]{1,140}(:[A-Za-z0-9_$-]{1,128})?$",
         "the name or the ARN of a Lambda function, with an alias or version behind a colon where one is wanted",
     ),
 ]
@@ -94,3 +94,32 @@ EcsCluster: TypeAlias = Annotated[
     ),
 ]
 """An ECS cluster."""
+
+EventBus: TypeAlias = Annotated[
+    str,
+    matching(
+        "^(arn:[a-z0-9-]+:events:[a-z0-9-]+:[0-9]{12}:event-bus/)?[A-Za-z0-9._/-]{1,256}$",
+        "the name of an EventBridge bus, or its ARN 'arn:aws:events:REGION:ACCOUNT:event-bus/NAME'",
+    ),
+]
+"""An EventBridge bus."""
+
+CommandDocument: TypeAlias = Annotated[
+    str,
+    matching(
+        "^(arn:[a-z0-9-]+:ssm:[a-z0-9-]+:([0-9]{12})?:document/)?[A-Za-z0-9_.-]{1,128}$",
+        "the name of a command document, up to 128 letters, digits, dots, hyphens and underscores, or its ARN "
+        "'arn:aws:ssm:REGION:ACCOUNT:document/NAME'",
+    ),
+]
+"""A command document of Systems Manager."""
+
+Statistic: TypeAlias = Annotated[
+    str,
+    matching(
+        "^(Average|Sum|Minimum|Maximum|SampleCount|IQR|(p|tm|tc|ts|wm)[0-9]{1,3}([.][0-9]{1,10})?"
+        "|(PR|TM|TC|TS|WM)[(][0-9.%]*:[0-9.%]*[)])$",
+        "a statistic of CloudWatch: Average, Sum, Minimum, Maximum, SampleCount, or one such as p99, tm90 or PR(:300)",
+    ),
+]
+"""A statistic of CloudWatch."""

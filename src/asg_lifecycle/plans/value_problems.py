@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 PLAIN_WORDS = {bool: "true or false", str: "a string"}
 
+_BOUND = re.compile(r"Expected `(?P<kind>\w+)`(?: of length)? (?P<sign>>=|<=) (?P<limit>-?[0-9.]+)")
+_BOUND_WORDS = {">=": "of at least", "<=": "of at most"}
+_NUMBER_OF = {"str": "a string", "array": "a list", "object": "an object"}
+_COUNTED = {"str": "characters", "array": "entries", "object": "entries"}
+
 _WRONG_TYPE = re.compile(r"Expected `([^`]+)`, got `[^`]+`")
 
 _TYPES_IN_WORDS = {
@@ -42,7 +47,8 @@ def value_problems(
     path: tuple[str | int, ...],
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield what is wrong with a value: each wrong value inside it with its path, or the whole."""
-    found = [
+    found = [*_key_problems(value, wanted, path)]
+    found += [
         problem
         for inner, part, place in _parts(value, wanted)
         for problem in value_problems(inner, part, (*path, place))
@@ -65,6 +71,19 @@ def _parts(value: object, wanted: Any) -> Iterator[tuple[object, Any, str | int]
         yield from ((inner, fields[name].type, name) for name, inner in value.items() if name in fields)
 
 
+def _key_problems(
+    value: object,
+    wanted: Any,  # noqa: ANN401 - a type
+    path: tuple[str | int, ...],
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what is wrong with the names in an object of names, each at its own place."""
+    plain = _plain_type(wanted)
+    if get_origin(plain) is dict and isinstance(value, dict):
+        for name in value:
+            if (problem := value_problem(name, get_args(plain)[0])) is not None:
+                yield (*path, name), f"its name {problem}" if problem.startswith("is ") else f"its name: {problem}"
+
+
 def value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - a type
     """Return what is wrong with a value as a whole, None when nothing is."""
     try:
@@ -72,17 +91,38 @@ def value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - a
         msgspec.json.encode(msgspec.convert(value, wanted))
     except msgspec.ValidationError as error:
         found, _, place = str(error).partition(" - at ")
-        if choices := _choices(wanted):
-            return f"is {shown(value)}; valid: {listed(choices)}"
-        is_about_text = "matching regex" in found or (not place and found.startswith("Expected `str"))
-        if is_about_text and (expected := _expected(wanted)) is not None:
-            return f"is {shown(value)}; expected {expected}"
-        if not place and (wrong := _WRONG_TYPE.fullmatch(found)) is not None:
-            kinds = [_TYPES_IN_WORDS.get(kind, kind) for kind in wrong[1].split(" | ") if kind != "null"]
-            return f"is {shown(value)}; expected {' or '.join(kinds)}"
+        expected = _expected_instead(found, wanted, inside=bool(place))
+        if expected is not None:
+            return f"is {shown(value)}; {expected}"
         return found + (f" - at {place}" if place else "")
     except UnicodeEncodeError:
         return "broken Unicode, half a surrogate pair"
+    return None
+
+
+def _expected_instead(found: str, wanted: Any, *, inside: bool) -> str | None:  # noqa: ANN401 - a type
+    """Return what a type expects, in words; None where msgspec's own say more.
+
+    Args:
+        found: what msgspec found wrong.
+        wanted: the type.
+        inside: whether it is about a part of the value.
+    """
+    if choices := _choices(wanted):
+        return f"valid: {listed(choices)}"
+    is_about_text = "matching regex" in found or (not inside and found.startswith("Expected `str"))
+    if is_about_text and (expected := _expected(wanted)) is not None:
+        return f"expected {expected}"
+    if inside:
+        return None
+    if (bound := _BOUND.fullmatch(found)) is not None:
+        sentence = (
+            f"expected {_NUMBER_OF.get(bound['kind'], 'a number')} {_BOUND_WORDS[bound['sign']]} {bound['limit']}"
+        )
+        return f"{sentence} {_COUNTED[bound['kind']]}" if bound["kind"] in _COUNTED else sentence
+    if (wrong := _WRONG_TYPE.fullmatch(found)) is not None:
+        kinds = [_TYPES_IN_WORDS.get(kind, kind) for kind in wrong[1].split(" | ") if kind != "null"]
+        return f"expected {' or '.join(kinds)}"
     return None
 
 

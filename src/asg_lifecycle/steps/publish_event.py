@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Missing, StepAnswer
-from asg_lifecycle.model.resource_names import NameText, TopicArn
+from asg_lifecycle.model.resource_names import EventBus, NameText, TopicArn
 from asg_lifecycle.steps.base import BaseStep
 from asg_lifecycle.steps.support.action_payload import action_payload
 
@@ -29,7 +29,7 @@ class PublishEventOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         dict[str, Any],
         Meta(description="More fields, under `more` in the event's detail, with placeholders in their texts."),
     ] = {}
-    bus: Annotated[str, Meta(min_length=1, description="Name or ARN of the EventBridge bus.")] = "default"
+    bus: Annotated[EventBus, Meta(description="Name or ARN of the EventBridge bus.")] = "default"
     topic: Annotated[
         TopicArn | None,
         Meta(description="ARN of an SNS topic, in place of a bus."),

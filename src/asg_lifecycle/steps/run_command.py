@@ -10,6 +10,7 @@ from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.command_text import quoting_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, StepAnswer, Waiting
+from asg_lifecycle.model.resource_names import CommandDocument
 from asg_lifecycle.model.signals import command_ended
 from asg_lifecycle.steps.base import StatefulStep
 
@@ -33,7 +34,7 @@ class RunCommandOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What to run."""
 
     document: Annotated[
-        str, Meta(min_length=1, description="Name or ARN of the command document, `AWS-RunShellScript` for one.")
+        CommandDocument, Meta(description="Name or ARN of the command document, `AWS-RunShellScript` for one.")
     ]
     version: Annotated[str | None, Meta(description="Of the document; the default version when absent.")] = None
     parameters: Annotated[

@@ -12,7 +12,7 @@ from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.bounds import matching
 from asg_lifecycle.model.durations import PositiveDuration, readable, seconds
 from asg_lifecycle.model.progress import Done, Progress, Waiting
-from asg_lifecycle.model.resource_names import NameText
+from asg_lifecycle.model.resource_names import NameText, Statistic
 from asg_lifecycle.steps.base import PollingStep
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class MetricOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         dict[str, NameText], Meta(description="By name; placeholders such as `{instance}` in the values.")
     ] = {}
     statistic: Annotated[
-        str, Meta(description="`Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p99`.")
+        Statistic,
+        Meta(description="`Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p99`."),
     ] = "Maximum"
 
 
