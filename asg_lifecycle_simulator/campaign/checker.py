@@ -186,7 +186,7 @@ def _compared(record: Record, wait: Wait, history: RunHistory) -> Iterator[str]:
 def left_alone(history: RunHistory) -> Iterator[str]:
     """(f) Nothing that is not ours was touched."""
     deregistering = [step for step in history.scenario.steps if step.kind == "deregister-targets"]
-    named = {name for step in deregistering for name in step.options["names"]}
+    named = {name for step in deregistering for name in step.options.get("names", ())}
     # Whoever disturbs an instance on its way in takes it out of these.
     named |= {name for step in history.scenario.steps if step.kind == "register-targets" for name in FRESH}
     # EC2 takes a terminated instance out of its target groups, and that is nothing of ours.
@@ -199,7 +199,8 @@ def left_alone(history: RunHistory) -> Iterator[str]:
         )
         if entry.kind is LogKind.SERVICE and entry.detail.startswith("elbv2 deregistered") and not gone:
             name = entry.detail.split()[2].partition(":")[0]
-            if entry.instance not in history.registered or name == BYSTANDER_POOL:
+            by_address = ":" in entry.instance and name in named
+            if (entry.instance not in history.registered and not by_address) or name == BYSTANDER_POOL:
                 yield f"{entry.instance} was deregistered from {name}"
             elif name not in named:
                 yield f"{entry.instance} was deregistered from {name}, which the plan does not name"

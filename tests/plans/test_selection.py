@@ -80,6 +80,7 @@ def problems_of(plan: object) -> tuple[str, ...]:
         '{"steps": []}',
         '{"steps": [{"kind": "approval"}]}',
         '{"Plan": null}',
+        '{"team": "web", "plans": []}',
         "the plan: none",
         "role=web;plan=gold",
         '{"role":"web","drain":true}',
