@@ -503,7 +503,7 @@ class TestAddition:
     ("kind", "options", "told"),
     [
         ("remove-dns-records", {}, "zones"),
-        ("remove-dns-records", {"zones": []}, "length >= 1"),
+        ("remove-dns-records", {"zones": []}, "at least 1 entries"),
         (
             "remove-dns-records",
             {"zones": ["example.com"]},
