@@ -144,3 +144,47 @@ def test_no_step_of_a_launch_takes_an_unknown_instance_for_one_that_is_gone(test
     record = testbed.record()
     assert record.status is Status.WORKING, record.detail
     assert "gone" not in (record.detail or "")
+
+
+# EC2 that does not answer
+
+
+def by_ipv6(testbed: Testbed) -> str:
+    """Return an instance that is registered under its IPv6 address, and whose plan takes it out."""
+    (instance,) = testbed.group(plan={"steps": [{"kind": "deregister-targets", "options": {"names": ["six"]}}]})
+    testbed.addresses.give(instance, IPV6)
+    register(testbed, by_address(testbed, "six", family="ipv6"), IPV6)
+    return instance
+
+
+def test_an_outage_of_ec2_at_the_set_up_hides_no_registration(testbed: Testbed) -> None:
+    instance = by_ipv6(testbed)
+    testbed.region.faults.throttle("ec2", "DescribeInstances", times=40)
+    testbed.terminate(instance)
+    testbed.run(60)
+    assert testbed.record().status is Status.WORKING
+    assert "ec2:DescribeInstances failed" in (testbed.record().detail or "")
+    testbed.finish()
+    assert testbed.record().step_outcomes[0].detail == "drained from six"
+    assert registered(testbed) == []
+
+
+def test_where_ec2_may_not_be_asked_the_step_fails(testbed: Testbed) -> None:
+    instance = by_ipv6(testbed)
+    testbed.region.faults.deny("ec2", "DescribeInstances")
+    testbed.terminate(instance)
+    testbed.run(300)
+    assert testbed.record().status is Status.HELD
+    assert "EC2 did not tell the addresses of the instance" in (testbed.record().problem or "")
+    assert "permission ec2:DescribeInstances is missing" in (testbed.record().problem or "")
+
+
+def test_of_an_instance_that_is_gone_the_step_says_what_it_could_not_look_for(testbed: Testbed) -> None:
+    instance = by_ipv6(testbed)
+    with testbed.region.unobserved():
+        testbed.region.client("ec2").terminate_instances(InstanceIds=[instance])
+    testbed.terminate(instance)
+    testbed.finish()
+    (outcome,) = testbed.record().step_outcomes
+    assert outcome.outcome == "done"
+    assert "EC2 has forgotten its addresses: targets by address were not looked for" in outcome.detail

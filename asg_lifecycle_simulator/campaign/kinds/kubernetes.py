@@ -130,6 +130,9 @@ class DrainKubernetes(_OfNodes):
         node = self.node(instance)
         if node is None:
             return None
+        if self.testbed.autoscaling.fleet.state(instance) == "stopped":
+            # On a host that does not run, no pod does.
+            return None
         if not node.unschedulable:
             return f"node {node.name} was cordoned"
         left = [

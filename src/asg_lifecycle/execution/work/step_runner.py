@@ -14,7 +14,7 @@ from asg_lifecycle.execution.work.failure_policy import (
 from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.blockers import Blocker, BlockerKind, followed
 from asg_lifecycle.model.durations import readable
-from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.placeholders import CannotFillError
 from asg_lifecycle.model.plans import IfMissing
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting
@@ -100,6 +100,7 @@ class StepRunner:
         last = _last_wait(state)
         begun, streak = state.begun, None
         try:
+            target = msgspec.structs.replace(target, facts=self._known_facts())
             answer = self._ask(target, last)
             begun = True
         except CallFailed as failed:
@@ -246,6 +247,24 @@ class StepRunner:
         except CallFailed as failed:
             self._dependencies.observer.warning(f"the instance could not be described: {failed}")
             return False
+
+    def _known_facts(self) -> InstanceFacts:
+        """Return what EC2 knows of the instance, asked again as long as it did not answer.
+
+        Without its addresses and tags a step would look past what is registered under them.
+
+        Raises:
+            CallFailed: EC2 does not answer, or throttles.
+        """
+        if not self._facts.unread:
+            return self._facts
+        action = self._action_context.action
+        try:
+            return self._dependencies.instances.facts(action.instance, launching=action.launching)
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.TRANSIENT:
+                raise
+            return self._facts
 
     def _target(self, state: StepCheckpoint, now: float, began_before: float | None) -> Target:
         return Target(

@@ -42,20 +42,23 @@ class Registrations(Struct, frozen=True, kw_only=True):
         missing: what is named and does not exist.
         left: target groups of VPC Lattice that are attached and that we may not look into.
         refused: why target groups that are named or tagged cannot be looked into.
+        forgotten: the instance is gone, and nobody knows its addresses any more.
     """
 
     found: dict[str, tuple[RegisteredTarget, ...]]
     missing: tuple[str, ...]
     left: tuple[str, ...]
     refused: tuple[str, ...]
+    forgotten: bool = False
 
     @property
     def aside(self) -> str:
         """What is to be said beside everything else, empty for nothing."""
+        aside = "; EC2 has forgotten its addresses: targets by address were not looked for" if self.forgotten else ""
         if not self.left:
-            return ""
+            return aside
         reason = f"a permission of VPC Lattice is missing: deploy with {LATTICE_PARAMETER}=on to have them awaited here"
-        return f"; left to Auto Scaling: {', '.join(self.left)} ({reason})"
+        return f"{aside}; left to Auto Scaling: {', '.join(self.left)} ({reason})"
 
 
 class TargetGroupFinder:
@@ -84,6 +87,10 @@ class TargetGroupFinder:
         """
         named, tagged, attached, missing = self._resolve(target)
         ids = (target.action.instance, *target.facts.addresses)
+        if target.facts.state is None:
+            why = target.facts.problem or "it was not asked"
+            unknown = f"EC2 did not tell the addresses of the instance, under which it may be registered: {why}"
+            return Registrations(found={}, missing=(), left=(), refused=(unknown,))
         found: dict[str, tuple[RegisteredTarget, ...]] = {}
         left, refused = [], []
         for arn in dict.fromkeys((*named, *tagged, *attached)):
@@ -103,7 +110,13 @@ class TargetGroupFinder:
                 found[arn] = registered
             elif arn in named:
                 missing.append(f"target group {arn}")
-        return Registrations(found=found, missing=tuple(missing), left=tuple(left), refused=tuple(refused))
+        return Registrations(
+            found=found,
+            missing=tuple(missing),
+            left=tuple(left),
+            refused=tuple(refused),
+            forgotten=target.facts.gone and not target.facts.addresses,
+        )
 
     def _resolve(self, target: Target) -> tuple[list[str], tuple[str, ...], tuple[str, ...], list[str]]:
         """Return the ARNs that are named, tagged and attached, and what is named and does not exist."""
