@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moto.autoscaling.exceptions import AutoscalingClientError, ResourceContentionError, ValidationError
-from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 
 from asg_lifecycle_simulator.services.autoscaling.actions import NoActiveActionError
+from asg_lifecycle_simulator.services.autoscaling.attachments import AttachmentResponse
 from asg_lifecycle_simulator.services.autoscaling.model import Group, WarmPool
-from asg_lifecycle_simulator.services.autoscaling.requests import Item, hook_fields, hook_of, page_of, result_of
+from asg_lifecycle_simulator.services.autoscaling.requests import hook_fields, hook_of, result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from moto.core.common_types import TYPE_RESPONSE
     from moto.core.request import Request
@@ -24,18 +24,14 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.autoscaling.model import Hook, Instance
 
 INSTANCES_A_PAGE = 50
-TARGET_GROUPS_A_PAGE = 100
-TRAFFIC_SOURCES_A_PAGE = 50
 
 
-class LifecycleResponse(AutoScalingResponse):
+class LifecycleResponse(AttachmentResponse):
     """Answers one request; moto finds the method by the operation's name."""
 
     def __init__(self, region: Region, engine: Engine, put_hook: Callable[[Hook], None]) -> None:
-        super().__init__()
+        super().__init__(engine)
         self._simulated = region
-        self._engine = engine
-        self._fleet = engine.fleet
         self._put_hook = put_hook
 
     def setup_class(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - moto's signature, handed on
@@ -162,37 +158,6 @@ class LifecycleResponse(AutoScalingResponse):
             self._instance(instance_id).protected = bool(self._get_bool_param("ProtectedFromScaleIn"))
         return super().set_instance_protection()
 
-    def attach_load_balancer_target_groups(self) -> ActionResult:
-        """Attach target groups and register what is in service."""
-        group = self._group()
-        self._fleet.group(group.name).append_target_groups(self._get_param("TargetGroupARNs", []))
-        self._engine.register_in_service(group.name)
-        return EmptyResult()
-
-    def describe_load_balancer_target_groups(self) -> ActionResult:
-        """Describe the attached target groups, page by page."""
-        arns = self._fleet.group(self._group().name).target_group_arns
-        page, token = self._page(arns, TARGET_GROUPS_A_PAGE)
-        attached = [{"LoadBalancerTargetGroupARN": arn, "State": "Added"} for arn in page]
-        return ActionResult({"LoadBalancerTargetGroups": attached, "NextToken": token})
-
-    def attach_traffic_sources(self) -> ActionResult:
-        """Attach traffic sources and register what is in service (R31)."""
-        group = self._group()
-        for source in self._get_param("TrafficSources", []):
-            group.traffic_sources[source["Identifier"]] = source["Type"]
-        self._engine.register_in_service(group.name)
-        return EmptyResult()
-
-    def describe_traffic_sources(self) -> ActionResult:
-        """Describe what was attached by `AttachTrafficSources`, page by page."""
-        attached = self._group().traffic_sources
-        wanted = self._get_param("TrafficSourceType")
-        chosen = [identifier for identifier, kind in attached.items() if wanted in {None, kind}]
-        page, token = self._page(chosen, TRAFFIC_SOURCES_A_PAGE)
-        shown = [{"Identifier": each, "Type": attached[each], "State": "Added"} for each in page]
-        return ActionResult({"TrafficSources": shown, "NextToken": token})
-
     def put_lifecycle_hook(self) -> ActionResult:
         """Add or change a hook (R3, R19, R20, R29)."""
         self._put_hook(hook_of(self._group(), self._get_params()))
@@ -260,15 +225,6 @@ class LifecycleResponse(AutoScalingResponse):
         super().delete_warm_pool()
         self._engine.put_warm_pool(self._group().name, None)
         return EmptyResult()
-
-    def _page(self, items: Sequence[Item], most: int) -> tuple[Sequence[Item], str | None]:
-        return page_of(items, self._get_param("NextToken"), min(self._get_int_param("MaxRecords", most), most))
-
-    def _group(self) -> Group:
-        name = self._get_param("AutoScalingGroupName")
-        if name not in self._engine.groups:
-            raise ValidationError(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
-        return self._engine.groups[name]
 
     def _instance(self, instance_id: str) -> Instance:
         if instance_id not in self._engine.instances:

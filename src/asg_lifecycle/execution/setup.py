@@ -9,6 +9,7 @@ import msgspec
 
 from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState, send_heartbeat
+from asg_lifecycle.execution.instance_description import describe_instance, may_be_known_soon
 from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.instances import InstanceFacts
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 Readiness = Literal["waiting", "ready", "observed", "over", "late"]
 
 UNREAD = assume_timeouts("not read yet")
-UNKNOWN_AT_MOST = 300.0
-"""Seconds that an instance which is launched may be unknown to EC2 (R32); longer, the work begins without facts."""
-
 TAKEN_OVER = "another execution has taken this action over"
 
 
@@ -207,7 +205,8 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
     if decision is None:
         return _again(action_context, state)
     facts = describe_instance(action_context, prior)
-    if _may_be_known_soon(action_context, state, facts):
+    began = state.started if state.started is not None else action_context.action.time
+    if may_be_known_soon(action_context, facts, began):
         return _again(action_context, state)
     held = prior.held or "; ".join(decision.problems) or None
     changes: RecordChanges = {
@@ -245,20 +244,6 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
         position=position_of(record),
         delay=None,
     )
-
-
-def _may_be_known_soon(action_context: ActionContext, state: Setup, facts: InstanceFacts) -> bool:
-    """Return whether to ask EC2 again for an instance that is launched, after a note in the record."""
-    dependencies = action_context.dependencies
-    now, began = dependencies.clock(), state.started if state.started is not None else action_context.action.time
-    if not (action_context.action.launching and facts.unread and now < began + UNKNOWN_AT_MOST):
-        return False
-    note: RecordChanges = {"detail": f"waiting for EC2 to describe the instance: {facts.problem}", "detail_at": now}
-    try:
-        dependencies.records.update(action_context.wait, action_context.execution, note)
-    except CallFailed as failed:
-        dependencies.observer.warning(f"the record could not be written: {failed}")
-    return True
 
 
 def plan_fields(decision: PlanDecision) -> RecordChanges:
@@ -302,16 +287,3 @@ def _read_timeouts(action_context: ActionContext) -> HookTimeouts | None:
         dependencies.observer.error(f"the hook's timeouts cannot be read, assuming the shortest: {failed}")
         return assume_timeouts(str(failed))
     return timeouts or assume_timeouts(f"the group has no hook {action.hook} any more")
-
-
-def describe_instance(action_context: ActionContext, prior: PriorState) -> InstanceFacts:
-    """Return what EC2 knows of the instance, and what it knew. Never raises: what cannot be read is unknown."""
-    dependencies = action_context.dependencies
-    try:
-        action = action_context.action
-        facts = dependencies.instances.facts(action.instance, launching=action.launching)
-    except CallFailed as failed:
-        # Unknown counts as alive: needless work may be done, but necessary work is never left out.
-        dependencies.observer.warning(f"the instance could not be described: {failed}")
-        facts = InstanceFacts(problem=str(failed), unread=failed.failure.consequence is Consequence.TRANSIENT)
-    return facts.completed_by(prior.facts)
