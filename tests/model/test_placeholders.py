@@ -206,6 +206,9 @@ def test_a_value_comes_to_the_command_as_one_word_and_runs_nothing(value: str, t
         "[[ {tag:x} -eq 1 ]]",
         "eval echo {tag:x}",
         "bash -c {tag:x}",
+        "trap {tag:x} EXIT",
+        ". {tag:x}",
+        "find / -exec {tag:x}",
         "echo $'a {tag:x}",
         "sed -i s/a/{tag:x}/ f",
         "echo \\{tag:x}",
@@ -221,7 +224,7 @@ def test_where_a_value_cannot_be_quoted_it_is_refused(value: str, text: str) -> 
         fill(text, {"tag:x": value}, in_shell)
 
 
-@pytest.mark.parametrize("value", ["-rf", "..", "../etc", "a/../b", "a\nb", "a\x00b", "\u202e", "."])
+@pytest.mark.parametrize("value", ["-rf", "..", "../etc", "a/../b", "a\nb", "a\x00b", "\u202e", ".", "{{ssm:/secret}}"])
 @pytest.mark.parametrize("quote", [in_shell, in_powershell, as_it_is])
 def test_what_quotes_do_not_make_safe_is_refused(value: str, quote: Callable[[str, str, str], str]) -> None:
     with pytest.raises(CannotFillError):

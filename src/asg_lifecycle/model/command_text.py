@@ -23,9 +23,11 @@ PARENT = re.compile(r"(^|/)\.\.?(/|$)")
 """A path that leads elsewhere than it seems."""
 
 EVALUATING = re.compile(
-    r"`|<<|\(\(|\[\[|\$'|(?:^|[\s;|&(/])(?:eval|let|bash|sh|zsh|dash|ssh|su|xargs|sed|awk|perl|python3?)\s"
+    r"`|<<|\(\(|\[\[|\$'|(?:^|[\s;|&(/])(?:\.|source|eval|let|trap|alias|bash|sh|zsh|dash|ssh|su|xargs|parallel|watch"
+    r"|find|sed|awk|perl|python3?|ruby|node|php)\s"
 )
-"""What reads its words once more, or reads quotes in its own way."""
+"""What reads its words once more, or reads quotes in its own way. No list of commands is whole: what a command makes of
+a word that it is given, whoever writes the plan has to know."""
 
 _BEGINS_A_COMMAND = re.compile(
     r"(^|[\n;|&({!])\s*$|(?:^|[\s;|&(])(?:sudo|exec|then|do|else|env|nohup|time|command)\s+$"
@@ -127,6 +129,8 @@ def _is_harmless(name: str, value: str) -> bool:
         raise _refused(name, value, "it has characters that cannot be printed")
     if value[0] in HYPHENS:
         raise _refused(name, value, "it begins with a hyphen, so a command takes it for an option")
+    if "{{" in value:
+        raise _refused(name, value, "Systems Manager puts something else in the place of what stands in two braces")
     if PARENT.search(value):
         raise _refused(name, value, "as part of a path it leads elsewhere")
     return HARMLESS.fullmatch(value) is not None
