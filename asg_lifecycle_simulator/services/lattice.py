@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from moto.core.exceptions import JsonRESTError
+from moto.resourcegroupstaggingapi.responses import ResourceGroupsTaggingAPIResponse
 from moto.vpclattice.responses import VPCLatticeResponse
 
 from asg_lifecycle_simulator.services.base import Service, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from moto.core.responses import ActionResult
 
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.base import Response
@@ -53,12 +56,14 @@ class LatticeTargetGroup:
         arn: its ARN.
         requests_end_after: seconds from the deregistration of a target until its requests in flight have ended.
         targets: what is registered or still drains.
+        tags: its tags.
         lost: how many deregistrations are accepted and have no effect.
     """
 
     arn: str
     requests_end_after: float = 30.0
     targets: list[LatticeTarget] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
     lost: int = 0
 
 
@@ -81,6 +86,8 @@ class Lattice(Service):
             "register_targets": self._register,
         }
         self.answer(VPCLatticeResponse, {name: partial(self._of_group, it) for name, it in operations.items()})
+        tagging = ResourceGroupsTaggingAPIResponse
+        self.answer(tagging, {"get_resources": partial(self._tagged, tagging.get_resources)})
 
     def instances_terminated(self, instance_ids: Sequence[str]) -> None:
         """Forget the instances."""
@@ -139,6 +146,26 @@ class Lattice(Service):
             raise JsonRESTError("ResourceNotFoundException", f"TargetGroup {identifier} not found")
         query = {name: values[0] for name, values in response.querystring.items()}
         return operation(group, {**query, **json.loads(response.body or "{}")})
+
+    def _tagged(
+        self,
+        others: Callable[[ResourceGroupsTaggingAPIResponse], ActionResult],
+        response: ResourceGroupsTaggingAPIResponse,
+    ) -> Response:
+        """Add the target groups that carry all of the tags to the last page of what moto knows."""
+        found: Any = others(response).result
+        filters = response._get_param("TagFilters", [])  # noqa: SLF001 - moto's way to the parameters
+        kinds = response._get_param("ResourceTypeFilters", [])  # noqa: SLF001 - likewise
+        if not found.get("PaginationToken") and (not kinds or "vpc-lattice:targetgroup" in kinds):
+            found["ResourceTagMappingList"] = [
+                *found["ResourceTagMappingList"],
+                *(
+                    {"ResourceARN": group.arn, "Tags": [{"Key": key, "Value": it} for key, it in group.tags.items()]}
+                    for group in self.groups.values()
+                    if all(group.tags.get(each["Key"]) in each["Values"] for each in filters)
+                ),
+            ]
+        return found
 
     def _list(self, group: LatticeTargetGroup, request: dict[str, Any]) -> Response:
         shown = [

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.plan_files import LARGEST_PLAN, read_plan
 from asg_lifecycle.plans.validation import PLAN_FIELDS, find_problems
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
-from asg_lifecycle_simulator.deployment.testbed import Testbed
+from tests.cli.plan_commands import at_path, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from typer.testing import Result
+    from asg_lifecycle_simulator.deployment.testbed import Testbed
+
 
 HOOK = "asg-lifecycle-terminate"
 
@@ -54,20 +52,6 @@ steps:
         timeout: 5 minutes
 on_failure: retry
 """
-
-
-@pytest.fixture
-def testbed() -> Iterator[Testbed[Deployment]]:
-    with Testbed(Deployment) as made:
-        yield made
-
-
-def run(*arguments: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(application, ["plan", *arguments], input=text)
-
-
-def at_path(*arguments: str, text: str | None = None) -> Result:
-    return run(*arguments, "--path", PLAN_PATH, text=text)
 
 
 def write(folder: Path, name: str, text: str) -> str:

@@ -6,19 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
 
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.cli import stored_plans
-from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.plan_files import read_plan
+from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
-from asg_lifecycle_simulator.deployment.testbed import Testbed
+from tests.cli.plan_commands import at_path, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from typer.testing import Result
+    from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 OUT = """\
 steps:
@@ -30,20 +29,6 @@ steps:
 IN = OUT.replace("deregister-targets", "register-targets")
 OTHER = OUT.replace("blue", "green")
 EITHER = "transition: launch\nsteps: []\n"
-
-
-@pytest.fixture
-def testbed() -> Iterator[Testbed[Deployment]]:
-    with Testbed(Deployment) as made:
-        yield made
-
-
-def run(*arguments: str, text: str | None = None) -> Result:
-    return CliRunner().invoke(application, ["plan", *arguments], input=text)
-
-
-def at_path(*arguments: str, text: str | None = None) -> Result:
-    return run(*arguments, "--path", PLAN_PATH, text=text)
 
 
 def done(*arguments: str, text: str | None = None) -> str:
@@ -173,10 +158,12 @@ def test_a_plan_that_is_kept_already_is_not_put_again(testbed: Testbed[Deploymen
 
 
 def test_a_plan_that_somebody_puts_meanwhile_is_not_replaced(testbed: Testbed[Deployment]) -> None:
-    testbed.region.faults.fail("ssm", "PutParameter", code="ParameterAlreadyExists", status=400)
-    result = at_path("put", "web", "-", text=OUT)
-    assert result.exit_code == 1
-    assert "ParameterAlreadyExists" in result.stderr
+    store = PlanStore(Clients(), PLAN_PATH, testbed.timeline.now)
+    testbed.deployment.put_plan("web", {"steps": []})
+    with pytest.raises(CallFailed, match="ParameterAlreadyExists"):
+        store.put(PlanTransition.TERMINATE, "web", "{}", replacing=False)
+    assert store.texts(PlanTransition.TERMINATE, "web") == {"web": '{"steps": []}'}
+    assert store.put(PlanTransition.TERMINATE, "web", "{}", replacing=True) == 2
 
 
 # Versions

@@ -107,6 +107,23 @@ def test_a_lattice_target_group_is_named_by_its_arn(testbed: Testbed) -> None:
     assert testbed.lattice.registered(ANOTHER) == [arn]
 
 
+@pytest.mark.parametrize("permitted", [True, False])
+def test_a_lattice_target_group_that_carries_the_tags_is_looked_into(testbed: Testbed, *, permitted: bool) -> None:
+    arn, other = testbed.lattice.target_group("1"), testbed.lattice.target_group("2")
+    testbed.lattice.groups[arn].tags = {"drain": "web", "team": "blue"}
+    testbed.lattice.groups[other].tags = {"drain": "other"}
+    instance = drained(testbed, {"tags": {"drain": "{group}"}})
+    for each in (arn, other):
+        testbed.lattice.register(each, instance)
+    if not permitted:
+        testbed.region.faults.deny("vpc-lattice", "ListTargets")
+    testbed.terminate(instance)
+    testbed.run(25)
+    assert testbed.lattice.registered(instance) == ([other] if permitted else [arn, other])
+    testbed.run(600)
+    assert testbed.record().status is (Status.COMPLETED if permitted else Status.HELD)
+
+
 def test_an_address_is_a_target_of_lattice_too(testbed: Testbed) -> None:
     arn = testbed.lattice.target_group("1")
     instance = drained(testbed, {"arns": [arn]})

@@ -163,3 +163,10 @@ def test_a_stored_plan_that_says_another_transition_than_its_place_holds(both: B
     record = both.waits(TERMINATE)
     assert (record.status, record.plan_source) == ("held", "group name")
     assert "the plan is for launch hooks, and this is a terminate hook" in (record.problem or "")
+
+
+def test_a_launch_that_names_no_plan_asks_for_no_tags() -> None:
+    with Both(DEFAULT_FEATURES | {"EcsSteps", "KubernetesSteps"}) as testbed:
+        testbed.waits(LAUNCH)
+        # Once, for what EC2 knows of the instance.
+        assert testbed.region.calls["ec2", "DescribeInstances"] == 1

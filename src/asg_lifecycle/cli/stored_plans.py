@@ -6,7 +6,7 @@ import difflib
 import json
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -59,7 +59,7 @@ def show(  # noqa: PLR0913 - one parameter for each option
         transition = _transition_of(store, name, launch=launch)
         text = _version(store, transition, name, version).text if version else _kept(store, transition, name)
     if text is None:
-        fail(f"there is no plan named {shown(name)} for {transition} hooks below {store.path}")
+        _fail_without(store, transition, name)
     write(text if as_json else _as_yaml(text), end="\n" if as_json else "")
 
 
@@ -97,7 +97,7 @@ def delete(
         transition = _transition_of(store, name, launch=launch)
         text = _kept(store, transition, name)
     if text is None:
-        fail(f"there is no plan named {shown(name)} for {transition} hooks below {store.path}")
+        _fail_without(store, transition, name)
     write(_as_yaml(text), end="")
     _ask(f"delete plan {name} for {transition} hooks and its versions?", yes=yes)
     with reporting_failed_calls():
@@ -119,7 +119,7 @@ def versions(
         transition = _transition_of(store, name, launch=launch)
         found = store.versions(transition, name)
     if not found:
-        fail(f"there is no plan named {shown(name)} for {transition} hooks below {store.path}")
+        _fail_without(store, transition, name)
     before = ""
     for each in found:
         if as_json:
@@ -195,6 +195,10 @@ def _transition_of(store: PlanStore, name: str, *, launch: bool | None) -> PlanT
     if len(found) > 1:
         fail(f"there are two plans named {name}; add --launch or --terminate", ExitCode.BAD_INPUT)
     return found[0]
+
+
+def _fail_without(store: PlanStore, transition: PlanTransition, name: str) -> NoReturn:
+    fail(f"there is no plan named {shown(name)} for {transition} hooks below {store.path}")
 
 
 def _kept(store: PlanStore, transition: PlanTransition, name: str) -> str | None:

@@ -9,7 +9,6 @@ from msgspec import Struct
 from asg_lifecycle.kubernetes.objects import Node
 from asg_lifecycle.model.addresses import normalized
 
-AWS_PROVIDER = "aws://"
 INSTANCE_IN_PROVIDER_ID = re.compile(r"aws://(?:/[^/]*)?/(i-[0-9a-f]{8}(?:[0-9a-f]{9})?)")
 NAMED_BY_EC2 = re.compile(r"(?:i-[0-9a-f]{8}(?:[0-9a-f]{9})?|ip-\d+-\d+-\d+-\d+)")
 """The first label of names that EC2 gives: resource names and names of private addresses."""

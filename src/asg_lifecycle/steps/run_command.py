@@ -88,6 +88,7 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
         instance = target.action.instance
         ping = self._services.commands.ping_status(instance)
         agent = f"whose agent is {ping}" if ping is not None else "which is not managed by Systems Manager"
+        # What cannot be filled in fails the trial as it would fail the step.
         self._parameters(target)
         return f"would send {self._options.document} to instance {instance}, {agent}"
 
