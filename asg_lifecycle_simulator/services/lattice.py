@@ -153,7 +153,8 @@ class Lattice(Service):
         response: ResourceGroupsTaggingAPIResponse,
     ) -> Response:
         """Add the target groups that carry all of the tags to the last page of what moto knows."""
-        found: Any = others(response).result
+        moto: Any = others(response).result
+        found: dict[str, Any] = dict(moto)
         filters = response._get_param("TagFilters", [])  # noqa: SLF001 - moto's way to the parameters
         kinds = response._get_param("ResourceTypeFilters", [])  # noqa: SLF001 - likewise
         if not found.get("PaginationToken") and (not kinds or "vpc-lattice:targetgroup" in kinds):
