@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.campaign.history import BYSTANDER_POOL, FOREIGN_HOOK
-from asg_lifecycle_simulator.campaign.kinds.load_balancing import FRESH
 from asg_lifecycle_simulator.campaign.waits import Wait, waits
 from asg_lifecycle_simulator.region.log import LogKind
 
@@ -187,13 +186,13 @@ def left_alone(history: RunHistory) -> Iterator[str]:
     """(f) Nothing that is not ours was touched."""
     deregistering = [step for step in history.scenario.steps if step.kind == "deregister-targets"]
     named = {name for step in deregistering for name in step.options.get("names", ())}
-    # Whoever disturbs an instance on its way in takes it out of these.
-    named |= {name for step in history.scenario.steps if step.kind == "register-targets" for name in FRESH}
     # EC2 takes a terminated instance out of its target groups, and that is nothing of ours.
     ended = {entry.instance: entry.time for entry in history.log if entry.detail in {"Terminated", "Detached"}}
     for entry in history.log:
         if entry.hook == FOREIGN_HOOK and entry.kind in {LogKind.HEARTBEAT, LogKind.HEARTBEAT_REFUSED}:
             yield f"there was a heartbeat for {FOREIGN_HOOK}"
+        if entry in history.disturbed:
+            continue
         gone = entry.time >= min(
             ended.get(entry.instance, float("inf")), history.gone_at.get(entry.instance, float("inf"))
         )

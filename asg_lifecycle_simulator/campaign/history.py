@@ -35,6 +35,7 @@ class RunHistory:
         settled_at: when that was and Systems Manager began to manage it, by instance.
         undone: what was not done on the instance when Auto Scaling was told CONTINUE, by the token of the action; only
             actions with something undone.
+        disturbed: entries of the log that somebody made who undoes work, not the application.
         gone_at: when EC2 terminated an instance without its group, by instance.
         said: operators' messages: when, what, to which instance and hook.
         sampled: the metrics that were written to standard output.
@@ -52,6 +53,7 @@ class RunHistory:
     registered: dict[str, tuple[str, ...]] = field(default_factory=dict)
     settled_at: dict[str, float] = field(default_factory=dict)
     undone: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    disturbed: list[LogEntry] = field(default_factory=list)
     gone_at: dict[str, float] = field(default_factory=dict)
     said: list[tuple[float, str, str, str]] = field(default_factory=list)
     sampled: str = ""

@@ -83,7 +83,10 @@ class World:
         if self._testbed.autoscaling.instance_state(instance) is None:
             return
         if instance not in self._history.gone_at and kind.undone(instance, self._testbed.timeline.now()) is not None:
+            log = self._testbed.region.log
+            before = len(log)
             kind.disturb(instance)
+            self._history.disturbed += list(log)[before:]
             self._testbed.region.faults.met["disturbed"] += 1
 
     def _undone(self, instance: str, since: float) -> Iterator[str]:

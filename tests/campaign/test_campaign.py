@@ -30,7 +30,7 @@ CHUNK = 10
 QUIET = [3, 54, 163]
 
 
-@pytest.mark.parametrize("first", range(0, 240, CHUNK))
+@pytest.mark.parametrize("first", range(0, 150, CHUNK))
 def test_nothing_is_violated(first: int) -> None:
     found = {run: verdict.found for run in range(first, first + CHUNK) if (verdict := check_run(SEED, run)).found}
     assert found == {}, f"replay: python -m asg_lifecycle_simulator.campaign --seed {SEED} --run {next(iter(found))}"
@@ -152,6 +152,13 @@ def test_a_bystander_that_is_drained_is_seen(good: RunHistory) -> None:
     entry = next(e for e in good.log if e.detail.startswith("elbv2 deregistered"))
     other = dataclasses.replace(entry, instance="i-bystander")
     assert "f" in letters(dataclasses.replace(good, log=[*good.log, other]))
+
+
+def test_a_replacement_that_was_taken_out_on_purpose_is_not_ours_to_answer_for(good: RunHistory) -> None:
+    # Run 631 of seed 13: the instance came after the one that EC2 had ended.
+    entry = next(e for e in good.log if e.detail.startswith("elbv2 deregistered"))
+    other = dataclasses.replace(entry, instance="i-replacement")
+    assert "f" not in letters(dataclasses.replace(good, log=[*good.log, other], disturbed=[other]))
 
 
 def test_an_internal_error_is_seen(good: RunHistory) -> None:
