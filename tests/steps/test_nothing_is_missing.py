@@ -22,6 +22,7 @@ from asg_lifecycle.plans.json_schema import plan_schema
 from asg_lifecycle.plans.validation import find_problems
 from asg_lifecycle.steps.base import StatefulStep, Step
 from asg_lifecycle.steps.catalog import CATALOG
+from asg_lifecycle_simulator.campaign.kinds.catalog import CAMPAIGN_KINDS
 from tests.execution.test_every_step import SCENES
 from tests.template.checks import RESOURCES, steps_are_granted_by_their_feature
 from tests.template.expanded import expand, source
@@ -67,6 +68,8 @@ def missing_of(step: type[Step]) -> Iterator[str]:
     yield from permissions_of(step)
     if step.kind not in SCENES:
         yield "tests/execution/test_every_step.py has no scene in which it has something to do"
+    if step.kind not in CAMPAIGN_KINDS:
+        yield "asg_lifecycle_simulator/campaign/kinds/ has no entry that says when its work is done"
     if step not in CATALOG:
         yield "it is not in steps/catalog.py; what it lacks in docs, schema and template is told once it is there"
         return
