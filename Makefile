@@ -29,7 +29,9 @@ export PIP_NO_PYTHON_VERSION_WARNING := 1
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: lint types contracts unit ## everything: lint, strict types, import contracts, all tests
+# Side by side: what checks the code needs one core, and is done before the tests are.
+test: $(VENV)/ready $(SAM_VENV)/ready ## everything: lint, strict types, import contracts, all tests
+	@$(MAKE) --no-print-directory --jobs=4 lint types contracts unit
 
 quick: lint types contracts ## lint, types and the tests that tell most, within a minute
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal $(QUICK)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import boto3
 from moto import mock_aws
-from moto.core.serialize import XFormedAttributePicker
 from moto.ec2.models.instances import InstanceBackend
 from moto.moto_api._internal import mock_random
 
@@ -28,7 +27,7 @@ from asg_lifecycle_simulator.region.faults import CallFate, FaultKind, Faults
 from asg_lifecycle_simulator.region.log import RegionLog
 from asg_lifecycle_simulator.region.pages import page_limit
 from asg_lifecycle_simulator.region.rate_limits import RateLimits
-from asg_lifecycle_simulator.region.serialization import POSSIBLE_KEYS
+from asg_lifecycle_simulator.region.repeated_work import avoid_repeated_work
 from asg_lifecycle_simulator.region.wire import (
     AnswerLostError,
     ApiCall,
@@ -221,7 +220,7 @@ class Region:
             self._undo = undo.pop_all()
         mock_random.seed(self.seed)
         self.replace(InstanceBackend, "terminate_instances", self._terminate_instances())
-        self.replace(XFormedAttributePicker, "get_possible_keys", POSSIBLE_KEYS)
+        avoid_repeated_work(self)
         try:
             for service in self._services:
                 self._install(service)

@@ -30,7 +30,7 @@ CHUNK = 10
 QUIET = [3, 54, 163]
 
 
-@pytest.mark.parametrize("first", range(0, 150, CHUNK))
+@pytest.mark.parametrize("first", range(0, 100, CHUNK))
 def test_nothing_is_violated(first: int) -> None:
     found = {run: verdict.found for run in range(first, first + CHUNK) if (verdict := check_run(SEED, run)).found}
     assert found == {}, f"replay: python -m asg_lifecycle_simulator.campaign --seed {SEED} --run {next(iter(found))}"

@@ -19,7 +19,7 @@ from asg_lifecycle_simulator.services.run_command.model import Behaviour
 if TYPE_CHECKING:
     from tests.execution.conftest import Testbed
 
-FOUR_HOURS = 4 * 3600.0
+HOUR = 3600.0
 STEP = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}}
 PLAN = {"steps": [STEP]}
 
@@ -66,13 +66,13 @@ def test_a_fault_holds_the_instance_and_is_said_once(
     with monkeypatch.context() as patch:
         patch.setattr(*where, broken)
         drain(testbed)
-        testbed.run(FOUR_HOURS)
+        testbed.run(HOUR)
 
         record = testbed.record()
         assert (record.status, len(testbed.deployment.executions), said(caplog)) == (status, 1, 1)
         assert "nobody thought of it" in (record.problem or "")
         assert testbed.completions() == []
-        assert testbed.beats()[-1] > FOUR_HOURS - 300
+        assert testbed.beats()[-1] > HOUR - 300
 
     testbed.deployment.send_message(testbed.record(), Nudge(by="me"))
     testbed.finish()
@@ -84,7 +84,7 @@ def test_a_fault_holds_the_instance_and_is_said_once(
 def test_what_holds_it_is_a_blocker_with_its_beginning(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunCommand, "begin", broken)
     drain(testbed)
-    testbed.run(FOUR_HOURS)
+    testbed.run(HOUR)
 
     (blocker,) = blockers_of(testbed.record())
     assert (blocker.kind, blocker.name) == (BlockerKind.INTERNAL_ERROR, "run-command")

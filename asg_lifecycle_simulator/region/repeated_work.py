@@ -1,0 +1,98 @@
+"""What moto and botocore do anew for each request or client, although it comes out the same: here it is done once.
+
+Most of the time of a run in virtual time goes into requests and their answers. Nothing of this changes an answer.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from botocore.client import ClientCreator
+from moto.core import responses
+from moto.core.serialize import XFormedAttributePicker
+from moto.core.utils import method_names_from_class
+from moto.dynamodb.responses import DynamoResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from botocore.model import ServiceModel
+    from moto.core.responses import ActionContext
+    from moto.core.serialize import AttributePickerContext
+
+    from asg_lifecycle_simulator.region.region import Region
+
+
+def avoid_repeated_work(region: Region) -> None:
+    """Do it once, until the region is left."""
+    region.replace(XFormedAttributePicker, "get_possible_keys", POSSIBLE_KEYS)
+    region.replace(responses, "method_names_from_class", METHOD_NAMES)
+    region.replace(ClientCreator, "_create_client_class", CLIENT_CLASS)
+    region.replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
+
+
+def _possible_keys(find: Callable[[Any, AttributePickerContext], Iterable[str]]) -> Callable[..., tuple[str, ...]]:
+    """Return `XFormedAttributePicker.get_possible_keys` so that it finds the names of a member once.
+
+    For each member of an answer moto tries the names under which a model may have it. They depend on the member, on
+    its shape and the one around it, and on the class of the model, never on its values.
+
+    Args:
+        find: finds them, as moto does.
+    """
+    known: dict[tuple[object, ...], tuple[str, ...]] = {}
+
+    def possible_keys(picker: XFormedAttributePicker, context: AttributePickerContext) -> tuple[str, ...]:
+        shape: Any = context.shape
+        around = getattr(shape, "parent", None)
+        place = (
+            type(picker),
+            tuple(picker.alias_providers),
+            type(context.obj),
+            context.key,
+            context.service_model.service_name if context.service_model is not None else None,
+            (shape.name, shape.type_name, shape.serialization.get("name")) if shape is not None else None,
+            around.name if around is not None else None,
+        )
+        if (keys := known.get(place)) is None:
+            keys = known[place] = tuple(dict.fromkeys(find(picker, context)))
+        return keys
+
+    return possible_keys
+
+
+def _client_class(create: Callable[..., type]) -> Callable[..., type]:
+    """Return `ClientCreator._create_client_class` so that it makes the class of a service's clients once."""
+    known: dict[str, type] = {}
+
+    def client_class(creator: ClientCreator, service_name: str, service_model: ServiceModel) -> type:
+        if service_name not in known:
+            known[service_name] = create(creator, service_name, service_model)
+        return known[service_name]
+
+    return client_class
+
+
+def _dynamodb_answer(serialize: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `DynamoResult.execute_result` so that items, which are in the form of the wire already, are only written.
+
+    What holds anything that JSON has no type for (bytes, dates) is left to moto.
+    """
+
+    def execute_result(answer: DynamoResult, context: ActionContext) -> object:
+        result: Any = answer.result
+        try:
+            body = json.dumps({key: value for key, value in result.items() if value is not None})
+        except TypeError:
+            return serialize(answer, context)
+        return 200, {"Content-Type": "application/x-amz-json-1.0"}, body
+
+    return execute_result
+
+
+POSSIBLE_KEYS = _possible_keys(XFormedAttributePicker.get_possible_keys)
+METHOD_NAMES = cache(method_names_from_class)
+CLIENT_CLASS = _client_class(vars(ClientCreator)["_create_client_class"])
+DYNAMODB_ANSWER = _dynamodb_answer(DynamoResult.execute_result)
