@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 def avoid_repeated_work(region: Region) -> None:
     """Do it once, until the region is left."""
     region.replace(XFormedAttributePicker, "get_possible_keys", POSSIBLE_KEYS)
-    region.replace(responses, "method_names_from_class", METHOD_NAMES)
+    # Each region anew: its services give moto's classes methods, and take them away.
+    region.replace(responses, "method_names_from_class", cache(method_names_from_class))
     region.replace(ClientCreator, "_create_client_class", CLIENT_CLASS)
     region.replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
 
@@ -93,6 +94,5 @@ def _dynamodb_answer(serialize: Callable[..., Any]) -> Callable[..., Any]:
 
 
 POSSIBLE_KEYS = _possible_keys(XFormedAttributePicker.get_possible_keys)
-METHOD_NAMES = cache(method_names_from_class)
 CLIENT_CLASS = _client_class(vars(ClientCreator)["_create_client_class"])
 DYNAMODB_ANSWER = _dynamodb_answer(DynamoResult.execute_result)
