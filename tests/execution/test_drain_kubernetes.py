@@ -145,7 +145,7 @@ def test_a_pod_that_never_ends_keeps_the_instance(testbed: Testbed) -> None:
     instance, cluster, here = node(testbed)
     (pod,) = cluster.run(here, "stuck", takes=math.inf)
     testbed.terminate(instance)
-    testbed.run(20 * HOUR)
+    testbed.run(5 * HOUR)
     assert testbed.completions() == []
     assert f"default/{pod.name} terminating" in (testbed.record().detail or "")
     # Who has been told to go is not told again.
@@ -283,7 +283,7 @@ def test_pods_that_budgets_keep_do_not_keep_the_others(testbed: Testbed) -> None
     # More than are asked at one look are kept, and have their turn first.
     assert max(pod.name for pod in kept) < min(pod.name for pod in others)
     testbed.terminate(instance)
-    testbed.run(300)
+    testbed.run(90)
     assert all(pod.told_at is not None for pod in others)
     assert all(pod.told_at is None for pod in kept)
     assert testbed.completions() == []
@@ -475,7 +475,7 @@ def test_a_token_is_never_older_than_eks_takes_it(testbed: Testbed, monkeypatch:
     instance, cluster, here = node(testbed)
     (pod,) = cluster.run(here, "web", takes=math.inf)
     testbed.terminate(instance)
-    testbed.run(20 * HOUR)
+    testbed.run(5 * HOUR)
     looks = asked(testbed)["get nodes"]
     del cluster.pods["default", pod.name]
     drained(testbed)

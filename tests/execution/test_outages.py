@@ -36,9 +36,9 @@ def test_a_permission_that_is_gone_releases_nothing(
     testbed: Testbed, caplog: pytest.LogCaptureFixture, on_failure: str
 ) -> None:
     testbed.region.faults.deny("ssm", "SendCommand")
-    draining(testbed, 8, on_failure=on_failure)
+    draining(testbed, 6, on_failure=on_failure)
     # More than twice as long as drains that fail are counted together.
-    testbed.run(1500)
+    testbed.run(1300)
 
     assert testbed.completions() == []
     details = [record.detail or "" for record in testbed.deployment.records()]
@@ -46,7 +46,7 @@ def test_a_permission_that_is_gone_releases_nothing(
     assert len(notices(caplog)) == 1
     testbed.region.faults.allow("ssm", "SendCommand")
     testbed.finish()
-    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 8
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 6
     assert all(len(testbed.run_command.runs(entry.instance)) == 1 for entry in testbed.log(LogKind.COMPLETED))
 
 
@@ -71,7 +71,7 @@ def test_drains_apart_in_time_are_no_outage(testbed: Testbed) -> None:
 def test_a_dependency_that_is_down_is_said_once(testbed: Testbed, caplog: pytest.LogCaptureFixture) -> None:
     testbed.region.faults.fail("ssm", "DescribeInstanceInformation", code="InternalServerError", status=500, times=400)
     draining(testbed, 6, on_failure="abandon")
-    testbed.run(1800)
+    testbed.run(900)
 
     assert testbed.completions() == []
     assert len(notices(caplog)) == 1
