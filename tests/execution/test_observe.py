@@ -117,7 +117,7 @@ def test_what_a_step_would_do_is_said_even_if_it_cannot_be_found_out(testbed: Te
 
 
 def test_a_record_that_cannot_be_written_is_written_later(testbed: Testbed) -> None:
-    testbed.region.faults.throttle("dynamodb", "UpdateItem", times=40)
+    testbed.region.faults.throttle("dynamodb", "UpdateItem", times=12)
     observe(testbed)
     testbed.run(1800)
 
