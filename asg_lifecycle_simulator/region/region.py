@@ -220,7 +220,7 @@ class Region:
             self._undo = undo.pop_all()
         mock_random.seed(self.seed)
         self.replace(InstanceBackend, "terminate_instances", self._terminate_instances())
-        avoid_repeated_work(self)
+        avoid_repeated_work(self.replace)
         try:
             for service in self._services:
                 self._install(service)

@@ -24,18 +24,20 @@ if TYPE_CHECKING:
     from moto.core.responses import ActionContext
     from moto.core.serialize import AttributePickerContext
 
-    from asg_lifecycle_simulator.region.region import Region
 
+def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
+    """Do it once.
 
-def avoid_repeated_work(region: Region) -> None:
-    """Do it once, until the region is left."""
-    region.replace(XFormedAttributePicker, "get_possible_keys", POSSIBLE_KEYS)
+    Args:
+        replace: sets an attribute of an object until the region is left.
+    """
+    replace(XFormedAttributePicker, "get_possible_keys", POSSIBLE_KEYS)
     # Each region anew: its services give moto's classes methods, and take them away.
-    region.replace(responses, "method_names_from_class", cache(method_names_from_class))
-    region.replace(ClientCreator, "_create_client_class", CLIENT_CLASS)
-    region.replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
-    region.replace(PARSER, "make", _parsed)
-    region.replace(validators, "deepcopy", _copied)
+    replace(responses, "method_names_from_class", cache(method_names_from_class))
+    replace(ClientCreator, "_create_client_class", CLIENT_CLASS)
+    replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
+    replace(PARSER, "make", _parsed)
+    replace(validators, "deepcopy", _copied)
 
 
 def _possible_keys(find: Callable[[Any, AttributePickerContext], Iterable[str]]) -> Callable[..., tuple[str, ...]]:
