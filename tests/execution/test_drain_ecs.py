@@ -70,13 +70,13 @@ def test_a_tag_of_the_instance_names_the_cluster(testbed: Testbed) -> None:
 def test_more_than_a_hundred_tasks(testbed: Testbed) -> None:
     instance = drain(testbed)
     there = registered(testbed, instance)
-    testbed.ecs.run(there, "web:1", service="web", takes=300, count=120)
+    testbed.ecs.run(there, "web:1", service="web", takes=90, count=120)
     testbed.terminate(instance)
     testbed.run(30)
     assert "waiting for 120 of 120 tasks" in (testbed.record().detail or "")
     assert (testbed.record().detail or "").endswith(", …")
     testbed.finish()
-    assert ended(testbed)[0] >= 300
+    assert ended(testbed)[0] >= 90
 
 
 def test_tasks_of_no_service_are_waited_for(testbed: Testbed) -> None:
@@ -319,19 +319,19 @@ def test_every_registration_is_drained_and_its_tasks_are_waited_for(
         registered(testbed, instance, again or "prod", status=second),
     ]
     for number, each in enumerate(there):
-        testbed.ecs.run(each, f"job:{number}", ends_after=600 + 300 * number)
+        testbed.ecs.run(each, f"job:{number}", ends_after=60 + 60 * number)
     for number, each in enumerate(there):
         if connected == 1 - number:
             testbed.ecs.disconnect(each)
     testbed.terminate(instance)
-    testbed.run(1800)
+    testbed.run(300)
     assert [each.status for each in there] == ["DRAINING", "DRAINING"]
     if connected != 2:
         # Its task has ended, or has not: nobody knows before its agent is back.
         assert testbed.completions() == []
         testbed.ecs.connect(there[1 - connected])
     testbed.finish()
-    assert ended(testbed)[0] >= 900
+    assert ended(testbed)[0] >= 120
     assert "are drained" in ended(testbed)[1]
 
 
