@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 from hypothesis import HealthCheck, settings
 
 # A machine that is busy takes its time: how long an example or its data take says nothing about the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# Seconds. A tenth of the run went into threads that take turns while each has something to compute.
+sys.setswitchinterval(0.05)
 
 
 def pytest_collection_finish() -> None:

@@ -14,7 +14,7 @@ from botocore.client import ClientCreator
 from moto.core import responses
 from moto.core.serialize import XFormedAttributePicker
 from moto.core.utils import method_names_from_class
-from moto.dynamodb.parsing import expressions, validators
+from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.responses import DynamoResult
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
     replace(PARSER, "make", _parsed)
     replace(validators, "deepcopy", _copied)
+    replace(TRAVERSER, "nodes_to_be_processed", _node_types(TRAVERSER.nodes_to_be_processed))
 
 
 def _possible_keys(find: Callable[[Any, AttributePickerContext], Iterable[str]]) -> Callable[..., tuple[str, ...]]:
@@ -114,6 +115,19 @@ def _copied(tree: object) -> object:
     return pickle.loads(pickle.dumps(tree))  # noqa: S301 - pickled here
 
 
+def _node_types(find: Callable[[object], tuple[type, ...]]) -> Callable[[object], tuple[type, ...]]:
+    """Return `DepthFirstTraverser.nodes_to_be_processed` so that each class of traversers is asked once."""
+    known: dict[type, tuple[type, ...]] = {}
+
+    def node_types(traverser: object) -> tuple[type, ...]:
+        if (types := known.get(type(traverser))) is None:
+            types = known[type(traverser)] = find(traverser)
+        return types
+
+    return node_types
+
+
+TRAVERSER: Any = vars(ast_nodes)["DepthFirstTraverser"]
 PARSER: Any = vars(expressions)["UpdateExpressionParser"]
 PARSE = PARSER.make
 POSSIBLE_KEYS = _possible_keys(XFormedAttributePicker.get_possible_keys)
