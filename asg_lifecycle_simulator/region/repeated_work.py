@@ -20,7 +20,6 @@ from moto.dynamodb.responses import DynamoResult
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from botocore.model import ServiceModel
     from moto.core.responses import ActionContext
     from moto.core.serialize import AttributePickerContext
 
@@ -34,6 +33,7 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     replace(XFormedAttributePicker, "get_possible_keys", POSSIBLE_KEYS)
     # Each region anew: its services give moto's classes methods, and take them away.
     replace(responses, "method_names_from_class", cache(method_names_from_class))
+    replace(ClientCreator, "_load_service_model", SERVICE_MODEL)
     replace(ClientCreator, "_create_client_class", CLIENT_CLASS)
     replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
     replace(PARSER, "make", _parsed)
@@ -71,16 +71,19 @@ def _possible_keys(find: Callable[[Any, AttributePickerContext], Iterable[str]])
     return possible_keys
 
 
-def _client_class(create: Callable[..., type]) -> Callable[..., type]:
-    """Return `ClientCreator._create_client_class` so that it makes the class of a service's clients once."""
-    known: dict[str, type] = {}
+def _once_for_a_service(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of `ClientCreator`, whose first argument is a service, so that it runs once for each service.
 
-    def client_class(creator: ClientCreator, service_name: str, service_model: ServiceModel) -> type:
-        if service_name not in known:
-            known[service_name] = create(creator, service_name, service_model)
-        return known[service_name]
+    A model keeps what it has found out about its operations, and the class of a service's clients depends on it alone.
+    """
+    known: dict[str, Any] = {}
 
-    return client_class
+    def once(creator: ClientCreator, service_name: str, *arguments: object, **named: object) -> object:
+        if (made := known.get(service_name)) is None:
+            made = known[service_name] = make(creator, service_name, *arguments, **named)
+        return made
+
+    return once
 
 
 def _dynamodb_answer(serialize: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,5 +134,6 @@ TRAVERSER: Any = vars(ast_nodes)["DepthFirstTraverser"]
 PARSER: Any = vars(expressions)["UpdateExpressionParser"]
 PARSE = PARSER.make
 POSSIBLE_KEYS = _possible_keys(XFormedAttributePicker.get_possible_keys)
-CLIENT_CLASS = _client_class(vars(ClientCreator)["_create_client_class"])
+SERVICE_MODEL = _once_for_a_service(vars(ClientCreator)["_load_service_model"])
+CLIENT_CLASS = _once_for_a_service(vars(ClientCreator)["_create_client_class"])
 DYNAMODB_ANSWER = _dynamodb_answer(DynamoResult.execute_result)
