@@ -60,8 +60,8 @@ def test_no_more_than_the_limit_drain_at_once_first_come_first_served(testbed: T
 
 
 def test_who_waits_is_kept_alive_and_says_so(testbed: Testbed) -> None:
-    _, second, third = draining(testbed, 3, at_once=1, duration=2000)
-    testbed.run(900)
+    _, second, third = draining(testbed, 3, at_once=1, duration=700)
+    testbed.run(500)
 
     assert record_of(testbed, second).detail == "waiting for a drain slot: 1 of 1 are taken, 0 ahead"
     assert record_of(testbed, third).detail == "waiting for a drain slot: 1 of 1 are taken, 1 ahead"
