@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, NEEDING_TAGS
-from asg_lifecycle.settings import FEATURE_VARIABLES, Settings
+from asg_lifecycle.settings import FEATURE_VARIABLES, IntakeSettings, Settings
 
 SWITCHES = ("SIGNALS", *FEATURE_VARIABLES)
 LEAST = {"TABLE_NAME": "table", **dict.fromkeys(SWITCHES, "off")}
@@ -30,6 +30,19 @@ def test_every_feature_of_built_in_plans_has_its_variable() -> None:
 def test_each_switch_switches_its_own_feature(variable: str) -> None:
     settings = Settings.from_environment(LEAST | {variable: "on"})
     assert settings.built_in_features == {FEATURE_VARIABLES[variable]}
+
+
+@pytest.mark.parametrize(("value", "found"), [(None, "is not set"), ("true", "is 'true'")])
+def test_what_a_switch_was_found_to_be_is_said(value: str | None, found: str) -> None:
+    environment = {name: kept for name, kept in (LEAST | {"SIGNALS": value}).items() if kept is not None}
+    with pytest.raises(ValueError, match=rf"^SIGNALS {found}; "):
+        Settings.from_environment(environment)
+
+
+def test_the_minutes_between_sweeps_are_read_as_seconds() -> None:
+    least = {"TABLE_NAME": "table", "FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:f:live"}
+    assert IntakeSettings.from_environment(least).sweep_interval == 300
+    assert IntakeSettings.from_environment(least | {"SWEEP_MINUTES": "7"}).sweep_interval == 420
 
 
 @pytest.mark.parametrize("value", ["", "true", "On", "{}", None])

@@ -115,7 +115,7 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
     ({"steps": [{"kind": "drain-everything"}]}, ["drain-everything", "deregister-targets, ", ", run-command, "]),
     ({"steps": [{"kind": "run-command", "options": {"documnt": "x"}}]}, ["documnt", "document, parameters, version"]),
     ({"steps": [{"kind": "deregister-targets", "options": {"names": "blue"}}]}, ["names", "'blue'; expected a list"]),
-    ("web", ["no plan named 'web'"]),
+    ("web", ["no plan named 'web'", "there are: none"]),
 ]
 
 

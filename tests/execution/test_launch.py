@@ -243,6 +243,16 @@ def test_the_registration_whose_agent_is_connected_counts(
     assert new.arn.rpartition("/")[2] in details(testbed)[0]
 
 
+@pytest.mark.parametrize("first", ["ACTIVE", "DRAINING"])
+def test_of_two_whose_agents_are_connected_the_one_that_takes_tasks_counts(testbed: Testbed, first: str) -> None:
+    instance = launch(testbed, {"kind": "wait-for-ecs", "options": {"activate": False}})
+    for status in (first, "DRAINING" if first == "ACTIVE" else "ACTIVE"):
+        testbed.ecs.register(instance, "prod", status=status)
+    testbed.finish()
+    assert in_service_at(testbed) < 60
+    assert "is ACTIVE" in details(testbed)[0]
+
+
 @pytest.mark.parametrize("failed", [True, False])
 def test_a_registration_that_failed_beside_one_that_works_is_not_a_failure(testbed: Testbed, *, failed: bool) -> None:
     instance = launch(testbed, {"kind": "wait-for-ecs"})

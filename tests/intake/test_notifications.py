@@ -90,6 +90,15 @@ def test_what_cannot_be_understood_becomes_a_dead_letter(testbed: IntakeTestbed)
     assert testbed.outcomes() == ["completed"]
 
 
+def test_what_is_ignored_is_logged_with_the_reason(testbed: IntakeTestbed, caplog: pytest.LogCaptureFixture) -> None:
+    testbed.deployment.open_queues(testbed.autoscaling)
+    record = {"messageId": "m-1", "body": json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"})}
+    assert notification.handle({"Records": [record]}, testbed.deployment.intake) == {"batchItemFailures": []}
+    (said,) = [each.getMessage() for each in caplog.records if "ignored" in each.getMessage()]
+    assert said.startswith("message m-1 ignored: ")
+    assert len(said) > len("message m-1 ignored: ")
+
+
 def test_only_what_failed_is_reported(testbed: IntakeTestbed) -> None:
     testbed.deployment.open_queues(testbed.autoscaling)
     bodies = {"whole": json.dumps({"Event": "autoscaling:TEST_NOTIFICATION"}), "broken": "{}", "text": "hello"}

@@ -9,6 +9,7 @@ import pytest
 
 from asg_lifecycle.model.actions import LifecycleAction, Location, Transition
 from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decide
+from asg_lifecycle.model.start_requests import SOURCE
 
 EVENTS = Path(__file__).parents[2] / "events"
 EVENT = json.loads((EVENTS / "terminate.json").read_text())
@@ -279,3 +280,12 @@ def test_one_field_of_an_event_is_enough_to_ask_for_the_others(field: str) -> No
 
     assert isinstance(decision, Invalid)
     assert decision.field in {"detail-type", "detail", "source"} - {field}
+
+
+@pytest.mark.parametrize("start", [{"reason": "a\ud800"}, {"a\ud800": 1}], ids=["a value", "a field"])
+def test_a_start_with_half_a_surrogate_pair_is_told_in_words_that_a_log_can_hold(start: dict[str, object]) -> None:
+    decision = decide({"source": SOURCE, "start": start}, hook_name_prefix="", with_starts=True)
+
+    assert isinstance(decision, Invalid)
+    assert "\\ud800" in decision.reason
+    assert decision.reason.encode()

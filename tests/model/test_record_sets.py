@@ -193,6 +193,7 @@ def want(routing: Literal["simple", "weighted", "multivalue"] = "simple", weight
         (RecordSet({"Name": "web.example.com.", "Type": "A", "AliasTarget": {}}), "is alias"),
         (made(SetIdentifier="blue", Weight=0), "of blue is weighted"),
         (made(SetIdentifier="blue", Region="eu-west-1"), "of blue is latency"),
+        (made(SetIdentifier="blue", MultiValueAnswer=True), "of blue is multivalue"),
     ],
 )
 def test_what_stands_in_the_way_is_explained(present: RecordSet, told: str) -> None:
@@ -222,6 +223,11 @@ def test_a_batch_holds_no_more_than_route_53_takes() -> None:
     edits = tuple(Edit(each, each.holding(each.values[1:])) for each in big)
     assert [len(first_batch(edits)), len(first_batch(edits[2:])), len(first_batch(()))] == [2, 2, 0]
     assert len(first_batch((Edit(made("a.example.com.", "A", *["10.0.0.1"] * 2000), None),))) == 1
+
+
+def test_a_batch_that_is_exactly_full_is_one() -> None:
+    edits = tuple(Edit(None, made(f"{number}.example.com.", "A", *["10.0.0.1"] * 250)) for number in range(5))
+    assert len(first_batch(edits)) == 4
 
 
 def test_names_are_compared_as_dns_does() -> None:

@@ -89,6 +89,12 @@ def test_a_near_miss_is_held_with_the_right_form(metadata: str, words: str) -> N
     assert not decision.observe
 
 
+@pytest.mark.parametrize("metadata", [r"{\"plan\": \"web\"}", "plan: web", WHOLE[:-3]])
+def test_single_quotes_are_not_spoken_of_where_there_are_none(metadata: str) -> None:
+    (problem,) = decide(metadata).problems
+    assert "JSON has double quotes" not in problem
+
+
 @pytest.mark.parametrize(
     ("metadata", "observe"),
     [

@@ -107,7 +107,7 @@ def decisions_in_text(text: str, *, hook_name_prefix: str) -> tuple[Decision, ..
 def _decide_start(event: dict[str, object], prefix: str) -> Decision:
     try:
         start = start_requests.parse(event)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         # It may repeat half a surrogate pair of the event, which no log line can hold.
         reason = str(error).encode(errors="backslashreplace").decode()
         return Invalid(f"a start that cannot be understood: {reason}", None)

@@ -74,6 +74,7 @@ def parse(event: object) -> StartRequest:
 
     Raises:
         msgspec.ValidationError: it is no start request; the message names the field.
+        UnicodeEncodeError: half a surrogate pair is where one of several values is expected.
     """
     return msgspec.convert(event, _Envelope).start
 
