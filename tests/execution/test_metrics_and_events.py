@@ -73,6 +73,20 @@ def test_a_metric_is_waited_for_until_it_has_held_long_enough(testbed: Testbed, 
     assert testbed.calls("cloudwatch")["GetMetricData"] <= testbed.elapsed / 60 + 2
 
 
+def test_a_value_that_is_late_does_not_interrupt_the_row(testbed: Testbed) -> None:
+    instance = drain(testbed, "wait-for-metric", {**IDLE, "periods": 3})
+    for _ in range(5):
+        measure(testbed, 0, instance=instance)
+        testbed.run(60)
+    # Of the minute that is over now, nothing was heard.
+    testbed.run(60)
+    testbed.terminate(instance)
+    testbed.run(30)
+
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert step_detail(testbed).endswith("0, 0, 0")
+
+
 def test_a_metric_of_others_says_nothing_of_this_instance(testbed: Testbed) -> None:
     instance = drain(testbed, "wait-for-metric", IDLE)
     measured(testbed, "i-other", 0)
