@@ -87,8 +87,8 @@ def test_it_says_whether_the_sweep_can_keep_it_alive(
 @pytest.mark.usefixtures("fault")
 def test_it_is_closed_when_auto_scaling_has_ended_it(testbed_of: Callable[..., IntakeTestbed]) -> None:
     testbed = testbed_of(sweep_every=300)
-    instance = waiting(testbed, HeartbeatTimeout=300)
-    testbed.run(100 * 300 + 1200)
+    instance = waiting(testbed, HeartbeatTimeout=900)
+    testbed.run(100 * 900 + 1200)
 
     record = testbed.record(instance)
     assert (record.status, record.in_flight) == (Status.OVER, None)
