@@ -158,7 +158,7 @@ def _result(storm: Storm, region: Region, executions: list[SimulatedExecution], 
         calls={f"{service}:{name}": calls / count for (service, name), calls in sorted(region.calls.items())},
         throttled={service: throttled[service] / count for service in LIMITED},
         invocations=sum(len(each.runs) for each in executions) / count,
-        operations=max((each.total_operation_count for each in executions), default=0),
+        operations=max((each.metered_operations for each in executions), default=0),
     )
 
 

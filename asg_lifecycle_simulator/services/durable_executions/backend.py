@@ -13,6 +13,7 @@ from aws_durable_execution_sdk_python_testing.invoker import InProcessInvoker
 
 from asg_lifecycle_simulator.services.durable_executions.history import Invocation, TimelineClock
 from asg_lifecycle_simulator.services.durable_executions.history import InvocationStatus as Ended
+from asg_lifecycle_simulator.services.durable_executions.metering import noting_branches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ class Backend:
             invocation = Invocation(len(execution.runs) + 1, self._timeline.now())
             execution.runs.append(invocation)
         try:
-            output, seen = self._invoke(execution.record, function)
+            output, seen = self._invoke(execution, function)
             self._client.crashes.strike(execution, None)
         except InvalidInvocationOutputError as error:
             _end(invocation, Ended.INVALID, error)
@@ -88,13 +89,14 @@ class Backend:
             invocation.status = Ended(output.status.value)
             self._accept(execution, invocation, output, seen)
 
-    def _invoke(self, record: Execution, function: str) -> tuple[DurableExecutionInvocationOutput, int]:
+    def _invoke(self, execution: SimulatedExecution, function: str) -> tuple[DurableExecutionInvocationOutput, int]:
+        record = execution.record
         with self._lock:
             record.begin_new_invocation()
             invocation_input = self._invoker.create_invocation_input(record)
             record.mark_state_delivered()
             seen = record.seq_counter
-        with prompt_end():
+        with prompt_end(), noting_branches(execution.branches):
             response = self._invoker.invoke(function, invocation_input, account_id=self._account)
         return response.invocation_output, seen
 

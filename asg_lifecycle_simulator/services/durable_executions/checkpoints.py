@@ -12,6 +12,7 @@ from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecu
 
 from asg_lifecycle_simulator.region.faults import CallFate
 from asg_lifecycle_simulator.services.durable_executions.execution import CallbackDeadlines
+from asg_lifecycle_simulator.services.durable_executions.metering import MOST_OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -172,6 +173,10 @@ class CheckpointClient(DurableServiceClient):
             output = self._processor.process_checkpoint(checkpoint_token, updates, client_token)
             _keep_polled_states(execution.record, polled)
             self.crashes.strike(execution, invocation.checkpoints, after=True)
+            if execution.metered_operations > MOST_OPERATIONS and not execution.is_complete:
+                # As the SDK has it (`state.py`): the execution fails, and the invocation is given no other token.
+                execution.record.complete_fail(error=_too_many_operations(), now=self._clock.now())
+                return replace(output, checkpoint_token=None)
             return output
 
     def get_execution_state(
@@ -252,6 +257,15 @@ def _keep_polled_states(record: Execution, polled: dict[str, str]) -> None:
         if operation.status is OperationStatus.STARTED and details is not None and details.result is None:
             kept = replace(details, result=polled.get(operation.operation_id))
             record.operations[index] = replace(operation, step_details=kept)
+
+
+def _too_many_operations() -> ErrorObject:
+    return ErrorObject(
+        message=f"The execution has more than {MOST_OPERATIONS} operations",
+        type="DurableExecutionOperationLimitExceeded",
+        data=None,
+        stack_trace=None,
+    )
 
 
 def _no_such_function(function_name: str) -> ErrorObject:

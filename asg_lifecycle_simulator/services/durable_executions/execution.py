@@ -20,6 +20,7 @@ from aws_durable_execution_sdk_python.lambda_service import (
 )
 
 from asg_lifecycle_simulator.services.durable_executions.history import FiredTimer, OperationSummary, TimerKind
+from asg_lifecycle_simulator.services.durable_executions.metering import metered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +78,7 @@ class SimulatedExecution:
         expires_at: when the execution times out, seconds since the epoch.
         version: of the function that it runs on, from 1.
         runs: the handler's invocations, oldest first.
+        branches: ids of the branches of its flat races.
         timers: what fell due, in the order in which it fired.
         callback_deadlines: by callback id.
         owed_at: when the handler is to be invoked whatever falls due, seconds since the epoch; None for not at all.
@@ -90,6 +92,7 @@ class SimulatedExecution:
     expires_at: float
     version: int = 1
     runs: list[Invocation] = field(default_factory=list)
+    branches: set[str] = field(default_factory=set, repr=False)
     timers: list[FiredTimer] = field(default_factory=list)
     callback_deadlines: dict[str, CallbackDeadlines] = field(default_factory=dict, repr=False)
     owed_at: float | None = None
@@ -165,9 +168,10 @@ class SimulatedExecution:
         return len(self.record.get_assertable_operations())
 
     @property
-    def total_operation_count(self) -> int:
-        """The same and the `EXECUTION` operation, which the service keeps for the execution itself."""
-        return len(self.record.get_navigable_operations())
+    def metered_operations(self) -> int:
+        """How many operations Lambda meters for it."""
+        retried = sum(timer.kind is TimerKind.INVOCATION_RETRY for timer in self.timers)
+        return metered(self.record.operations, branches=len(self.branches), retried_invocations=retried)
 
     def next_wake(self) -> float | None:
         """Return when the service must look at the execution again, seconds since the epoch; None for never.
