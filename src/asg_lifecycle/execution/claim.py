@@ -14,6 +14,8 @@ from asg_lifecycle.model.instances import InstanceFacts
 from asg_lifecycle.model.messages import Join, encode
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.records import Record, Status, action_of, claim_record
+from asg_lifecycle.model.replies import HandedCallback
+from asg_lifecycle.model.start_requests import StartReason
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class PriorState(Struct, frozen=True, kw_only=True):
         early: why the work began before the instance waited; None where it waits.
         until: when work that began early has to be over, seconds since the epoch.
         facts: what EC2 told of the instance then.
+        callback: the callback of the present step, which that execution goes on holding; None where it does not.
     """
 
     decision: PlanDecision | None = None
@@ -44,6 +47,7 @@ class PriorState(Struct, frozen=True, kw_only=True):
     early: str | None = None
     until: float | None = None
     facts: InstanceFacts = InstanceFacts()
+    callback: HandedCallback | None = None
 
 
 class Claim(Struct, frozen=True, kw_only=True):
@@ -82,7 +86,7 @@ def claim(action_context: ActionContext, start: StartRequest | None) -> Claim:
     """
     dependencies = action_context.dependencies
     if start is not None and start.takes_over is not None:
-        return _take_over(action_context, start.takes_over)
+        return _take_over(action_context, start.takes_over, start)
     early = start is not None and start.early
     standing = dependencies.records.claim(
         claim_record(
@@ -116,20 +120,24 @@ def _duplicate(action_context: ActionContext, standing: Record) -> Claim:
     return Claim(owner=standing.execution, status=standing.status.value)
 
 
-def _take_over(action_context: ActionContext, dead: str) -> Claim:
+def _take_over(action_context: ActionContext, owner: str, start: StartRequest | None = None) -> Claim:
     dependencies = action_context.dependencies
-    record = dependencies.records.take_over(action_context.wait, dead, action_context.execution)
+    record = dependencies.records.take_over(action_context.wait, owner, action_context.execution)
     if record is None:
         standing = dependencies.records.current(action_context.wait)
         if standing is None:
             dependencies.observer.warning("there is no record to take over: it has expired, and the action with it")
-            return Claim(owner=dead, status="forgotten")
+            return Claim(owner=owner, status="forgotten")
         return _duplicate(action_context, standing)
+    prior = _prior(record)
+    if start is not None and start.reason is StartReason.HAND_OVER:
+        dependencies.observer.info(f"handed over by {owner}, which may have no more operations")
+        return Claim(action=action_of(record), prior=msgspec.structs.replace(prior, callback=start.callback))
     dependencies.observer.count(Metric.TAKEN_OVER)
     dependencies.observer.warning(
-        f"taken over from {dead}, which was {record.status}: {record.detail or 'just claimed'}"
+        f"taken over from {owner}, which was {record.status}: {record.detail or 'just claimed'}"
     )
-    return Claim(action=action_of(record), prior=_prior(record))
+    return Claim(action=action_of(record), prior=prior)
 
 
 def _prior(record: Record) -> PriorState:

@@ -10,13 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
-from aws_durable_execution_sdk_python import (
-    CallbackError,
-    ExecutionError,
-    InvocationError,
-    complete_batch,
-    continue_batch,
-)
+from aws_durable_execution_sdk_python import CallbackError, complete_batch, continue_batch
 from aws_durable_execution_sdk_python.config import (
     CallbackConfig,
     CompletionConfig,
@@ -135,6 +129,19 @@ def poll(context: DurableContext, name: str, initial: PolledT, attempt: Callable
     )
 
 
+def perform(context: DurableContext, name: str, initial: PolledT, attempt: Callable[[PolledT], PolledT]) -> PolledT:
+    """Do what one attempt nearly always does: then it is one metered operation, where a poll would be two.
+
+    Otherwise as `poll`. Where one attempt is not enough, a wait and a poll follow, called `name-pause` and
+    `name-again`.
+    """
+    state = run_step(context, name, type(initial), lambda: attempt(initial), never_retry)
+    if state.delay is None:
+        return state
+    wait(context, f"{name}-pause", max(1, math.ceil(state.delay)))
+    return poll(context, f"{name}-again", state, attempt)
+
+
 def run_step(
     context: DurableContext,
     name: str,
@@ -164,9 +171,10 @@ def retry_claim(error: Exception, attempts: int) -> RetryDecision:
     return _retry_after(attempts) if passes and attempts < CLAIM_TRIES else RetryDecision.no_retry()
 
 
-def retry_while_the_race_lasts(error: Exception, attempts: int) -> RetryDecision:
-    """Try again for ever while the table does not answer: at the deadline the race ends, and the retries with it."""
-    return _retry_after(attempts) if isinstance(error, CallFailed) else RetryDecision.no_retry()
+def never_retry(error: Exception, attempts: int) -> RetryDecision:
+    """Do not try again: what is done does not raise for what AWS answers."""
+    del error, attempts
+    return RetryDecision.no_retry()
 
 
 def race(
@@ -196,19 +204,6 @@ def race(
     )
     batch.throw_if_error()
     return [msgspec.convert(item.result, kind) for item in batch.succeeded() if item.result is not None]
-
-
-def guarded(work: Callable[[], StructT], after_fault: Callable[[Exception], StructT]) -> StructT:
-    """Return what `work` returns, or what `after_fault` makes of the error it raised.
-
-    The errors with which the SDK ends an invocation, or gives an execution up, pass.
-    """
-    try:
-        return work()
-    except (ExecutionError, InvocationError):
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, the instance must not be forgotten for it
-        return after_fault(error)
 
 
 def wait(context: DurableContext, name: str, seconds: int) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
-from asg_lifecycle.execution.durable import Polled, poll
+from asg_lifecycle.execution import durable
+from asg_lifecycle.execution.durable import Polled
+from asg_lifecycle.execution.operation_count import HAND_OVER_AT, operations_used
 from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.timing import (
@@ -56,46 +59,74 @@ class KeepAlive(Polled, frozen=True, kw_only=True):
     Attributes:
         heartbeat: the heartbeats.
         deadline_reached: the deadline came before the work was done.
+        out_of_operations: the execution has used nearly all the operations that it may have.
     """
 
     heartbeat: HeartbeatState
     deadline_reached: bool = False
+    out_of_operations: bool = False
 
 
-def keep_alive(  # noqa: PLR0913 - where it runs, and when it sends
-    context: DurableContext,
-    name: str,
-    action_context: ActionContext,
-    timeouts: HookTimeouts,
-    heartbeat: HeartbeatState,
-    *,
-    deadline: float,
-    gate: BranchGate,
-) -> KeepAlive:
-    """Send heartbeats until the action is over or the deadline is reached. One durable operation.
+@dataclass(frozen=True, kw_only=True)
+class KeepAliveBranch:
+    """Sends heartbeats until the action is over or its deadline is reached.
 
-    Args:
-        context: the durable context of the branch.
-        name: the operation's name.
+    Attributes:
         action_context: the action and the execution that works on it.
         timeouts: the hook's timers.
-        heartbeat: the heartbeats so far.
         deadline: past this moment no heartbeat is sent (R4), seconds since the epoch.
-        gate: closed when the race is over.
+        longest: the longest time between two attempts, seconds; None for as long as the heartbeats allow.
     """
 
-    def attempt(state: KeepAlive) -> KeepAlive:
-        now = action_context.dependencies.clock()
-        if now >= deadline:
+    action_context: ActionContext
+    timeouts: HookTimeouts
+    deadline: float
+    longest: float | None = None
+
+    def run(
+        self, context: DurableContext, number: int, heartbeat: HeartbeatState, gate: BranchGate, at: float | None
+    ) -> KeepAlive:
+        """Run the branch. A wait until the first heartbeat is due, and then one poll, however long it takes.
+
+        Args:
+            context: the durable context of the branch.
+            number: of the round.
+            heartbeat: the heartbeats so far.
+            gate: closed when the race is over.
+            at: the time now, seconds since the epoch, where a step has read the clock; None where none has.
+        """
+        state = KeepAlive(heartbeat=heartbeat)
+        if at is not None and (left := self._left(state, at)) >= 1:
+            # A wait is one metered operation, a poll that comes too early would be two.
+            durable.wait(context, f"until-heartbeat-{number}", int(left))
+
+        def attempt(state: KeepAlive) -> KeepAlive:
+            if operations_used(context) >= HAND_OVER_AT:
+                return msgspec.structs.replace(state, out_of_operations=True, delay=None)
+            return self.attempt(state)
+
+        return durable.poll(context, f"keep-alive-{number}", state, gate.guarded(attempt))
+
+    def attempt(self, state: KeepAlive) -> KeepAlive:
+        """Send a heartbeat if one is due."""
+        now = self.action_context.dependencies.clock()
+        if now >= self.deadline:
             return msgspec.structs.replace(state, deadline_reached=True, delay=None)
-        sent = state.heartbeat
-        if now >= sent.next_at:
-            sent = send_heartbeat(action_context, timeouts, sent, now)
+        sent = self.send_if_due(state.heartbeat, now)
         if sent.over is not None:
             return KeepAlive(heartbeat=sent, delay=None)
-        return KeepAlive(heartbeat=sent, delay=min(sent.next_at, deadline) - now)
+        state = KeepAlive(heartbeat=sent)
+        return msgspec.structs.replace(state, delay=self._left(state, now))
 
-    return poll(context, name, KeepAlive(heartbeat=heartbeat), gate.guarded(attempt))
+    def send_if_due(self, heartbeat: HeartbeatState, now: float) -> HeartbeatState:
+        """Send a heartbeat if one is due at `now`, and return how they stand then."""
+        if now < heartbeat.next_at or now >= self.deadline:
+            return heartbeat
+        return send_heartbeat(self.action_context, self.timeouts, heartbeat, now)
+
+    def _left(self, state: KeepAlive, now: float) -> float:
+        left = min(state.heartbeat.next_at, self.deadline) - now
+        return left if self.longest is None else min(left, self.longest)
 
 
 def send_heartbeat(

@@ -15,12 +15,14 @@ from asg_lifecycle.execution import durable
 from asg_lifecycle.execution.claim import Claim, PriorState, claim
 from asg_lifecycle.execution.dependencies import ActionContext, Dependencies
 from asg_lifecycle.execution.finish import Completion, Finisher
+from asg_lifecycle.execution.hand_over import HandOver
 from asg_lifecycle.execution.observation import Observation, Observed
 from asg_lifecycle.execution.race.decision import RaceOutcome, Round
 from asg_lifecycle.execution.race.early_race import EarlyRace, set_up_early
 from asg_lifecycle.execution.race.race import Race
 from asg_lifecycle.execution.setup import TAKEN_OVER, Setup, set_up
 from asg_lifecycle.execution.work.plan_runner import PlanRunner
+from asg_lifecycle.execution.work.step_callbacks import held_elsewhere
 from asg_lifecycle.model import events
 from asg_lifecycle.model.events import Handle, Ignore, Invalid
 from asg_lifecycle.model.plans import timeout_result
@@ -42,7 +44,8 @@ LATE_EVENT_SECONDS = 10
 
 Outcome = dict[str, Any]
 """What the execution returns: `outcome` is `ignored`, `invalid`, `duplicate`, `joined`, `observed`, `completed`,
-`over`, `lost` or `taken_over`; `reason` is a sentence; `result` is `CONTINUE` or `ABANDON` where we completed."""
+`over`, `lost`, `taken_over` or `handed_over`; `reason` is a sentence; `result` is `CONTINUE` or `ABANDON` where we
+completed."""
 
 
 def handle_event(dependencies: Dependencies, event: object, context: DurableContext) -> Outcome:
@@ -113,7 +116,7 @@ class Orchestrator:
     def _run_waiting(self, prior: PriorState, *, first_round: int) -> Outcome:
         """Carry out an action whose instance waits."""
         inbox = durable.create_callback(self._context, f"inbox-{first_round}")
-        setup = durable.poll(
+        setup = durable.perform(
             self._context,
             "set-up",
             Setup(),
@@ -123,16 +126,21 @@ class Orchestrator:
             return self._observe(setup.decision, setup.facts)
         outcome = _decided_before_the_race(prior, setup)
         if outcome is None and setup.decision is not None:
-            first = Round(number=first_round, held=setup.held, messages=prior.messages)
+            if prior.callback is not None:
+                self._step_callback = held_elsewhere(prior.callback)
+            reply = prior.callback.reply if prior.callback is not None else None
+            first = Round(number=first_round, held=setup.held, messages=prior.messages, reply=reply)
             race = Race(self._action_context, setup, setup.decision, self._step_callback)
             outcome, _ = race.run(self._context, inbox, first)
+            if outcome.how == "out_of_operations":
+                return self._hand_over(race, setup, outcome)
             setup = msgspec.structs.replace(setup, decision=race.decision)
         return self._finish(setup, outcome or RaceOutcome(how="over", reason="the action is over"))
 
     def _run_early(self, prior: PriorState) -> Outcome:
         """Begin the work before the instance waits, then go on under the action that its hook announces."""
         inbox = durable.create_callback(self._context, "inbox-1")
-        setup = durable.poll(
+        setup = durable.perform(
             self._context,
             "set-up-early",
             Setup(),
@@ -145,6 +153,8 @@ class Orchestrator:
         first = Round(held=setup.held, expired=prior.until is None, messages=prior.messages)
         race = EarlyRace(self._action_context, setup, setup.decision, self._step_callback)
         outcome, last_round = race.run(self._context, inbox, first)
+        if outcome.how == "out_of_operations":
+            return self._hand_over(race, setup, outcome)
         if outcome.joined is None:
             return self._finish(setup, outcome)
         self._step_callback = race.step_callback
@@ -152,17 +162,38 @@ class Orchestrator:
         known = PriorState(decision=race.decision, held=outcome.held, messages=outcome.messages)
         return self._run_waiting(known, first_round=last_round + 1)
 
+    def _hand_over(self, race: Race, setup: Setup, outcome: RaceOutcome) -> Outcome:
+        """Hand the action over to a fresh execution; bring it to its end here where its deadline comes first."""
+        hand_over = HandOver(
+            self._action_context,
+            messages=outcome.messages,
+            step_callback=race.step_callback,
+            reply=race.reply,
+            send_if_due=race.send_if_due,
+            deadline=setup.deadline,
+        )
+        succession = hand_over.run(self._context, race.inbox, race.heartbeat)
+        if succession.how == "handed_over":
+            return {"outcome": "handed_over", "reason": outcome.reason}
+        if succession.how == "over":
+            return self._finish(
+                setup, RaceOutcome(how="over", reason=succession.heartbeat.over or "the action is over")
+            )
+        plan = race.decision.plan
+        why = "the deadline came before the action was handed over"
+        return self._finish(setup, RaceOutcome(how="complete", result=timeout_result(plan), reason=why))
+
     def _observe(self, decision: PlanDecision, facts: InstanceFacts) -> Outcome:
         """Write what the plan would do into the record, and leave the action alone."""
         observation = Observation(self._action_context, decision, facts)
-        observed = durable.poll(self._context, "observe", Observed(), observation.attempt)
+        observed = durable.perform(self._context, "observe", Observed(), observation.attempt)
         return {"outcome": "observed", "reason": observed.reason}
 
     def _finish(self, setup: Setup, outcome: RaceOutcome) -> Outcome:
         plan = setup.decision.plan if setup.decision is not None else None
         runner = PlanRunner(self._action_context, plan, setup.facts) if plan is not None else None
         finisher = Finisher(self._action_context, setup, outcome, runner)
-        completion = durable.poll(self._context, "finish", Completion(), finisher.attempt)
+        completion = durable.perform(self._context, "finish", Completion(), finisher.attempt)
         if completion.lost_ownership or completion.status is None:
             return {"outcome": "taken_over", "reason": TAKEN_OVER}
         reason = "; ".join(part for part in (outcome.reason, completion.reason) if part)

@@ -42,13 +42,21 @@ class Join(Struct, frozen=True, tag="join", tag_field="message"):
     by: str = "the hook's event"
 
 
+class Replied(Struct, frozen=True, tag="replied", tag_field="message"):
+    """What came back through the callback of a step, handed on by the execution that holds it."""
+
+    callback: str
+    succeeded: bool
+    text: str
+
+
 class Unknown(Struct, frozen=True, tag="unknown", tag_field="message"):
     """A message this version does not understand: recorded and ignored. `text` is its beginning."""
 
     text: str
 
 
-Message: TypeAlias = Finish | Skip | Nudge | Wake | Join | Unknown
+Message: TypeAlias = Finish | Skip | Nudge | Wake | Join | Replied | Unknown
 
 TEXT_KEPT = 200
 
@@ -62,13 +70,13 @@ def decode(payload: str | bytes | None) -> Message:
     """Return the message in a callback result; anything that is no message of ours is `Unknown`, never an error."""
     raw = payload.encode(errors="replace") if isinstance(payload, str) else payload or b""
     try:
-        message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge | Wake | Join)
+        message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge | Wake | Join | Replied)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Unknown(raw[:TEXT_KEPT].decode(errors="replace"))
     return message
 
 
-def describe(message: Message) -> str:
+def describe(message: Message) -> str:  # noqa: PLR0911 - one line a case
     """Return the message as logs and the record show it."""
     match message:
         case Finish(result, by):
@@ -81,6 +89,8 @@ def describe(message: Message) -> str:
             return f"looked again: {_shortened(by)}"
         case Join(action, by):
             return f"the instance waits under {action.hook}, said {_shortened(by)}"
+        case Replied(_, succeeded, text):
+            return f"the reply of a function, {'a success' if succeeded else 'a failure'}: {_shortened(text)}"
         case Unknown(text):
             return f"unknown message, ignored: {_shortened(text)}"
 

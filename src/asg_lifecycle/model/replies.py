@@ -32,3 +32,17 @@ class Reply(Struct, frozen=True, kw_only=True):
     index: int
     succeeded: bool
     text: str
+
+
+class HandedCallback(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The callback of a step that an execution holds which has handed the action on.
+
+    Attributes:
+        index: the entry of the plan whose step has it, from 0.
+        id: the callback's id.
+        reply: what has come back through it, None as long as nothing has.
+    """
+
+    index: int
+    id: str
+    reply: Reply | None = None

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import LifecycleAction
 from asg_lifecycle.model.records import wait_key
+from asg_lifecycle.model.replies import HandedCallback
 
 SOURCE = "asg-lifecycle"
 """The `source` of a start request. EventBridge rules never pass it on: it comes by direct invocation only."""
@@ -25,6 +26,8 @@ class StartReason(StrEnum):
     """The instance waits and nobody works on it: its event was lost."""
     TAKEOVER = "takeover"
     """The execution that owned the action failed, timed out or was stopped."""
+    HAND_OVER = "hand-over"
+    """The execution that owned the action may have no more operations, and hands it over."""
     REDRIVE = "redrive"
     """An operator took the event out of a dead-letter queue."""
     SPOT_INTERRUPTION = "spot interruption"
@@ -43,14 +46,17 @@ class StartRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Attributes:
         reason: why it is started.
         action: the action; without a token where it is not known.
-        takes_over: ARN of the dead execution that owns the action's record, None when there is none.
+        takes_over: ARN of the execution that owns the action's record and is dead or hands it over, None when there is
+            none.
         until: when the work has to be over whatever the hook's timers say, seconds since the epoch; None for never.
+        callback: the callback of a step that the execution before goes on holding, None when there is none.
     """
 
     reason: StartReason
     action: LifecycleAction
     takes_over: str | None = None
     until: float | None = None
+    callback: HandedCallback | None = None
 
     @property
     def early(self) -> bool:

@@ -127,3 +127,12 @@ def poll_delay(spent: float, *, heard: bool = False) -> float:
     if heard:
         return min(EVENT_POLL_CEILING, max(POLL_FLOOR, spent))
     return min(POLL_CEILING, max(POLL_FLOOR, spent * POLL_FRACTION))
+
+
+def step_end_delay(spent: float) -> float:
+    """Return the seconds until it is looked again whether a step has ended that another execution works on.
+
+    Args:
+        spent: seconds since the first look.
+    """
+    return min(POLL_CEILING, max(POLL_FLOOR, spent * POLL_FRACTION))

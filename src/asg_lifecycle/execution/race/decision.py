@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
-from asg_lifecycle.execution.work.plan_runner import PlanResult
+from asg_lifecycle.execution.work.work_state import PlanResult
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe
 from asg_lifecycle.model.plans import Plan, holds_when_late, success_result, timeout_result
@@ -22,7 +22,8 @@ class RaceOutcome(Struct, frozen=True, kw_only=True):
 
     Attributes:
         how: `complete`: with `result`; `over`: it has ended without us; `lost_ownership`: another execution owns it;
-            `joined`: work that began early goes on under the action `joined`.
+            `joined`: work that began early goes on under the action `joined`; `out_of_operations`: a fresh execution
+            has to go on with it.
         result: what to complete it with.
         reason: why, a sentence.
         messages: the messages to the action, oldest first.
@@ -31,7 +32,7 @@ class RaceOutcome(Struct, frozen=True, kw_only=True):
         held: why the early work was held, None when it was not.
     """
 
-    how: Literal["complete", "over", "lost_ownership", "joined"]
+    how: Literal["complete", "over", "lost_ownership", "joined", "out_of_operations"]
     result: ActionResult | None = None
     reason: str
     messages: tuple[str, ...] = ()
@@ -80,8 +81,18 @@ def decide(results: BranchResults, plan: Plan | None) -> RaceOutcome | None:  # 
             said = "nothing can be held any longer" if holds_when_late(plan) else f"the plan says {on_timeout}"
             why = f"the deadline came before the work was done, {said}"
             return RaceOutcome(how="complete", result=on_timeout, reason=why)
+        case BranchResults(message=None) if is_out_of_operations(results):
+            return RaceOutcome(how="out_of_operations", reason="the execution may have no more operations")
         case _:
             return None
+
+
+def is_out_of_operations(results: BranchResults) -> bool:
+    """Return whether a branch has stopped because the execution has used nearly all operations that it may have."""
+    work, keep_alive = results.work, results.keep_alive
+    return (work is not None and work.how == "out_of_operations") or (
+        keep_alive is not None and keep_alive.out_of_operations
+    )
 
 
 class Round(Struct, frozen=True, kw_only=True):

@@ -8,10 +8,11 @@ import msgspec
 
 from asg_lifecycle.execution.durable import poll
 from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
-from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, next_round, said_so_far
+from asg_lifecycle.execution.operation_count import HAND_OVER_AT, operations_used
+from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, is_out_of_operations, said_so_far
 from asg_lifecycle.execution.race.race import Race, RunningRound
 from asg_lifecycle.execution.setup import InitialRecord, Setup, begin_work, with_plan
-from asg_lifecycle.execution.work.plan_runner import PlanResult
+from asg_lifecycle.execution.work.work_state import PlanResult
 from asg_lifecycle.model.messages import Finish, Join, describe
 from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.execution.claim import PriorState
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.execution.race.round_opening import Opening
 
 EVENT_MAY_FOLLOW = 900.0
 """Seconds after the end of the instance during which the hook's event may still come: Auto Scaling notices the end
@@ -49,12 +51,25 @@ def set_up_early(action_context: ActionContext, inbox: str, prior: PriorState, s
 class EarlyRace(Race):
     """The race of work that began early: it ends with the hook's event, or when that can no longer come."""
 
-    def _keep_time(self, context: DurableContext, running: RunningRound) -> KeepAlive:
+    def _may_look(self, running: RunningRound) -> bool:
+        """Return True: there is no heartbeat timer yet."""
+        del running
+        return True
+
+    def send_if_due(self, heartbeat: HeartbeatState, now: float) -> HeartbeatState:
+        """Send none: there is no action yet that it could keep alive."""
+        del now
+        return heartbeat
+
+    def _keep_time(self, context: DurableContext, running: RunningRound, opening: Opening) -> KeepAlive:
         """Wait for the end of the instance, then for as long as the event may still come. No heartbeat."""
+        del opening
         current = running.current
         limit = self._setup.bound if current.expired else self._setup.deadline
 
         def attempt(state: KeepAlive) -> KeepAlive:
+            if operations_used(context) >= HAND_OVER_AT:
+                return msgspec.structs.replace(state, out_of_operations=True, delay=None)
             left = limit - self._dependencies.clock()
             return msgspec.structs.replace(state, deadline_reached=left <= 0, delay=left if left > 0 else None)
 
@@ -73,10 +88,13 @@ class EarlyRace(Race):
                 return RaceOutcome(how="over", reason=why, messages=messages)
             case BranchResults(keep_alive=KeepAlive(deadline_reached=True)) if current.expired:
                 return RaceOutcome(how="over", reason="the hook's event never came", messages=messages)
+            case BranchResults(message=None) if is_out_of_operations(results):
+                why = "the execution may have no more operations"
+                return RaceOutcome(how="out_of_operations", reason=why, messages=messages)
         return self._next_round(current, results)
 
     def _next_round(self, current: Round, results: BranchResults) -> Round:
-        following = next_round(current, results, "; ".join(self.decision.problems))
+        following = self._following(current, results)
         if results.keep_alive is not None:
             why = "the time EC2 left the instance is over, waiting for the hook's event"
             return msgspec.structs.replace(following, idle=why, expired=True)

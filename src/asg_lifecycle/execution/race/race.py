@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from asg_lifecycle.execution import durable
-from asg_lifecycle.execution.durable import BranchGate, run_step
-from asg_lifecycle.execution.heartbeat import KeepAlive, keep_alive
+from asg_lifecycle.execution.durable import BranchGate
+from asg_lifecycle.execution.heartbeat import KeepAlive, KeepAliveBranch
+from asg_lifecycle.execution.operation_count import HAND_OVER_AT, operations_used
 from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, decide, next_round, said_so_far
-from asg_lifecycle.execution.race.round_opening import RoundOpening
+from asg_lifecycle.execution.race.round_opening import Opening, RoundOpening
 from asg_lifecycle.execution.setup import plan_fields
-from asg_lifecycle.execution.work.plan_runner import PlanResult, PlanRunner
+from asg_lifecycle.execution.work.plan_runner import PlanRunner
 from asg_lifecycle.execution.work.slot_wait import SlotWait
 from asg_lifecycle.execution.work.step_callbacks import open_step_callback
+from asg_lifecycle.execution.work.work_state import WorkState, out_of_operations, work_at
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.messages import Message, Nudge, Unknown, decode
+from asg_lifecycle.model.messages import Message, Nudge, Replied, Unknown, decode
 from asg_lifecycle.model.plans import Plan, PlanDecision
-from asg_lifecycle.observer import Metric
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import CallbackStep
 
@@ -30,17 +32,18 @@ if TYPE_CHECKING:
     from aws_durable_execution_sdk_python.types import Callback
 
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.execution.heartbeat import HeartbeatState
     from asg_lifecycle.execution.setup import Setup
     from asg_lifecycle.execution.work.step_callbacks import StepCallback
-    from asg_lifecycle.model.plan_position import Position
-    from asg_lifecycle.model.replies import CallbackTimes
+    from asg_lifecycle.model.replies import CallbackTimes, Reply
 
-LAST_ROUND = 500
-"""The last round, which accepts no more messages. An execution may have 3000 operations and a round costs five: a
-sender that does not stop must not use up the operations that heartbeats need."""
+MESSAGES_EVERY = 300.0
+"""Seconds after which an action without work looks at its messages: Lambda may notice the end of a callback only when
+the next timer resumes the execution."""
 
-NEVER = 172_800
-"""Seconds: longer than any action lives (R4)."""
+TIME_TO_LOOK = 600.0
+"""Seconds of heartbeat timeout from which on a round begins with a look outside of its race, where no branch keeps the
+action alive: half of it is left at least, and two invocations that run into their timeout take 240 s."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ class Race:
     Attributes:
         decision: the plan and why. A plan that could not be used is chosen again when an operator says so.
         step_callback: the callback that the present step has handed out; replies through earlier ones are ignored.
+        heartbeat: the heartbeats so far, as far as they are known between two rounds.
+        inbox: the durable callback through which messages reach the action at present.
+        reply: what has come back through the callback of the present step.
 
     Args:
         action_context: the action and the execution that works on it.
@@ -94,6 +100,9 @@ class Race:
         self._action_context = action_context
         self._dependencies = action_context.dependencies
         self._setup = setup
+        self.heartbeat = setup.heartbeat
+        self.inbox: Callback[str] | None = None
+        self.reply: Reply | None = None
 
     def run(self, context: DurableContext, inbox: Callback[str], first: Round) -> tuple[RaceOutcome, int]:
         """Run rounds until one ends the race.
@@ -106,9 +115,10 @@ class Race:
         Returns:
             The outcome, and the number of the last round.
         """
-        current = first
+        current, self.inbox = first, inbox
         while True:
-            results = self._run_round(context, RunningRound(current, inbox, is_first=current is first))
+            self.reply = current.reply
+            results = self._run_round(context, RunningRound(current, self.inbox, is_first=current is first))
             following = self._conclude(current, results)
             if isinstance(following, RaceOutcome):
                 return following, current.number
@@ -116,81 +126,143 @@ class Race:
             if isinstance(current.message, Nudge) and self.decision.plan is None:
                 self.decision = self._choose_plan_again(context, current.number)
                 current = msgspec.structs.replace(current, held="; ".join(self.decision.problems) or None)
-            inbox = durable.create_callback(context, f"inbox-{current.number}")
+            if current.message is not None:
+                # The inbox before took that message, and no other.
+                self.inbox = durable.create_callback(context, f"inbox-{current.number}")
             if current.needs_callback is not None and (times := self._times(current.needs_callback)) is not None:
                 self.step_callback = open_step_callback(context, current.needs_callback, times, current.number)
 
     def _run_round(self, context: DurableContext, running: RunningRound) -> BranchResults:
-        """Run the branches of one round until the first of them is done."""
+        """Open a round, then run its branches until the first of them is done."""
+        runner = self._runner(running) if running.is_at_work else None
+        opening = self._open(context, running, runner)
+        self.heartbeat = opening.heartbeat
+        if opening.heartbeat.over is not None:
+            return BranchResults(keep_alive=KeepAlive(heartbeat=opening.heartbeat, delay=None))
+        if opening.work.result is not None:
+            return BranchResults(work=opening.work.result)
         branches: dict[str, Callable[[DurableContext], BranchResults]] = {
-            "keep-alive": lambda inner: BranchResults(keep_alive=self._keep_time(inner, running)),
-            "inbox": lambda inner: self._hear(inner, running),
+            "keep-alive": lambda inner: BranchResults(keep_alive=self._keep_time(inner, running, opening)),
+            "inbox": lambda inner: self._hear(inner, running, opening),
         }
-        if running.is_at_work:
-            branches["work"] = lambda inner: BranchResults(
-                work=durable.guarded(lambda: self._work(inner, running), self._held_by_fault)
-            )
-        step_callback = self.step_callback
-        if step_callback is not None and running.current.reply is None:
-            branches["reply"] = lambda _: BranchResults(reply=step_callback.reply())
-        results = durable.race(context, f"race-{running.current.number}", branches, BranchResults)
+        if runner is not None:
+            branches["work"] = lambda inner: self._work(inner, running, runner, opening)
+        reply = self._reply(running.current)
+        if reply is not None:
+            branches["reply"] = lambda _: BranchResults(reply=reply())
+        results = _merged(durable.race(context, f"race-{running.current.number}", branches, BranchResults))
         running.time_gate.close()
         running.work_gate.close()
-        return _merged(results)
+        if results.keep_alive is not None:
+            self.heartbeat = results.keep_alive.heartbeat
+        return results
 
-    def _keep_time(self, context: DurableContext, running: RunningRound) -> KeepAlive:
-        """Run the keep-alive branch: it sends heartbeats until the action is over or at its deadline."""
-        heartbeat = self._setup.heartbeat
-        if not running.is_first:
-            # A later round does not know when the last heartbeat was sent: it sends one at once.
-            heartbeat = msgspec.structs.replace(heartbeat, next_at=0.0)
-        return keep_alive(
-            context,
-            f"keep-alive-{running.current.number}",
-            self._action_context,
-            self._setup.timeouts,
-            heartbeat,
+    def _open(self, context: DurableContext, running: RunningRound, runner: PlanRunner | None) -> Opening:
+        """Begin the round. One durable operation; none where the record knows of it and the work can wait."""
+        looks = runner is not None and self._may_look(running)
+        work = work_at(self._setup.position) if running.is_first else WorkState()
+        opening = Opening(entered=running.is_first, work=work, heartbeat=self.heartbeat)
+        if running.is_first and not looks:
+            return opening
+        opener = self._opener(running, runner)
+
+        def attempt() -> Opening:
+            return opener.attempt(self._with_heartbeat(opening), looks=looks)
+
+        return durable.run_step(context, f"open-round-{running.current.number}", Opening, attempt, durable.never_retry)
+
+    def _opener(self, running: RunningRound, runner: PlanRunner | None) -> RoundOpening:
+        return RoundOpening(self._action_context, running.current, running.inbox.callback_id, runner)
+
+    def _may_look(self, running: RunningRound) -> bool:
+        """Return whether the heartbeat timer leaves time for a poll of the work before the race."""
+        del running
+        return self._setup.timeouts.heartbeat >= TIME_TO_LOOK
+
+    def _with_heartbeat(self, opening: Opening) -> Opening:
+        """Send a heartbeat if one is due: nothing else does until the race."""
+        heartbeat = self.send_if_due(opening.heartbeat, self._dependencies.clock())
+        return msgspec.structs.replace(opening, heartbeat=heartbeat)
+
+    def send_if_due(self, heartbeat: HeartbeatState, now: float) -> HeartbeatState:
+        """Send a heartbeat if one is due at `now`, seconds since the epoch; return how they stand then."""
+        return self._keep_alive(None).send_if_due(heartbeat, now)
+
+    def _keep_alive(self, longest: float | None) -> KeepAliveBranch:
+        return KeepAliveBranch(
+            action_context=self._action_context,
+            timeouts=self._setup.timeouts,
             deadline=self._setup.deadline,
-            gate=running.time_gate,
+            longest=longest,
         )
 
-    def _hear(self, context: DurableContext, running: RunningRound) -> BranchResults:
-        """Wait for a message; where no work is done, this branch opens the round."""
-        if not running.is_at_work and not running.is_first:
-            position = self._open_round(context, running, None)
-            if position.lost_ownership:
-                return BranchResults(work=PlanResult(how="lost_ownership", index=0))
-        if running.current.number >= LAST_ROUND:
-            durable.wait(context, "inbox-closed", NEVER)
-        return BranchResults(message=_next_message(running.inbox))
+    def _keep_time(self, context: DurableContext, running: RunningRound, opening: Opening) -> KeepAlive:
+        """Run the keep-alive branch: it sends heartbeats until the action is over or at its deadline."""
+        branch = self._keep_alive(None if running.is_at_work else MESSAGES_EVERY)
+        return branch.run(context, running.current.number, opening.heartbeat, running.time_gate, opening.at)
 
-    def _work(self, context: DurableContext, running: RunningRound) -> PlanResult:
-        """Carry out the plan from where it stands."""
-        plan, number = self.decision.plan or Plan(), running.current.number
-        runner = PlanRunner(self._action_context, plan, self._setup.facts, self.step_callback, running.current.reply)
-        start = self._setup.position if running.is_first else self._open_round(context, running, runner)
+    def _hear(self, context: DurableContext, running: RunningRound, opening: Opening) -> BranchResults:
+        """Wait for a message; where no work is done, this branch sees to it that the record knows of the round."""
+        if not running.is_at_work:
+            opening = self._entered(context, running, None, opening)
+            if opening.work.result is not None:
+                return BranchResults(work=opening.work.result)
+        return BranchResults(message=next_message(running.inbox))
+
+    def _work(
+        self, context: DurableContext, running: RunningRound, runner: PlanRunner, opening: Opening
+    ) -> BranchResults:
+        """Carry out the plan from where it stands. One durable operation, however long it takes."""
+        opening = self._entered(context, running, runner, opening)
+
+        def attempt(state: WorkState) -> WorkState:
+            return runner.poll(state) if operations_used(context) < HAND_OVER_AT else out_of_operations(state)
+
+        name = f"work-{running.current.number}"
+        return BranchResults(work=durable.poll(context, name, opening.work, running.work_gate.guarded(attempt)).result)
+
+    def _entered(
+        self, context: DurableContext, running: RunningRound, runner: PlanRunner | None, opening: Opening
+    ) -> Opening:
+        """Return the opening of the round once the record knows of it: the table did not answer before."""
+        if opening.entered:
+            return opening
+        opener = self._opener(running, runner)
+        attempt = running.work_gate.guarded(partial(opener.attempt, looks=False))
+        return durable.poll(context, f"open-round-{running.current.number}-again", opening, attempt)
+
+    def _runner(self, running: RunningRound) -> PlanRunner:
+        plan = self.decision.plan or Plan()
         limit = plan.drains_per_group or self._dependencies.settings.drains_per_group
-        if limit is not None and not start.lost_ownership and start.index < len(plan.steps):
-            slot = SlotWait(self._action_context, limit, self._setup.bound).run(context, number, running.work_gate)
-            start = msgspec.structs.replace(start, lost_ownership=slot.lost_ownership)
-        return runner.run(context, start, number, running.work_gate)
+        return PlanRunner(
+            self._action_context,
+            plan,
+            self._setup.facts,
+            step_callback=self.step_callback,
+            reply=running.current.reply,
+            slot_wait=SlotWait(self._action_context, limit, self._setup.bound) if limit is not None else None,
+        )
 
-    def _held_by_fault(self, error: Exception) -> PlanResult:
-        """Return the result of work that a fault of ours has ended: an operator decides."""
-        self._dependencies.observer.count(Metric.INTERNAL_ERROR)
-        self._dependencies.observer.error(f"internal error: {error!r}", with_traceback=True)
-        return PlanResult(how="held", reason=f"internal error, see the log: {error!r}", index=0)
-
-    def _open_round(self, context: DurableContext, running: RunningRound, runner: PlanRunner | None) -> Position:
-        opening = RoundOpening(self._action_context, running.current, running.inbox.callback_id, runner)
-        return opening.run(context, running.work_gate)
+    def _reply(self, current: Round) -> Callable[[], Reply] | None:
+        """Return what waits for the reply to the present step's callback, None where none is waited for here."""
+        if self.step_callback is None or current.reply is not None:
+            return None
+        return self.step_callback.reply if self.step_callback.callback is not None else None
 
     def _conclude(self, current: Round, results: BranchResults) -> RaceOutcome | Round:
         """Return what follows a round: how the action ends, or the next round."""
         outcome = decide(results, self.decision.plan)
         if outcome is None:
-            return next_round(current, results, "; ".join(self.decision.problems))
+            return self._following(current, results)
         return msgspec.structs.replace(outcome, messages=said_so_far(current, results))
+
+    def _following(self, current: Round, results: BranchResults) -> Round:
+        following = next_round(current, results, "; ".join(self.decision.problems))
+        if isinstance(results.message, Replied) and self.step_callback is not None:
+            # The execution before this one holds the callback, and has handed the reply on.
+            reply = self.step_callback.replied(results.message)
+            return msgspec.structs.replace(following, reply=reply or following.reply)
+        return following
 
     def _choose_plan_again(self, context: DurableContext, round_number: int) -> PlanDecision:
         """Choose the plan again, because it could not be used."""
@@ -207,14 +279,15 @@ class Race:
             return decision
 
         name = f"choose-plan-{round_number}"
-        return run_step(context, name, PlanDecision, choose, durable.retry_while_the_race_lasts)
+        return durable.run_step(context, name, PlanDecision, choose, durable.never_retry)
 
     def _times(self, index: int) -> CallbackTimes | None:
         step = build((self.decision.plan or Plan()).steps[index], self._dependencies.services)
         return step.times if isinstance(step, CallbackStep) else None
 
 
-def _next_message(inbox: Callback[str]) -> Message:
+def next_message(inbox: Callback[str]) -> Message:
+    """Return the message that an inbox is sent; suspends the execution until one has come."""
     result = durable.result_of(inbox)
     return decode(result.text) if result.succeeded else Unknown(f"the callback failed: {result.text}")
 

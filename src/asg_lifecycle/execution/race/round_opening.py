@@ -6,32 +6,50 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asg_lifecycle.execution.durable import retry_while_the_race_lasts, run_step
+from asg_lifecycle.execution.durable import Polled
+from asg_lifecycle.execution.heartbeat import HeartbeatState
+from asg_lifecycle.execution.work.work_state import WorkState, work_at
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Nudge, Skip, describe
 from asg_lifecycle.model.plan_position import Position, position_of
 from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.timing import retry_delay
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
-    from aws_durable_execution_sdk_python import DurableContext
-
     from asg_lifecycle.execution.dependencies import ActionContext
-    from asg_lifecycle.execution.durable import BranchGate
     from asg_lifecycle.execution.race.decision import Round
     from asg_lifecycle.execution.work.plan_runner import PlanRunner
     from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.model.records import Record
 
+LONGEST_RETRY_DELAY = 60.0
+
+
+class Opening(Polled, frozen=True, kw_only=True):
+    """How the beginning of a round went. Times are seconds since the epoch.
+
+    Attributes:
+        entered: the record knows of the round: its inbox, and what became of the message before it.
+        work: where the work stands, or how it ended at once.
+        heartbeat: the heartbeats so far.
+        at: when it was, None where nothing had to be done.
+    """
+
+    entered: bool = False
+    work: WorkState = WorkState()
+    heartbeat: HeartbeatState
+    at: float | None = None
+
 
 class RoundOpening:
-    """The beginning of one round.
+    """The beginning of one round: the record is written, a message carried out, and the work goes as far as it can.
 
     Args:
         action_context: the action and the execution that works on it.
         current: the round.
         inbox: id of the durable callback that is its inbox.
-        runner: runs the plan, None where no work is done.
+        runner: carries out the plan, None where no work is done.
     """
 
     def __init__(self, action_context: ActionContext, current: Round, inbox: str, runner: PlanRunner | None) -> None:
@@ -41,26 +59,44 @@ class RoundOpening:
         self._inbox = inbox
         self._runner = runner
 
-    def run(self, context: DurableContext, gate: BranchGate) -> Position:
-        """Open the round; return where the work stands. One durable operation."""
-        attempt = gate.guarded(self._open)
-        return run_step(
-            context,
-            f"open-inbox-{self._round.number}",
-            Position,
-            lambda: attempt(Position()),
-            retry_while_the_race_lasts,
-        )
+    def attempt(self, state: Opening, *, looks: bool) -> Opening:
+        """Open the round, once. Never raises for what AWS answers.
 
-    def _open(self, _: Position) -> Position:
+        Args:
+            state: what is known.
+            looks: whether the work is polled here and now. It is not where the heartbeat timer leaves too little time:
+                the race has a branch for each.
+        """
+        state = msgspec.structs.replace(state, at=self._dependencies.clock(), delay=None)
+        if state.heartbeat.over is not None:
+            return state
+        if not state.entered:
+            try:
+                position = self._enter()
+            except CallFailed as failed:
+                self._dependencies.observer.warning(f"the record could not be written, trying again: {failed}")
+                delay = retry_delay(1, self._dependencies.chance(), LONGEST_RETRY_DELAY)
+                return msgspec.structs.replace(state, delay=delay)
+            state = msgspec.structs.replace(state, entered=True, work=work_at(position))
+        if not looks or self._runner is None:
+            return state
+        work = self._runner.poll(state.work)
+        return msgspec.structs.replace(state, work=work, at=self._dependencies.clock())
+
+    def _enter(self) -> Position:
+        """Write the round into the record; return where the work stands.
+
+        Raises:
+            CallFailed: the table does not answer, or what a skipped step began could not be stopped just now.
+        """
         record = self._update({"messages": self._round.messages})
         if record is None:
             return Position(lost_ownership=True)
         position = position_of(record)
-        if record.inbox == self._inbox:
-            # A Lambda opened the round and died before the result was kept.
-            return position
         message = self._round.message
+        if message is not None and record.inbox == self._inbox:
+            # A Lambda carried out the message and died before the result was kept.
+            return position
         if message is not None:
             self._dependencies.observer.info(f"message: {describe(message)}")
         if isinstance(message, Skip) and self._runner is not None:
@@ -68,11 +104,9 @@ class RoundOpening:
         if isinstance(message, Skip | Nudge):
             # An action that was out of time and is told to go on has its whole time again.
             position = msgspec.structs.replace(position, work_began_at=None)
-        return (
-            position
-            if self._update(self._changes(position, record.status)) is not None
-            else Position(lost_ownership=True)
-        )
+        if self._update(self._changes(position, record.status)) is None:
+            return Position(lost_ownership=True)
+        return position
 
     def _changes(self, position: Position, status: Status) -> RecordChanges:
         changes: RecordChanges = {

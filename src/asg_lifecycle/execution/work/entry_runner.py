@@ -1,6 +1,6 @@
 """One entry of a plan: one step, or several side by side, polled until each has ended. Changes go into the record.
 
-A single step is a group of one: both run here, as one durable operation.
+A single step is a group of one.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asg_lifecycle.execution.durable import Polled
-from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Done, Failed, Waiting, sentence_of
 from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.execution.work.entry_checkpoint import EntryCheckpoint
+    from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
     from asg_lifecycle.execution.work.step_runner import StepRunner
     from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.model.records import Record
@@ -26,31 +26,6 @@ SIDE_BY_SIDE = "parallel"
 
 TOGETHER = 1.0
 """Seconds within which steps that are due are polled together."""
-
-
-class EntryCheckpoint(Polled, frozen=True, kw_only=True):
-    """One entry between two polls. Times are seconds since the epoch.
-
-    Attributes:
-        began_at: when it began in this round of the race, None before the first poll.
-        steps: its steps.
-        due: when each of them is polled again.
-        noted: the record says that several steps begin.
-        recorded: what the record remembers of the steps, None when that is not known.
-        blocked_before: seconds for which dependencies had kept them waiting before this round: the time at which the
-            work began has been moved on by these already.
-        lost_ownership: another execution owns the action.
-        timed_out: the plan's time is over.
-    """
-
-    began_at: float | None = None
-    steps: tuple[StepCheckpoint, ...]
-    due: tuple[float, ...]
-    noted: bool = False
-    recorded: tuple[StepMemory, ...] | None = None
-    blocked_before: float = 0.0
-    lost_ownership: bool = False
-    timed_out: bool = False
 
 
 class EntryRunner:
@@ -232,25 +207,6 @@ class EntryRunner:
 
     def _warn(self, failed: CallFailed) -> None:
         self._dependencies.observer.warning(f"the record could not be written: {failed}", step=self._name)
-
-
-def first_checkpoint(memories: tuple[StepMemory, ...], count: int) -> EntryCheckpoint:
-    """Return an entry of `count` steps as the record remembers it; steps that failed begin again."""
-    checkpoints = remembered_checkpoints(memories, count)
-    steps = tuple(StepCheckpoint() if isinstance(step.progress, Failed) else step for step in checkpoints)
-    return EntryCheckpoint(
-        steps=steps,
-        due=(0.0,) * count,
-        recorded=memories if steps == checkpoints and memories else None,
-        blocked_before=max(step.blocked_seconds for step in steps),
-    )
-
-
-def remembered_checkpoints(memories: tuple[StepMemory, ...], count: int) -> tuple[StepCheckpoint, ...]:
-    """Return the steps as the record remembers them, those that failed included."""
-    if len(memories) != count:
-        return (StepCheckpoint(),) * count
-    return tuple(StepCheckpoint.recalled(memory) for memory in memories)
 
 
 def memories_of(steps: tuple[StepCheckpoint, ...]) -> tuple[StepMemory, ...]:

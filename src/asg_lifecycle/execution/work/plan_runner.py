@@ -1,34 +1,29 @@
-"""The work on one action: its plan, entry by entry, one durable operation each."""
+"""The work on one action: its plan, entry by entry."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
+import msgspec
 
-from asg_lifecycle.execution.durable import poll
 from asg_lifecycle.execution.work.broken_step import build_or_stand_in
-from asg_lifecycle.execution.work.entry_runner import (
-    SIDE_BY_SIDE,
-    EntryRunner,
-    first_checkpoint,
-    outcomes_of,
-    remembered_checkpoints,
-)
+from asg_lifecycle.execution.work.entry_checkpoint import first_checkpoint, remembered_checkpoints
+from asg_lifecycle.execution.work.entry_runner import SIDE_BY_SIDE, EntryRunner, outcomes_of
 from asg_lifecycle.execution.work.step_runner import ResolvedStep, StepRunner
+from asg_lifecycle.execution.work.work_state import PlanResult
 from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import IfMissing, OnFailure, PlannedStep, WhenSurviving
 from asg_lifecycle.model.progress import Done, Failed
-from asg_lifecycle.model.records import StepMemory, StepOutcome
+from asg_lifecycle.model.records import StepOutcome
+from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import CallbackStep
 
 if TYPE_CHECKING:
-    from aws_durable_execution_sdk_python import DurableContext
-
     from asg_lifecycle.execution.dependencies import ActionContext
-    from asg_lifecycle.execution.durable import BranchGate
-    from asg_lifecycle.execution.work.entry_runner import EntryCheckpoint
+    from asg_lifecycle.execution.work.entry_checkpoint import EntryCheckpoint
+    from asg_lifecycle.execution.work.slot_wait import SlotWait
     from asg_lifecycle.execution.work.step_callbacks import StepCallback
+    from asg_lifecycle.execution.work.work_state import HowWorkEnds, WorkState
     from asg_lifecycle.model.instances import InstanceFacts
     from asg_lifecycle.model.plan_position import Position
     from asg_lifecycle.model.plans import Plan
@@ -39,58 +34,8 @@ SEVERITY = (OnFailure.HOLD, OnFailure.ABANDON, OnFailure.CONTINUE)
 """When several steps side by side fail, the first of these decides."""
 
 
-class PlanResult(Struct, frozen=True, kw_only=True):
-    """How the work ended.
-
-    Attributes:
-        how: `done`: every step has ended; `abandon`: a step failed and the plan abandons; `held`: a step failed and the
-            plan holds; `timed_out`: the plan's time is over; `lost_ownership`: another execution owns the action;
-            `needs_callback`: the step at `index` needs a callback before it begins.
-        reason: why, a sentence.
-        index: the entry of the plan it ended at.
-        outcomes: the outcomes of the steps.
-    """
-
-    how: Literal["done", "abandon", "held", "timed_out", "lost_ownership", "needs_callback"]
-    reason: str = ""
-    index: int
-    outcomes: tuple[StepOutcome, ...] = ()
-
-
-class _Entry(Struct, frozen=True, kw_only=True):
-    """One entry of the plan that is about to be run.
-
-    Attributes:
-        name: of its durable operation.
-        index: its place in the plan, from 0.
-        outcomes: how the steps before it ended.
-        memories: what is remembered of its steps, empty when it has not begun.
-        work_began_at: when the work began, seconds since the epoch; None when it begins here.
-    """
-
-    name: str
-    index: int
-    outcomes: tuple[StepOutcome, ...]
-    memories: tuple[StepMemory, ...]
-    work_began_at: float | None
-
-
-class _EntryResult(Struct, frozen=True, kw_only=True):
-    """How one entry of the plan ended.
-
-    Attributes:
-        how: `lost_ownership`, `timed_out` or `needs_callback` where it did not end; None where it did.
-        outcomes: of its steps.
-        on_failure: what the plan says about its failure, None when it did not fail.
-        reason: why it failed.
-        work_began_at: when the work began, as far as its timeout is concerned, seconds since the epoch.
-    """
-
-    how: Literal["lost_ownership", "timed_out", "needs_callback"] | None = None
-    outcomes: tuple[StepOutcome, ...] = ()
-    on_failure: OnFailure | None = None
-    reason: str = ""
-    work_began_at: float | None = None
+ENOUGH = 20.0
+"""Seconds after which a poll begins no other entry of the plan: an invocation must not run into its timeout."""
 
 
 class PlanRunner:
@@ -102,15 +47,18 @@ class PlanRunner:
         facts: what EC2 knew of the instance.
         step_callback: the callback that the present step has handed out, None when none has.
         reply: what came back through it, None as long as nothing has.
+        slot_wait: gets the action its drain slot, None where as many may drain as there are.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is known where work begins
         self,
         action_context: ActionContext,
         plan: Plan,
         facts: InstanceFacts,
+        *,
         step_callback: StepCallback | None = None,
         reply: Reply | None = None,
+        slot_wait: SlotWait | None = None,
     ) -> None:
         self._action_context = action_context
         self._services = action_context.dependencies.services
@@ -119,34 +67,76 @@ class PlanRunner:
         self._step_callback = step_callback
         self._reply = reply
         self._limit = seconds(plan.timeout) if plan.timeout is not None else None
+        self._slot_wait = slot_wait
 
-    def run(self, context: DurableContext, start: Position, round_number: int, gate: BranchGate) -> PlanResult:
-        """Run the steps from `start` on. One durable operation an entry of the plan, however long it takes."""
-        if start.lost_ownership:
-            return PlanResult(how="lost_ownership", index=start.index, outcomes=start.outcomes)
-        outcomes, work_began_at = start.outcomes, start.work_began_at
-        for index in range(start.index, len(self.plan.steps)):
-            name = f"step-{index + 1}-{self.plan.steps[index].kind or SIDE_BY_SIDE}"
-            entry = _Entry(
-                name=name + (f"-round-{round_number}" if round_number > 1 else ""),
-                index=index,
-                outcomes=outcomes,
-                memories=start.steps if index == start.index else (),
-                work_began_at=work_began_at,
-            )
-            ended = self._run_entry(context, gate, entry)
-            if ended.how == "timed_out":
-                reason = f"the work was not done within {readable(self._limit or 0)}"
-                return PlanResult(how="timed_out", reason=reason, index=index, outcomes=outcomes)
-            if ended.how is not None:
-                return PlanResult(how=ended.how, index=index, outcomes=outcomes)
-            if ended.on_failure is OnFailure.HOLD:
-                return PlanResult(how="held", reason=ended.reason, index=index, outcomes=outcomes)
-            outcomes += ended.outcomes
-            if ended.on_failure is OnFailure.ABANDON:
-                return PlanResult(how="abandon", reason=ended.reason, index=index, outcomes=outcomes)
-            work_began_at = ended.work_began_at if ended.work_began_at is not None else work_began_at
-        return PlanResult(how="done", reason=_summary(outcomes), index=len(self.plan.steps), outcomes=outcomes)
+    def poll(self, state: WorkState) -> WorkState:
+        """Go as far as the work can without waiting. Never raises: a fault of ours holds the action."""
+        try:
+            return self._polled(state)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the instance must not be forgotten for it
+            observer = self._action_context.dependencies.observer
+            observer.count(Metric.INTERNAL_ERROR)
+            observer.error(f"internal error: {error!r}", with_traceback=True)
+            return _ended(state, "held", f"internal error, see the log: {error!r}")
+
+    def _polled(self, state: WorkState) -> WorkState:
+        clock = self._action_context.dependencies.clock
+        if state.result is not None:
+            return state
+        state = self._with_slot(state)
+        if state.result is not None or state.slot.delay is not None:
+            return state
+        began = clock()
+        while state.index < len(self.plan.steps):
+            state = self._entry_polled(state)
+            if state.result is not None or state.entry is not None:
+                return state
+            if clock() >= began + ENOUGH:
+                return msgspec.structs.replace(state, delay=0.0)
+        return _ended(state, "done", _summary(state.outcomes))
+
+    def _with_slot(self, state: WorkState) -> WorkState:
+        """Return the work after a request for a drain slot, where only so many instances may drain at once."""
+        if state.slot.delay is None:
+            return state
+        if self._slot_wait is None or state.index >= len(self.plan.steps):
+            return msgspec.structs.replace(state, slot=msgspec.structs.replace(state.slot, delay=None))
+        slot = self._slot_wait.attempt(state.slot)
+        if slot.lost_ownership:
+            return _ended(state, "lost_ownership")
+        return msgspec.structs.replace(state, slot=slot, delay=slot.delay)
+
+    def _entry_polled(self, state: WorkState) -> WorkState:  # noqa: PLR0911 - one line a case
+        """Return the work after a poll of its present entry: it waits, has ended, or stands at the next entry."""
+        index = state.index
+        runners, needless = self._resolve(index)
+        if not runners:
+            return _at_next_entry(state, needless)
+        entry = state.entry if state.entry is not None else first_checkpoint(state.memories, len(runners))
+        if self._needs_callback(runners[0].resolved.step, index, begins=not entry.steps[0].begun):
+            return _ended(state, "needs_callback")
+        entry_runner = EntryRunner(
+            self._action_context,
+            runners,
+            index=index,
+            outcomes=state.outcomes + needless,
+            limit=self._limit,
+            work_began_at=state.work_began_at,
+            side_by_side=bool(self.plan.steps[index].parallel),
+        )
+        entry = entry_runner.poll(entry)
+        if entry.lost_ownership:
+            return _ended(state, "lost_ownership")
+        if entry.timed_out:
+            return _ended(state, "timed_out", f"the work was not done within {readable(self._limit or 0)}")
+        if entry.delay is not None:
+            return msgspec.structs.replace(state, entry=entry, delay=entry.delay)
+        on_failure, reason = self._failure(index, runners, entry)
+        if on_failure is OnFailure.HOLD:
+            return _ended(state, "held", reason)
+        began = entry_runner.work_began(entry)
+        state = _at_next_entry(state, needless + outcomes_of(runners, entry.steps), began)
+        return state if on_failure is not OnFailure.ABANDON else _ended(state, "abandon", reason, index=index)
 
     def observe(self, now: float) -> tuple[StepOutcome, ...]:
         """Return what each step would do now, skipped ones included. Changes nothing; never raises."""
@@ -183,35 +173,6 @@ class PlanRunner:
             for runner, step in zip(runners, checkpoints, strict=True)
         ]
         return (*needless, *(outcome for outcomes in ended for outcome in outcomes))
-
-    def _run_entry(self, context: DurableContext, gate: BranchGate, entry: _Entry) -> _EntryResult:
-        runners, needless = self._resolve(entry.index)
-        if not runners:
-            return _EntryResult(outcomes=needless)
-        first = first_checkpoint(entry.memories, len(runners))
-        if self._needs_callback(runners[0].resolved.step, entry.index, begins=not first.steps[0].begun):
-            return _EntryResult(how="needs_callback")
-        entry_runner = EntryRunner(
-            self._action_context,
-            runners,
-            index=entry.index,
-            outcomes=entry.outcomes + needless,
-            limit=self._limit,
-            work_began_at=entry.work_began_at,
-            side_by_side=bool(self.plan.steps[entry.index].parallel),
-        )
-        state = poll(context, entry.name, first, gate.guarded(entry_runner.poll))
-        if state.lost_ownership:
-            return _EntryResult(how="lost_ownership")
-        if state.timed_out:
-            return _EntryResult(how="timed_out")
-        on_failure, reason = self._failure(entry.index, runners, state)
-        return _EntryResult(
-            outcomes=needless + outcomes_of(runners, state.steps),
-            on_failure=on_failure,
-            reason=reason,
-            work_began_at=entry_runner.work_began(state),
-        )
 
     def _failure(
         self, index: int, runners: tuple[StepRunner, ...], state: EntryCheckpoint
@@ -262,7 +223,7 @@ class PlanRunner:
             if_missing=planned.if_missing or IfMissing.FAIL,
             timeout=seconds(timeout) if timeout is not None else None,
             dry_run=self.plan.dry_run,
-            callback=callback.callback.callback_id if callback is not None else None,
+            callback=callback.id if callback is not None else None,
             reply=self._reply if callback is not None else None,
         )
 
@@ -275,6 +236,25 @@ class PlanRunner:
         wanted = planned.when_instance_survives
         skips = step.skip_if_instance_survives if wanted is None else wanted is WhenSurviving.SKIP
         return f"skipped: instance {instance} survives" if skips else None
+
+
+def _at_next_entry(
+    state: WorkState, outcomes: tuple[StepOutcome, ...], work_began_at: float | None = None
+) -> WorkState:
+    return msgspec.structs.replace(
+        state,
+        index=state.index + 1,
+        outcomes=state.outcomes + outcomes,
+        memories=(),
+        entry=None,
+        work_began_at=work_began_at if work_began_at is not None else state.work_began_at,
+    )
+
+
+def _ended(state: WorkState, how: HowWorkEnds, reason: str = "", *, index: int | None = None) -> WorkState:
+    at = index if index is not None else state.index
+    result = PlanResult(how=how, reason=reason, index=at, outcomes=state.outcomes)
+    return msgspec.structs.replace(state, result=result, delay=None)
 
 
 def _summary(outcomes: tuple[StepOutcome, ...]) -> str:

@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asg_lifecycle.execution.durable import Polled, poll
+from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.model.drain_slots import next_request_delay, sentence
 from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:
-    from aws_durable_execution_sdk_python import DurableContext
-
     from asg_lifecycle.execution.dependencies import ActionContext
-    from asg_lifecycle.execution.durable import BranchGate
 
 
 class SlotWaitState(Polled, frozen=True, kw_only=True):
@@ -45,11 +42,6 @@ class SlotWait:
         self._dependencies = action_context.dependencies
         self._limit = limit
         self._until = until
-
-    def run(self, context: DurableContext, round_number: int, gate: BranchGate) -> SlotWaitState:
-        """Wait until the action has a slot. One durable operation, however long it takes."""
-        name = "slot-wait" if round_number == 1 else f"slot-wait-round-{round_number}"
-        return poll(context, name, SlotWaitState(), gate.guarded(self.attempt))
 
     def attempt(self, state: SlotWaitState) -> SlotWaitState:
         """Ask for a slot once. Never raises for what AWS answers."""

@@ -1,0 +1,52 @@
+"""One entry of a plan between two polls, and as the record remembers it."""
+
+from __future__ import annotations
+
+from asg_lifecycle.execution.durable import Polled
+from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
+from asg_lifecycle.model.progress import Failed
+from asg_lifecycle.model.records import StepMemory
+
+
+class EntryCheckpoint(Polled, frozen=True, kw_only=True):
+    """One entry between two polls. Times are seconds since the epoch.
+
+    Attributes:
+        began_at: when it began in this round of the race, None before the first poll.
+        steps: its steps.
+        due: when each of them is polled again.
+        noted: the record says that several steps begin.
+        recorded: what the record remembers of the steps, None when that is not known.
+        blocked_before: seconds for which dependencies had kept them waiting before this round: the time at which the
+            work began has been moved on by these already.
+        lost_ownership: another execution owns the action.
+        timed_out: the plan's time is over.
+    """
+
+    began_at: float | None = None
+    steps: tuple[StepCheckpoint, ...]
+    due: tuple[float, ...]
+    noted: bool = False
+    recorded: tuple[StepMemory, ...] | None = None
+    blocked_before: float = 0.0
+    lost_ownership: bool = False
+    timed_out: bool = False
+
+
+def first_checkpoint(memories: tuple[StepMemory, ...], count: int) -> EntryCheckpoint:
+    """Return an entry of `count` steps as the record remembers it; steps that failed begin again."""
+    checkpoints = remembered_checkpoints(memories, count)
+    steps = tuple(StepCheckpoint() if isinstance(step.progress, Failed) else step for step in checkpoints)
+    return EntryCheckpoint(
+        steps=steps,
+        due=(0.0,) * count,
+        recorded=memories if steps == checkpoints and memories else None,
+        blocked_before=max(step.blocked_seconds for step in steps),
+    )
+
+
+def remembered_checkpoints(memories: tuple[StepMemory, ...], count: int) -> tuple[StepCheckpoint, ...]:
+    """Return the steps as the record remembers them, those that failed included."""
+    if len(memories) != count:
+        return (StepCheckpoint(),) * count
+    return tuple(StepCheckpoint.recalled(memory) for memory in memories)

@@ -1,0 +1,81 @@
+"""Where the work on an action stands between two polls, and how it ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from asg_lifecycle.execution.durable import Polled
+from asg_lifecycle.execution.work.entry_checkpoint import EntryCheckpoint
+from asg_lifecycle.execution.work.slot_wait import SlotWaitState
+from asg_lifecycle.model.records import StepMemory, StepOutcome
+
+if TYPE_CHECKING:
+    from asg_lifecycle.model.plan_position import Position
+
+
+HowWorkEnds: TypeAlias = Literal[
+    "done", "abandon", "held", "timed_out", "lost_ownership", "needs_callback", "out_of_operations"
+]
+
+
+class PlanResult(Struct, frozen=True, kw_only=True):
+    """How the work ended.
+
+    Attributes:
+        how: `done`: every step has ended; `abandon`: a step failed and the plan abandons; `held`: a step failed and the
+            plan holds; `timed_out`: the plan's time is over; `lost_ownership`: another execution owns the action;
+            `needs_callback`: the step at `index` needs a callback before it begins; `out_of_operations`: the execution
+            has to hand over.
+        reason: why, a sentence.
+        index: the entry of the plan it ended at.
+        outcomes: the outcomes of the steps.
+    """
+
+    how: HowWorkEnds
+    reason: str = ""
+    index: int
+    outcomes: tuple[StepOutcome, ...] = ()
+
+
+class WorkState(Polled, frozen=True, kw_only=True):
+    """Where the work stands. Times are seconds since the epoch.
+
+    Attributes:
+        index: the present entry of the plan, from 0.
+        outcomes: how the steps before it ended.
+        memories: what the record remembers of the steps of the entry that this round began with.
+        work_began_at: when the work began, None when it has not.
+        slot: the wait for a drain slot.
+        entry: the present entry, None when it has not been polled in this round.
+        result: how the work ended, None while it goes on.
+    """
+
+    index: int = 0
+    outcomes: tuple[StepOutcome, ...] = ()
+    memories: tuple[StepMemory, ...] = ()
+    work_began_at: float | None = None
+    slot: SlotWaitState = SlotWaitState()
+    entry: EntryCheckpoint | None = None
+    result: PlanResult | None = None
+
+
+def work_at(position: Position) -> WorkState:
+    """Return the work as a round begins with it, where `position` says."""
+    result = PlanResult(how="lost_ownership", index=position.index) if position.lost_ownership else None
+    return WorkState(
+        index=position.index,
+        outcomes=position.outcomes,
+        memories=position.steps,
+        work_began_at=position.work_began_at,
+        result=result,
+        delay=None if result is not None else 0.0,
+    )
+
+
+def out_of_operations(state: WorkState) -> WorkState:
+    """Return the work where it stands, for a fresh execution: this one may not have many more operations."""
+    result = PlanResult(how="out_of_operations", index=state.index, outcomes=state.outcomes)
+    return msgspec.structs.replace(state, result=result, delay=None)
