@@ -6,7 +6,8 @@ from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, NEEDING_TAGS
 from asg_lifecycle.settings import FEATURE_VARIABLES, IntakeSettings, Settings
 
 SWITCHES = ("SIGNALS", *FEATURE_VARIABLES)
-LEAST = {"TABLE_NAME": "table", **dict.fromkeys(SWITCHES, "off")}
+OWN = {"AWS_LAMBDA_FUNCTION_NAME": "stack-LifecycleAction", "FUNCTION_ALIAS": "live"}
+LEAST = {"TABLE_NAME": "table", **OWN, **dict.fromkeys(SWITCHES, "off")}
 
 
 @pytest.mark.parametrize("path", ["/asg-lifecycle/stack/plans", "/asg-lifecycle/stack/plans/"])
@@ -20,6 +21,18 @@ def test_what_is_not_set() -> None:
     assert (settings.plan_path, settings.drains_per_group, settings.signals) == ("", None, False)
     assert settings.record_retention == 30 * 86_400
     assert settings.built_in_features == frozenset()
+    assert (settings.sweep_interval, settings.hand_over_at) == (300, 2_500)
+
+
+def test_the_function_knows_its_own_alias() -> None:
+    assert Settings.from_environment(LEAST).function == "stack-LifecycleAction:live"
+
+
+@pytest.mark.parametrize("variable", OWN)
+def test_a_function_that_does_not_know_itself_is_an_error(variable: str) -> None:
+    environment = {name: value for name, value in LEAST.items() if name != variable}
+    with pytest.raises(KeyError, match=variable):
+        Settings.from_environment(environment)
 
 
 def test_every_feature_of_built_in_plans_has_its_variable() -> None:
@@ -43,6 +56,7 @@ def test_the_minutes_between_sweeps_are_read_as_seconds() -> None:
     least = {"TABLE_NAME": "table", "FUNCTION_ARN": "arn:aws:lambda:eu-west-1:123456789012:function:f:live"}
     assert IntakeSettings.from_environment(least).sweep_interval == 300
     assert IntakeSettings.from_environment(least | {"SWEEP_MINUTES": "7"}).sweep_interval == 420
+    assert Settings.from_environment(LEAST | {"SWEEP_MINUTES": "7"}).sweep_interval == 420
 
 
 @pytest.mark.parametrize("value", ["", "true", "On", "{}", None])
@@ -60,7 +74,7 @@ def test_an_empty_plan_path_is_an_error(path: str) -> None:
         Settings.from_environment(LEAST | {"PLAN_PATH": path})
 
 
-@pytest.mark.parametrize("variable", ["RECORD_RETENTION_DAYS", "DRAINS_PER_GROUP"])
+@pytest.mark.parametrize("variable", ["RECORD_RETENTION_DAYS", "DRAINS_PER_GROUP", "SWEEP_MINUTES"])
 def test_an_empty_number_is_an_error(variable: str) -> None:
     with pytest.raises(ValueError, match=r"''"):
         Settings.from_environment(LEAST | {variable: ""})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,10 +17,11 @@ from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
-from asg_lifecycle.settings import IntakeSettings, Settings
+from asg_lifecycle.settings import HAND_OVER_AT, IntakeSettings, Settings
 from asg_lifecycle.store.records import decode
 from asg_lifecycle_simulator.deployment.queue_poller import QueuePoller
 from asg_lifecycle_simulator.deployment.table import create_table
+from asg_lifecycle_simulator.services.durable_executions.function import ALIAS
 from asg_lifecycle_simulator.services.durable_executions.requests import DurableRequests
 from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 from handlers import interruption, lifecycle_action, notification, signal_received, sweep
@@ -41,6 +42,7 @@ RETRIES = (60.0, 120.0)
 TABLE = "asg-lifecycle"
 DETAIL_TYPES = frozenset({"EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"})
 PREFIX = "asg-lifecycle"
+FUNCTION = "lifecycle-action"
 PLAN_PATH = "/asg-lifecycle/asg-lifecycle/plans"
 WARNING = "EC2 Spot Instance Interruption Warning"
 RECOMMENDATION = "EC2 Instance Rebalance Recommendation"
@@ -69,6 +71,7 @@ class Parameters:
         execution_timeout: of the durable function.
         signals: `Signals`.
         features: the features of steps that are on.
+        hand_over_at: operations at which an execution hands over; no parameter of the template, the code's own number.
     """
 
     prefix: str = PREFIX
@@ -78,6 +81,7 @@ class Parameters:
     execution_timeout: float = 180_000.0
     signals: bool = True
     features: frozenset[str] = DEFAULT_FEATURES
+    hand_over_at: int = HAND_OVER_AT
 
 
 class Deployment:
@@ -108,7 +112,10 @@ class Deployment:
         self._chance = chance
         self._application = self._compose()
         self.service = DurableService(
-            timeline, self._handler(self._application), execution_timeout=self.parameters.execution_timeout
+            timeline,
+            self._handler(self._application),
+            function_name=FUNCTION,
+            execution_timeout=self.parameters.execution_timeout,
         )
         self.service.on_failure = self._keep_failure
         region.add(DurableRequests(region, self.service))
@@ -137,6 +144,9 @@ class Deployment:
             plan_path=PLAN_PATH,
             signals=self.parameters.signals,
             built_in_features=self.parameters.features,
+            sweep_interval=self.parameters.sweep_every or 300.0,
+            function=f"{FUNCTION}:{ALIAS}",
+            hand_over_at=self.parameters.hand_over_at,
         )
         return compose(settings, clock=self._timeline.now, chance=self._chance)
 
@@ -147,6 +157,11 @@ class Deployment:
         """Publish a new version. Executions under way stay on theirs."""
         self._application = self._compose()
         self.service.redeploy(self._handler(self._application))
+
+    def hand_over_at(self, operations: int) -> None:
+        """Publish a version whose executions hand over at so many operations, so that no test needs thousands."""
+        self.parameters = replace(self.parameters, hand_over_at=operations)
+        self.redeploy()
 
     def open_queues(self, autoscaling: AutoScaling) -> None:
         """Make the dead-letter queues, and the queue and topic that hooks may notify."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import Finish, Nudge, Skip
+from asg_lifecycle.model.messages import Finish, Nudge, Skip, Wake
 from asg_lifecycle.model.records import action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.replay.testbed import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, RecordingTestbed
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 AnyTestbed = RecordingTestbed[Any]
+
+CALL_BACK = {"kind": "invoke-function", "options": {"function": "archive", "wait_for": "callback"}}
 
 
 def nothing_to_drain(testbed: AnyTestbed) -> None:
@@ -83,8 +85,7 @@ def plan_chosen_again(testbed: AnyTestbed) -> None:
 def called_back(testbed: AnyTestbed) -> None:
     """A function is invoked, and its callback ends the step after a message has ended a round."""
     testbed.functions.deploy("archive", lambda _: None)
-    options = {"function": "archive", "wait_for": "callback"}
-    testbed.drain({"steps": [{"kind": "invoke-function", "options": options}]})
+    testbed.drain({"steps": [CALL_BACK]})
     testbed.run(20)
     testbed.send_message(Nudge())
     testbed.run(20)
@@ -215,6 +216,27 @@ def drain_slot(testbed: AnyTestbed) -> None:
     testbed.finish()
 
 
+def handed_over(testbed: AnyTestbed) -> None:
+    """A sender that does not stop uses the operations up; the callback that a function holds stays behind."""
+    testbed.deployment.hand_over_at(60)
+    testbed.functions.deploy("archive", lambda _: None)
+    testbed.drain({"steps": [CALL_BACK, DEREGISTER]})
+    testbed.run(5)
+    (invoked,) = testbed.functions.events["archive"]
+    before = testbed.record()
+    while testbed.record().execution == before.execution:
+        inbox = testbed.record().inbox
+        testbed.deployment.send_message(testbed.record(), Nudge())
+        while testbed.record().inbox == inbox:
+            testbed.timeline.advance()
+        before = testbed.record()
+        testbed.run(5)
+    testbed.deployment.send_message(before, Wake(by="an event that was sent to the inbox before"))
+    testbed.run(90)
+    testbed.deployment.service.send_callback_success(invoked["callback"], b"archived")
+    testbed.finish()
+
+
 SCENARIOS: dict[str, Callable[[AnyTestbed], None]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
@@ -240,6 +262,7 @@ SCENARIOS: dict[str, Callable[[AnyTestbed], None]] = {
         joined_after_the_work,
         never_announced,
         drain_slot,
+        handed_over,
     )
 }
 """By name, as the histories' files are called."""

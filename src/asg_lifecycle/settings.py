@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 SECONDS_PER_DAY = 86_400.0
 
+HAND_OVER_AT = 2_500
+"""Operations of an execution, which may have 3,000: what is left is enough to start the successor through hours of
+throttling, with the heartbeats."""
+
 FEATURE_VARIABLES = {
     "TARGET_GROUP_STEPS": "TargetGroupSteps",
     "STATUS_CHECK_STEPS": "StatusCheckSteps",
@@ -35,6 +39,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         plan_path: where named plans are in Parameter Store, without a slash at its end; empty for nowhere.
         signals: events say when a wait may be over.
         built_in_features: the features of steps that built-in plans may use.
+        sweep_interval: seconds between two sweeps, which find an action whose execution has died.
+        function: name and alias of the durable function itself, as `name:alias`; empty where it starts no other
+            execution.
+        hand_over_at: operations at which an execution hands its action over to a fresh one.
     """
 
     table: str
@@ -44,19 +52,23 @@ class Settings(Struct, frozen=True, kw_only=True):
     plan_path: str = ""
     signals: bool = False
     built_in_features: frozenset[str] = frozenset()
+    sweep_interval: float = 300.0
+    function: str = ""
+    hand_over_at: int = HAND_OVER_AT
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Return the settings of the durable function.
 
-        `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `PLAN_PATH`, and the switches
-        `SIGNALS` and `FEATURE_VARIABLES`, each `on` or `off`. A switch or a path that got lost on its way would be a
-        plan without steps, which releases instances: it is an error instead.
+        `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `SWEEP_MINUTES`, `PLAN_PATH`,
+        `FUNCTION_ALIAS` beside the `AWS_LAMBDA_FUNCTION_NAME` that Lambda sets, and the switches `SIGNALS` and
+        `FEATURE_VARIABLES`, each `on` or `off`. A switch or a path that got lost on its way would be a plan without
+        steps, which releases instances: it is an error instead.
 
         Raises:
-            KeyError: `TABLE_NAME` is not set.
-            ValueError: `RECORD_RETENTION_DAYS` or `DRAINS_PER_GROUP` is not a number, a switch is neither `on` nor
-                `off` or not set, or `PLAN_PATH` is set and empty.
+            KeyError: `TABLE_NAME`, `AWS_LAMBDA_FUNCTION_NAME` or `FUNCTION_ALIAS` is not set.
+            ValueError: `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP` or `SWEEP_MINUTES` is not a number, a switch is
+                neither `on` nor `off` or not set, or `PLAN_PATH` is set and empty.
         """
         return cls(
             table=environment["TABLE_NAME"],
@@ -69,6 +81,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             built_in_features=frozenset(
                 feature for variable, feature in FEATURE_VARIABLES.items() if _is_on(environment, variable)
             ),
+            sweep_interval=_sweep_interval(environment),
+            function=f"{environment['AWS_LAMBDA_FUNCTION_NAME']}:{environment['FUNCTION_ALIAS']}",
         )
 
 
@@ -99,8 +113,12 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
             table=environment["TABLE_NAME"],
             function=environment["FUNCTION_ARN"],
             hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
-            sweep_interval=60.0 * float(environment.get("SWEEP_MINUTES", "5")),
+            sweep_interval=_sweep_interval(environment),
         )
+
+
+def _sweep_interval(environment: Mapping[str, str]) -> float:
+    return 60.0 * float(environment.get("SWEEP_MINUTES", "5"))
 
 
 def _plan_path(environment: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
 from asg_lifecycle.execution.race.decision import MESSAGES_KEPT, BranchResults, RaceOutcome, Round, decide, next_round
-from asg_lifecycle.execution.work.plan_runner import PlanResult
+from asg_lifecycle.execution.work.work_state import PlanResult
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, Unknown, describe
 from asg_lifecycle.model.plans import OnTimeout, Plan, Result

@@ -34,23 +34,41 @@ IDENTITY = ("Type", "SubType", "Name", "ParentId")
 
 INTERFACE = {
     "await-late-event",
-    "claim",
-    "inbox-N",
-    "set-up-early",
-    "set-up",
-    "race-N",
-    "keep-alive-N",
     "await-event-N",
-    "slot-wait",
-    "slot-wait-round-N",
-    "step-N-KIND",
-    "step-N-KIND-round-N",
-    "open-inbox-N",
-    "choose-plan-N",
     "callback-N-round-N",
+    "choose-plan-N",
+    "claim",
     "finish",
+    "hand-on-message",
+    "hand-on-reply",
+    "hand-over",
+    "hand-over-again",
+    "hand-over-pause",
+    "inbox-N",
+    "keep-alive-N",
+    "late-messages",
+    "late-messages-end",
+    "late-reply",
+    "open-round-N",
+    "race-N",
+    "set-up",
+    "set-up-early",
+    "until-heartbeat-N",
+    "watch-step",
+    "work-N",
 }
-"""The names of durable operations. One more, `inbox-closed`, takes five hundred messages."""
+"""The names of durable operations that a recorded execution has."""
+
+RARE = {
+    "observe",
+    "open-round-N-again",
+    *(
+        f"{name}-{what}"
+        for name in ("set-up", "set-up-early", "observe", "finish", "hand-on-message", "hand-on-reply")
+        for what in ("pause", "again")
+    ),
+}
+"""Those of executions that met a fault, or only observed."""
 
 
 def histories() -> Iterator[tuple[str, History]]:
@@ -84,7 +102,7 @@ def open_inboxes(execution: RecordedExecution) -> list[tuple[State, str]]:
 
 def in_table(state: State, operation: dict[str, Any]) -> bool:
     inbox = {"S": operation["CallbackDetails"]["CallbackId"]}
-    return any(item.get("callback") == inbox for item in state.table.values())
+    return any(item.get("inbox") == inbox for item in state.table.values())
 
 
 @pytest.mark.parametrize("name", FINISHED_EXECUTIONS)
@@ -159,13 +177,10 @@ def test_the_names_of_the_operations_are_the_interface() -> None:
         if operation["Type"] != "EXECUTION"
     }
 
-    assert names == INTERFACE
+    assert INTERFACE <= names <= INTERFACE | RARE
 
 
 def name_of(name: str) -> str:
-    step = re.fullmatch(r"step-\d+-[a-z-]+?(-round-\d+)?", name)
-    if step is not None:
-        return "step-N-KIND" + ("-round-N" if step[1] else "")
     return re.sub(r"\d+", "N", name)
 
 

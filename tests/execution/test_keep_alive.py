@@ -167,7 +167,7 @@ def test_a_completion_none_of_whose_answers_comes_is_told_by_the_instance(testbe
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
     assert testbed.record().status == "completed"
     assert "the answer was lost" in (testbed.record().reason or "")
-    assert testbed.calls("autoscaling")["CompleteLifecycleAction"] == 2
+    assert testbed.calls("autoscaling")["CompleteLifecycleAction"] == 1
 
 
 def test_an_instance_that_a_sibling_holds_tells_nothing_of_a_completion(testbed: Testbed) -> None:

@@ -376,9 +376,9 @@ def test_steps_side_by_side_begin_together_and_all_end_before_the_plan_goes_on(t
     )
     assert slow[0].command.requested_at == quick[0].command.requested_at
     assert after[0].command.requested_at >= (slow[0].ended_at or math.inf)
-    # Each command that ends wakes the execution, which begins a round.
-    names = [(operation.name or "").partition("-round")[0] for operation in execution.operations]
-    assert sorted({name for name in names if "step" in name}) == ["step-1-parallel", "step-2-run-command"]
+    # Each of the three commands that ends wakes the execution, which begins a round.
+    names = [operation.name for operation in execution.operations]
+    assert [name for name in names if "open-round" in name] == [f"open-round-{number}" for number in (2, 3, 4)]
     comments = {run.command.comment.rpartition(" ")[2] for run in testbed.run_command.runs(instance)}
     assert comments == {"2", "3", "4"}
 

@@ -149,10 +149,12 @@ def test_a_result_that_was_decided_is_sent_by_whoever_comes_after(testbed: Testb
 def test_a_completion_of_the_dead_execution_is_ours(testbed: Testbed) -> None:
     # It was sent and accepted, and its execution died before it could note that.
     testbed.region.faults.lose_response("autoscaling", "CompleteLifecycleAction")
+    testbed.region.faults.deny("autoscaling", "DescribeAutoScalingInstances")
     drained(testbed, {"steps": []})
-    testbed.run(3)
+    testbed.run(1.5)
     dead = stop(testbed)
     assert testbed.record().status == "completing"
+    testbed.region.faults.allow("autoscaling", "DescribeAutoScalingInstances")
     take_over(testbed, dead)
     execution = testbed.finish()
 

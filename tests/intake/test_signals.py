@@ -123,7 +123,7 @@ def test_a_task_elsewhere_wakes_nobody(testbed: IntakeTestbed) -> None:
     testbed.ecs.run(there, "web:1", service="web", takes=math.inf)
     other = testbed.ecs.register("i-0123456789abcdef0", "prod")
     testbed.autoscaling.terminate(instance)
-    testbed.run(30)
+    testbed.run(32)
     before = len(execution(testbed).invocations)
     tasks = testbed.ecs.run(other, "job:1", ends_after=5, count=30)
     testbed.run(8)

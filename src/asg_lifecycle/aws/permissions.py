@@ -15,6 +15,7 @@ CORE_PERMISSIONS = (
     "dynamodb:UpdateItem",
     "ec2:DescribeInstances",
     "lambda:GetDurableExecution",
+    "lambda:InvokeFunction",
     "lambda:SendDurableExecutionCallbackSuccess",
     "ssm:GetParameters",
     "ssm:GetParametersByPath",

@@ -45,7 +45,7 @@ def compose(
         lifecycle_actions=services.lifecycle_actions,
         instances=services.instances,
         records=Records(clients, settings.table),
-        executions=Executions(clients, function=""),
+        executions=Executions(clients, settings.function),
         drain_slots=DrainSlots(clients, settings.table),
         outages=Outages(clients, settings.table),
         planning=Planning(

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.execution.operation_count import operations_used
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from aws_durable_execution_sdk_python import DurableContext
 
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.instances import Instances
@@ -69,3 +73,7 @@ class ActionContext:
     action: LifecycleAction
     wait: str
     execution: str
+
+    def is_nearly_used_up(self, context: DurableContext) -> bool:
+        """Return whether the execution has used nearly all the operations that it may have, and has to hand over."""
+        return operations_used(context) >= self.dependencies.settings.hand_over_at

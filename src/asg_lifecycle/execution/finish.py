@@ -14,7 +14,7 @@ from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.plan_position import Position, position_of
 from asg_lifecycle.model.records import Status
-from asg_lifecycle.model.timing import heartbeat_retry
+from asg_lifecycle.model.timing import completion_retry
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Completion(Polled, frozen=True, kw_only=True):
         reason: what happened at the end, added to the reason of the outcome.
         heartbeat: the heartbeats while the action cannot be completed.
         tries: how often the present part was tried.
+        failing_since: since when it cannot be completed, seconds since the epoch; None while nothing failed.
         lost_ownership: another execution owns the action.
     """
 
@@ -57,6 +58,7 @@ class Completion(Polled, frozen=True, kw_only=True):
     reason: str | None = None
     heartbeat: HeartbeatState = HeartbeatState(next_at=0.0)
     tries: int = 0
+    failing_since: float | None = None
     lost_ownership: bool = False
 
 
@@ -145,13 +147,14 @@ class Finisher:
             self._dependencies.observer.count(Metric.OVER)
             self._dependencies.observer.warning(self._outcome.reason)
             return msgspec.structs.replace(state, status=Status.OVER, tries=0, delay=0.0)
+        if state.sent and self._has_gone_on():
+            # Nothing more is sent: an instance id may stand for another wait by now (R11).
+            return self._completed(state, result, LOST_ANSWER)
         try:
             return self._sent(state, now, result)
         except CallFailed as failed:
             if failed.failure.consequence in {Consequence.REFUSED, Consequence.NOT_FOUND}:
                 return self._not_active(state, now, str(failed))
-            if state.sent and self._has_gone_on():
-                return self._completed(state, result, LOST_ANSWER)
             return self._failed(state, now, failed)
 
     def _sent(self, state: Completion, now: float, result: ActionResult) -> Completion:
@@ -198,19 +201,28 @@ class Finisher:
         if now >= self._setup.bound:
             observer.count(Metric.LOST)
             return msgspec.structs.replace(state, status=Status.LOST, reason=str(failed), tries=0, delay=0.0)
+        sent = state.sent or (repeated and failed.failure.effect_is_open)
+        result = self._outcome.result
+        if sent and not state.sent and result is not None and self._has_gone_on():
+            return self._completed(state, result, LOST_ANSWER)
         heartbeat = state.heartbeat
         timeouts = self._setup.timeouts
         if heartbeat.next_at <= now < self._setup.deadline:
             heartbeat = send_heartbeat(self._action_context, timeouts, heartbeat, now)
         tries = state.tries + 1
-        delay = heartbeat_retry(timeouts, tries, self._dependencies.chance())
+        since = state.failing_since if state.failing_since is not None else now
+        delay = completion_retry(now - since, tries, self._dependencies.chance())
+        if heartbeat.next_at > now:
+            # A heartbeat that is due must not wait for the next try.
+            delay = min(delay, heartbeat.next_at - now)
         return msgspec.structs.replace(
             state,
             heartbeat=heartbeat,
-            sent=state.sent or (repeated and failed.failure.effect_is_open),
+            sent=sent,
             noted=False,
             sends=state.sends + 1,
             tries=tries,
+            failing_since=since,
             delay=max(1.0, min(delay, self._setup.bound - now)),
         )
 

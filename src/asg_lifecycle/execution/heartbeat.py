@@ -11,7 +11,6 @@ from msgspec import Struct
 from asg_lifecycle.aws.lifecycle_actions import Answer
 from asg_lifecycle.execution import durable
 from asg_lifecycle.execution.durable import Polled
-from asg_lifecycle.execution.operation_count import HAND_OVER_AT, operations_used
 from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.timing import (
@@ -101,7 +100,7 @@ class KeepAliveBranch:
             durable.wait(context, f"until-heartbeat-{number}", int(left))
 
         def attempt(state: KeepAlive) -> KeepAlive:
-            if operations_used(context) >= HAND_OVER_AT:
+            if self.action_context.is_nearly_used_up(context):
                 return msgspec.structs.replace(state, out_of_operations=True, delay=None)
             return self.attempt(state)
 
@@ -141,7 +140,9 @@ def send_heartbeat(
     try:
         if dependencies.lifecycle_actions.heartbeat(action_context.action) is Answer.ACCEPTED:
             dependencies.observer.count(Metric.HEARTBEAT)
-            return HeartbeatState(next_at=now + heartbeat_interval(timeouts, dependencies.chance()), last_at=now)
+            sweep_interval = dependencies.settings.sweep_interval
+            interval = heartbeat_interval(timeouts, dependencies.chance(), sweep_interval=sweep_interval)
+            return HeartbeatState(next_at=now + interval, last_at=now)
     except CallFailed as failed:
         if failed.failure.consequence not in {Consequence.REFUSED, Consequence.NOT_FOUND}:
             return _failed(dependencies, timeouts, heartbeat, now, failed)

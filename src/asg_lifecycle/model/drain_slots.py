@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 DELAY_FLOOR = 5.0
-DELAY_CEILING = 60.0
+DELAY_CEILING = 300.0
 DELAY_FRACTION = 0.1
 
 
@@ -29,7 +29,7 @@ def sentence(answer: SlotAnswer, limit: int) -> str:
 
 
 def next_request_delay(waited: float, chance: float) -> float:
-    """Return the seconds until the next request: a tenth of the time waited, 5 s to a minute, less a random fifth.
+    """Return the seconds until the next request: a tenth of the time waited, 5 s to 5 min, less a random fifth.
 
     Args:
         waited: seconds so far.

@@ -19,6 +19,7 @@ class Waiting(Struct, frozen=True, tag="waiting"):
     Attributes:
         detail: a sentence an operator understands, which says what is missing: "waiting for 2 of 5 tasks".
         again_after: seconds until the next poll, None to let the engine choose.
+        no_later_than: seconds until the next poll at the latest, where the engine chooses; None for no limit.
         state: what the step needs at its next poll. It is written to the record whenever it changes.
         blocked: the step waits for a dependency or a permission, not for the instance.
         wake_on: the signal that comes when the wait may be over (see `asg_lifecycle.model.signals`), None when only
@@ -32,6 +33,7 @@ class Waiting(Struct, frozen=True, tag="waiting"):
     blocked: bool = False
     wake_on: str | None = None
     blockers: tuple[Blocker, ...] = ()
+    no_later_than: float | None = None
 
 
 class Done(Struct, frozen=True, tag="done"):
@@ -75,4 +77,6 @@ def sentence_of(progress: StepAnswer) -> str:
 
 def lasting(progress: Progress | None) -> Progress | None:
     """Return what of a progress is worth keeping: when to poll again changes at every poll."""
-    return msgspec.structs.replace(progress, again_after=None) if isinstance(progress, Waiting) else progress
+    if not isinstance(progress, Waiting):
+        return progress
+    return msgspec.structs.replace(progress, again_after=None, no_later_than=None)

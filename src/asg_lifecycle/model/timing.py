@@ -18,8 +18,23 @@ POLL_FLOOR = 5.0
 POLL_CEILING = 300.0
 POLL_FRACTION = 0.1
 
+EVENT_POLL_FLOOR = 10.0
 EVENT_POLL_CEILING = 900.0
-"""The longest time between two polls of a wait that an event can end, seconds."""
+EVENT_POLL_FRACTION = 0.5
+"""Of a wait that an event can end: a lost event costs at most half of the time that the step took, and 15 minutes."""
+
+OLD_FRACTION = 0.02
+"""Of its age, the shortest time between two polls of anything: gaps of 10 s would be 17,280 polls in two days, and an
+execution may have 3,000 operations."""
+
+SWEEP_MARGIN = 120.0
+"""Seconds for two sweeps to find an action whose execution died just before a heartbeat, beyond their intervals."""
+
+LAPSED_AFTER = 60
+"""Tries of one heartbeat after which the timer must have lapsed, whatever the timeout."""
+
+COMPLETION_HASTE = 600.0
+"""Seconds during which a completion that fails is tried again at least twice a minute."""
 
 NOT_YET_WINDOW = 60.0
 """Seconds for which "No active Lifecycle Action" is taken to mean "not yet" while the instance still waits (R13)."""
@@ -71,24 +86,29 @@ def bound(started: float, timeouts: HookTimeouts) -> float:
     return started + min(timeouts.overall, GLOBAL_TIMEOUT_CAP)
 
 
-def heartbeat_interval(timeouts: HookTimeouts, chance: float) -> float:
-    """Return the seconds until the next heartbeat: half the timeout, less a random tenth of that.
+def heartbeat_interval(timeouts: HookTimeouts, chance: float, *, sweep_interval: float) -> float:
+    """Return the seconds until the next heartbeat, less a random tenth of that.
 
-    The random part keeps the heartbeats of a mass drain apart (R15).
+    Half of the timeout. Of a long one all but the time in which two sweeps find an action whose execution has died, or
+    a quarter where that is more: heartbeats are a good part of what a wait of days costs. The random part keeps the
+    heartbeats of a mass drain apart (R15).
 
     Args:
         timeouts: the hook's timers.
         chance: a random number from 0 to 1.
+        sweep_interval: seconds between two sweeps.
     """
-    half = timeouts.heartbeat / 2
-    return half - half * 0.1 * chance
+    left = min(timeouts.heartbeat / 2, max(2 * sweep_interval + SWEEP_MARGIN, timeouts.heartbeat / 4))
+    interval = timeouts.heartbeat - left
+    return interval - interval * 0.1 * chance
 
 
 def heartbeat_retry(timeouts: HookTimeouts, failures: int, chance: float) -> float:
     """Return the seconds until a failed heartbeat is tried again.
 
-    A heartbeat is due when at least half the timeout is left. A first retry after a fortieth of the timeout, then
-    doubled up to a tenth, gives five retries or more before the timer lapses, whatever the timeout.
+    A first retry after a fortieth of the timeout, then doubled up to a tenth, at most a minute, gives five retries or
+    more before the timer lapses, whatever the timeout. Once it must have lapsed the tries get rarer, up to five
+    minutes: they only find out that the action is over.
 
     Args:
         timeouts: the hook's timers.
@@ -96,8 +116,25 @@ def heartbeat_retry(timeouts: HookTimeouts, failures: int, chance: float) -> flo
         chance: a random number from 0 to 1; up to a half is taken off, to spread retries (R15).
     """
     longest = min(60.0, timeouts.heartbeat / 10)
+    if failures > LAPSED_AFTER:
+        longest = min(POLL_CEILING, longest * failures / LAPSED_AFTER)
     doubled = timeouts.heartbeat / 40 * 2.0 ** min(failures - 1, 10)
     return max(1.0, min(longest, doubled) * (1 - 0.5 * chance))
+
+
+def completion_retry(spent: float, failures: int, chance: float) -> float:
+    """Return the seconds until a completion that failed is sent again: the instance waits for nothing else.
+
+    1, 2, 4, … up to 30 s for ten minutes, then a twentieth of the time spent, up to ten minutes.
+
+    Args:
+        spent: seconds since the first failure.
+        failures: how many tries in a row have failed, 1 or more.
+        chance: a random number from 0 to 1; up to a half is taken off, to spread retries (R15).
+    """
+    doubled = min(30.0, 2.0 ** min(failures - 1, 10))
+    delay = doubled if spent < COMPLETION_HASTE else min(600.0, spent / 20)
+    return max(1.0, delay * (1 - 0.5 * chance))
 
 
 def retry_delay(failures: int, chance: float, longest: float) -> float:
@@ -118,15 +155,25 @@ def poll_delay(spent: float, *, heard: bool = False) -> float:
     """Return the seconds until a step is polled again: a tenth of the time it has taken, 5 s to 5 min.
 
     So the number of polls, and their cost, grow with the logarithm of the wait. Where an event can end the wait, polls
-    only make up for lost events: then it is as much time again as the step has taken, 5 s to 15 min.
+    only make up for lost events: then it is half of the time the step has taken, 10 s to 15 min.
 
     Args:
         spent: seconds since the step began.
         heard: whether an event tells when the wait is over.
     """
     if heard:
-        return min(EVENT_POLL_CEILING, max(POLL_FLOOR, spent))
+        return min(EVENT_POLL_CEILING, max(EVENT_POLL_FLOOR, spent * EVENT_POLL_FRACTION))
     return min(POLL_CEILING, max(POLL_FLOOR, spent * POLL_FRACTION))
+
+
+def rarer_with_age(delay: float, spent: float) -> float:
+    """Return a delay that something asked for, or more where the wait is old.
+
+    Args:
+        delay: the delay, seconds.
+        spent: seconds since the wait began.
+    """
+    return max(delay, min(POLL_CEILING, spent * OLD_FRACTION))
 
 
 def step_end_delay(spent: float) -> float:

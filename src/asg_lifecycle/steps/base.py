@@ -244,6 +244,7 @@ class StatefulStep(BaseStep[OptionsT], Generic[OptionsT, StateT]):
         wake_on: str | None = None,
         blocked: bool = False,
         blockers: Iterable[Blocker] = (),
+        no_later_than: float | None = None,
     ) -> Waiting:
         """Return a wait with state. The arguments are those of `Waiting`."""
         stored = msgspec.to_builtins(state)
@@ -254,6 +255,7 @@ class StatefulStep(BaseStep[OptionsT], Generic[OptionsT, StateT]):
             wake_on=wake_on,
             blocked=blocked,
             blockers=tuple(blockers),
+            no_later_than=no_later_than,
         )
 
     def _state_of(self, last: Waiting) -> StateT:

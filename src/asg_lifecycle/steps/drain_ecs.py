@@ -168,7 +168,7 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
     ) -> Waiting:
         blockers = [*agent_blockers(awaited), *standing, *kept.blockers, *task_blockers(awaited, kept.reasons)]
         if not awaited:
-            return self._waiting("; ".join(each.reason for each in standing), state, wake_on=DRAINED, blockers=blockers)
+            return self._waiting("; ".join(each.reason for each in standing), state, blockers=blockers)
         clusters = ", ".join(dict.fromkeys(each.on.cluster_name for each in awaited))
         said = f"waiting for {len(awaited)} of {state.most} tasks on cluster {clusters}: {named_tasks(awaited)}"
         alone = sum(each.standalone for each in awaited)
@@ -180,7 +180,8 @@ class DrainEcs(StatefulStep[DrainEcsOptions, DrainEcsState]):
                 f"; {counted(len(orphaned), 'orphaned task')} that nobody stops (orphaned_tasks: ignore leaves them)"
             )
         causes = [each.reason for each in blockers if each.kind is not BlockerKind.TASK]
-        return self._waiting("; ".join([said, *kept.notes, *causes]), state, wake_on=DRAINED, blockers=blockers)
+        sentence = "; ".join([said, *kept.notes, *causes])
+        return self._waiting(sentence, state, wake_on=DRAINED, blockers=blockers, no_later_than=kept.stops_in)
 
     def _look_again(self, instance: str, looked: Search, named: NamedCluster, state: DrainEcsState) -> Waiting:
         if state.known:

@@ -8,7 +8,6 @@ import msgspec
 
 from asg_lifecycle.execution.durable import poll
 from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
-from asg_lifecycle.execution.operation_count import HAND_OVER_AT, operations_used
 from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, is_out_of_operations, said_so_far
 from asg_lifecycle.execution.race.race import Race, RunningRound
 from asg_lifecycle.execution.setup import InitialRecord, Setup, begin_work, with_plan
@@ -68,7 +67,7 @@ class EarlyRace(Race):
         limit = self._setup.bound if current.expired else self._setup.deadline
 
         def attempt(state: KeepAlive) -> KeepAlive:
-            if operations_used(context) >= HAND_OVER_AT:
+            if self._action_context.is_nearly_used_up(context):
                 return msgspec.structs.replace(state, out_of_operations=True, delay=None)
             left = limit - self._dependencies.clock()
             return msgspec.structs.replace(state, deadline_reached=left <= 0, delay=left if left > 0 else None)

@@ -11,7 +11,6 @@ import msgspec
 from asg_lifecycle.execution import durable
 from asg_lifecycle.execution.durable import BranchGate
 from asg_lifecycle.execution.heartbeat import KeepAlive, KeepAliveBranch
-from asg_lifecycle.execution.operation_count import HAND_OVER_AT, operations_used
 from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, decide, next_round, said_so_far
 from asg_lifecycle.execution.race.round_opening import Opening, RoundOpening
 from asg_lifecycle.execution.setup import plan_fields
@@ -216,7 +215,7 @@ class Race:
         opening = self._entered(context, running, runner, opening)
 
         def attempt(state: WorkState) -> WorkState:
-            return runner.poll(state) if operations_used(context) < HAND_OVER_AT else out_of_operations(state)
+            return out_of_operations(state) if self._action_context.is_nearly_used_up(context) else runner.poll(state)
 
         name = f"work-{running.current.number}"
         return BranchResults(work=durable.poll(context, name, opening.work, running.work_gate.guarded(attempt)).result)

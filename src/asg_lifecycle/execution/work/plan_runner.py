@@ -91,9 +91,20 @@ class PlanRunner:
             state = self._entry_polled(state)
             if state.result is not None or state.entry is not None:
                 return state
-            if clock() >= began + ENOUGH:
+            if clock() >= began + ENOUGH or self._has_to_be_kept_before(state.index):
                 return msgspec.structs.replace(state, delay=0.0)
         return _ended(state, "done", _summary(state.outcomes))
+
+    def _has_to_be_kept_before(self, index: int) -> bool:
+        """Return whether the checkpoint log has to know what has ended before the entry at `index` begins.
+
+        A poll that dies is repeated from its beginning. It would end the entries before again, and write over what the
+        record says of a step that has begun and must not begin twice.
+        """
+        if index >= len(self.plan.steps):
+            return False
+        runners, _ = self._resolve(index)
+        return any(runner.resolved.step.at_most_once for runner in runners)
 
     def _with_slot(self, state: WorkState) -> WorkState:
         """Return the work after a request for a drain slot, where only so many instances may drain at once."""

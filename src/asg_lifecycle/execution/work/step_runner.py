@@ -19,7 +19,7 @@ from asg_lifecycle.model.placeholders import CannotFillError
 from asg_lifecycle.model.plans import IfMissing
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting
 from asg_lifecycle.model.records import StepOutcome
-from asg_lifecycle.model.timing import poll_delay, retry_delay
+from asg_lifecycle.model.timing import poll_delay, rarer_with_age, retry_delay
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import Target
 
@@ -35,6 +35,8 @@ LONGEST_RETRY_DELAY = 60.0
 """Seconds between two tries of a step whose dependency does not answer."""
 
 JITTER = 0.1
+LONGEST_JITTER = 30.0
+"""Seconds by which a poll comes later than its step wants it, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +136,17 @@ class StepRunner:
         began_at = state.began_at if state.began_at is not None else now
         waiting = state.progress if isinstance(state.progress, Waiting) else None
         wanted = waiting.again_after if waiting is not None else None
-        if wanted is None and state.streak is not None:
-            delay = retry_delay(state.streak.tries, chance, LONGEST_RETRY_DELAY)
+        spent = now - began_at
+        if wanted is not None:
+            # Instances that were drained together would all be polled together, again and again (R15).
+            delay = rarer_with_age(wanted, spent) + min(JITTER * wanted, LONGEST_JITTER) * chance
+        elif state.streak is not None:
+            delay = rarer_with_age(retry_delay(state.streak.tries, chance, LONGEST_RETRY_DELAY), spent)
         else:
             event_comes = self._dependencies.settings.signals and waiting is not None and waiting.wake_on is not None
-            delay = wanted if wanted is not None else poll_delay(now - began_at, heard=event_comes)
-            # Instances that were drained together would all be polled together, again and again (R15).
-            delay *= 1 + JITTER * chance
+            delay = poll_delay(spent, heard=event_comes) * (1 - JITTER * chance)
+            if waiting is not None and waiting.no_later_than is not None:
+                delay = min(delay, waiting.no_later_than)
         timeout = self.resolved.timeout
         left = began_at + state.blocked_seconds + timeout - now if timeout is not None else delay
         return min(delay, left) if left > 0 else delay

@@ -77,11 +77,13 @@ class Kept(Struct, frozen=True, kw_only=True):
         reasons: why each task is still there, by its ARN.
         notes: what is said of them together.
         blockers: services that keep their tasks.
+        stops_in: seconds until the plan has them stopped, None where it does not or has.
     """
 
     reasons: dict[str, str] = {}
     notes: tuple[str, ...] = ()
     blockers: tuple[Blocker, ...] = ()
+    stops_in: float | None = None
 
 
 class TaskKeepers:
@@ -104,8 +106,11 @@ class TaskKeepers:
             CallFailed: a task could not be stopped or unprotected. That something could not be found out is said.
         """
         kept = [each for each in left if each.task.service is not None and not each.task.stopping and each.on.connected]
+        after = self._options.stop_after
+        left_until = target.began_at + seconds(after) - target.now if after is not None and kept else None
+        stops_in = left_until if left_until is not None and left_until > 0 else None
         if not kept or target.now < target.began_at + ASKED_AFTER:
-            return Kept()
+            return Kept(stops_in=stops_in)
         protections: dict[str, Protection] = {}
         states: dict[tuple[str, str | None], EcsServiceState] = {}
         try:
@@ -115,7 +120,7 @@ class TaskKeepers:
                 found = self._ecs.states(cluster, {task.service for task in here if task.service is not None})
                 states |= {(cluster, name): state for name, state in found.items()}
         except CallFailed as failed:
-            return Kept(notes=(f"what keeps them could not be found out: {failed}",))
+            return Kept(notes=(f"what keeps them could not be found out: {failed}",), stops_in=stops_in)
         self._unprotect([each for each in kept if each.task.arn in protections])
         if self._options.protected_tasks == "unprotect":
             protections = {}
@@ -129,6 +134,7 @@ class TaskKeepers:
                 for (_, name), state in states.items()
                 if (message := _trouble(state, target)) is not None
             ),
+            stops_in=stops_in,
         )
 
     def _unprotect(self, tasks: Sequence[LeftTask]) -> None:
