@@ -129,6 +129,8 @@ def environment() -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "POWERTOOLS_METRICS_NAMESPACE": "AsgLifecycle",
         "POWERTOOLS_SERVICE_NAME": "asg-lifecycle",
+        "AWS_LAMBDA_FUNCTION_NAME": "lifecycle-action",
+        "FUNCTION_ALIAS": "live",
         "TABLE_NAME": "actions",
         **dict.fromkeys(("SIGNALS", "TARGET_GROUP_STEPS", "STATUS_CHECK_STEPS"), "on"),
         **dict.fromkeys(("ECS_STEPS", "KUBERNETES_STEPS"), "off"),

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 SECONDS_PER_DAY = 86_400.0
 
+LOCAL = "local"
+"""The name of the stack where there is none."""
+
 HAND_OVER_AT = 2_500
 """Operations of an execution, which may have 3,000: what is left is enough to start the successor through hours of
 throttling, with the heartbeats."""
@@ -39,6 +42,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         plan_path: where named plans are in Parameter Store, without a slash at its end; empty for nowhere.
         signals: events say when a wait may be over.
         built_in_features: the features of steps that built-in plans may use.
+        stack: name of the CloudFormation stack.
         sweep_interval: seconds between two sweeps, which find an action whose execution has died.
         function: name and alias of the durable function itself, as `name:alias`; empty where it starts no other
             execution.
@@ -52,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     plan_path: str = ""
     signals: bool = False
     built_in_features: frozenset[str] = frozenset()
+    stack: str = LOCAL
     sweep_interval: float = 300.0
     function: str = ""
     hand_over_at: int = HAND_OVER_AT
@@ -81,6 +86,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             built_in_features=frozenset(
                 feature for variable, feature in FEATURE_VARIABLES.items() if _is_on(environment, variable)
             ),
+            stack=environment.get("STACK_NAME", LOCAL),
             sweep_interval=_sweep_interval(environment),
             function=f"{environment['AWS_LAMBDA_FUNCTION_NAME']}:{environment['FUNCTION_ALIAS']}",
         )
@@ -93,17 +99,19 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
         table: name of the DynamoDB table of records.
         function: qualified ARN of the durable function.
         hook_name_prefix: hooks whose name begins so are ours.
+        stack: name of the CloudFormation stack.
         sweep_interval: seconds between two sweeps.
     """
 
     table: str
     function: str
     hook_name_prefix: str
+    stack: str = LOCAL
     sweep_interval: float = 300.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return the settings that `TABLE_NAME`, `FUNCTION_ARN`, `HOOK_NAME_PREFIX` and `SWEEP_MINUTES` give.
+        """Return what `TABLE_NAME`, `FUNCTION_ARN`, `HOOK_NAME_PREFIX`, `STACK_NAME` and `SWEEP_MINUTES` give.
 
         Raises:
             KeyError: `TABLE_NAME` or `FUNCTION_ARN` is not set.
@@ -113,6 +121,7 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
             table=environment["TABLE_NAME"],
             function=environment["FUNCTION_ARN"],
             hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
+            stack=environment.get("STACK_NAME", LOCAL),
             sweep_interval=_sweep_interval(environment),
         )
 

@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from asg_lifecycle.observer import KEYS
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.execution.conftest import Testbed
 
 REFUSED = Fault(FaultKind.REFUSED, "InternalServerError", "InternalServerError", 500)
@@ -21,6 +22,8 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
     for line in lines:
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "AsgLifecycle"
+        (dimensions,) = directive["Dimensions"]
+        assert {name: line[name] for name in dimensions} == {"service": "asg-lifecycle", "stack": "local"}
         for metric in directive["Metrics"]:
             totals[metric["Name"]] = totals.get(metric["Name"], 0) + sum(line[metric["Name"]])
     return totals
@@ -91,3 +94,29 @@ def test_an_instance_that_cannot_be_described_is_logged(testbed: Testbed, caplog
     drained(testbed)
     words = "the instance could not be described: permission ec2:DescribeInstances is missing"
     assert any(message.startswith(words) for message in caplog.messages)
+
+
+def test_metrics_are_written_where_only_errors_are_logged(
+    testbed: Testbed, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("ERROR", logger="asg-lifecycle")
+    drained(testbed)
+
+    assert metrics(capsys)["ActionsCompleted"] == 1
+    assert [record for record in caplog.records if record.name == "asg-lifecycle"] == []
+
+
+@pytest.mark.parametrize(("events", "missed"), [(True, 0), (False, 1)])
+def test_an_end_that_no_event_told_of_is_counted(
+    testbed: Testbed, capsys: pytest.CaptureFixture[str], *, events: bool, missed: int
+) -> None:
+    if not events:
+        testbed.region.events.deliveries = lambda event: (1.0,) if event["source"] == "aws.autoscaling" else ()
+    command = {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}
+    (instance,) = testbed.group(plan={"steps": [{"kind": "run-command", "options": command}]})
+    testbed.run_command.manage(instance)
+    testbed.run_command.behave(Behaviour(duration=600))
+    testbed.terminate(instance)
+    testbed.finish()
+
+    assert metrics(capsys).get("SignalsMissed", 0) == missed

@@ -69,7 +69,9 @@ def fails(times: int) -> Callable[[DurableContext], object]:
 
 def raced(nesting: NestingType) -> Callable[[DurableContext], object]:
     """Return work that runs three branches, each of which waits."""
-    branches: list[ParallelBranch[None]] = [ParallelBranch(lambda inner: inner.wait(Duration(5)), f"branch-{number}") for number in range(3)]
+    branches: list[ParallelBranch[None]] = [
+        ParallelBranch(lambda inner: inner.wait(Duration(5)), f"branch-{number}") for number in range(3)
+    ]
     return lambda context: context.parallel(branches, name="race", config=ParallelConfig(nesting_type=nesting))
 
 

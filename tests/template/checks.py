@@ -37,6 +37,9 @@ MEMORY = 256
 """Megabytes."""
 DURABLE_RUNTIMES = frozenset({"python3.13", "python3.14"})
 DETAIL_TYPES = {"EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"}
+LONGEST_EVENT_AGE = 21_600
+"""Seconds for which Lambda keeps an asynchronous event at most."""
+
 QUEUE_LIFETIME = 14 * 86_400
 """Seconds, the longest SQS knows."""
 
@@ -76,6 +79,7 @@ SWITCHED = {
     "ContainerInstanceRule": "HearsOfEcs",
     "CommandRule": "HearsOfCommands",
     "Signal": "HearsSignals",
+    "MissedSignals": "HearsSignals",
     **{f"{parameter}Policy": f"Grants{parameter}" for step in CATALOG for parameter in step.permissions_by_parameter()},
 }
 """The condition of everything whose logical id begins so."""
@@ -130,7 +134,10 @@ RESOURCES: dict[str, set[str]] = {
     "elasticloadbalancing:RegisterTargets": TARGET_GROUPS,
     "events:PutEvents": {"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/*"},
     "lambda:GetDurableExecution": {"${LifecycleActionFunction.Arn}:*"},
-    "lambda:InvokeFunction": {"arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*"},
+    "lambda:InvokeFunction": {
+        "${LifecycleActionFunction.Arn}:*",
+        "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*",
+    },
     "lambda:SendDurableExecutionCallbackSuccess": {"${LifecycleActionFunction.Arn}:*"},
     "route53:ChangeResourceRecordSets": HOSTED_ZONES,
     "route53:DeleteHealthCheck": HEALTH_CHECKS,
@@ -234,8 +241,10 @@ def nothing_undelivered_is_lost(expanded: Expanded) -> Iterator[str]:
         for config in expanded.of("AWS::Lambda::EventInvokeConfig").values()
         if config["FunctionName"] == {"Ref": DURABLE}
     ]
-    if [config.get("Qualifier") for config in configured if config["MaximumRetryAttempts"]] != ["live"]:
-        yield "failed invocations of the alias are not tried again"
+    if [config.get("Qualifier") for config in configured if "MaximumRetryAttempts" not in config] != ["live"]:
+        yield "the alias is configured with what means nothing for durable executions, or not at all"
+    if {config.get("MaximumEventAgeInSeconds") for config in configured} != {LONGEST_EVENT_AGE}:
+        yield "Lambda drops an event that has waited for less than six hours"
 
 
 def queues_are_encrypted_and_keep(expanded: Expanded) -> Iterator[str]:
@@ -289,8 +298,11 @@ def logs_expire(expanded: Expanded) -> Iterator[str]:
     group, properties = expanded.only("AWS::Logs::LogGroup")
     _, function = expanded.only("AWS::Lambda::Function")
     logging = function.get("LoggingConfig", {})
-    if logging.get("LogGroup") != {"Ref": group} or logging.get("LogFormat") != "JSON":
+    # With the format JSON, Lambda filters by level: metrics, which have none, would be lost where it is WARN.
+    if logging != {"LogGroup": {"Ref": group}, "LogFormat": "Text"}:
         yield f"the function logs to {logging}"
+    if function["Environment"]["Variables"].get("POWERTOOLS_LOG_LEVEL") != {"Ref": "LogLevel"}:
+        yield "the level of the log lines is not the one of the parameter"
     if properties.get("RetentionInDays") != {"Ref": "LogRetentionDays"}:
         yield "the log lines never expire"
 
@@ -380,7 +392,8 @@ def alarms_watch_metrics_that_are_written(expanded: Expanded) -> Iterator[str]:
         if alarm.get("Namespace") == METRICS_NAMESPACE:
             if alarm["MetricName"] not in metrics:
                 yield f"{name} watches {alarm['MetricName']}, which nobody writes"
-            if alarm["Dimensions"] != [{"Name": "service", "Value": SERVICE}]:
+            stack = {"Name": "stack", "Value": {"Ref": "AWS::StackName"}}
+            if alarm["Dimensions"] != [{"Name": "service", "Value": SERVICE}, stack]:
                 yield f"{name} watches {alarm['Dimensions']}"
         if expanded.resolve(alarm["AlarmActions"], {"AlarmTopicArn": "arn:topic"}) != ["arn:topic"]:
             yield f"{name} tells nobody"

@@ -91,6 +91,7 @@ def test_without_parameters_the_durable_function_is_given_the_defaults(
         plan_path="/asg-lifecycle/local/plans",
         signals=True,
         built_in_features=frozenset({"TargetGroupSteps", "StatusCheckSteps"}),
+        function=f"{FUNCTION}:live",
     )
 
 
@@ -118,7 +119,7 @@ def test_the_function_is_given_the_simulator(options: dict[str, Any]) -> None:
     given = sam_environments(variables=ROOT / options["env_vars"], region=options["region"])[FUNCTION].given
     wanted = {
         "AWS_ENDPOINT_URL": f"http://host.docker.internal:{DEFAULT_PORT}",
-        "AWS_LAMBDA_LOG_LEVEL": "INFO",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
         "AWS_REGION": REGION,
         "HOOK_NAME_PREFIX": "asg-lifecycle",
         "RECORD_RETENTION_DAYS": "30",

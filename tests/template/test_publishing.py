@@ -20,7 +20,15 @@ LONGEST_DESCRIPTION = 256
 """Characters, of a version."""
 SWITCHES = ["Signals", "TargetGroupSteps", "StatusCheckSteps", "EcsSteps", "KubernetesSteps"]
 
-NAMED = ["HookNamePrefix", "LogLevel", "RecordRetentionDays", "DrainsPerGroup", *SWITCHES, "Architecture"]
+NAMED = [
+    "HookNamePrefix",
+    "LogLevel",
+    "RecordRetentionDays",
+    "DrainsPerGroup",
+    "SweepMinutes",
+    *SWITCHES,
+    "Architecture",
+]
 """The parameters that change the function, in the template's order."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -46,7 +47,8 @@ class Executions:
 
         Args:
             event: JSON values.
-            name: 1 to 64 characters of `A-Z a-z 0-9 - _`; a repeated name with the same event starts nothing.
+            name: what it is and a digest, joined by a hyphen, up to 64 characters of `A-Z a-z 0-9 - _`. A repeated name
+                with the same event starts nothing.
 
         Raises:
             CallFailed: no answer (it may have been started all the same: repeat it), throttled, denied.
@@ -56,7 +58,7 @@ class Executions:
                 self._clients.functions.invoke(
                     FunctionName=self._function,
                     InvocationType="Event",
-                    DurableExecutionName=name,
+                    DurableExecutionName=self._in_this_stack(name),
                     # Escaped, because half a surrogate pair, which a message may hold, cannot be encoded.
                     Payload=json.dumps(event).encode(),
                 )
@@ -65,6 +67,12 @@ class Executions:
                 return False
             raise
         return True
+
+    def _in_this_stack(self, name: str) -> str:
+        """Return a name that no other stack uses: names are unique in the whole account and Region."""
+        what, _, digest = name.rpartition("-")
+        own = hashlib.sha256(f"{self._function}\n{digest}".encode()).hexdigest()
+        return f"{what}-{own[: len(digest)]}"
 
     def status(self, execution: str) -> str | None:
         """Return `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `STOPPED`, …, None when Lambda does not know it.

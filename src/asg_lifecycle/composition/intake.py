@@ -115,7 +115,7 @@ def compose_intake(
         clients=clients,
         executions=Executions(clients, settings.function),
         container_instances=ContainerInstances(clients, clock),
-        observer=compose_observer(),
+        observer=compose_observer(settings.stack),
         clock=clock,
         chance=chance,
     )

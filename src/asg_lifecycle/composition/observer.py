@@ -10,6 +10,13 @@ SERVICE = "asg-lifecycle"
 METRICS_NAMESPACE = "AsgLifecycle"
 
 
-def compose_observer() -> Observer:
-    """Return the logs and metrics of this Lambda environment."""
-    return Observer(Logger(service=SERVICE), Metrics(service=SERVICE, namespace=METRICS_NAMESPACE))
+def compose_observer(stack: str) -> Observer:
+    """Return the logs and metrics of this Lambda environment.
+
+    Args:
+        stack: name of the CloudFormation stack, a dimension of each metric: two stacks in one Region must not raise the
+            alarms of each other.
+    """
+    metrics = Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)
+    metrics.set_default_dimensions(stack=stack)
+    return Observer(Logger(service=SERVICE), metrics)

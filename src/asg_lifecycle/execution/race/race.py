@@ -133,7 +133,8 @@ class Race:
 
     def _run_round(self, context: DurableContext, running: RunningRound) -> BranchResults:
         """Open a round, then run its branches until the first of them is done."""
-        runner = self._runner(running) if running.is_at_work else None
+        woken = running.current.message is not None
+        runner = self._runner(running, woken=woken and not self._may_look(running)) if running.is_at_work else None
         opening = self._open(context, running, runner)
         self.heartbeat = opening.heartbeat
         if opening.heartbeat.over is not None:
@@ -163,7 +164,8 @@ class Race:
         opening = Opening(entered=running.is_first, work=work, heartbeat=self.heartbeat)
         if running.is_first and not looks:
             return opening
-        opener = self._opener(running, runner)
+        woken = running.current.message is not None
+        opener = self._opener(running, self._runner(running, woken=woken) if runner is not None else None)
 
         def attempt() -> Opening:
             return opener.attempt(self._with_heartbeat(opening), looks=looks)
@@ -230,7 +232,7 @@ class Race:
         attempt = running.work_gate.guarded(partial(opener.attempt, looks=False))
         return durable.poll(context, f"open-round-{running.current.number}-again", opening, attempt)
 
-    def _runner(self, running: RunningRound) -> PlanRunner:
+    def _runner(self, running: RunningRound, *, woken: bool = False) -> PlanRunner:
         plan = self.decision.plan or Plan()
         limit = plan.drains_per_group or self._dependencies.settings.drains_per_group
         return PlanRunner(
@@ -240,6 +242,7 @@ class Race:
             step_callback=self.step_callback,
             reply=running.current.reply,
             slot_wait=SlotWait(self._action_context, limit, self._setup.bound) if limit is not None else None,
+            woken=woken,
         )
 
     def _reply(self, current: Round) -> Callable[[], Reply] | None:

@@ -13,7 +13,7 @@ from asg_lifecycle.execution.work.step_runner import ResolvedStep, StepRunner
 from asg_lifecycle.execution.work.work_state import PlanResult
 from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import IfMissing, OnFailure, PlannedStep, WhenSurviving
-from asg_lifecycle.model.progress import Done, Failed
+from asg_lifecycle.model.progress import Done, Failed, Waiting
 from asg_lifecycle.model.records import StepOutcome
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import CallbackStep
@@ -34,6 +34,9 @@ SEVERITY = (OnFailure.HOLD, OnFailure.ABANDON, OnFailure.CONTINUE)
 """When several steps side by side fail, the first of these decides."""
 
 
+SIGNAL_EXPECTED_AFTER = 180.0
+"""Seconds of a wait from which on its polls are a minute apart or more: an event that a poll goes before is late."""
+
 ENOUGH = 20.0
 """Seconds after which a poll begins no other entry of the plan: an invocation must not run into its timeout."""
 
@@ -48,6 +51,7 @@ class PlanRunner:
         step_callback: the callback that the present step has handed out, None when none has.
         reply: what came back through it, None as long as nothing has.
         slot_wait: gets the action its drain slot, None where as many may drain as there are.
+        woken: a message says that a wait may be over.
     """
 
     def __init__(  # noqa: PLR0913 - what is known where work begins
@@ -59,6 +63,7 @@ class PlanRunner:
         step_callback: StepCallback | None = None,
         reply: Reply | None = None,
         slot_wait: SlotWait | None = None,
+        woken: bool = False,
     ) -> None:
         self._action_context = action_context
         self._services = action_context.dependencies.services
@@ -68,6 +73,7 @@ class PlanRunner:
         self._reply = reply
         self._limit = seconds(plan.timeout) if plan.timeout is not None else None
         self._slot_wait = slot_wait
+        self._woken = woken
 
     def poll(self, state: WorkState) -> WorkState:
         """Go as far as the work can without waiting. Never raises: a fault of ours holds the action."""
@@ -135,7 +141,8 @@ class PlanRunner:
             work_began_at=state.work_began_at,
             side_by_side=bool(self.plan.steps[index].parallel),
         )
-        entry = entry_runner.poll(entry)
+        before, entry = entry, entry_runner.poll(entry)
+        self._count_missed_signals(before, entry)
         if entry.lost_ownership:
             return _ended(state, "lost_ownership")
         if entry.timed_out:
@@ -184,6 +191,22 @@ class PlanRunner:
             for runner, step in zip(runners, checkpoints, strict=True)
         ]
         return (*needless, *(outcome for outcomes in ended for outcome in outcomes))
+
+    def _count_missed_signals(self, before: EntryCheckpoint, after: EntryCheckpoint) -> None:
+        """Count the waits whose end a poll of ours has found, although an event should have told of it.
+
+        Only long waits: between two polls of a short one an event may be on its way.
+        """
+        dependencies = self._action_context.dependencies
+        if self._woken or not dependencies.settings.signals:
+            return
+        now = dependencies.clock()
+        for waited, polled in zip(before.steps, after.steps, strict=True):
+            long_ago = polled.began_at is not None and now - polled.began_at >= SIGNAL_EXPECTED_AFTER
+            listened = isinstance(waited.progress, Waiting) and waited.progress.wake_on is not None
+            if listened and long_ago and isinstance(polled.progress, Done):
+                dependencies.observer.count(Metric.SIGNAL_MISSED)
+                dependencies.observer.warning(f"no event told that this is over: {polled.progress.detail}")
 
     def _failure(
         self, index: int, runners: tuple[StepRunner, ...], state: EntryCheckpoint
