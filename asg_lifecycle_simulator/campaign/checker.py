@@ -225,8 +225,8 @@ def came_to_an_end(history: RunHistory) -> Iterator[str]:
         status = execution.status
         if status == "FAILED" and history.scenario.protected:
             yield f"an execution failed: {execution.error}"
-        if execution.metered_operations > 200:  # noqa: PLR2004 - far more than any of these needs
-            yield f"an execution took {execution.metered_operations} durable operations"
+        if execution.metered_operations > 400:  # noqa: PLR2004 - far more than any of these needs
+            yield f"an execution has {execution.metered_operations} metered operations"
 
 
 INVARIANTS: dict[str, Callable[[RunHistory], Iterator[str]]] = {

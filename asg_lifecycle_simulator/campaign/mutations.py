@@ -66,8 +66,8 @@ MUTATIONS = (
     Mutation(
         name="a failure never holds",
         file="execution/work/plan_runner.py",
-        old="            if ended.on_failure is OnFailure.HOLD:",
-        new='            if ended.on_failure == "never":',
+        old="        if on_failure is OnFailure.HOLD:",
+        new='        if on_failure == "never":',
     ),
     Mutation(
         name="the deadline always continues",
@@ -78,8 +78,8 @@ MUTATIONS = (
     Mutation(
         name="heartbeats know no bound",
         file="execution/heartbeat.py",
-        old="        if now >= deadline:",
-        new="        if now >= deadline + 1e9:",
+        old="        if now < heartbeat.next_at or now >= self.deadline:\n            return heartbeat",
+        new="        if now < heartbeat.next_at:\n            return heartbeat",
     ),
     Mutation(
         name="the first heartbeat is late",

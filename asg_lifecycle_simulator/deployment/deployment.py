@@ -128,6 +128,7 @@ class Deployment:
             ),
             clock=timeline.now,
             chance=chance,
+            pause=region.pauses.sleep,
         )
         self.rule_fails = False
         self.queues: dict[str, str] = {}

@@ -6,6 +6,7 @@ import threading
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass
 from enum import StrEnum
+from random import Random
 
 
 class CallFate(StrEnum):
@@ -60,7 +61,13 @@ class Faults:
         self._lock = threading.Lock()
         self._queued: defaultdict[tuple[str, str], deque[Fault]] = defaultdict(deque)
         self._standing: dict[tuple[str, str], Fault] = {}
+        self._shares: dict[str, tuple[float, Random]] = {}
         self.met: Counter[str] = Counter()
+
+    def throttle_share(self, service: str, share: float, *, seed: int = 0) -> None:
+        """Let a share of all calls of a service be throttled from now on, at random; 0 for none."""
+        with self._lock:
+            self._shares[service] = (share, Random(seed))  # noqa: S311 - no secret
 
     def fail(  # noqa: PLR0913 - an error on the wire has these parts
         self, service: str, operation: str, *, code: str, message: str = "", status: int = 400, times: int = 1
@@ -109,6 +116,7 @@ class Faults:
         with self._lock:
             self._queued.clear()
             self._standing.clear()
+            self._shares.clear()
 
     def take(self, service: str, operation: str) -> Fault | None:
         """Return the fault that meets the next call of `operation` and use it up; None when it meets none."""
@@ -117,6 +125,9 @@ class Faults:
             fault = self._standing.get(key)
             if fault is None and self._queued[key]:
                 fault = self._queued[key].popleft()
+            share, random = self._shares.get(service, (0.0, None))
+            if fault is None and random is not None and random.random() < share:
+                fault = Fault(FaultKind.REFUSED, "Throttling", "Rate exceeded")
             if fault is not None:
                 self.met[fault.code or fault.kind.value] += 1
             return fault

@@ -26,8 +26,10 @@ from asg_lifecycle_simulator.region.events import Events
 from asg_lifecycle_simulator.region.faults import CallFate, FaultKind, Faults
 from asg_lifecycle_simulator.region.log import RegionLog
 from asg_lifecycle_simulator.region.pages import page_limit
+from asg_lifecycle_simulator.region.pauses import Pauses, note_pauses
 from asg_lifecycle_simulator.region.rate_limits import RateLimits
 from asg_lifecycle_simulator.region.repeated_work import avoid_repeated_work
+from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.region.wire import (
     AnswerLostError,
     ApiCall,
@@ -107,6 +109,7 @@ class Region:
         fate: decides whether a request reaches the region and its answer the caller.
         page_size: entries on a page of any list, at most; None for pages as long as AWS has them. What is asked inside
             `unobserved` comes in long pages.
+        pauses: botocore's pauses between two tries of a call; in virtual time they take none.
         events: the event bus.
         random: what ids and tokens are drawn from, the same in every run with the same seed.
     """
@@ -132,6 +135,7 @@ class Region:
         self.calls: Counter[tuple[str, str]] = Counter()
         self.requests: list[ApiCall] = []
         self.page_size: int | None = None
+        self.pauses = Pauses()
         self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
         self.random = Random(seed)  # noqa: S311 - reproducible ids and tokens, no secrets
         self._unobserved = threading.local()
@@ -221,6 +225,8 @@ class Region:
         mock_random.seed(self.seed)
         self.replace(InstanceBackend, "terminate_instances", self._terminate_instances())
         avoid_repeated_work(self.replace)
+        if isinstance(self.timeline, VirtualTimeline):
+            note_pauses(self.replace, self.pauses)
         try:
             for service in self._services:
                 self._install(service)

@@ -21,3 +21,13 @@ def intake_dependencies() -> IntakeDependencies:
         KeyError: the environment lacks a setting.
     """
     return compose_intake(IntakeSettings.from_environment(os.environ))
+
+
+@cache
+def urgent_intake_dependencies() -> IntakeDependencies:
+    """Return the parts of a function that has seconds, not minutes, for Auto Scaling's answers.
+
+    Raises:
+        KeyError: the environment lacks a setting.
+    """
+    return compose_intake(IntakeSettings.from_environment(os.environ), urgent=True)

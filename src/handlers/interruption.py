@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from handlers.intake_dependencies import intake_dependencies
+from handlers.intake_dependencies import urgent_intake_dependencies
 
 if TYPE_CHECKING:
     from asg_lifecycle.composition.intake import IntakeDependencies
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def handler(event: object, _context: object) -> dict[str, Any]:
     """Answer one event with the parts of this Lambda environment."""
-    return handle(event, intake_dependencies())
+    return handle(event, urgent_intake_dependencies())
 
 
 def handle(event: object, dependencies: IntakeDependencies) -> dict[str, Any]:

@@ -15,19 +15,34 @@ from asg_lifecycle.settings import Settings
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python.types import LambdaContext
+    from mypy_boto3_lambda import LambdaClient
 
     from asg_lifecycle.execution.dependencies import Dependencies
 
 
 def handler(event: Any, context: LambdaContext) -> Any:  # noqa: ANN401 - the durable engine's own envelope
     """Answer one invocation with the parts of this Lambda environment."""
-    return handle(event, context, lifecycle_dependencies())
+    dependencies = lifecycle_dependencies()
+    return handle(event, context, dependencies, checkpoints=dependencies.checkpoint_client())
 
 
-def handle(event: Any, context: LambdaContext, dependencies: Dependencies) -> Any:  # noqa: ANN401 - as above
-    """Return what becomes of one invocation of a durable execution, in the durable engine's own envelope."""
+def handle(
+    event: Any,  # noqa: ANN401 - as above
+    context: LambdaContext,
+    dependencies: Dependencies,
+    *,
+    checkpoints: LambdaClient | None = None,
+) -> Any:  # noqa: ANN401 - as above
+    """Return what becomes of one invocation of a durable execution, in the durable engine's own envelope.
+
+    Args:
+        event: the engine's envelope.
+        context: Lambda's context.
+        dependencies: the parts to work with.
+        checkpoints: writes the checkpoints; None where the event brings what writes them, as the simulator's does.
+    """
     with dependencies.observer.writing_metrics():
-        return durable_execution(partial(handle_event, dependencies))(event, context)
+        return durable_execution(partial(handle_event, dependencies), boto3_client=checkpoints)(event, context)
 
 
 @cache

@@ -89,7 +89,7 @@ def test_a_client_is_made_once_with_its_timeouts(name: str) -> None:
     client = getattr(clients, name)
     assert client is getattr(clients, name)
     # A heartbeat that hangs leaves time for two more; a function that is asked may take its time.
-    read_timeout = {"autoscaling": 4, "asked_functions": 60}.get(name, 10)
+    read_timeout = {"autoscaling": 4, "functions": 4, "asked_functions": 60}.get(name, 10)
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (3, read_timeout)
     assert client.meta.region_name == ("aws-global" if name == "route53" else "eu-central-1")
 

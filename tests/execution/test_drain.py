@@ -56,7 +56,7 @@ def test_the_record_says_what_happened(testbed: Testbed) -> None:
 
 
 def test_an_hour_of_draining_is_kept_alive_and_costs_what_was_promised(testbed: Testbed) -> None:
-    (instance,) = testbed.group(plan=DEREGISTER)
+    (instance,) = testbed.group(plan=DEREGISTER, heartbeat=900)
     testbed.target_group("blue", instance, delay=3600)
     testbed.terminate(instance)
 

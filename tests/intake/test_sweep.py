@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from asg_lifecycle.intake import owners
 from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def test_an_action_with_a_live_execution_is_left_alone(testbed: IntakeTestbed) -
     assert answer["waiting"] == 1
     assert testbed.record(instance).execution == owner
     assert testbed.region.calls["autoscaling", "RecordLifecycleActionHeartbeat"] == 0
-    assert testbed.region.calls["lambda", "GetDurableExecution"] == 1
+    assert testbed.region.calls["lambda", "GetDurableExecution"] == 0
+    assert testbed.region.calls["lambda", "ListDurableExecutionsByFunction"] == 3
 
 
 def test_a_dead_execution_is_taken_over_once(testbed_of: Callable[..., IntakeTestbed]) -> None:
@@ -180,7 +182,7 @@ def test_a_group_that_cannot_be_read_does_not_stop_the_rest(testbed: IntakeTestb
     testbed.autoscaling.terminate(first)
     testbed.autoscaling.terminate(second)
     testbed.run(10)
-    testbed.region.faults.throttle("autoscaling", "DescribeLifecycleHooks")
+    testbed.region.faults.throttle("autoscaling", "DescribeLifecycleHooks", times=7)
     answer = testbed.deployment.sweep()
 
     assert len(answer["started"]) == 1
@@ -226,32 +228,141 @@ def test_the_next_sweeps_find_what_one_sweep_has_no_time_for(testbed: IntakeTest
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 6
 
 
-def test_executions_that_there_is_no_time_to_check_keep_their_actions(testbed: IntakeTestbed) -> None:
+def test_executions_that_are_not_asked_after_keep_their_actions(
+    testbed: IntakeTestbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owners, "MOST_ASKED", 1)
     instances = testbed.group(capacity=5, duration=4000)
     for instance in instances:
         testbed.autoscaling.terminate(instance)
     testbed.run(30)
-    testbed.deployment.service.stop(testbed.record(instances[0]).execution)
-    whole = testbed.deployment.intake
-    clock = HurriedClock(testbed.timeline.now(), 70)
-    testbed.deployment.intake = dataclasses.replace(whole, clock=clock, chance=lambda: 0.99)
+    for instance in instances[:3]:
+        testbed.deployment.service.stop(testbed.record(instance).execution)
     answer = testbed.deployment.sweep()
 
-    assert "no time was left to check 4 of 5 executions" in answer["problems"][0]
-    assert len(answer["started"]) <= 1
-    testbed.deployment.intake = whole
-    assert len(testbed.deployment.sweep()["started"]) + len(answer["started"]) == 1
+    assert answer["problems"] == ["2 of 5 executions were not asked after, the next sweeps do it"]
+    assert len(answer["started"]) == 1
+    testbed.run(30)
+    assert len(testbed.deployment.sweep()["started"]) == 1
+    testbed.run(30)
+    assert len(testbed.deployment.sweep()["started"]) == 1
+
+
+def test_an_execution_that_is_not_listed_is_asked_after_before_it_is_taken_for_dead(testbed: IntakeTestbed) -> None:
+    (instance,) = testbed.group(duration=600)
+    testbed.autoscaling.terminate(instance)
+    testbed.run(60)
+    testbed.region.faults.deny("lambda", "ListDurableExecutionsByFunction")
+    answer = testbed.deployment.sweep()
+
+    assert answer["started"] == []
+    assert "the executions could not be listed" in answer["problems"][0]
+    assert testbed.region.calls["lambda", "GetDurableExecution"] == 1
 
 
 def test_an_execution_that_cannot_be_checked_keeps_its_action(testbed: IntakeTestbed) -> None:
     (instance,) = testbed.group(duration=600)
     testbed.autoscaling.terminate(instance)
     testbed.run(60)
+    testbed.deployment.service.stop(testbed.record(instance).execution)
     testbed.region.faults.deny("lambda", "GetDurableExecution")
     answer = testbed.deployment.sweep()
 
     assert answer["started"] == []
     assert "grant it to the function's role" in answer["problems"][0]
+
+
+@pytest.mark.parametrize("operation", ["ListDurableExecutionsByFunction", "GetDurableExecution"])
+def test_too_many_requests_are_no_problem_of_the_sweep(testbed: IntakeTestbed, operation: str) -> None:
+    (instance,) = testbed.group(duration=600)
+    testbed.autoscaling.terminate(instance)
+    testbed.run(60)
+    testbed.deployment.service.stop(testbed.record(instance).execution)
+    testbed.region.faults.fail("lambda", operation, code="TooManyRequestsException", status=429, times=2)
+    answer = testbed.deployment.sweep()
+
+    assert answer["problems"] == []
+    testbed.run(60)
+    assert len(testbed.deployment.sweep()["started"] + answer["started"]) == 1
+
+
+def test_no_more_than_fifteen_executions_are_asked_after_in_a_second(testbed: IntakeTestbed) -> None:
+    instances = testbed.group(capacity=30, duration=4000)
+    for instance in instances:
+        testbed.autoscaling.terminate(instance)
+    testbed.run(30)
+    for instance in instances:
+        testbed.deployment.service.stop(testbed.record(instance).execution)
+    testbed.region.pauses.slept.clear()
+    testbed.deployment.sweep()
+
+    assert sum(testbed.region.pauses.slept) >= 30 / 15
+
+
+@pytest.mark.parametrize(("timeout", "kept"), [(900, True), (300, False)])
+def test_a_paused_execution_holds_its_action_and_the_sweep_keeps_it_alive(
+    testbed_of: Callable[..., IntakeTestbed], timeout: int, *, kept: bool
+) -> None:
+    testbed = testbed_of(sweep_every=300)
+    (instance,) = testbed.group(duration=3_500, HeartbeatTimeout=timeout)
+    testbed.autoscaling.terminate(instance)
+    testbed.run(60)
+    owner = testbed.record(instance).execution
+    testbed.deployment.service.pause(owner)
+    testbed.run(3_000)
+
+    assert (testbed.completions() == []) is kept
+    assert f"its execution is paused, resume it: {owner}; the sweep " in (testbed.record(instance).problem or "")
+    assert ("cannot keep it alive" in (testbed.record(instance).problem or "")) is not kept
+    if not kept:
+        return
+    assert testbed.deployment.executions[-1].arn == owner
+    testbed.deployment.service.resume_paused(owner)
+    testbed.run(800)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert testbed.record(instance).paused_since is None
+    assert testbed.record(instance).problem is None
+
+
+def test_what_held_an_action_before_its_execution_was_paused_is_not_forgotten(
+    testbed_of: Callable[..., IntakeTestbed],
+) -> None:
+    testbed = testbed_of(sweep_every=300)
+    (instance,) = testbed.group(NotificationMetadata='{"plan": "nobody wrote it"}')
+    testbed.autoscaling.terminate(instance)
+    testbed.run(60)
+    problem = testbed.record(instance).problem
+    assert "nobody wrote it" in (problem or "")
+    testbed.deployment.service.pause(testbed.record(instance).execution)
+    testbed.run(600)
+    assert f"{problem}; and its execution is paused" in (testbed.record(instance).problem or "")
+    testbed.deployment.service.resume_paused(testbed.record(instance).execution)
+    testbed.run(600)
+
+    assert testbed.record(instance).problem == problem
+    assert testbed.record(instance).status == "held"
+
+
+def test_a_sweep_over_500_groups_finds_every_lost_event_though_two_of_five_calls_are_throttled(
+    testbed: IntakeTestbed,
+) -> None:
+    lost = [testbed.group(f"group-{number:03}", duration=5)[0] for number in range(0, 500, 25)]
+    for number in range(500):
+        if number % 25:
+            testbed.autoscaling.create_group(f"group-{number:03}", capacity=0)
+    testbed.lose_events()
+    for instance in lost:
+        testbed.autoscaling.terminate(instance)
+    testbed.run(10)
+    testbed.region.faults.throttle_share("autoscaling", 0.4, seed=12)
+    answer = testbed.deployment.sweep()
+    testbed.region.faults.throttle_share("autoscaling", 0.0)
+
+    assert (answer["groups"], answer["problems"], answer["finished"]) == (500, [], True)
+    assert len(answer["started"]) == len(lost) == 20
+    assert sum(testbed.region.pauses.slept) < 240
+    testbed.run(600)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 20
 
 
 def test_the_sweep_finds_the_wait_of_work_that_began_early_and_whose_event_is_lost(

@@ -84,6 +84,7 @@ class SimulatedExecution:
         owed_at: when the handler is to be invoked whatever falls due, seconds since the epoch; None for not at all.
         retrying: whether that invocation makes up for one that failed.
         running: whether an invocation is under way.
+        paused: whether somebody has paused it: the handler is not invoked.
         wake: the timer that is set.
     """
 
@@ -98,6 +99,7 @@ class SimulatedExecution:
     owed_at: float | None = None
     retrying: bool = False
     running: bool = False
+    paused: bool = False
     wake: Timer | None = field(default=None, repr=False)
 
     @property
@@ -112,8 +114,8 @@ class SimulatedExecution:
 
     @property
     def status(self) -> str:
-        """`RUNNING`, `SUCCEEDED`, `FAILED`, `STOPPED` or `TIMED_OUT`."""
-        return str(self.record.current_status().value)
+        """`RUNNING`, `PAUSED`, `SUCCEEDED`, `FAILED`, `STOPPED` or `TIMED_OUT`."""
+        return "PAUSED" if self.paused and not self.is_complete else str(self.record.current_status().value)
 
     @property
     def is_complete(self) -> bool:
@@ -180,6 +182,8 @@ class SimulatedExecution:
         """
         if self.is_complete or self.running:
             return None
+        if self.paused:
+            return self.expires_at
         waiting_kinds = {TimerKind.WAIT, TimerKind.RETRY}
         moments = [self.expires_at]
         moments += [

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from aws_durable_execution_sdk_python.lambda_service import ErrorObject, InvocationStatus
-from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException, ExecutionAlreadyStartedException
+from aws_durable_execution_sdk_python_testing.exceptions import (
+    AwsApiException,
+    ExecutionAlreadyStartedException,
+    ResourceNotFoundException,
+)
 from moto.awslambda import urls
 from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
@@ -24,9 +28,16 @@ if TYPE_CHECKING:
 
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.base import Response
+    from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
     from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 
-PATHS = ("durable-execution-callbacks/(?P<callback_id>.+)", "durable-executions/(?P<durable_execution_arn>.+)")
+MOST_LISTED = 1_000
+
+PATHS = (
+    "functions/(?P<function_name>.+)/durable-executions",
+    "durable-execution-callbacks/(?P<callback_id>.+)",
+    "durable-executions/(?P<durable_execution_arn>.+)",
+)
 
 
 class DurableRequests(Service):
@@ -49,6 +60,7 @@ class DurableRequests(Service):
             "send_durable_execution_callback_failure": self._fail,
             "send_durable_execution_callback_heartbeat": self._beat,
             "get_durable_execution": self._get,
+            "list_durable_executions_by_function": self._list,
             "stop_durable_execution": self._stop,
         }
         self.answer(LambdaResponse, {name: _with_errors(operation) for name, operation in operations.items()})
@@ -93,19 +105,23 @@ class DurableRequests(Service):
     def _stop(self, request: LambdaResponse) -> Response:
         return {"StopTimestamp": self._service.stop(request.uri_match["DurableExecutionArn"], _error(request))}
 
+    def _list(self, request: LambdaResponse) -> Response:
+        function = request.uri_match["FunctionName"]
+        if not self._service.is_named(function):
+            raise ResourceNotFoundException(f"Function not found: {function}")
+        statuses = request.querystring.get("Statuses", [])
+        # Of all versions, where none is named.
+        found = [each for each in self._service.executions if not statuses or each.status in statuses]
+        first = int(request.querystring.get("Marker", ["0"])[0])
+        most = min(int(request.querystring.get("MaxItems", ["100"])[0]), self.region.page_size or MOST_LISTED)
+        answer: Response = {"DurableExecutions": [_summary(each) for each in found[first : first + most]]}
+        if first + most < len(found):
+            answer["NextMarker"] = str(first + most)
+        return answer
+
     def _get(self, request: LambdaResponse) -> Response:
         execution = self._service.get(request.uri_match["DurableExecutionArn"])
-        started = execution.record.get_operation_execution_started()
-        answer: Response = {
-            "DurableExecutionArn": execution.arn,
-            "DurableExecutionName": execution.name,
-            "FunctionArn": execution.arn.partition("/durable-execution/")[0],
-            "StartTimestamp": started.start_timestamp,
-            "Status": execution.status,
-            "Version": execution.record.executed_version(),
-        }
-        if started.end_timestamp is not None:
-            answer["EndTimestamp"] = started.end_timestamp
+        answer = _summary(execution) | {"Version": execution.record.executed_version()}
         answer["ExecutionDataIncluded"] = request.querystring.get("IncludeExecutionData", ["true"]) != ["false"]
         if not answer["ExecutionDataIncluded"]:
             return answer
@@ -116,6 +132,21 @@ class DurableRequests(Service):
         elif output is not None and output.error is not None:
             answer["Error"] = output.error.to_dict()
         return answer
+
+
+def _summary(execution: SimulatedExecution) -> Response:
+    """Return what a list of executions says of one."""
+    started = execution.record.get_operation_execution_started()
+    answer: Response = {
+        "DurableExecutionArn": execution.arn,
+        "DurableExecutionName": execution.name,
+        "FunctionArn": execution.arn.partition("/durable-execution/")[0],
+        "StartTimestamp": started.start_timestamp,
+        "Status": execution.status,
+    }
+    if started.end_timestamp is not None:
+        answer["EndTimestamp"] = started.end_timestamp
+    return answer
 
 
 def _error(request: LambdaResponse) -> ErrorObject | None:

@@ -113,6 +113,10 @@ class DurableService:
         """Return whether a name or an ARN, with a qualifier, is that of the alias or of the newest version."""
         return self._function.is_named(function, qualifier, version=self.version)
 
+    def is_named(self, function: str) -> bool:
+        """Return whether a name or an ARN without a qualifier is that of the function."""
+        return function in {self._function.name, self._function.arn}
+
     def redeploy(self, handler: Callable[..., Any]) -> None:
         """Publish a new version of the function. Executions under way stay on theirs."""
         self._versions.append(
@@ -189,6 +193,28 @@ class DurableService:
                 if not execution.running:
                     self._tell_failure(execution)
             return execution.record.get_operation_execution_started().end_timestamp or self._clock.now()
+
+    def pause(self, arn: str) -> None:
+        """Pause an execution: its handler is not invoked until it is resumed. botocore knows no such operation yet.
+
+        Raises:
+            ResourceNotFoundException: there is none with this ARN.
+        """
+        with self._lock:
+            execution = self.get(arn)
+            execution.paused = True
+            self._arm(execution)
+
+    def resume_paused(self, arn: str) -> None:
+        """Have a paused execution go on.
+
+        Raises:
+            ResourceNotFoundException: there is none with this ARN.
+        """
+        with self._lock:
+            execution = self.get(arn)
+            execution.paused = False
+            self._call_for_invocation(execution)
 
     def send_callback_success(self, callback_id: str, payload: bytes | str = b"") -> None:
         """Complete a callback (SendDurableExecutionCallbackSuccess); the handler is invoked when the timeline goes on.

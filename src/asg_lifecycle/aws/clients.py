@@ -36,7 +36,10 @@ ASKED_READ_SECONDS = 60
 """Seconds that a function has to answer; our own invocation has twice as long."""
 
 HEARTBEAT_READ_SECONDS = 4
-"""A heartbeat that hangs has to leave time for two more within 15 s, half of the shortest timeout there is (R3)."""
+"""A heartbeat that hangs has to leave time for two more within 15 s, half of the shortest timeout there is (R3). So has
+a checkpoint, without which no heartbeat is sent."""
+
+SEARCH_READ_SECONDS = 20
 
 
 def _settings(attempts: int, read_seconds: int = READ_SECONDS) -> Config:
@@ -50,6 +53,24 @@ def _settings(attempts: int, read_seconds: int = READ_SECONDS) -> Config:
 REPEATABLE = _settings(2)
 """For calls that boto3 may repeat: one more try is enough for a connection that died while the Lambda was frozen."""
 
+CHECKPOINTS = _settings(2, HEARTBEAT_READ_SECONDS)
+"""For Lambda: the client that the durable engine makes for itself waits 50 s for an answer."""
+
+SEARCH = Config(
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=SEARCH_READ_SECONDS,
+    retries={"total_max_attempts": 7, "mode": "adaptive"},
+)
+"""For Auto Scaling where many groups are read and nothing waits for one call: a storm that throttles two of five calls
+lets seven tries through, and adaptive retries slow down for the heartbeats of others."""
+
+URGENT = Config(
+    connect_timeout=CONNECT_SECONDS,
+    read_timeout=HEARTBEAT_READ_SECONDS,
+    retries={"total_max_attempts": 6, "mode": "adaptive"},
+)
+"""For Auto Scaling after a Spot warning, which leaves two minutes (R27)."""
+
 ONCE = _settings(1)
 ASKED = _settings(1, ASKED_READ_SECONDS)
 HEARTBEAT = _settings(1, HEARTBEAT_READ_SECONDS)
@@ -59,9 +80,14 @@ call again at once (R15)."""
 
 
 class Clients:
-    """Lazily made clients on boto3's default session. Safe to use from the threads of parallel branches."""
+    """Lazily made clients on boto3's default session. Safe to use from the threads of parallel branches.
 
-    def __init__(self) -> None:
+    Args:
+        auto_scaling: how often Auto Scaling is asked, and how long its answer is waited for.
+    """
+
+    def __init__(self, auto_scaling: Config = HEARTBEAT) -> None:
+        self._auto_scaling = auto_scaling
         # Making clients from one session is not thread-safe, using them is.
         self._lock = threading.RLock()
 
@@ -74,7 +100,7 @@ class Clients:
     @cached_property
     def autoscaling(self) -> AutoScalingClient:
         """The Auto Scaling client."""
-        client: AutoScalingClient = self._make("autoscaling", HEARTBEAT)
+        client: AutoScalingClient = self._make("autoscaling", self._auto_scaling)
         return client
 
     @cached_property
@@ -133,8 +159,8 @@ class Clients:
 
     @cached_property
     def functions(self) -> LambdaClient:
-        """The Lambda client."""
-        client: LambdaClient = self._make("lambda", REPEATABLE)
+        """The Lambda client, of the durable engine, too."""
+        client: LambdaClient = self._make("lambda", CHECKPOINTS)
         return client
 
     @cached_property

@@ -24,9 +24,21 @@ class Liveness(StrEnum):
     """Whether an execution can still work on its action."""
 
     ALIVE = "alive"
-    """It runs, or is paused and can be resumed."""
+    """It runs."""
+    PAUSED = "paused"
+    """Somebody has paused it: it is not invoked, and sends no heartbeats, until somebody resumes it."""
     DEAD = "dead"
     """It failed, timed out, was stopped, ended, or is not known any more."""
+
+
+STANDING = {"RUNNING": Liveness.ALIVE, "PAUSING": Liveness.PAUSED, "PAUSED": Liveness.PAUSED}
+"""What can still happen to an execution, by its status. Every other status is an end."""
+
+LISTED = ("RUNNING", "PAUSING", "PAUSED")
+"""One status a call, as the API wants it."""
+
+PAGE = 1_000
+"""Executions a page: the most that `ListDurableExecutionsByFunction` returns at once."""
 
 
 class Executions:
@@ -119,8 +131,26 @@ class Executions:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        status = self.status(execution)
-        return Liveness.ALIVE if status in {"RUNNING", "PAUSING", "PAUSED"} else Liveness.DEAD
+        return STANDING.get(self.status(execution) or "", Liveness.DEAD)
+
+    def under_way(self) -> dict[str, Liveness]:
+        """Return the executions of all versions of the function that have not ended, by ARN; a thousand a call.
+
+        One that has just started may not be listed yet.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        found: dict[str, Liveness] = {}
+        with calling("lambda:ListDurableExecutionsByFunction"):
+            for status in LISTED:
+                for page in self._clients.functions.get_paginator("list_durable_executions_by_function").paginate(
+                    FunctionName=self._function.rpartition(":")[0],
+                    Statuses=[status],  # type: ignore[list-item]  # the stubs know no PAUSED yet
+                    PaginationConfig={"PageSize": PAGE},
+                ):
+                    found |= {each["DurableExecutionArn"]: STANDING[status] for each in page["DurableExecutions"]}
+        return found
 
     def send_message(self, callback: str, message: bytes) -> bool:
         """Put `message` into the inbox `callback`; return False when that is closed or unknown.

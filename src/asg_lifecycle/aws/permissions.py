@@ -32,6 +32,7 @@ SWEEP_PERMISSIONS = (
     "dynamodb:UpdateItem",
     "lambda:GetDurableExecution",
     "lambda:InvokeFunction",
+    "lambda:ListDurableExecutionsByFunction",
 )
 """IAM actions of the sweep."""
 

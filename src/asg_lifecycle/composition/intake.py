@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.clients import SEARCH, URGENT, Clients
 from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.groups import Groups
@@ -42,6 +42,7 @@ class IntakeDependencies:
         observer: logs and metrics.
         clock: seconds since the epoch.
         chance: a random number from 0 to 1.
+        pause: waits so many seconds.
     """
 
     settings: IntakeSettings
@@ -51,6 +52,7 @@ class IntakeDependencies:
     observer: Observer
     clock: Callable[[], float]
     chance: Callable[[], float]
+    pause: Callable[[float], None]
 
     def sweep(self) -> Sweep:
         """Return a sweep, whose time begins now."""
@@ -74,6 +76,7 @@ class IntakeDependencies:
             observer=self.observer,
             clock=self.clock,
             chance=self.chance,
+            pause=self.pause,
             hook_name_prefix=self.settings.hook_name_prefix,
         )
 
@@ -100,16 +103,23 @@ class IntakeDependencies:
 
 
 def compose_intake(
-    settings: IntakeSettings, *, clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random
+    settings: IntakeSettings,
+    *,
+    clock: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
+    pause: Callable[[float], None] = time.sleep,
+    urgent: bool = False,
 ) -> IntakeDependencies:
     """Return the parts for `settings`. No client is made and nothing is called yet.
 
     Args:
         settings: what the deployment decides.
+        pause: waits so many seconds.
+        urgent: for a function that has seconds, not minutes, for Auto Scaling's answers.
         clock: seconds since the epoch.
         chance: a random number from 0 to 1.
     """
-    clients = Clients()
+    clients = Clients(URGENT if urgent else SEARCH)
     return IntakeDependencies(
         settings=settings,
         clients=clients,
@@ -118,4 +128,5 @@ def compose_intake(
         observer=compose_observer(settings.stack),
         clock=clock,
         chance=chance,
+        pause=pause,
     )

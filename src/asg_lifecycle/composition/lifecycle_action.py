@@ -52,6 +52,7 @@ def compose(
             PlanStore(clients, settings.plan_path, clock), services.instances, settings.built_in_features
         ),
         services=services,
+        checkpoint_client=lambda: clients.functions,
         observer=compose_observer(settings.stack),
         clock=clock,
         chance=chance,

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_durable_execution_sdk_python import DurableContext
+    from mypy_boto3_lambda import LambdaClient
 
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.instances import Instances
@@ -39,6 +40,8 @@ class Dependencies:
         outages: the errors that stop many drains.
         planning: chooses plans.
         services: what steps are made with.
+        checkpoint_client: makes the Lambda client with which the durable engine writes checkpoints; its own would wait
+            too long for an answer.
         observer: logs and metrics.
         clock: seconds since the epoch; read inside durable steps and checks only.
         chance: a random number from 0 to 1; likewise.
@@ -53,6 +56,7 @@ class Dependencies:
     outages: Outages
     planning: Planning
     services: Services
+    checkpoint_client: Callable[[], LambdaClient]
     observer: Observer
     clock: Callable[[], float]
     chance: Callable[[], float]

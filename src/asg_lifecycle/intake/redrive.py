@@ -128,8 +128,9 @@ class Redrive:
             standing, reason = "none", "there is no record of its wait"
         elif record.in_flight is None:
             reason = f"its record is closed: {record.status}, {record.reason or 'no reason given'}"
-        elif self._executions.liveness(record.execution) is Liveness.ALIVE:
-            standing, reason = "alive", f"{record.execution} works on it: {record.detail or record.status}"
+        elif (owner := self._executions.liveness(record.execution)) is not Liveness.DEAD:
+            does = "works on it" if owner is Liveness.ALIVE else "has it and is paused"
+            standing, reason = "alive", f"{record.execution} {does}: {record.detail or record.status}"
         else:
             standing, reason = "dead", f"{record.execution} is dead and was {record.status}"
         return Content(standing=standing, reason=reason, action=action, event=event, record=record)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import Struct
-
 from asg_lifecycle.aws.executions import Liveness
 from asg_lifecycle.aws.lifecycle_actions import Answer
+from asg_lifecycle.intake.owners import Owners
 from asg_lifecycle.intake.takeovers import generation, is_unowned
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.failures import CallFailed
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.groups import Group, Groups, Hook, Member
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.intake.execution_starter import ExecutionStarter
+    from asg_lifecycle.intake.owners import InFlight
     from asg_lifecycle.intake.takeovers import TakeoverIntake
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.observer import Observer
@@ -31,17 +31,8 @@ if TYPE_CHECKING:
 ItemT = TypeVar("ItemT")
 
 BUDGET = 240.0
-"""Seconds after which a sweep leaves the rest to the next sweep. Its function times out after 300 s."""
-
-LIVENESS_BUDGET = 120.0
-"""Seconds after which a sweep checks no more executions, so that time is left to find lost events."""
-
-
-class InFlight(Struct, frozen=True):
-    """The record of an action in flight, and whether its execution can still work on it."""
-
-    record: Record
-    alive: bool
+"""Seconds for which groups are looked into; the rest is left to the next sweep. Listing the groups, and the calls that
+the last of them takes, come on top: the function times out after 900 s."""
 
 
 class Sweep:
@@ -58,6 +49,7 @@ class Sweep:
         clock: seconds since the epoch.
         chance: a random number from 0 to 1. It decides where in a list a sweep begins, so that two sweeps that run
             out of time do not both miss the same groups.
+        pause: waits so many seconds.
         hook_name_prefix: hooks whose names begin with it are ours.
     """
 
@@ -73,19 +65,19 @@ class Sweep:
         observer: Observer,
         clock: Callable[[], float],
         chance: Callable[[], float],
+        pause: Callable[[float], None],
         hook_name_prefix: str,
     ) -> None:
         self._groups = groups
         self._lifecycle_actions = lifecycle_actions
         self._records = records
-        self._executions = executions
         self._starter = starter
         self._takeovers = takeovers
         self._observer = observer
         self._clock = clock
         self._chance = chance
+        self._owners = Owners(executions, self._problem, pause)
         self._prefix = hook_name_prefix
-        self._began = clock()
         self._waiting = 0
         self._groups_read = 0
         self._started: list[str] = []
@@ -97,19 +89,19 @@ class Sweep:
         Raises:
             CallFailed: the records or the groups could not be listed.
         """
-        in_flight = self._check_owners()
+        # Listed before the executions are: an execution that ends meanwhile is found ended by the next sweep.
+        in_flight = self._owners.of(self._rotated(self._records.in_flight()))
         for each in in_flight.values():
-            if not each.alive:
-                self._follow_up(each.record)
+            self._follow_up(each)
         self._record_gauges(in_flight)
         groups = []
         for group in self._groups.all():
             self._groups_read += 1
             if group.has_pool or any(member.waits for member in group.members):
                 groups.append(group)
-        finished = True
+        finished, began = True, self._clock()
         for group in self._rotated(groups):
-            if self._elapsed() > BUDGET:
+            if self._clock() > began + BUDGET:
                 finished = False
                 self._problem("the time of this sweep is over, the next sweeps check the rest")
                 break
@@ -123,52 +115,28 @@ class Sweep:
             "finished": finished,
         }
 
-    def _elapsed(self) -> float:
-        return self._clock() - self._began
-
     def _rotated(self, items: Iterable[ItemT]) -> list[ItemT]:
         """Return the items in their order, beginning with one at random."""
         listed = list(items)
         first = min(int(self._chance() * len(listed)), len(listed) - 1)
         return listed[first:] + listed[:first]
 
-    def _check_owners(self) -> dict[str, InFlight]:
-        """Return the actions in flight by the key of their wait."""
-        in_flight: dict[str, InFlight] = {}
-        unchecked = 0
-        for record in self._rotated(self._records.in_flight()):
-            if self._elapsed() > LIVENESS_BUDGET:
-                unchecked += 1
-                in_flight[record.wait] = InFlight(record, alive=True)
-            else:
-                in_flight[record.wait] = self._check_owner(record)
-        if unchecked:
-            self._problem(
-                f"no time was left to check {unchecked} of {len(in_flight)} executions, the next sweeps do it"
-            )
-        return in_flight
-
-    def _check_owner(self, record: Record) -> InFlight:
-        if is_unowned(record):
-            return InFlight(record, alive=False)
+    def _follow_up(self, action: InFlight) -> None:
+        """Do what an action needs whose execution is dead or paused."""
+        record = action.record
         try:
-            return InFlight(record, self._executions.liveness(record.execution) is Liveness.ALIVE)
-        except CallFailed as failed:
-            # An execution that may be alive keeps its action.
-            self._problem(f"whether {record.execution} is alive could not be read: {failed}")
-            return InFlight(record, alive=True)
-
-    def _follow_up(self, record: Record) -> None:
-        """Do what an action needs whose execution is dead."""
-        try:
-            if is_unowned(record):
+            if action.owner is Liveness.PAUSED:
+                self._takeovers.keep_paused(record)
+            elif action.owner is Liveness.ALIVE:
+                self._takeovers.note_resumed(record)
+            elif is_unowned(record):
                 self._takeovers.keep(record)
             elif self._takeovers.take_over(record):
                 self._note_start(
                     StartReason.TAKEOVER, _described(record), f"{record.execution} is dead and was {record.status}"
                 )
         except CallFailed as failed:
-            self._problem(f"{_described(record)}: its execution is dead, and that could not be mended: {failed}")
+            self._problem(f"{_described(record)}: its execution is {action.owner}, and that failed: {failed}")
 
     def _check_group(self, group: Group, in_flight: dict[str, InFlight]) -> None:
         try:
@@ -206,7 +174,7 @@ class Sweep:
         owned = in_flight.get(_wait(action))
         decision = decide_probe(
             owned.record if owned is not None else record,
-            owner_is_alive=owned is None or owned.alive,
+            owner_is_alive=owned is None or owned.owned,
             state=state,
             now=self._clock(),
         )
@@ -238,7 +206,8 @@ class Sweep:
     def _record_gauges(self, in_flight: dict[str, InFlight]) -> None:
         records = [each.record for each in in_flight.values()]
         now = self._clock()
-        held = [record for record in records if record.status is Status.HELD]
+        paused = [each.record.wait for each in in_flight.values() if each.owner is Liveness.PAUSED]
+        held = [record for record in records if record.status is Status.HELD or record.wait in paused]
         blocked = [record for record in records if record.problem is not None and record.status is not Status.HELD]
         self._observer.gauge(Metric.IN_FLIGHT, len(records))
         self._observer.gauge(Metric.HELD_NOW, len(held))

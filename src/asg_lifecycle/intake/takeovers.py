@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 GENERATION = 900.0
 """Seconds after which an execution for the same wait may be started again, if the first one achieved nothing."""
 
+PAUSED = "; and "
+"""Between a problem that was there before and the one that its execution is paused."""
+
 EVENT_MAY_FOLLOW = 900.0
 """Seconds after the time that EC2 left an instance for which the event of its hook may still come."""
 
@@ -94,6 +97,38 @@ class TakeoverIntake:
             return
         if self._lifecycle_actions.heartbeat(action_of(record)) is Answer.NOT_ACTIVE:
             self._close(record, "the action ended while no execution worked on it")
+
+    def keep_paused(self, record: Record) -> None:
+        """Keep an action alive whose execution is paused, and say that it is held by that.
+
+        Raises:
+            CallFailed: no answer, throttled, denied. The next sweep tries again.
+        """
+        if record.paused_since is None:
+            why = f"its execution is paused, resume it: {record.execution}; {self._kept(record)}"
+            changes: RecordChanges = {
+                "paused_since": self._clock(),
+                "problem": f"{record.problem}{PAUSED}{why}" if record.problem is not None else why,
+                "detail": f"held: {why}",
+                "detail_at": self._clock(),
+            }
+            if not self._update(record, changes):
+                return
+            self._observer.count(Metric.HELD)
+            self._observer.error(f"group {record.group}, hook {record.hook}, instance {record.instance}: {why}")
+        if not _waits_for_its_event(record):
+            self._lifecycle_actions.heartbeat(action_of(record))
+
+    def note_resumed(self, record: Record) -> None:
+        """Note that an execution runs again that was paused.
+
+        Raises:
+            CallFailed: no answer, throttled, denied. The next sweep tries again.
+        """
+        if record.paused_since is not None:
+            before, found, _ = (record.problem or "").partition(PAUSED)
+            self._update(record, {"paused_since": None, "problem": before if found else None})
+            self._observer.info(f"group {record.group}, hook {record.hook}, instance {record.instance}: resumed")
 
     def _gain_time(self, record: Record) -> None:
         """Restart the heartbeat timer: the next execution may fail before it does so itself."""

@@ -43,6 +43,7 @@ class RecordChanges(TypedDict, total=False):
     wake_on: tuple[str, ...]
     takeovers: Takeovers
     unowned_since: float | None
+    paused_since: float | None
     detail: str | None
     detail_at: float
     problem: str | None

@@ -149,6 +149,7 @@ class Record(Struct, frozen=True, kw_only=True):
         takeovers: of the present place in the plan; removed by hand to have a held action taken over again. [sweep]
         unowned_since: since when no execution works on it, because it met the same failure in one takeover after the
             other; the sweep keeps it alive. [sweep, set-up]
+        paused_since: since when its execution is paused; the sweep keeps it alive. [sweep]
         signals: the signals the action was sent, oldest first. [signal]
         detail: the present progress as a sentence: the answer to "why is it still there?". [set-up, work, round,
             finish]
@@ -201,6 +202,7 @@ class Record(Struct, frozen=True, kw_only=True):
     wake_on: tuple[str, ...] = ()
     takeovers: Takeovers | None = None
     unowned_since: float | None = None
+    paused_since: float | None = None
     signals: tuple[Signal, ...] = ()
     detail: str | None = None
     detail_at: float | None = None
