@@ -168,3 +168,34 @@ def test_the_first_nudge_finds_the_inbox_of_every_round(testbed: Testbed) -> Non
         testbed.deployment.send_message(record, Nudge())
         testbed.run(1)
     assert len(seen) == 5
+
+
+@pytest.mark.parametrize("heartbeat", [60, 900, 7_200])
+def test_a_held_action_hears_a_message_within_five_minutes_though_lambda_notices_it_late(
+    testbed: Testbed, heartbeat: int
+) -> None:
+    (instance,) = testbed.group(plan="nobody wrote it", heartbeat=heartbeat)
+    testbed.terminate(instance)
+    testbed.run(1_000)
+    assert testbed.record().status == "held"
+    testbed.deployment.service.notices_late = True
+    for by in ("anna", "bert"):
+        testbed.deployment.send_message(testbed.record(), Nudge(by=by))
+        testbed.run(301)
+        assert f"look again now, said {by}" in testbed.record().messages
+    testbed.deployment.send_message(testbed.record(), Finish(ActionResult.CONTINUE, by="anna"))
+    testbed.run(301)
+
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_a_working_action_hears_a_message_at_its_next_poll_though_lambda_notices_it_late(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan=DRAIN_THEN_RUN, heartbeat=900)
+    testbed.target_group("blue", instance, delay=3600)
+    testbed.terminate(instance)
+    testbed.run(1_000)
+    testbed.deployment.service.notices_late = True
+    testbed.deployment.send_message(testbed.record(), Finish(ActionResult.CONTINUE, by="anna"))
+    testbed.run(451)
+
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]

@@ -1,4 +1,4 @@
-"""Hooks with an SQS queue or an SNS topic as their target."""
+"""Hooks with an SQS queue, an SNS topic or the function itself as their target (R19)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ ROLE = "arn:aws:iam::123456789012:role/notify"
 
 def notified(testbed: IntakeTestbed, target: str) -> str:
     testbed.deployment.open_queues(testbed.autoscaling)
+    if target == "function":
+        (instance,) = testbed.group(NotificationTargetARN=testbed.deployment.service.alias_arn)
+        return instance
     arn = testbed.deployment.topic if target == "topic" else testbed.deployment.queue_arn("notification")
     (instance,) = testbed.group(NotificationTargetARN=arn, RoleARN=ROLE)
     return instance
@@ -29,7 +32,7 @@ def dead_letters(testbed: IntakeTestbed) -> list[dict[str, Any]]:
     return list(answer.get("Messages", []))
 
 
-@pytest.mark.parametrize("target", ["queue", "topic"])
+@pytest.mark.parametrize("target", ["queue", "topic", "function"])
 def test_a_hook_that_notifies_is_answered_without_the_rule(testbed: IntakeTestbed, target: str) -> None:
     instance = notified(testbed, target)
     testbed.lose_events()
@@ -37,19 +40,39 @@ def test_a_hook_that_notifies_is_answered_without_the_rule(testbed: IntakeTestbe
     testbed.run(300)
 
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert testbed.outcomes() == ["completed"]
+    assert [outcome for outcome in testbed.outcomes() if outcome != "ignored"] == ["completed"]
     assert testbed.record(instance).token is not None
     assert dead_letters(testbed) == []
 
 
-@pytest.mark.parametrize("target", ["queue", "topic"])
+@pytest.mark.parametrize("target", ["queue", "topic", "function"])
 def test_an_event_and_a_notification_of_one_action_do_the_work_once(testbed: IntakeTestbed, target: str) -> None:
     instance = notified(testbed, target)
     testbed.autoscaling.terminate(instance)
     testbed.run(300)
 
-    assert sorted(testbed.outcomes()) == ["completed", "duplicate"]
+    # The test message that putting a hook sends is ignored.
+    assert sorted(outcome for outcome in testbed.outcomes() if outcome != "ignored") == ["completed", "duplicate"]
     assert len(testbed.run_command.runs(instance)) == 1
+
+
+def test_the_test_message_of_a_hook_that_notifies_the_function_is_ignored(testbed: IntakeTestbed) -> None:
+    notified(testbed, "function")
+    testbed.run(60)
+
+    assert testbed.outcomes() == ["ignored"]
+
+
+@pytest.mark.parametrize("hook", ["somebody-elses", "ecs-managed-draining-termination-hook"])
+def test_the_hook_of_somebody_else_that_notifies_the_function_is_left_alone(testbed: IntakeTestbed, hook: str) -> None:
+    (instance,) = testbed.autoscaling.create_group("web", capacity=1)
+    alias = testbed.deployment.service.alias_arn
+    testbed.autoscaling.put_hook("web", hook, "TERMINATING", HeartbeatTimeout=900, NotificationTargetARN=alias)
+    testbed.autoscaling.terminate(instance)
+    testbed.run(60)
+
+    assert set(testbed.outcomes()) == {"ignored"}
+    assert testbed.completions() == []
 
 
 def test_a_message_that_comes_twice_starts_once(testbed: IntakeTestbed) -> None:

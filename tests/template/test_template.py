@@ -113,6 +113,28 @@ def test_every_sample_event_that_the_code_answers_reaches_it(expanded: Expanded,
     assert matches(expanded, event, prefix) or isinstance(decide(event, hook_name_prefix=prefix), Ignore)
 
 
+@pytest.mark.parametrize(
+    ("detail", "heard"),
+    [
+        ({"status": "ACTIVE", "agentConnected": True, "version": 2}, True),
+        ({"status": "ACTIVE", "agentConnected": True, "version": 5_000}, False),
+        ({"status": "ACTIVE", "agentConnected": False, "version": 2}, False),
+        ({"status": "DRAINING", "runningTasksCount": 0, "pendingTasksCount": 0, "version": 5_000}, True),
+        ({"status": "DRAINING", "runningTasksCount": 1, "pendingTasksCount": 0, "version": 5_000}, False),
+    ],
+)
+def test_an_agent_that_connects_anew_invokes_nothing(
+    expanded: Expanded, *, detail: dict[str, Any], heard: bool
+) -> None:
+    pattern = expanded.of("AWS::Events::Rule")["ContainerInstanceRule"]["EventPattern"]
+    event = {
+        "source": "aws.ecs",
+        "detail-type": "ECS Container Instance State Change",
+        "detail": {"ec2InstanceId": "i-0123456789abcdef0", **detail},
+    }
+    assert EventPattern.load(json.dumps(pattern)).matches_event(event) is heard
+
+
 SET_BY_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "stack-LifecycleAction"}
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HOOKS_PER_GROUP = 50
 HOOK_NAME = re.compile(r"[A-Za-z0-9\-_/]{1,255}")
 METADATA = re.compile(r"[\t\n\r\x20-\x7e]{1,4000}")
+FUNCTION = re.compile(r"arn:[^:]+:lambda:[^:]+:[^:]+:function:[^:]+(:[^:]+)?")
 TARGET = re.compile(r"arn:[^:]+:(sqs|sns):[^:]+:[^:]+:[^:]+")
 
 Item = TypeVar("Item")
@@ -110,7 +111,11 @@ def page_of(items: Sequence[Item], token: str | None, size: int) -> tuple[Sequen
 def _check_target(target: str | None, role: str | None) -> None:
     if not target:
         return
+    if FUNCTION.fullmatch(target):
+        if role is not None:
+            raise ValidationError("RoleARN is not for a Lambda function")
+        return
     if not TARGET.fullmatch(target) or target.endswith(".fifo"):
-        raise ValidationError(f"{target} is not the ARN of a standard SQS queue or SNS topic")
+        raise ValidationError(f"{target} is not the ARN of a standard SQS queue, an SNS topic or a Lambda function")
     if role is None:
         raise ValidationError("RoleARN is required with NotificationTargetARN")

@@ -202,7 +202,9 @@ class AutoScaling(Service):
     def _send(self, arn: str, subject: str, body: str) -> None:
         region = self.region
         with region.unobserved():
-            if arn.split(":")[2] == "sns":
+            if arn.split(":")[2] == "lambda":
+                region.client("lambda").invoke(FunctionName=arn, InvocationType="Event", Payload=body.encode())
+            elif arn.split(":")[2] == "sns":
                 region.client("sns").publish(TopicArn=arn, Subject=subject, Message=body)
             else:
                 sqs = region.client("sqs")

@@ -47,6 +47,8 @@ class DurableService:
         executions: every execution, in the order they were started.
         crash_points: where invocations die; may be changed at any time.
         call_crashes: the AWS calls at which they die; likewise.
+        notices_late: a callback's end invokes no handler, which hears of it when a timer resumes it: so it can go where
+            it comes during an invocation (aws-durable-execution-sdk-js#510).
         on_failure: called with each execution that ends FAILED, STOPPED or TIMED_OUT.
     """
 
@@ -82,7 +84,8 @@ class DurableService:
         self._versions: list[Backend] = []
         self.redeploy(handler)
         self.on_failure: Callable[[SimulatedExecution], None] = lambda _: None
-        self._callbacks = Callbacks(self._clock, self._lock, self.get, self._call_for_invocation)
+        self.notices_late = False
+        self._callbacks = Callbacks(self._clock, self._lock, self.get, self._notice)
 
     @property
     def crash_points(self) -> list[CrashPoint]:
@@ -260,6 +263,10 @@ class DurableService:
             for execution in self.executions:
                 if execution.wake is not None:
                     execution.wake.cancel()
+
+    def _notice(self, execution: SimulatedExecution) -> None:
+        if not self.notices_late:
+            self._call_for_invocation(execution)
 
     def _call_for_invocation(self, execution: SimulatedExecution) -> None:
         # A trigger during an invocation is looked at when the invocation has ended.
