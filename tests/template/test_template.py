@@ -127,7 +127,7 @@ def test_an_agent_that_connects_anew_invokes_nothing(
     expanded: Expanded, *, detail: dict[str, Any], heard: bool
 ) -> None:
     pattern = expanded.of("AWS::Events::Rule")["ContainerInstanceRule"]["EventPattern"]
-    event = {
+    event: Any = {
         "source": "aws.ecs",
         "detail-type": "ECS Container Instance State Change",
         "detail": {"ec2InstanceId": "i-0123456789abcdef0", **detail},
@@ -190,6 +190,7 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
         "RuleDeadLetterQueueUrl": "AWS::SQS::Queue",
         "FunctionDeadLetterQueueUrl": "AWS::SQS::Queue",
         "SweepFunctionName": "AWS::Lambda::Function",
+        "NotificationFunctionArn": "AWS::Lambda::Alias",
         "NotificationQueueArn": "AWS::SQS::Queue",
         "NotificationTopicArn": "AWS::SNS::Topic",
         "NotificationRoleArn": "AWS::IAM::Role",
