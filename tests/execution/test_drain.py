@@ -63,13 +63,12 @@ def test_an_hour_of_draining_is_kept_alive_and_costs_what_was_promised(testbed: 
     execution = testbed.finish()
 
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
-    assert [operation.name for operation in execution.operations if operation.name != "keep-alive-1"] == [
+    assert [operation.name for operation in execution.operations] == [
         "claim",
         "inbox-1",
         "set-up",
         "open-round-1",
         "race-1",
-        "until-heartbeat-1",
         "work-1",
         "finish",
     ]
@@ -143,4 +142,6 @@ def test_48_hours_run_in_exact_order_within_the_global_timeout(testbed: Testbed)
     starts = [start for start, _ in execution.invocations]
     assert starts == sorted(starts)
     beats = testbed.beats()
-    assert [round(after - before) for before, after in pairwise(beats)] == [5400] * (len(beats) - 1)
+    # Due after 5,400 s; a poll of the target group in the five minutes before sends it.
+    gaps = {round(after - before) for before, after in pairwise(beats)}
+    assert 5_000 <= min(gaps) <= max(gaps) <= 5_400

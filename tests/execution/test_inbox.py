@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -199,3 +200,17 @@ def test_a_working_action_hears_a_message_at_its_next_poll_though_lambda_notices
     testbed.run(451)
 
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_while_a_round_cannot_be_opened_the_action_is_kept_alive(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan=DRAIN_THEN_RUN, heartbeat=900)
+    testbed.target_group("blue", instance, delay=3600)
+    testbed.terminate(instance)
+    testbed.run(100)
+    record = testbed.record()
+    testbed.region.faults.fail("dynamodb", "UpdateItem", code="InternalServerError", status=500, times=200)
+    testbed.deployment.send_message(record, Nudge())
+    testbed.run(2_500)
+    assert [after - before <= 451 for before, after in pairwise(testbed.beats())] == [True] * (len(testbed.beats()) - 1)
+    assert testbed.elapsed - testbed.beats()[-1] <= 451
+    assert testbed.record().in_flight == "yes"

@@ -14,7 +14,7 @@ from msgspec import Struct
 from asg_lifecycle.execution import durable
 from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState
-from asg_lifecycle.execution.race.race import next_message
+from asg_lifecycle.execution.race.running_round import next_message
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Message, Replied, Unknown, describe, encode
 from asg_lifecycle.model.replies import HandedCallback, Reply

@@ -117,6 +117,20 @@ class KeepAliveBranch:
         state = KeepAlive(heartbeat=sent)
         return msgspec.structs.replace(state, delay=self._left(state, now))
 
+    def ahead(self, state: KeepAlive, seconds: float) -> KeepAlive:
+        """Send the next heartbeat already where it would be due within `seconds`, before the work is polled again.
+
+        So it needs no poll of its own, which is metered. Not before half of its time: it must not come at every poll.
+        """
+        now, heartbeat = self.action_context.dependencies.clock(), state.heartbeat
+        left = heartbeat.next_at - now
+        waited = now - heartbeat.last_at if heartbeat.last_at is not None else 0.0
+        if left > seconds or waited < left or heartbeat.failures or now >= self.deadline:
+            return state
+        sent = send_heartbeat(self.action_context, self.timeouts, heartbeat, now)
+        state = KeepAlive(heartbeat=sent)
+        return msgspec.structs.replace(state, delay=self._left(state, now) if sent.over is None else None)
+
     def send_if_due(self, heartbeat: HeartbeatState, now: float) -> HeartbeatState:
         """Send a heartbeat if one is due at `now`, and return how they stand then."""
         if now < heartbeat.next_at or now >= self.deadline:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -13,6 +13,9 @@ from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe
 from asg_lifecycle.model.plans import Plan, holds_when_late, success_result, timeout_result
 from asg_lifecycle.model.records import StepOutcome
 from asg_lifecycle.model.replies import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MESSAGES_KEPT = 20
 
@@ -48,6 +51,12 @@ class BranchResults(Struct, frozen=True, kw_only=True):
     message: Message | None = None
     work: PlanResult | None = None
     reply: Reply | None = None
+
+
+def merged_results(results: Iterable[BranchResults]) -> BranchResults:
+    """Return the results of several branches as one."""
+    found = [{name: getattr(result, name) for name in BranchResults.__struct_fields__} for result in results]
+    return BranchResults(**{name: value for each in found for name, value in each.items() if value is not None})
 
 
 def decide(results: BranchResults, plan: Plan | None) -> RaceOutcome | None:  # noqa: PLR0911 - one line a case

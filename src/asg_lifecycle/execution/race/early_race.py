@@ -9,7 +9,7 @@ import msgspec
 from asg_lifecycle.execution.durable import poll
 from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
 from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, is_out_of_operations, said_so_far
-from asg_lifecycle.execution.race.race import Race, RunningRound
+from asg_lifecycle.execution.race.race import Race
 from asg_lifecycle.execution.setup import InitialRecord, Setup, begin_work, with_plan
 from asg_lifecycle.execution.work.work_state import PlanResult
 from asg_lifecycle.model.messages import Finish, Join, describe
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.claim import PriorState
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.race.round_opening import Opening
+    from asg_lifecycle.execution.race.running_round import RunningRound
 
 EVENT_MAY_FOLLOW = 900.0
 """Seconds after the end of the instance during which the hook's event may still come: Auto Scaling notices the end
@@ -54,6 +55,11 @@ class EarlyRace(Race):
         """Return True: there is no heartbeat timer yet."""
         del running
         return True
+
+    def _keeps_alive_itself(self, running: RunningRound) -> bool:
+        """Return False: this race ends with the instance, which no poll of the work can know."""
+        del running
+        return False
 
     def send_if_due(self, heartbeat: HeartbeatState, now: float) -> HeartbeatState:
         """Send none: there is no action yet that it could keep alive."""

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from asg_lifecycle.execution import durable
-from asg_lifecycle.execution.durable import BranchGate
 from asg_lifecycle.execution.heartbeat import KeepAlive, KeepAliveBranch
-from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, decide, next_round, said_so_far
+from asg_lifecycle.execution.race.decision import (
+    BranchResults,
+    RaceOutcome,
+    Round,
+    decide,
+    merged_results,
+    next_round,
+    said_so_far,
+)
 from asg_lifecycle.execution.race.round_opening import Opening, RoundOpening
+from asg_lifecycle.execution.race.running_round import RunningRound, next_message
+from asg_lifecycle.execution.race.work_branch import WorkBranch
 from asg_lifecycle.execution.setup import plan_fields
 from asg_lifecycle.execution.work.plan_runner import PlanRunner
 from asg_lifecycle.execution.work.slot_wait import SlotWait
 from asg_lifecycle.execution.work.step_callbacks import open_step_callback
-from asg_lifecycle.execution.work.work_state import WorkState, out_of_operations, work_at
+from asg_lifecycle.execution.work.work_state import WorkState, work_at
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.messages import Message, Nudge, Replied, Unknown, decode
+from asg_lifecycle.model.messages import Nudge, Replied
 from asg_lifecycle.model.plans import Plan, PlanDecision
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import CallbackStep
@@ -41,33 +49,8 @@ MESSAGES_EVERY = 300.0
 the next timer resumes the execution."""
 
 TIME_TO_LOOK = 600.0
-"""Seconds of heartbeat timeout from which on a round begins with a look outside of its race, where no branch keeps the
-action alive: half of it is left at least, and two invocations that run into their timeout take 240 s."""
-
-
-@dataclass(frozen=True)
-class RunningRound:
-    """One round that is under way.
-
-    Attributes:
-        current: what it began with.
-        inbox: the durable callback through which messages reach the action.
-        is_first: no message has come before it.
-        time_gate: the gate of the keep-alive branch, of its own so that a heartbeat does not wait for a poll that takes
-            long.
-        work_gate: the gate of the other branches.
-    """
-
-    current: Round
-    inbox: Callback[str]
-    is_first: bool
-    time_gate: BranchGate = field(default_factory=BranchGate)
-    work_gate: BranchGate = field(default_factory=BranchGate)
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether the plan is carried out in it."""
-        return self.current.held is None and self.current.idle is None
+"""Seconds of heartbeat timeout from which on no branch is needed that keeps the action alive while the work is polled:
+half of it is left at least, and two invocations that run into their timeout take 240 s."""
 
 
 class Race:
@@ -142,15 +125,18 @@ class Race:
         if opening.work.result is not None:
             return BranchResults(work=opening.work.result)
         branches: dict[str, Callable[[DurableContext], BranchResults]] = {
-            "keep-alive": lambda inner: BranchResults(keep_alive=self._keep_time(inner, running, opening)),
-            "inbox": lambda inner: self._hear(inner, running, opening),
+            "inbox": lambda inner: self._hear(inner, running, opening)
         }
+        # The heartbeats have a branch of their own as well while the table does not answer.
+        merged = runner is not None and opening.entered and self._keeps_alive_itself(running)
+        if not merged:
+            branches["keep-alive"] = lambda inner: BranchResults(keep_alive=self._keep_time(inner, running, opening))
         if runner is not None:
-            branches["work"] = lambda inner: self._work(inner, running, runner, opening)
+            branches["work"] = lambda inner: self._work(inner, running, runner, opening, merged=merged)
         reply = self._reply(running.current)
         if reply is not None:
             branches["reply"] = lambda _: BranchResults(reply=reply())
-        results = _merged(durable.race(context, f"race-{running.current.number}", branches, BranchResults))
+        results = merged_results(durable.race(context, f"race-{running.current.number}", branches, BranchResults))
         running.time_gate.close()
         running.work_gate.close()
         if results.keep_alive is not None:
@@ -179,6 +165,10 @@ class Race:
         """Return whether the heartbeat timer leaves time for a poll of the work before the race."""
         del running
         return self._setup.timeouts.heartbeat >= TIME_TO_LOOK
+
+    def _keeps_alive_itself(self, running: RunningRound) -> bool:
+        """Return whether the work branch sends the heartbeats: for want of time they have a branch of their own."""
+        return self._may_look(running)
 
     def _with_heartbeat(self, opening: Opening) -> Opening:
         """Send a heartbeat if one is due: nothing else does until the race."""
@@ -211,16 +201,17 @@ class Race:
         return BranchResults(message=next_message(running.inbox))
 
     def _work(
-        self, context: DurableContext, running: RunningRound, runner: PlanRunner, opening: Opening
+        self, context: DurableContext, running: RunningRound, runner: PlanRunner, opening: Opening, *, merged: bool
     ) -> BranchResults:
-        """Carry out the plan from where it stands. One durable operation, however long it takes."""
+        """Carry out the plan from where it stands."""
         opening = self._entered(context, running, runner, opening)
-
-        def attempt(state: WorkState) -> WorkState:
-            return out_of_operations(state) if self._action_context.is_nearly_used_up(context) else runner.poll(state)
-
-        name = f"work-{running.current.number}"
-        return BranchResults(work=durable.poll(context, name, opening.work, running.work_gate.guarded(attempt)).result)
+        branch = WorkBranch(
+            action_context=self._action_context,
+            runner=runner,
+            keeper=self._keep_alive(None) if merged else None,
+            gate=running.work_gate,
+        )
+        return branch.run(context, running.current.number, opening.work, opening.heartbeat)
 
     def _entered(
         self, context: DurableContext, running: RunningRound, runner: PlanRunner | None, opening: Opening
@@ -286,14 +277,3 @@ class Race:
     def _times(self, index: int) -> CallbackTimes | None:
         step = build((self.decision.plan or Plan()).steps[index], self._dependencies.services)
         return step.times if isinstance(step, CallbackStep) else None
-
-
-def next_message(inbox: Callback[str]) -> Message:
-    """Return the message that an inbox is sent; suspends the execution until one has come."""
-    result = durable.result_of(inbox)
-    return decode(result.text) if result.succeeded else Unknown(f"the callback failed: {result.text}")
-
-
-def _merged(results: list[BranchResults]) -> BranchResults:
-    found = [{name: getattr(result, name) for name in BranchResults.__struct_fields__} for result in results]
-    return BranchResults(**{name: value for each in found for name, value in each.items() if value is not None})

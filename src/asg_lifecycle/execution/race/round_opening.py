@@ -34,12 +34,14 @@ class Opening(Polled, frozen=True, kw_only=True):
         work: where the work stands, or how it ended at once.
         heartbeat: the heartbeats so far.
         at: when it was, None where nothing had to be done.
+        tries: how often the record could not be written.
     """
 
     entered: bool = False
     work: WorkState = WorkState()
     heartbeat: HeartbeatState
     at: float | None = None
+    tries: int = 0
 
 
 class RoundOpening:
@@ -75,8 +77,9 @@ class RoundOpening:
                 position = self._enter()
             except CallFailed as failed:
                 self._dependencies.observer.warning(f"the record could not be written, trying again: {failed}")
-                delay = retry_delay(1, self._dependencies.chance(), LONGEST_RETRY_DELAY)
-                return msgspec.structs.replace(state, delay=delay)
+                tries = state.tries + 1
+                delay = retry_delay(tries, self._dependencies.chance(), LONGEST_RETRY_DELAY)
+                return msgspec.structs.replace(state, tries=tries, delay=delay)
             state = msgspec.structs.replace(state, entered=True, work=work_at(position))
         if not looks or self._runner is None:
             return state
