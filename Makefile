@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
+.PHONY: help test quick demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ local-invoke-check: build $(VENV)/ready ## the same against the simulator: drain
 
 deploy: build ## deploy the application; needs AWS
 	@$(SAM) deploy --guided
+
+bench: $(VENV)/ready ## cost and speed in one table, with plots in benchmarks/results; takes some minutes
+	@$(BIN)/python -m benchmarks.bench
 
 bench-coldstart: $(VENV)/ready ## import and client construction against a bare durable handler
 	@$(BIN)/python -m benchmarks.coldstart

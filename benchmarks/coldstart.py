@@ -23,7 +23,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 
@@ -56,6 +56,33 @@ application = lifecycle_action.lifecycle_dependencies()
 made = Clients()
 clients = [getattr(made, service) for service in {CLIENTS}]
 """
+
+
+WAKE_UP = """\
+from asg_lifecycle.aws.clients import Clients
+from handlers import lifecycle_action
+
+application = lifecycle_action.lifecycle_dependencies()
+made = Clients()
+clients = [made.functions, made.ssm]
+"""
+"""A wake-up that polls a command, and has nothing to write into the record."""
+
+SIGNAL = """\
+from asg_lifecycle.aws.clients import Clients
+from handlers import signal_received
+
+made = Clients()
+clients = [made.dynamodb, made.functions]
+"""
+"""The function that wakes executions."""
+
+PLAIN = """\
+import boto3
+
+clients = [boto3.client(service) for service in ("autoscaling", "dynamodb", "sqs", "ssm")]
+"""
+"""A function without the durable SDK that does the same by itself."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +142,24 @@ def compare(pairs: int) -> Comparison:
                 if number > 0:
                     samples[name].append(sample)
     return Comparison(ours=tuple(samples["ours"]), bare=tuple(samples["bare"]))
+
+
+def cpu_medians(programs: Mapping[str, str], rounds: int) -> dict[str, float]:
+    """Return the median CPU seconds of each program, started in turns, after one round that does not count.
+
+    Raises:
+        subprocess.CalledProcessError: a program failed; what it said is on standard error.
+    """
+    samples: dict[str, list[float]] = {name: [] for name in programs}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds + 1):
+            for name, program in programs.items():
+                path = Path(folder, f"{name}.py")
+                path.write_text(FRAME.format(program=program))
+                sample = _start(path)
+                if number > 0:
+                    samples[name].append(sample.cpu)
+    return {name: median(times) for name, times in samples.items()}
 
 
 def environment() -> dict[str, str]:

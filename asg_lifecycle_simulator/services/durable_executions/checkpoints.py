@@ -169,6 +169,7 @@ class CheckpointClient(DurableServiceClient):
             invocation.checkpoints += 1
             self.crashes.strike(execution, invocation.checkpoints)
             execution.settle(self._clock.now())
+            execution.written_bytes += sum(len(update.payload or "") for update in updates)
             polled = _polled_states(execution.record)
             output = self._processor.process_checkpoint(checkpoint_token, updates, client_token)
             _keep_polled_states(execution.record, polled)

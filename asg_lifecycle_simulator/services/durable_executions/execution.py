@@ -79,6 +79,7 @@ class SimulatedExecution:
         version: of the function that it runs on, from 1.
         runs: the handler's invocations, oldest first.
         branches: ids of the branches of its flat races.
+        written_bytes: written to the checkpoint log.
         timers: what fell due, in the order in which it fired.
         callback_deadlines: by callback id.
         owed_at: when the handler is to be invoked whatever falls due, seconds since the epoch; None for not at all.
@@ -94,6 +95,7 @@ class SimulatedExecution:
     version: int = 1
     runs: list[Invocation] = field(default_factory=list)
     branches: set[str] = field(default_factory=set, repr=False)
+    written_bytes: int = 0
     timers: list[FiredTimer] = field(default_factory=list)
     callback_deadlines: dict[str, CallbackDeadlines] = field(default_factory=dict, repr=False)
     owed_at: float | None = None

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
 
 
-class HeartbeatState(Struct, frozen=True, kw_only=True):
+class HeartbeatState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the heartbeats of an action stand. Times are seconds since the epoch.
 
     Attributes:
@@ -52,7 +52,7 @@ class HeartbeatState(Struct, frozen=True, kw_only=True):
     denied: bool = False
 
 
-class KeepAlive(Polled, frozen=True, kw_only=True):
+class KeepAlive(Polled, frozen=True, kw_only=True, omit_defaults=True):
     """How the branch that keeps the action alive stands.
 
     Attributes:

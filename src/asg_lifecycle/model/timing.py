@@ -18,10 +18,11 @@ POLL_FLOOR = 5.0
 POLL_CEILING = 300.0
 POLL_FRACTION = 0.1
 
-EVENT_POLL_FLOOR = 10.0
+EVENT_POLL_FLOOR = 30.0
 EVENT_POLL_CEILING = 900.0
 EVENT_POLL_FRACTION = 0.5
-"""Of a wait that an event can end: a lost event costs at most half of the time that the step took, and 15 minutes."""
+"""Of a wait that an event can end: a lost event costs at most half of the time that the step took, or 30 s, and 15
+minutes."""
 
 OLD_FRACTION = 0.02
 """Of its age, the shortest time between two polls of anything: gaps of 10 s would be 17,280 polls in two days, and an
@@ -155,7 +156,7 @@ def poll_delay(spent: float, *, heard: bool = False) -> float:
     """Return the seconds until a step is polled again: a tenth of the time it has taken, 5 s to 5 min.
 
     So the number of polls, and their cost, grow with the logarithm of the wait. Where an event can end the wait, polls
-    only make up for lost events: then it is half of the time the step has taken, 10 s to 15 min.
+    only make up for lost events: then it is half of the time the step has taken, 30 s to 15 min.
 
     Args:
         spent: seconds since the step began.

@@ -10,7 +10,7 @@ from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState
 from asg_lifecycle.execution.work.work_state import WorkState, work_at
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.messages import Nudge, Skip, describe
+from asg_lifecycle.model.messages import Nudge, Skip, Wake, describe
 from asg_lifecycle.model.plan_position import Position, position_of
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import retry_delay
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 LONGEST_RETRY_DELAY = 60.0
 
 
-class Opening(Polled, frozen=True, kw_only=True):
+class Opening(Polled, frozen=True, kw_only=True, omit_defaults=True):
     """How the beginning of a round went. Times are seconds since the epoch.
 
     Attributes:
@@ -92,11 +92,13 @@ class RoundOpening:
         Raises:
             CallFailed: the table does not answer, or what a skipped step began could not be stopped just now.
         """
+        message = self._round.message
+        if isinstance(message, Wake) and self._round.held is None and self._round.idle is None:
+            return self._woken(message)
         record = self._update({"messages": self._round.messages})
         if record is None:
             return Position(lost_ownership=True)
         position = position_of(record)
-        message = self._round.message
         if message is not None and record.inbox == self._inbox:
             # A Lambda carried out the message and died before the result was kept.
             return position
@@ -110,6 +112,14 @@ class RoundOpening:
         if self._update(self._changes(position, record.status)) is None:
             return Position(lost_ownership=True)
         return position
+
+    def _woken(self, message: Wake) -> Position:
+        """Note an event, which changes nothing but the inbox: one write is enough."""
+        record = self._update({"messages": self._round.messages, "inbox": self._inbox})
+        if record is None:
+            return Position(lost_ownership=True)
+        self._dependencies.observer.info(f"message: {describe(message)}")
+        return position_of(record)
 
     def _changes(self, position: Position, status: Status) -> RecordChanges:
         changes: RecordChanges = {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.work.plan_runner import PlanRunner
 
 
-class WorkBranchState(Polled, frozen=True, kw_only=True):
+class WorkBranchState(Polled, frozen=True, kw_only=True, omit_defaults=True):
     """The work between two polls, and the heartbeats; None where another branch sends them."""
 
     work: WorkState

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
 from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.progress import Failed
-from asg_lifecycle.model.records import StepMemory
+
+if TYPE_CHECKING:
+    from asg_lifecycle.model.records import StepMemory
+
+DIGEST_BYTES = 12
 
 
-class EntryCheckpoint(Polled, frozen=True, kw_only=True):
+class EntryCheckpoint(Polled, frozen=True, kw_only=True, omit_defaults=True):
     """One entry between two polls. Times are seconds since the epoch.
 
     Attributes:
@@ -16,7 +25,7 @@ class EntryCheckpoint(Polled, frozen=True, kw_only=True):
         steps: its steps.
         due: when each of them is polled again.
         noted: the record says that several steps begin.
-        recorded: what the record remembers of the steps, None when that is not known.
+        recorded: digest of what the record remembers of the steps, None when that is not known.
         blocked_before: seconds for which dependencies had kept them waiting before this round: the time at which the
             work began has been moved on by these already.
         lost_ownership: another execution owns the action.
@@ -27,7 +36,7 @@ class EntryCheckpoint(Polled, frozen=True, kw_only=True):
     steps: tuple[StepCheckpoint, ...]
     due: tuple[float, ...]
     noted: bool = False
-    recorded: tuple[StepMemory, ...] | None = None
+    recorded: str | None = None
     blocked_before: float = 0.0
     lost_ownership: bool = False
     timed_out: bool = False
@@ -40,9 +49,19 @@ def first_checkpoint(memories: tuple[StepMemory, ...], count: int) -> EntryCheck
     return EntryCheckpoint(
         steps=steps,
         due=(0.0,) * count,
-        recorded=memories if steps == checkpoints and memories else None,
+        recorded=digest_of(memories) if steps == checkpoints and memories else None,
         blocked_before=max(step.blocked_seconds for step in steps),
     )
+
+
+def digest_of(memories: tuple[StepMemory, ...]) -> str:
+    """Return a digest that is the same for memories that differ only in the time for which dependencies kept steps.
+
+    It stands in the checkpoint of every poll, which is paid by its size.
+    """
+    # As JSON: what was read back from a checkpoint has lists where a step may have put tuples.
+    steady = [msgspec.structs.replace(memory, blocked_seconds=0.0, blocked_since=None) for memory in memories]
+    return hashlib.blake2s(msgspec.json.encode(steady), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def remembered_checkpoints(memories: tuple[StepMemory, ...], count: int) -> tuple[StepCheckpoint, ...]:

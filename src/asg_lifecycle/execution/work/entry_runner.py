@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from asg_lifecycle.execution.work.entry_checkpoint import digest_of
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Done, Failed, Waiting, sentence_of
 from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
@@ -165,7 +166,8 @@ class EntryRunner:
     def _record(self, state: EntryCheckpoint, now: float) -> EntryCheckpoint:
         """Write the progress of the steps into the record, if it has changed."""
         memories = memories_of(state.steps)
-        if state.recorded is not None and _say_the_same(memories, state.recorded):
+        digest = digest_of(memories)
+        if state.recorded == digest:
             return state
         waits = [step.progress for step in state.steps if isinstance(step.progress, Waiting)]
         failures = [step.progress.reason for step in state.steps if isinstance(step.progress, Failed)]
@@ -191,7 +193,7 @@ class EntryRunner:
             # The work goes on; the next poll writes the record.
             self._warn(failed)
             return msgspec.structs.replace(state, recorded=None)
-        return msgspec.structs.replace(state, lost_ownership=record is None, recorded=memories)
+        return msgspec.structs.replace(state, lost_ownership=record is None, recorded=digest)
 
     def _sentence(self, state: EntryCheckpoint) -> str:
         said = [
@@ -236,14 +238,3 @@ def _begun(state: EntryCheckpoint, now: float) -> EntryCheckpoint:
 
 def _first_began_at(steps: tuple[StepCheckpoint, ...]) -> float | None:
     return min((step.began_at for step in steps if step.began_at is not None), default=None)
-
-
-def _say_the_same(one: tuple[StepMemory, ...], other: tuple[StepMemory, ...]) -> bool:
-    """Return whether two memories differ in nothing but the time for which dependencies kept the steps waiting."""
-    # As JSON: what was read back from a checkpoint has lists where a step may have put tuples.
-    return _comparable(one) == _comparable(other)
-
-
-def _comparable(memories: tuple[StepMemory, ...]) -> bytes:
-    steady = [msgspec.structs.replace(memory, blocked_seconds=0.0, blocked_since=None) for memory in memories]
-    return msgspec.json.encode(steady)

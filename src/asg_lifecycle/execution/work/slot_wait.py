@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
 
 
-class SlotWaitState(Polled, frozen=True, kw_only=True):
+class SlotWaitState(Polled, frozen=True, kw_only=True, omit_defaults=True):
     """How the wait for a slot stands.
 
     Attributes:

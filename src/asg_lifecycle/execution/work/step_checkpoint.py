@@ -9,7 +9,7 @@ from asg_lifecycle.model.progress import Progress, Waiting, lasting
 from asg_lifecycle.model.records import StepMemory
 
 
-class StepCheckpoint(Struct, frozen=True, kw_only=True):
+class StepCheckpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step between two polls. Times are seconds since the epoch.
 
     Attributes:

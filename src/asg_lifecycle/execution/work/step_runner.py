@@ -36,7 +36,7 @@ LONGEST_RETRY_DELAY = 60.0
 
 JITTER = 0.1
 LONGEST_JITTER = 30.0
-"""Seconds by which a poll comes later than its step wants it, at most."""
+"""Seconds by which a poll comes later than its step wants it, or earlier than the engine does, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +144,8 @@ class StepRunner:
             delay = rarer_with_age(retry_delay(state.streak.tries, chance, LONGEST_RETRY_DELAY), spent)
         else:
             event_comes = self._dependencies.settings.signals and waiting is not None and waiting.wake_on is not None
-            delay = poll_delay(spent, heard=event_comes) * (1 - JITTER * chance)
+            delay = poll_delay(spent, heard=event_comes)
+            delay -= min(JITTER * delay, LONGEST_JITTER) * chance
             if waiting is not None and waiting.no_later_than is not None:
                 delay = min(delay, waiting.no_later_than)
         timeout = self.resolved.timeout

@@ -40,7 +40,7 @@ class PlanResult(Struct, frozen=True, kw_only=True):
     outcomes: tuple[StepOutcome, ...] = ()
 
 
-class WorkState(Polled, frozen=True, kw_only=True):
+class WorkState(Polled, frozen=True, kw_only=True, omit_defaults=True):
     """Where the work stands. Times are seconds since the epoch.
 
     Attributes:

@@ -1,0 +1,39 @@
+"""What AWS charges: the one place where prices stand.
+
+us-east-1, collected second-hand in November 2026. Free tiers are left out, and so is data transfer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+AS_OF = "2026-11"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """Dollars.
+
+    Attributes:
+        durable_operation: of Lambda, as it meters them.
+        durable_gigabyte_written: to the checkpoint log.
+        durable_gigabyte_month: kept in it.
+        invocation: of a Lambda function.
+        gigabyte_second: of a Lambda function on arm64; initialisation is billed, too.
+        write_unit: of DynamoDB on demand.
+        read_unit: likewise.
+        queue_request: of SQS.
+        state_transition: of Step Functions Standard.
+        instance_second: of the instance that waits, an m5.large.
+    """
+
+    durable_operation: float = 8e-6
+    durable_gigabyte_written: float = 0.25
+    durable_gigabyte_month: float = 0.15
+    invocation: float = 0.20e-6
+    gigabyte_second: float = 0.0000133334
+    write_unit: float = 0.625e-6
+    read_unit: float = 0.125e-6
+    queue_request: float = 0.40e-6
+    state_transition: float = 25e-6
+    instance_second: float = 0.096 / 3600
