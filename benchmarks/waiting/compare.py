@@ -39,8 +39,8 @@ WARM_CPU = 0.012
 """CPU seconds of a wake-up, replay and one poll."""
 
 PLAIN_WARM_CPU = 0.005
-MOST_LOOKS = 4_000
-ENOUGH_RISES = 2
+MOST_LOOKS = 1_200
+ENOUGH_RISES = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -166,7 +166,7 @@ PLAYS = {
     "drain": Play(plan=TWO_STEPS, act=drain),
     "nudge": Play(plan=DRAIN, act=nudge, window=(MIDWAY, 12), outcomes=("done",)),
     "skip": Play(plan=TWO_STEPS, act=skip, window=(MIDWAY, 8), outcomes=("skipped", "done")),
-    "fail": Play(plan=SHORT, act=hold, command=FAILING, outcomes=(), window=(5, 25)),
+    "fail": Play(plan=SHORT, act=hold, command=FAILING, outcomes=(), window=(5, 45)),
     "hold": Play(plan=SHORT, act=hold, command=FAILING, outcomes=(), window=(60, 70)),
     "sweep": Play(plan=SHORT, act=find, window=(30, 42), outcomes=("done",)),
     "takeover": Play(plan=DRAIN, act=take_over, of_each=2, subject=2, window=(MIDWAY, 12), outcomes=("done",)),

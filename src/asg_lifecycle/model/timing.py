@@ -156,14 +156,16 @@ def poll_delay(spent: float, *, heard: bool = False) -> float:
     """Return the seconds until a step is polled again: a tenth of the time it has taken, 5 s to 5 min.
 
     So the number of polls, and their cost, grow with the logarithm of the wait. Where an event can end the wait, polls
-    only make up for lost events: then it is half of the time the step has taken, 30 s to 15 min.
+    only make up for lost events: the first comes after 30 s, and then it is half of the time the step has taken, up to
+    15 min.
 
     Args:
         spent: seconds since the step began.
         heard: whether an event tells when the wait is over.
     """
     if heard:
-        return min(EVENT_POLL_CEILING, max(EVENT_POLL_FLOOR, spent * EVENT_POLL_FRACTION))
+        first = EVENT_POLL_FLOOR - spent
+        return min(EVENT_POLL_CEILING, max(first, POLL_FLOOR, spent * EVENT_POLL_FRACTION))
     return min(POLL_CEILING, max(POLL_FLOOR, spent * POLL_FRACTION))
 
 
