@@ -76,7 +76,7 @@ class Result:
         calls: requests for one instance, by service and operation, throttled ones included.
         throttled: of these, by service.
         invocations: of the function, for one instance.
-        operations: durable operations, the most of any execution.
+        operations: metered operations, the most of any execution.
     """
 
     completed: int
@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"for one instance: {result.invocations:.1f} invocations, {sum(result.calls.values()):.1f} calls",
         f"  of which throttled: {throttled}",
         *(f"  {name:45} {calls:6.2f}" for name, calls in result.calls.items()),
-        f"durable operations: {result.operations} at most; played in {time.monotonic() - began:.0f} s",
+        f"metered operations: {result.operations} at most; played in {time.monotonic() - began:.0f} s",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0 if result.calm else 1

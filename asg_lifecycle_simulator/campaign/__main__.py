@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
+from statistics import median
 
 from asg_lifecycle_simulator.campaign.checker import violations
 from asg_lifecycle_simulator.campaign.generator import generate_scenario
@@ -32,17 +33,20 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     faults: Counter[str] = Counter()
     ends: Counter[str] = Counter()
+    operations: list[int] = []
     broken: list[RunReport] = []
     with ProcessPoolExecutor(chosen.processes, mp_context=get_context("spawn")) as pool:
         for verdict in pool.map(partial(check_run, chosen.seed), range(chosen.runs), chunksize=8):
             faults.update(verdict.faults)
             ends.update(verdict.ends)
+            operations += verdict.operations
             if verdict.found:
                 broken.append(verdict)
                 report(chosen.seed, verdict)
     seconds = time.monotonic() - began
     _say(f"{chosen.runs} runs, seed {chosen.seed}: {chosen.runs / seconds:.1f} runs/s, {len(broken)} with violations")
     _say("waits ended by: " + ", ".join(f"{how} {count}" for how, count in ends.most_common()))
+    _say(f"metered operations of an execution: median {median(operations or [0]):.0f}, most {max(operations or [0])}")
     _say("faults met: " + ", ".join(f"{kind} {count}" for kind, count in sorted(faults.items())))
     return 1 if broken else 0
 

@@ -150,8 +150,8 @@ MUTATIONS = (
     Mutation(
         name="nobody is taken over",
         file="intake/sweep.py",
-        old="            if not each.alive:\n",
-        new="            if not each.alive and each.record.wait is None:\n",
+        old="            elif self._takeovers.take_over(record):",
+        new="            elif record.wait is None and self._takeovers.take_over(record):",
     ),
 )
 

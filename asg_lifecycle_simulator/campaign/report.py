@@ -20,12 +20,14 @@ class RunReport:
         found: the violations.
         faults: faults met, by kind.
         ends: how the waits of ours ended.
+        operations: metered of each execution.
     """
 
     run: int
     found: list[str]
     faults: dict[str, int]
     ends: Counter[str] = field(default_factory=Counter)
+    operations: list[int] = field(default_factory=list)
 
 
 def check_run(seed: int, run: int) -> RunReport:
@@ -35,4 +37,5 @@ def check_run(seed: int, run: int) -> RunReport:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is reported with the run that shows it
         return RunReport(run=run, found=[f"(testbed) {type(error).__name__}: {error}"], faults={})
     ends = Counter(f"{wait.result} {wait.by}".strip() or "still waits" for wait in waits(history))
-    return RunReport(run=run, found=violations(history), faults=history.faults, ends=ends)
+    operations = [execution.metered_operations for execution in history.executions]
+    return RunReport(run=run, found=violations(history), faults=history.faults, ends=ends, operations=operations)

@@ -31,6 +31,7 @@ from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import ScaledTimeline
 from asg_lifecycle_simulator.server import presets
 from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
+from asg_lifecycle_simulator.services.durable_executions.metering import metered, noting_branches
 from asg_lifecycle_simulator.services.durable_executions.scaled_runner import local_runner
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.target_groups import TargetGroups
@@ -88,8 +89,9 @@ def _run(console: Console, scale: float, delay: int) -> list[str]:
                 ended = _watch(console, drain)
                 # The handler's last invocation writes the record after the completion that ended the wait.
                 arns = runner.started
-                results = [runner.runner.wait_for_result(arn, timeout=10) for arn in arns] if ended else []
-                operations = sum(len(result.get_all_operations()) for result in results)
+                for arn in arns if ended else ():
+                    runner.runner.wait_for_result(arn, timeout=10)
+                operations = sum(runner.metered_operations(arn) for arn in arns)
             console.print(summary(drain, operations))
             complaints = complaints_about(drain.entries(), HEARTBEAT_TIMEOUT)
             return complaints if ended else [f"not ended within {PATIENCE:.0f} real seconds", *complaints]
@@ -101,6 +103,13 @@ def _run(console: Console, scale: float, delay: int) -> list[str]:
 class _Deployed:
     runner: DurableFunctionTestRunner
     started: list[str]
+    branches: set[str]
+
+    def metered_operations(self, arn: str) -> int:
+        """Return how many operations Lambda would meter for an execution."""
+        # The runner hands out copies that do not say what they are.
+        record = self.runner._store.load(arn)  # noqa: SLF001 - there is no other way to its operations
+        return metered(record.operations, branches=len(self.branches), retried_invocations=0)
 
 
 @contextlib.contextmanager
@@ -110,13 +119,17 @@ def _deployed(region: Region, timeline: ScaledTimeline) -> Iterator[_Deployed]:
 
     started: list[str] = []
     handler = partial(lifecycle_action.handle, dependencies=application)
-    with local_runner(handler, timeline, execution_timeout=EXECUTION_TIMEOUT) as runner:
+    branches: set[str] = set()
+    with (
+        noting_branches(branches),
+        local_runner(handler, timeline, execution_timeout=EXECUTION_TIMEOUT) as runner,
+    ):
 
         def start(event: object) -> None:
             started.append(runner.run_async(input=json.dumps(event), execution_timeout=EXECUTION_TIMEOUT))
 
         region.subscribe(start)
-        yield _Deployed(runner, started)
+        yield _Deployed(runner, started, branches)
 
 
 def _watch(console: Console, drain: Drain) -> bool:

@@ -54,7 +54,7 @@ def _bar(left: float, whole: float, label: str) -> RenderableType:
 
 
 def summary(drain: Drain, operations: int) -> RenderableType:
-    """Return what happened and what it cost, `operations` durable operations among it."""
+    """Return what happened and what it cost, `operations` metered operations among it."""
     table = Table(title="What happened, by the simulator's log", title_justify="left")
     table.add_column("after")
     table.add_column("what")
@@ -68,7 +68,7 @@ def summary(drain: Drain, operations: int) -> RenderableType:
     services = sorted({service for service, _ in drain.region.calls})
     for service in services:
         calls.add_row(service, str(sum(count for (name, _), count in drain.region.calls.items() if name == service)))
-    calls.add_row("durable operations", str(operations))
+    calls.add_row("metered operations", str(operations))
     return Group(table, calls)
 
 

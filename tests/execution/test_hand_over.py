@@ -55,9 +55,9 @@ def longest_gap(testbed: Testbed) -> float:
     return max(after - before for before, after in pairwise(testbed.beats()))
 
 
-@pytest.mark.parametrize("heartbeat", [30, 300, 900])
+@pytest.mark.parametrize("heartbeat", [30, 900])
 def test_a_sender_that_does_not_stop_costs_handovers_and_nothing_else(testbed: Testbed, heartbeat: int) -> None:
-    instance = drain(testbed, COMMAND, heartbeat=heartbeat, lasts=1_000)
+    instance = drain(testbed, COMMAND, heartbeat=heartbeat, lasts=400)
     while testbed.record().in_flight is not None:
         if testbed.record().inbox is not None:
             testbed.deployment.send_message(testbed.record(), Nudge())
@@ -65,7 +65,7 @@ def test_a_sender_that_does_not_stop_costs_handovers_and_nothing_else(testbed: T
     testbed.run(200)
 
     executions = testbed.deployment.executions
-    assert len(executions) > 10
+    assert len(executions) > 5
     assert [each.result["outcome"] for each in executions] == ["handed_over"] * (len(executions) - 1) + ["completed"]
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
     assert len(testbed.run_command.runs(instance)) == 1
