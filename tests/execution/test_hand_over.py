@@ -173,6 +173,23 @@ def test_when_the_deadline_comes_first_the_plan_decides(testbed: Testbed) -> Non
     assert "the deadline came before the action was handed over" in (testbed.record().reason or "")
 
 
+def test_an_action_whose_record_is_gone_is_kept_alive_until_its_deadline(testbed: Testbed) -> None:
+    drain(testbed, COMMAND, heartbeat=30, at=30, lasts=100_000)
+    testbed.region.faults.deny("lambda", "Invoke")
+    testbed.run(400)
+    record = testbed.record()
+    with testbed.region.unobserved():
+        key = {"wait": {"S": record.wait}, "entry": {"S": record.entry}}
+        testbed.region.client("dynamodb").delete_item(TableName="asg-lifecycle", Key=key)
+    testbed.region.faults.allow("lambda", "Invoke")
+    testbed.run(1_000)
+    assert longest_gap(testbed) <= 16
+    assert testbed.completions() == []
+    testbed.finish()
+
+    assert testbed.elapsed > 2_800
+
+
 def test_an_action_that_ends_meanwhile_is_over(testbed: Testbed) -> None:
     drain(testbed, COMMAND, heartbeat=60, at=30, lasts=100_000)
     testbed.region.faults.deny("lambda", "Invoke")

@@ -139,10 +139,14 @@ class HandOver:
     def _tried(self, state: Succession, now: float) -> Succession:
         records, wait = self._dependencies.records, self._action_context.wait
         record = records.current(wait)
-        if record is None or record.execution != self._action_context.execution:
+        if record is not None and record.execution != self._action_context.execution:
             return msgspec.structs.replace(state, how="handed_over", delay=None)
         if now >= self._deadline:
             return msgspec.structs.replace(state, how="late", delay=None)
+        if record is None:
+            # Nobody could take it over: this execution keeps the action alive until its deadline.
+            self._dependencies.observer.error("the action cannot be handed over: its record is gone")
+            return state
         if not state.noted:
             said = "handed over to a fresh execution: this one may have no more operations"
             records.update(wait, self._action_context.execution, {"messages": (*self._messages, said)})
