@@ -170,6 +170,22 @@ def test_a_completion_none_of_whose_answers_comes_is_told_by_the_instance(testbe
     assert testbed.calls("autoscaling")["CompleteLifecycleAction"] == 1
 
 
+def test_nothing_is_sent_again_once_the_instance_is_seen_to_have_gone_on(testbed: Testbed) -> None:
+    faults = testbed.region.faults
+    faults.lose_response("autoscaling", "CompleteLifecycleAction")
+    # While its state cannot be read, the instance counts as one that still waits.
+    faults.deny("autoscaling", "DescribeAutoScalingInstances")
+    (instance,) = testbed.group(plan={"steps": []})
+    testbed.terminate(instance)
+    testbed.run(1.5)
+    faults.allow("autoscaling", "DescribeAutoScalingInstances")
+    testbed.finish()
+
+    assert testbed.record().status == "completed"
+    assert "the answer was lost" in (testbed.record().reason or "")
+    assert testbed.calls("autoscaling")["CompleteLifecycleAction"] == 1
+
+
 def test_an_instance_that_a_sibling_holds_tells_nothing_of_a_completion(testbed: Testbed) -> None:
     testbed.region.faults.lose_response("autoscaling", "CompleteLifecycleAction", times=5)
     (instance,) = testbed.group(plan={"steps": []})
