@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}}
 DEREGISTER = {"kind": "deregister-targets", "options": {"names": ["blue"]}}
 CALL_BACK = {"kind": "invoke-function", "options": {"function": "archive", "wait_for": "callback", "timeout": "10h"}}
-SAID = "handed over to a fresh execution: this one may have no more operations"
+SAID = "to be handed over to a fresh execution: this one may have no more operations"
 
 
 def drain(testbed: Testbed, *steps: Any, heartbeat: int = 300, at: int = 60, lasts: float = 2_000) -> str:
@@ -139,7 +139,9 @@ def test_an_execution_that_holds_a_callback_ends_with_its_step(testbed: Testbed)
 
 
 @pytest.mark.parametrize("fault", ["throttled", "denied", "lost"])
-def test_while_no_execution_can_be_started_the_action_is_kept_alive(testbed: Testbed, fault: str) -> None:
+def test_while_no_execution_can_be_started_the_action_is_kept_alive(
+    testbed: Testbed, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
     drain(testbed, COMMAND, heartbeat=60, at=30)
     faults = testbed.region.faults
     break_it: dict[str, Callable[[], None]] = {
@@ -157,10 +159,14 @@ def test_while_no_execution_can_be_started_the_action_is_kept_alive(testbed: Tes
     assert longest_gap(testbed) <= 31
     faults.allow("lambda", "Invoke")
     testbed.finish()
+    testbed.run(100)
 
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
     assert testbed.deployment.executions[0].result["outcome"] == "handed_over"
     assert testbed.deployment.executions[0].metered_operations <= 400
+    said = [record.getMessage() for record in caplog.records if record.name == "asg-lifecycle"]
+    handed = [each.result["outcome"] for each in testbed.deployment.executions].count("handed_over")
+    assert said.count(SAID) == sum(line.startswith("handed over to arn:") for line in said) == handed >= 1
 
 
 def test_when_the_deadline_comes_first_the_plan_decides(testbed: Testbed) -> None:

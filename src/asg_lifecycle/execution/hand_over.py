@@ -19,7 +19,7 @@ from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.messages import Message, Replied, Unknown, describe, encode
 from asg_lifecycle.model.replies import HandedCallback, Reply
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, execution_name, payload
-from asg_lifecycle.model.timing import retry_delay, step_end_delay
+from asg_lifecycle.model.timing import poll_delay, retry_delay
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ LATE_MESSAGES = 60
 """Seconds for which messages are handed on that were sent to the inbox before the successor's was in the record."""
 
 LONGEST_RETRY_DELAY = 120.0
+GIVEN_UP = "to be handed over to a fresh execution: this one may have no more operations"
 TRIES_A_NAME = 20
 """Tries after which the successor is started under another name: the first may have failed at its beginning."""
 
@@ -133,13 +134,15 @@ class HandOver:
         try:
             return self._tried(state, now)
         except CallFailed as failed:
-            self._dependencies.observer.error(f"the action could not be handed over, trying again: {failed}")
+            self._dependencies.observer.warning(f"the record could not be read or written, trying again: {failed}")
             return state
 
     def _tried(self, state: Succession, now: float) -> Succession:
         records, wait = self._dependencies.records, self._action_context.wait
         record = records.current(wait)
         if record is not None and record.execution != self._action_context.execution:
+            self._dependencies.observer.count(Metric.HANDED_OVER)
+            self._dependencies.observer.info(f"handed over to {record.execution}")
             return msgspec.structs.replace(state, how="handed_over", delay=None)
         if now >= self._deadline:
             return msgspec.structs.replace(state, how="late", delay=None)
@@ -148,14 +151,15 @@ class HandOver:
             self._dependencies.observer.error("the action cannot be handed over: its record is gone")
             return state
         if not state.noted:
-            said = "handed over to a fresh execution: this one may have no more operations"
-            records.update(wait, self._action_context.execution, {"messages": (*self._messages, said)})
-            self._dependencies.observer.count(Metric.HANDED_OVER)
-            self._dependencies.observer.info(said)
+            records.update(wait, self._action_context.execution, {"messages": (*self._messages, GIVEN_UP)})
+            self._dependencies.observer.info(GIVEN_UP)
             state = msgspec.structs.replace(state, noted=True)
         start = self._start_request()
         name = execution_name(start, f"{state.tries // TRIES_A_NAME}")
-        self._dependencies.executions.start(payload(start), name=name)
+        try:
+            self._dependencies.executions.start(payload(start), name=name)
+        except CallFailed as failed:
+            self._dependencies.observer.error(f"no successor could be started, trying again: {failed}")
         return state
 
     def _start_request(self) -> StartRequest:
@@ -207,7 +211,7 @@ class HandOver:
         else:
             if not self._is_ours(record) or (record is not None and record.step_index != index):
                 return msgspec.structs.replace(state, delay=None)
-        return StepWatch(since=since, delay=step_end_delay(now - since))
+        return StepWatch(since=since, delay=poll_delay(now - since))
 
     def _hand_on(self, context: DurableContext, name: str, message: Message) -> None:
         if isinstance(message, Unknown):
@@ -228,7 +232,7 @@ class HandOver:
                 return Forwarding(delay=None)
         except CallFailed as failed:
             self._dependencies.observer.warning(f"a message could not be handed on, trying again: {failed}")
-        return Forwarding(since=since, delay=step_end_delay(now - since))
+        return Forwarding(since=since, delay=poll_delay(now - since))
 
     def _is_ours(self, record: Record | None) -> bool:
         """Return whether the record is still that of the action, under way."""

@@ -177,12 +177,3 @@ def rarer_with_age(delay: float, spent: float) -> float:
         spent: seconds since the wait began.
     """
     return max(delay, min(POLL_CEILING, spent * OLD_FRACTION))
-
-
-def step_end_delay(spent: float) -> float:
-    """Return the seconds until it is looked again whether a step has ended that another execution works on.
-
-    Args:
-        spent: seconds since the first look.
-    """
-    return min(POLL_CEILING, max(POLL_FLOOR, spent * POLL_FRACTION))
