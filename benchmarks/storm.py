@@ -109,7 +109,7 @@ def _play(storm: Storm) -> Result:
         instances = _prepare(testbed, storm)
         region.limits.set(
             RateLimit(service="autoscaling", steady=storm.steady, burst=storm.burst),
-            RateLimit(service="elbv2", steady=storm.steady, burst=storm.burst, prefix="Describe"),
+            RateLimit(service="elbv2", steady=storm.steady, burst=storm.burst, operations="Describe*"),
         )
         began = timeline.now()
         for number, instance in enumerate(instances):

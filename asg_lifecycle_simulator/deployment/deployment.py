@@ -22,6 +22,7 @@ from asg_lifecycle.store.records import decode
 from asg_lifecycle_simulator.deployment.queue_poller import QueuePoller
 from asg_lifecycle_simulator.deployment.table import create_table
 from asg_lifecycle_simulator.services.durable_executions.function import ALIAS
+from asg_lifecycle_simulator.services.durable_executions.invocation_queue import InvocationQueue
 from asg_lifecycle_simulator.services.durable_executions.requests import DurableRequests
 from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 from handlers import interruption, lifecycle_action, notification, signal_received, sweep
@@ -118,6 +119,7 @@ class Deployment:
             execution_timeout=self.parameters.execution_timeout,
         )
         self.service.on_failure = self._keep_failure
+        self._invocations = InvocationQueue(region, self.service)
         region.add(DurableRequests(region, self.service))
         self.intake = compose_intake(
             IntakeSettings(
@@ -286,7 +288,7 @@ class Deployment:
                 }
                 self._dead_letter("rule", json.dumps(plain), attributes)
             else:
-                self.start(plain)
+                self._invocations.put(plain)
         elif event["source"] == "aws.ec2" and event["detail-type"] in EARLY_DRAIN[self.parameters.early_drain]:
             plain = json.loads(msgspec.json.encode(event))
             self._invoke(lambda: interruption.handle(plain, self.intake))

@@ -16,14 +16,17 @@ class Pauses:
 
     Attributes:
         slept: the seconds of each pause, in order.
+        total: the seconds of all pauses.
     """
 
     def __init__(self) -> None:
         self.slept: list[float] = []
+        self.total = 0.0
 
     def sleep(self, seconds: float) -> None:
         """Note a pause."""
         self.slept.append(seconds)
+        self.total += seconds
 
 
 def note_pauses(replace: Callable[[object, str, object], None], pauses: Pauses) -> None:

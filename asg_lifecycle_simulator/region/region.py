@@ -105,7 +105,7 @@ class Region:
         calls: requests that reached the region, by boto3 service name and operation. What is asked inside
             `unobserved` is not counted and meets no faults.
         requests: the same in order, with time and status.
-        limits: how many requests each service takes.
+        limits: how many requests each service takes; pauses of callers count as time.
         fate: decides whether a request reaches the region and its answer the caller.
         page_size: entries on a page of any list, at most; None for pages as long as AWS has them. What is asked inside
             `unobserved` comes in long pages.
@@ -130,12 +130,13 @@ class Region:
         self.lock = threading.RLock()
         self.log = RegionLog(timeline.now)
         self.faults = Faults()
-        self.limits = RateLimits(timeline.now)
         self.fate: Callable[[], CallFate] = _served
         self.calls: Counter[tuple[str, str]] = Counter()
         self.requests: list[ApiCall] = []
         self.page_size: int | None = None
         self.pauses = Pauses()
+        # A pause takes no time here, but the caller has let as much of it go by.
+        self.limits = RateLimits(lambda: timeline.now() + self.pauses.total)
         self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
         self.random = Random(seed)  # noqa: S311 - reproducible ids and tokens, no secrets
         self._unobserved = threading.local()

@@ -11,6 +11,7 @@ import pytest
 
 from asg_lifecycle.intake import owners
 from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.rate_limits import TOO_MANY_REQUESTS, RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -286,17 +287,38 @@ def test_too_many_requests_are_no_problem_of_the_sweep(testbed: IntakeTestbed, o
     assert len(testbed.deployment.sweep()["started"] + answer["started"]) == 1
 
 
+def test_what_lambda_has_no_room_for_is_started_by_the_next_sweep(testbed: IntakeTestbed) -> None:
+    (instance,) = testbed.group(duration=600)
+    testbed.autoscaling.terminate(instance)
+    testbed.run(60)
+    testbed.deployment.service.stop(testbed.record(instance).execution)
+    testbed.region.limits.set(
+        RateLimit(service="lambda", operations="Invoke", steady=1 / 60, burst=0.5, refusal=TOO_MANY_REQUESTS)
+    )
+    answer = testbed.deployment.sweep()
+
+    assert (answer["problems"], answer["started"]) == ([], [])
+    assert testbed.region.limits.throttled["lambda", "Invoke"]
+    testbed.run(60)
+    testbed.region.limits.set()
+    assert len(testbed.deployment.sweep()["started"]) == 1
+
+
 def test_no_more_than_fifteen_executions_are_asked_after_in_a_second(testbed: IntakeTestbed) -> None:
-    instances = testbed.group(capacity=30, duration=4000)
+    instances = testbed.group(capacity=40, duration=4000)
     for instance in instances:
         testbed.autoscaling.terminate(instance)
     testbed.run(30)
     for instance in instances:
         testbed.deployment.service.stop(testbed.record(instance).execution)
+    testbed.run(1)
     testbed.region.pauses.slept.clear()
+    asked = testbed.region.calls["lambda", "GetDurableExecution"]
     testbed.deployment.sweep()
 
-    assert sum(testbed.region.pauses.slept) >= 30 / 15
+    assert sum(testbed.region.pauses.slept) >= 40 / 15
+    assert testbed.region.calls["lambda", "GetDurableExecution"] == asked + 40
+    assert testbed.region.limits.throttled == {}
 
 
 @pytest.mark.parametrize(("timeout", "kept"), [(900, True), (300, False)])

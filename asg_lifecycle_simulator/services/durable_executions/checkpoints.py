@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
+from aws_durable_execution_sdk_python.exceptions import CheckpointError
 from aws_durable_execution_sdk_python.lambda_service import DurableServiceClient, ErrorObject, OperationStatus
 from aws_durable_execution_sdk_python_testing.checkpoint.processor import CheckpointProcessor
 from aws_durable_execution_sdk_python_testing.observer import ExecutionObserver
 from aws_durable_execution_sdk_python_testing.stores.memory import InMemoryExecutionStore
+from botocore.exceptions import ClientError
 
 from asg_lifecycle_simulator.region.faults import CallFate
+from asg_lifecycle_simulator.region.rate_limits import TOO_MANY_REQUESTS
 from asg_lifecycle_simulator.services.durable_executions.execution import CallbackDeadlines
 from asg_lifecycle_simulator.services.durable_executions.metering import MOST_OPERATIONS
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from aws_durable_execution_sdk_python_testing.execution import Execution
     from aws_durable_execution_sdk_python_testing.scheduler import Scheduler
     from aws_durable_execution_sdk_python_testing.token import CallbackToken
+    from botocore.exceptions import _ClientErrorResponseTypeDef
 
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
     from asg_lifecycle_simulator.services.durable_executions.history import TimelineClock
@@ -131,6 +135,7 @@ class CheckpointClient(DurableServiceClient):
     Attributes:
         store: where executions have to be saved before they are invoked.
         crashes: where invocations die.
+        admits: whether there is room for one more checkpoint now.
     """
 
     def __init__(
@@ -149,6 +154,7 @@ class CheckpointClient(DurableServiceClient):
         self._lock = lock
         self._get = get
         self.crashes = crashes
+        self.admits: Callable[[], bool] = lambda: True
 
     def checkpoint(
         self,
@@ -162,7 +168,10 @@ class CheckpointClient(DurableServiceClient):
         Raises:
             InvocationCrashedError: the invocation dies here.
             InvalidParameterValueException: the token is not the running invocation's last, or an update is invalid.
+            CheckpointError: the account makes too many checkpoints.
         """
+        if not self.admits():
+            raise CheckpointError.from_exception(_too_many_requests())
         with self._lock:
             execution = self._get(durable_execution_arn)
             invocation = execution.runs[-1]
@@ -267,6 +276,12 @@ def _too_many_operations() -> ErrorObject:
         data=None,
         stack_trace=None,
     )
+
+
+def _too_many_requests() -> ClientError:
+    refused = {"Code": TOO_MANY_REQUESTS.code, "Message": TOO_MANY_REQUESTS.message}
+    answer = {"Error": refused, "ResponseMetadata": {"HTTPStatusCode": TOO_MANY_REQUESTS.status}}
+    return ClientError(cast("_ClientErrorResponseTypeDef", answer), "CheckpointDurableExecution")
 
 
 def _no_such_function(function_name: str) -> ErrorObject:

@@ -21,6 +21,7 @@ from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.responses import LambdaResponse
 from moto.core.utils import get_service_model
 
+from asg_lifecycle_simulator.region.rate_limits import START, TOO_MANY_REQUESTS
 from asg_lifecycle_simulator.services.base import Service
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class DurableRequests(Service):
         self.answer(LambdaResponse, {name: _with_errors(operation) for name, operation in operations.items()})
         self.region.replace(LambdaResponse, "invoke", self._invoke())
         self.region.fate = self._service.call_fate
+        self._service.limit_checkpoints(lambda: self.region.limits.take("lambda", "CheckpointDurableExecution") is None)
 
     def uninstall(self) -> None:
         """Stop the executions; the region takes the operations back."""
@@ -79,6 +81,10 @@ class DurableRequests(Service):
             function = unquote(request.path.rsplit("/", 2)[-2])
             if not service.serves(function, request.querystring.get("Qualifier", [None])[0]):
                 return of_moto(request)
+            if self.region.limits.take("lambda", START) is not None:
+                refusal = LambdaClientError(TOO_MANY_REQUESTS.code, TOO_MANY_REQUESTS.message)
+                refusal.code = TOO_MANY_REQUESTS.status
+                raise refusal
             name = request.headers.get("X-Amz-Durable-Execution-Name")
             try:
                 execution = service.start(json.loads(request.body or b"null"), name=name)

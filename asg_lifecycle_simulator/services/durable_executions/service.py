@@ -87,6 +87,10 @@ class DurableService:
         self.notices_late = False
         self._callbacks = Callbacks(self._clock, self._lock, self.get, self._notice)
 
+    def limit_checkpoints(self, admits: Callable[[], bool]) -> None:
+        """Refuse checkpoints when `admits` says that there is no room for one."""
+        self._client.admits = admits
+
     @property
     def crash_points(self) -> list[CrashPoint]:
         """Where invocations die."""

@@ -7,6 +7,8 @@ import json
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
@@ -31,7 +33,20 @@ class Liveness(StrEnum):
     """It failed, timed out, was stopped, ended, or is not known any more."""
 
 
-STANDING = {"RUNNING": Liveness.ALIVE, "PAUSING": Liveness.PAUSED, "PAUSED": Liveness.PAUSED}
+class Standing(Struct, frozen=True):
+    """What an execution can still do.
+
+    Attributes:
+        liveness: whether it can still work on its action.
+        error: why it failed; None when it has ended in another way, or has not ended. One that was stopped, or timed
+            out, has not failed.
+    """
+
+    liveness: Liveness
+    error: str | None = None
+
+
+LIVENESS = {"RUNNING": Liveness.ALIVE, "PAUSING": Liveness.PAUSED, "PAUSED": Liveness.PAUSED}
 """What can still happen to an execution, by its status. Every other status is an end."""
 
 LISTED = ("RUNNING", "PAUSING", "PAUSED")
@@ -86,26 +101,8 @@ class Executions:
         own = hashlib.sha256(f"{self._function}\n{digest}".encode()).hexdigest()
         return f"{what}-{own[: len(digest)]}"
 
-    def status(self, execution: str) -> str | None:
-        """Return `RUNNING`, `SUCCEEDED`, `FAILED`, `TIMED_OUT`, `STOPPED`, …, None when Lambda does not know it.
-
-        Raises:
-            CallFailed: no answer, throttled, denied.
-        """
-        try:
-            with calling("lambda:GetDurableExecution"):
-                return self._clients.functions.get_durable_execution(
-                    DurableExecutionArn=execution, IncludeExecutionData=False
-                )["Status"]
-        except CallFailed as failed:
-            if failed.failure.consequence is Consequence.NOT_FOUND:
-                return None
-            raise
-
-    def error(self, execution: str) -> str | None:
-        """Return why an execution failed, None when it has ended in another way or Lambda does not know it.
-
-        One that was stopped, or timed out, has not failed.
+    def standing(self, execution: str) -> Standing:
+        """Return what an execution can still do, and why it failed, in one call.
 
         Raises:
             CallFailed: no answer, throttled, denied.
@@ -117,21 +114,13 @@ class Executions:
                 )
         except CallFailed as failed:
             if failed.failure.consequence is Consequence.NOT_FOUND:
-                return None
+                return Standing(Liveness.DEAD)
             raise
         if answer["Status"] != "FAILED":
-            return None
+            return Standing(LIVENESS.get(answer["Status"], Liveness.DEAD))
         error = answer.get("Error", {})
         said = [part for part in (error.get("ErrorType"), error.get("ErrorMessage")) if part]
-        return ": ".join(said)[:LONGEST_ERROR] or "no error was told"
-
-    def liveness(self, execution: str) -> Liveness:
-        """Return whether the execution can still work on its action.
-
-        Raises:
-            CallFailed: no answer, throttled, denied.
-        """
-        return STANDING.get(self.status(execution) or "", Liveness.DEAD)
+        return Standing(Liveness.DEAD, ": ".join(said)[:LONGEST_ERROR] or "no error was told")
 
     def under_way(self) -> dict[str, Liveness]:
         """Return the executions of all versions of the function that have not ended, by ARN; a thousand a call.
@@ -149,7 +138,7 @@ class Executions:
                     Statuses=[status],  # type: ignore[list-item]  # the stubs know no PAUSED yet
                     PaginationConfig={"PageSize": PAGE},
                 ):
-                    found |= {each["DurableExecutionArn"]: STANDING[status] for each in page["DurableExecutions"]}
+                    found |= {each["DurableExecutionArn"]: LIVENESS[status] for each in page["DurableExecutions"]}
         return found
 
     def send_message(self, callback: str, message: bytes) -> bool:

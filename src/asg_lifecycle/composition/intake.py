@@ -67,7 +67,6 @@ class IntakeDependencies:
             takeovers=TakeoverIntake(
                 lifecycle_actions=lifecycle_actions,
                 records=Records(self.clients, self.settings.table),
-                executions=self.executions,
                 starter=starter,
                 observer=self.observer,
                 clock=self.clock,

@@ -174,7 +174,7 @@ def _join(action_context: ActionContext, standing: Record) -> Claim:
     record = dependencies.records.update(action_context.wait, standing.execution, announced)
     if record is None:
         raise NotSettledError(f"{standing.execution} does not own the action any more")
-    if dependencies.executions.liveness(standing.execution) is Liveness.DEAD:
+    if dependencies.executions.standing(standing.execution).liveness is Liveness.DEAD:
         return _take_over(action_context, standing.execution)
     join = Join(action=msgspec.structs.replace(action, identity=record.identity), by=_announcer(action))
     if record.inbox is None or not dependencies.executions.send_message(record.inbox, encode(join)):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.aws.executions import Liveness
+from asg_lifecycle.aws.executions import Liveness, Standing
 from asg_lifecycle.intake.takeovers import is_unowned
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.records import Record
@@ -25,17 +25,19 @@ PACE = 1 / 15
 
 TOO_MANY = "TooManyRequestsException"
 
+ALIVE, DEAD = Standing(Liveness.ALIVE), Standing(Liveness.DEAD)
+
 
 class InFlight(Struct, frozen=True):
     """The record of an action in flight, and what its execution can still do."""
 
     record: Record
-    owner: Liveness
+    owner: Standing
 
     @property
     def owned(self) -> bool:
         """Whether an execution has it that runs, or that can be resumed."""
-        return self.owner is not Liveness.DEAD
+        return self.owner.liveness is not Liveness.DEAD
 
 
 class Owners:
@@ -66,11 +68,11 @@ class Owners:
         asked = unasked = 0
         for record in records:
             if is_unowned(record):
-                owner = Liveness.DEAD
+                owner = DEAD
             elif record.execution in listed:
-                owner = listed[record.execution]
+                owner = Standing(listed[record.execution])
             elif asked >= MOST_ASKED:
-                owner, unasked = Liveness.ALIVE, unasked + 1
+                owner, unasked = ALIVE, unasked + 1
             else:
                 owner, asked = self._asked(record), asked + 1
             in_flight[record.wait] = InFlight(record, owner)
@@ -86,12 +88,12 @@ class Owners:
                 self._problem(f"the executions could not be listed: {failed}")
             return {}
 
-    def _asked(self, record: Record) -> Liveness:
+    def _asked(self, record: Record) -> Standing:
         self._pause(PACE)
         try:
-            return self._executions.liveness(record.execution)
+            return self._executions.standing(record.execution)
         except CallFailed as failed:
             # Too many requests are no problem of ours: the next sweep asks again.
             if failed.failure.code != TOO_MANY:
                 self._problem(f"whether {record.execution} is alive could not be read: {failed}")
-            return Liveness.ALIVE
+            return ALIVE

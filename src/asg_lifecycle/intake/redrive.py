@@ -128,7 +128,7 @@ class Redrive:
             standing, reason = "none", "there is no record of its wait"
         elif record.in_flight is None:
             reason = f"its record is closed: {record.status}, {record.reason or 'no reason given'}"
-        elif (owner := self._executions.liveness(record.execution)) is not Liveness.DEAD:
+        elif (owner := self._executions.standing(record.execution).liveness) is not Liveness.DEAD:
             does = "works on it" if owner is Liveness.ALIVE else "has it and is paused"
             standing, reason = "alive", f"{record.execution} {does}: {record.detail or record.status}"
         else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from asg_lifecycle.aws.executions import Liveness
 from asg_lifecycle.aws.lifecycle_actions import Answer
-from asg_lifecycle.intake.owners import Owners
+from asg_lifecycle.intake.owners import TOO_MANY, Owners
 from asg_lifecycle.intake.takeovers import generation, is_unowned
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.failures import CallFailed
@@ -125,18 +125,18 @@ class Sweep:
         """Do what an action needs whose execution is dead or paused."""
         record = action.record
         try:
-            if action.owner is Liveness.PAUSED:
+            if action.owner.liveness is Liveness.PAUSED:
                 self._takeovers.keep_paused(record)
-            elif action.owner is Liveness.ALIVE:
+            elif action.owner.liveness is Liveness.ALIVE:
                 self._takeovers.note_resumed(record)
             elif is_unowned(record):
                 self._takeovers.keep(record)
-            elif self._takeovers.take_over(record):
+            elif self._takeovers.take_over(record, action.owner.error):
                 self._note_start(
                     StartReason.TAKEOVER, _described(record), f"{record.execution} is dead and was {record.status}"
                 )
         except CallFailed as failed:
-            self._problem(f"{_described(record)}: its execution is {action.owner}, and that failed: {failed}")
+            self._not_done(f"{_described(record)}: its execution is {action.owner.liveness}", failed)
 
     def _check_group(self, group: Group, in_flight: dict[str, InFlight]) -> None:
         try:
@@ -193,7 +193,7 @@ class Sweep:
         try:
             started = self._starter.start(start, generation=generation(self._clock()))
         except CallFailed as failed:
-            self._problem(f"{_described(start.action)}: no execution could be started: {failed}")
+            self._not_done(f"{_described(start.action)}: no execution could be started", failed)
             return
         if started:
             self._note_start(start.reason, _described(start.action), reason)
@@ -206,13 +206,20 @@ class Sweep:
     def _record_gauges(self, in_flight: dict[str, InFlight]) -> None:
         records = [each.record for each in in_flight.values()]
         now = self._clock()
-        paused = [each.record.wait for each in in_flight.values() if each.owner is Liveness.PAUSED]
+        paused = [each.record.wait for each in in_flight.values() if each.owner.liveness is Liveness.PAUSED]
         held = [record for record in records if record.status is Status.HELD or record.wait in paused]
         blocked = [record for record in records if record.problem is not None and record.status is not Status.HELD]
         self._observer.gauge(Metric.IN_FLIGHT, len(records))
         self._observer.gauge(Metric.HELD_NOW, len(held))
         self._observer.gauge(Metric.BLOCKED_NOW, len(blocked))
         self._observer.gauge(Metric.OLDEST, max((now - record.event_time for record in records), default=0.0))
+
+    def _not_done(self, what: str, failed: CallFailed) -> None:
+        if failed.failure.code == TOO_MANY:
+            # No problem of ours: the quota is shared with the whole account, and the next sweep does it.
+            self._observer.warning(f"{what}, and Lambda has no room for it now: {failed}")
+        else:
+            self._problem(f"{what}: {failed}")
 
     def _problem(self, sentence: str) -> None:
         self._observer.count(Metric.SWEEP_PROBLEM)

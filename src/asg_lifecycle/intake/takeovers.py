@@ -15,7 +15,6 @@ from asg_lifecycle.observer import Metric
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.intake.execution_starter import ExecutionStarter
     from asg_lifecycle.model.record_changes import RecordChanges
@@ -38,7 +37,6 @@ class TakeoverIntake:
     Args:
         lifecycle_actions: the Auto Scaling calls.
         records: the records.
-        executions: the durable executions.
         starter: starts executions.
         observer: logs and metrics.
         clock: seconds since the epoch.
@@ -50,7 +48,6 @@ class TakeoverIntake:
         *,
         lifecycle_actions: LifecycleActions,
         records: Records,
-        executions: Executions,
         starter: ExecutionStarter,
         observer: Observer,
         clock: Callable[[], float],
@@ -58,20 +55,21 @@ class TakeoverIntake:
     ) -> None:
         self._lifecycle_actions = lifecycle_actions
         self._records = records
-        self._executions = executions
         self._starter = starter
         self._observer = observer
         self._clock = clock
         self._interval = sweep_interval
 
-    def take_over(self, record: Record) -> bool:
+    def take_over(self, record: Record, error: str | None) -> bool:
         """Have the action of a dead execution taken over; return whether an execution was started for it.
 
+        Args:
+            record: the action's.
+            error: why the execution failed, None where it did not.
+
         Raises:
-            CallFailed: it could not be found out why the execution is dead, the record could not be written, or the
-                execution not started. The next sweep tries again.
+            CallFailed: the record could not be written, or the execution not started. The next sweep tries again.
         """
-        error = self._executions.error(record.execution)
         attempt = f"{record.execution} {generation(self._clock())}"
         takeovers = count_takeover(record, failed=error is not None, attempt=attempt)
         if error is not None and takeovers.count > MOST_TAKEOVERS:
