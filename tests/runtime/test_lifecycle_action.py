@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -116,3 +117,67 @@ def test_the_packaged_function_drains_and_completes_in_the_lambda_runtime(
     with capfd.disabled():
         sys.stderr.write(f"peak resident memory of the function: {memory:.0f} MB\n")
     assert memory < MOST_MEMORY
+
+
+COMMAND_LINE_ONLY = {"cloudformation"}
+CLIENTS = """\
+from functools import cached_property
+from botocore.exceptions import UnknownServiceError
+from asg_lifecycle.aws.clients import Clients
+clients = Clients()
+for name, member in vars(Clients).items():
+    if isinstance(member, cached_property):
+        try:
+            made = getattr(clients, name).meta
+            print(made.service_model.service_name, made.endpoint_url)
+        except UnknownServiceError:
+            print("-", name)
+"""
+
+
+@pytest.mark.skipif(PYTHON is None, reason="the package is made for Python 3.13")
+def test_no_module_of_the_package_is_compiled_at_a_cold_start(package: Package, variables: dict[str, str]) -> None:
+    program = "from handlers import lifecycle_action; lifecycle_action.lifecycle_dependencies()"
+    loaded = _run_in(package, variables, "-v", "-c", program).stderr
+    compiled = [line for line in loaded.splitlines() if line.startswith(f"# code object from {package.code}")]
+
+    assert f"# {package.code}/asg_lifecycle/__pycache__/settings.cpython-313.pyc matches" in loaded
+    assert compiled == []
+
+
+@pytest.mark.skipif(PYTHON is None, reason="the package is made for Python 3.13")
+@pytest.mark.parametrize(
+    ("region", "suffix"),
+    [("eu-west-1", "amazonaws.com"), ("us-gov-west-1", "amazonaws.com"), ("cn-north-1", "amazonaws.com.cn")],
+)
+def test_the_package_has_every_client_of_the_function_and_no_other_service(
+    package: Package, variables: dict[str, str], region: str, suffix: str
+) -> None:
+    with_region = variables | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region, "AWS_ENDPOINT_URL": ""}
+    made = [line.split() for line in _run_in(package, with_region, "-c", CLIENTS).stdout.splitlines()]
+    models = {folder.name for folder in (package.code / "botocore" / "data").iterdir() if folder.is_dir()}
+
+    assert {name for service, name in made if service == "-"} == COMMAND_LINE_ONLY
+    assert {service for service, _ in made if service != "-"} == models
+    assert [url for service, url in made if service != "-" and not url.endswith((suffix, "api.aws"))] == []
+
+
+@pytest.mark.skipif(PYTHON is None, reason="the package is made for Python 3.13")
+def test_the_package_is_small_and_for_both_architectures(package: Package) -> None:
+    files = [path for path in package.code.rglob("*") if path.is_file()]
+    compiled = {path.name.split("-")[2] for path in files if path.suffix == ".so"}
+
+    assert sum(path.stat().st_size for path in files) < 45e6
+    assert compiled == {"x86_64", "aarch64"}
+    assert not (package.code / "asg_lifecycle" / "cli").exists()
+
+
+def _run_in(package: Package, variables: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the interpreter that the package was made for
+        (package.python, "-B", *arguments),
+        env=variables | {"PYTHONPATH": str(package.code)},
+        cwd=package.code,
+        capture_output=True,
+        text=True,
+        check=True,
+    )

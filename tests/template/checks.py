@@ -307,6 +307,14 @@ def logs_expire(expanded: Expanded) -> Iterator[str]:
         yield "the log lines never expire"
 
 
+def every_function_is_packaged_with_bytecode(expanded: Expanded) -> Iterator[str]:
+    """Every function is packaged by `src/Makefile`, which brings bytecode along."""
+    for name, resource in expanded.template["Resources"].items():
+        method = resource.get("Metadata", {}).get("BuildMethod")
+        if resource["Type"] == "AWS::Lambda::Function" and method != "makefile":
+            yield f"{name} is built by {method}"
+
+
 def role_allows_what_the_code_declares(expanded: Expanded) -> Iterator[str]:
     """Each declared action, and nothing else but the dead-letter queue's."""
     _, role = expanded.only("AWS::IAM::Role")
@@ -455,6 +463,7 @@ CHECKS: tuple[Callable[[Expanded], Iterator[str]], ...] = (
     table_is_the_one_the_code_and_the_simulator_use,
     table_is_safe,
     logs_expire,
+    every_function_is_packaged_with_bytecode,
     role_allows_what_the_code_declares,
     steps_are_granted_by_their_feature,
     role_is_scoped,

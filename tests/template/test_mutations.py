@@ -47,6 +47,7 @@ MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
     (f"{FUNCTION}.EventInvokeConfig.MaximumEventAgeInSeconds", 60, checks.nothing_undelivered_is_lost),
     ("Globals.Function.LoggingConfig.LogFormat", "JSON", checks.logs_expire),
     ("Globals.Function.Environment.Variables.POWERTOOLS_LOG_LEVEL", "INFO", checks.logs_expire),
+    ("Resources.SweepFunction.Metadata", NOTHING, checks.every_function_is_packaged_with_bytecode),
     (f"{RULE_QUEUE}.SqsManagedSseEnabled", False, checks.queues_are_encrypted_and_keep),
     (f"{RULE_QUEUE}.MessageRetentionPeriod", NOTHING, checks.queues_are_encrypted_and_keep),
     ("Resources.TaskRule", NOTHING, checks.what_ends_waits_is_heard),
