@@ -23,6 +23,12 @@ LEARNT_LATE = 90.0
 SLACK = 5.0
 """Seconds that a clock, a rounding up or an event's time without milliseconds may cost."""
 
+HELD_48_HOURS = 900
+"""Metered operations of one execution that holds an action for 48 hours, at most."""
+
+HANDED_OVER_WITHIN = 100
+"""Metered operations that an execution may need to hand its action over, late messages included."""
+
 
 def released_only_when_done(history: RunHistory) -> Iterator[str]:
     """(a) No CONTINUE before the work was done, unless the plan or an operator said so."""
@@ -221,11 +227,13 @@ def came_to_an_end(history: RunHistory) -> Iterator[str]:
         yield f"{history.unfinished} executions still run"
     if '"InternalErrors"' in history.sampled:
         yield "there was an internal error"
+    handed_over = history.scenario.hand_over_at
+    most = HELD_48_HOURS if handed_over is None else handed_over + HANDED_OVER_WITHIN
     for execution in history.executions:
         status = execution.status
         if status == "FAILED" and history.scenario.protected:
             yield f"an execution failed: {execution.error}"
-        if execution.metered_operations > 900:  # noqa: PLR2004 - what an action held for 48 hours may take
+        if execution.metered_operations > most:
             yield f"an execution has {execution.metered_operations} metered operations"
 
 

@@ -121,6 +121,7 @@ class _Draw:
             protected=protected,
             known_after=random.choice((0.0, 0.0, 5.0, 40.0)) if move == "launch" else 0.0,
             signals=self._chance(0.75) or any(step.kind == "wait-for-signal" for step in steps),
+            hand_over_at=random.choice((None, None, None, None, 40, 60)),
         )
 
     def _heartbeat(self, *, short: bool) -> int:

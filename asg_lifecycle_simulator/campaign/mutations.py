@@ -150,8 +150,8 @@ MUTATIONS = (
     Mutation(
         name="nobody is taken over",
         file="intake/sweep.py",
-        old="            elif self._takeovers.take_over(record):",
-        new="            elif record.wait is None and self._takeovers.take_over(record):",
+        old="            elif self._takeovers.take_over(record, action.owner.error):",
+        new="            elif record.wait is None and self._takeovers.take_over(record, action.owner.error):",
     ),
 )
 

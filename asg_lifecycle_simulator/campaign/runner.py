@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.actions import Transition
+from asg_lifecycle.settings import HAND_OVER_AT
 from asg_lifecycle_simulator.campaign.history import (
     BYSTANDER_GROUP,
     BYSTANDER_POOL,
@@ -60,6 +61,7 @@ class _ScenarioRunner:
             sweep_every=SWEEP_EVERY if scenario.sweep else None,
             drains_per_group=scenario.drains_per_group,
             signals=scenario.signals,
+            hand_over_at=scenario.hand_over_at or HAND_OVER_AT,
         )
         self._scenario = scenario
         self._testbed = Testbed(partial(Deployment, parameters=parameters, chance=self._chance), seed=scenario.seed)

@@ -115,6 +115,7 @@ class Scenario:
         protected: nothing was drawn that can make an action time out.
         signals: events tell when commands have ended.
         known_after: seconds until EC2 knows an instance that was launched (R32).
+        hand_over_at: operations at which an execution hands over; None for as many as on AWS.
     """
 
     seed: int
@@ -145,6 +146,7 @@ class Scenario:
     protected: bool
     signals: bool
     known_after: float = 0.0
+    hand_over_at: int | None = None
 
     @property
     def overall(self) -> float:

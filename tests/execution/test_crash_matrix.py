@@ -52,6 +52,10 @@ FAILING = Behaviour(duration=2, exit_code=1)
 MIDWAY = 7.0
 """Seconds from the start: the targets are draining."""
 
+FEW_OPERATIONS = 60
+"""An execution hands over at the last of the nudges, and the next one needs fewer."""
+NUDGES, NUDGED_EVERY = 4, 4.0
+
 
 Testbed = RecordingTestbed[UnluckyDeployment]
 
@@ -152,6 +156,14 @@ def take_over(testbed: Testbed, instances: list[str]) -> None:
         testbed.deployment.start(payload(start))
 
 
+def hand_over(testbed: Testbed, instances: list[str]) -> None:
+    testbed.deployment.hand_over_at(FEW_OPERATIONS)
+    terminate(testbed, instances)
+    for _ in range(NUDGES):
+        testbed.run(NUDGED_EVERY)
+        send_message(testbed, instances, Nudge())
+
+
 def join(testbed: Testbed, instances: list[str]) -> None:
     for instance in instances:
         testbed.found(instance, StartReason.REBALANCE)
@@ -173,6 +185,14 @@ PLAYS = {
     "begin early": replace(JOIN, window=(0, 1)),
     "wait for the event": replace(JOIN, window=(MIDWAY, 13)),
     "join": replace(JOIN, subject=2),
+    "hand over": Play(
+        plan=SHORT,
+        act=hand_over,
+        of_each=2,
+        command=Behaviour(duration=40),
+        outcomes=("done",),
+        window=(NUDGES * NUDGED_EVERY, 90),
+    ),
 }
 
 
@@ -255,7 +275,7 @@ def deaths(executions: list[SimulatedExecution]) -> int:
     return sum(any(run.crashed for run in execution.runs) for execution in executions)
 
 
-@pytest.mark.parametrize("name", ["drain", "sweep", "wait for the event", "join"])
+@pytest.mark.parametrize("name", ["drain", "sweep", "wait for the event", "join", "hand over"])
 def test_any_response_may_be_lost(name: str) -> None:
     suffered(PLAYS[name], places(name, InjectedFailure.RESPONSE_LOST))
 
