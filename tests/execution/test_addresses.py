@@ -161,7 +161,7 @@ def test_an_outage_of_ec2_at_the_set_up_hides_no_registration(testbed: Testbed) 
     instance = by_ipv6(testbed)
     testbed.region.faults.throttle("ec2", "DescribeInstances", times=40)
     testbed.terminate(instance)
-    testbed.run(60)
+    testbed.run(90)
     assert testbed.record().status is Status.WORKING
     assert "ec2:DescribeInstances failed" in (testbed.record().detail or "")
     testbed.finish()

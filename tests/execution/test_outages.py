@@ -102,3 +102,74 @@ def test_when_outages_cannot_be_counted_the_instances_are_kept(testbed: Testbed)
     testbed.run(600)
 
     assert testbed.completions() == []
+
+
+DEREGISTER = {"kind": "deregister-targets", "options": {"names": ["blue"]}}
+LOOK = ("elbv2", "DescribeTargetHealth")
+
+
+def looks(testbed: Testbed) -> list[float]:
+    return [call.time for call in testbed.region.requests if call.operation == "DescribeTargetHealth"]
+
+
+def deregistering(testbed: Testbed, step: dict[str, Any]) -> str:
+    (instance,) = testbed.group(plan={"steps": [step], "on_failure": "abandon"})
+    testbed.target_group("blue", instance, delay=200)
+    testbed.terminate(instance)
+    testbed.run(15)
+    return instance
+
+
+def test_a_wait_that_is_throttled_for_a_moment_writes_no_record(testbed: Testbed) -> None:
+    deregistering(testbed, DEREGISTER)
+    before = testbed.record()
+    written = testbed.calls("dynamodb")["UpdateItem"]
+    testbed.region.faults.throttle(*LOOK, times=3)
+    testbed.run(60)
+
+    assert testbed.region.faults.met["Throttling"] == 3
+    assert testbed.record() == before
+    assert testbed.calls("dynamodb")["UpdateItem"] == written
+
+
+def test_moments_without_an_answer_are_recorded_when_they_have_become_a_minute(testbed: Testbed) -> None:
+    deregistering(testbed, DEREGISTER)
+    for _ in range(4):
+        testbed.region.faults.throttle(*LOOK, times=3)
+        testbed.run(40)
+
+    (step,) = testbed.record().present_steps
+    assert step.blocked_seconds >= 60
+    assert testbed.record().problem is None
+
+
+def test_a_wait_that_is_throttled_for_longer_says_so(testbed: Testbed) -> None:
+    deregistering(testbed, DEREGISTER)
+    testbed.region.faults.throttle(*LOOK, times=8)
+    testbed.run(130)
+
+    assert "elasticloadbalancing:DescribeTargetHealth failed" in (testbed.record().problem or "")
+    testbed.finish()
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_moments_without_an_answer_count_against_no_timeout(testbed: Testbed) -> None:
+    deregistering(testbed, DEREGISTER | {"timeout": "150s"})
+    for _ in range(4):
+        testbed.region.faults.throttle(*LOOK, times=2)
+        testbed.run(40)
+    testbed.finish()
+
+    # The targets drain for 200 s. Without the moments the step's time would be over before.
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_what_took_long_to_be_answered_is_not_asked_again_at_once(testbed: Testbed) -> None:
+    deregistering(testbed, DEREGISTER)
+    testbed.region.faults.throttle(*LOOK, times=3)
+    first = len(looks(testbed))
+    testbed.run(200)
+    stopped, *_, answered, then = looks(testbed)[first : first + 5]
+
+    assert answered - stopped > 10
+    assert then - answered >= min(60, 2 * (answered - stopped))

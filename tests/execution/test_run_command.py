@@ -103,7 +103,7 @@ def test_a_missing_permission_is_named(testbed: Testbed) -> None:
 def test_a_dependency_that_is_down_holds_the_instance_and_the_work_goes_on_after(testbed: Testbed) -> None:
     instance = commanded(testbed, Behaviour(duration=5))
     testbed.region.faults.fail("ssm", "DescribeInstanceInformation", code="InternalServerError", status=500, times=20)
-    testbed.run(100)
+    testbed.run(140)
     assert testbed.record().status == "working"
     assert "InternalServerError" in (testbed.record().problem or "")
     assert testbed.completions() == []

@@ -42,6 +42,9 @@ NOT_YET_WINDOW = 60.0
 
 NOT_YET_RETRY = 5.0
 
+LONGEST_INTERRUPTION = 60.0
+"""Seconds between two polls of a step that a dependency stops."""
+
 SETTLED = 120.0
 """Seconds after the end of an action during which its instance may still be seen waiting."""
 
@@ -150,6 +153,20 @@ def retry_delay(failures: int, chance: float, longest: float) -> float:
         longest: the longest delay, seconds.
     """
     return max(1.0, min(longest, 2.0 ** min(failures, 20)) * (1 - 0.5 * chance))
+
+
+def interrupted_delay(spent: float, tries: int, chance: float) -> float:
+    """Return the seconds until a step is polled again that a dependency stopped: no sooner than if it had answered.
+
+    A mass drain is throttled as a whole: whoever asks again at once takes the place of another.
+
+    Args:
+        spent: seconds since the step began.
+        tries: how often in a row it was stopped, 1 or more.
+        chance: a random number from 0 to 1.
+    """
+    at_least = min(poll_delay(spent), LONGEST_INTERRUPTION)
+    return max(at_least, retry_delay(tries + 1, chance, LONGEST_INTERRUPTION))
 
 
 def poll_delay(spent: float, *, heard: bool = False) -> float:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.records import StepMemory
 
 DIGEST_BYTES = 12
+MINUTE = 60.0
 
 
 class EntryCheckpoint(Polled, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,10 +58,20 @@ def first_checkpoint(memories: tuple[StepMemory, ...], count: int) -> EntryCheck
 def digest_of(memories: tuple[StepMemory, ...]) -> str:
     """Return a digest that is the same for memories that differ only in the time for which dependencies kept steps.
 
+    Moments without an answer make a difference when they have added up to one more minute: whoever takes over must not
+    count them against a timeout.
+
     It stands in the checkpoint of every poll, which is paid by its size.
     """
     # As JSON: what was read back from a checkpoint has lists where a step may have put tuples.
-    steady = [msgspec.structs.replace(memory, blocked_seconds=0.0, blocked_since=None) for memory in memories]
+    steady = [
+        msgspec.structs.replace(
+            memory,
+            blocked_seconds=memory.blocked_seconds // MINUTE if memory.blocked_since is None else 0.0,
+            blocked_since=None,
+        )
+        for memory in memories
+    ]
     return hashlib.blake2s(msgspec.json.encode(steady), digest_size=DIGEST_BYTES).hexdigest()
 
 

@@ -113,7 +113,7 @@ class EntryRunner:
         if state.lost_ownership or not left:
             return msgspec.structs.replace(state, delay=None)
         ends = self._ends_at(state)
-        blocked = any(isinstance(step.progress, Waiting) and step.progress.blocked for step in state.steps)
+        blocked = any(step.blocked_since is not None for step in state.steps)
         if ends is not None and now >= ends and not blocked:
             return msgspec.structs.replace(state, timed_out=True, delay=None)
         due = min(left) if ends is None or ends <= now else min(*left, ends)
@@ -167,7 +167,7 @@ class EntryRunner:
         """Write the progress of the steps into the record, if it has changed."""
         memories = memories_of(state.steps)
         digest = digest_of(memories)
-        if state.recorded == digest:
+        if state.recorded == digest or self._is_stopped_for_a_moment(state):
             return state
         waits = [step.progress for step in state.steps if isinstance(step.progress, Waiting)]
         failures = [step.progress.reason for step in state.steps if isinstance(step.progress, Failed)]
@@ -194,6 +194,12 @@ class EntryRunner:
             self._warn(failed)
             return msgspec.structs.replace(state, recorded=None)
         return msgspec.structs.replace(state, lost_ownership=record is None, recorded=digest)
+
+    def _is_stopped_for_a_moment(self, state: EntryCheckpoint) -> bool:
+        """Return whether there is nothing to record but a dependency that did not answer now."""
+        # The record has to unsay that such a step begins: what may have begun is looked for before it begins again.
+        noted = any(runner.resolved.step.at_most_once for runner in self._runners)
+        return not noted and all(step.streak is not None and step.streak.passing for step in state.steps)
 
     def _sentence(self, state: EntryCheckpoint) -> str:
         said = [

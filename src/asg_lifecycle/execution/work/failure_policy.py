@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
@@ -29,11 +30,13 @@ class ErrorStreak(Struct, frozen=True, kw_only=True):
         dependency: the call and the error code.
         since: when it first did so, seconds since the epoch.
         tries: how often in a row the step met it, from 1.
+        passing: it may be over within a minute: nobody has to be told yet.
     """
 
     dependency: str
     since: float
     tries: int = 1
+    passing: bool = False
 
 
 def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
@@ -47,8 +50,9 @@ def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
 ) -> tuple[Progress | Missing, ErrorStreak | None]:
     """Return a step's progress after a call that failed, and the streak of its error.
 
-    A dependency that is down holds the instance. A permanent error fails the step. Where the plan does not hold then,
-    the step fails only when the error has lasted a minute, and not while many drains meet the same error.
+    A dependency that is down holds the instance; for its first minute a wait that has begun says nothing of it. A
+    permanent error fails the step. Where the plan does not hold then, the step fails only when the error has lasted a
+    minute, and not while many drains meet the same error.
 
     Args:
         action_context: the action and the execution that works on it.
@@ -66,7 +70,9 @@ def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
     believed = now - streak.since >= BELIEVED_AFTER
     passing = failure.consequence is Consequence.TRANSIENT
     if passing and not believed:
-        return _kept(str(failure), last, failure), streak
+        # In a mass drain nearly every call is throttled now and then: not worth a record each.
+        waiting = msgspec.structs.replace(last, again_after=None) if last is not None else None
+        return waiting or _kept(str(failure), None, failure), msgspec.structs.replace(streak, passing=True)
     outage = _report(action_context, streak, now)
     held_by_plan = on_failure is OnFailure.HOLD
     if outage is not None and is_outage(outage.count) and (passing or not held_by_plan):

@@ -19,7 +19,7 @@ from asg_lifecycle.model.placeholders import CannotFillError
 from asg_lifecycle.model.plans import IfMissing
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting
 from asg_lifecycle.model.records import StepOutcome
-from asg_lifecycle.model.timing import poll_delay, rarer_with_age, retry_delay
+from asg_lifecycle.model.timing import LONGEST_INTERRUPTION, interrupted_delay, poll_delay, rarer_with_age
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import Target
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.progress import StepAnswer
     from asg_lifecycle.model.replies import Reply
     from asg_lifecycle.steps.base import Step
-
-LONGEST_RETRY_DELAY = 60.0
-"""Seconds between two tries of a step whose dependency does not answer."""
 
 JITTER = 0.1
 LONGEST_JITTER = 30.0
@@ -118,7 +115,9 @@ class StepRunner:
             answer = Failed(str(cannot))
         progress = self._settled(answer, state.progress, now)
         blocked_seconds = _blocked_seconds(state, now)
-        progress = self._in_time(progress, target, blocked_seconds)
+        interrupted = streak is not None
+        if not interrupted:
+            progress = self._in_time(progress, target, blocked_seconds)
         if isinstance(progress, Failed):
             progress = self._failed(progress)
         return msgspec.structs.replace(
@@ -127,7 +126,8 @@ class StepRunner:
             progress=progress,
             streak=streak,
             blocked_seconds=blocked_seconds,
-            blocked_since=now if isinstance(progress, Waiting) and progress.blocked else None,
+            blocked_since=now if isinstance(progress, Waiting) and (interrupted or progress.blocked) else None,
+            slowed_by=now - state.streak.since if state.streak is not None and not interrupted else 0.0,
         )
 
     def next_poll_delay(self, state: StepCheckpoint, now: float) -> float:
@@ -141,13 +141,15 @@ class StepRunner:
             # Instances that were drained together would all be polled together, again and again (R15).
             delay = rarer_with_age(wanted, spent) + min(JITTER * wanted, LONGEST_JITTER) * chance
         elif state.streak is not None:
-            delay = rarer_with_age(retry_delay(state.streak.tries, chance, LONGEST_RETRY_DELAY), spent)
+            delay = rarer_with_age(interrupted_delay(spent, state.streak.tries, chance), spent)
         else:
             event_comes = self._dependencies.settings.signals and waiting is not None and waiting.wake_on is not None
             delay = poll_delay(spent, heard=event_comes)
             delay -= min(JITTER * delay, LONGEST_JITTER) * chance
             if waiting is not None and waiting.no_later_than is not None:
                 delay = min(delay, waiting.no_later_than)
+        # What took a while to be answered is not asked again sooner: others want to be answered, too (R15).
+        delay = max(delay, min(2 * state.slowed_by, LONGEST_INTERRUPTION))
         timeout = self.resolved.timeout
         left = began_at + state.blocked_seconds + timeout - now if timeout is not None else delay
         return min(delay, left) if left > 0 else delay
