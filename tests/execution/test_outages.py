@@ -112,9 +112,9 @@ def looks(testbed: Testbed) -> list[float]:
     return [call.time for call in testbed.region.requests if call.operation == "DescribeTargetHealth"]
 
 
-def deregistering(testbed: Testbed, step: dict[str, Any]) -> str:
+def deregistering(testbed: Testbed, step: dict[str, Any], delay: int = 200) -> str:
     (instance,) = testbed.group(plan={"steps": [step], "on_failure": "abandon"})
-    testbed.target_group("blue", instance, delay=200)
+    testbed.target_group("blue", instance, delay=delay)
     testbed.terminate(instance)
     testbed.run(15)
     return instance
@@ -133,10 +133,10 @@ def test_a_wait_that_is_throttled_for_a_moment_writes_no_record(testbed: Testbed
 
 
 def test_moments_without_an_answer_are_recorded_when_they_have_become_a_minute(testbed: Testbed) -> None:
-    deregistering(testbed, DEREGISTER)
+    deregistering(testbed, DEREGISTER, delay=900)
     for _ in range(4):
-        testbed.region.faults.throttle(*LOOK, times=3)
-        testbed.run(40)
+        testbed.region.faults.throttle(*LOOK, times=2)
+        testbed.run(150)
 
     (step,) = testbed.record().present_steps
     assert step.blocked_seconds >= 60
