@@ -21,7 +21,7 @@ from asg_lifecycle_simulator.region.silence import without_logging
 from benchmarks import coldstart, replay_time
 from benchmarks.package_size import measure as measure_package
 from benchmarks.plots import draw
-from benchmarks.storm import Storm, let_loose
+from benchmarks.storm import Storm, let_loose, on_paper
 from benchmarks.waiting.billed_time import Function
 from benchmarks.waiting.compare import DRAINS, HOUR, WARM_CPU, Best, Functions, best_of, designs, functions
 from benchmarks.waiting.designs.application import Application
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results"
 QUICK_DRAINS = ("nothing", "2 min", "10 min")
-STORMS = (10, 100)
+STORMS = (10, 100, 1_000)
+UNTHROTTLED = 100
+"""Instances of a storm that meets no limit."""
+ON_PAPER = 5_000
 CALLS_OF_A_FIRST_INVOCATION = 6
 TEN_MINUTES = 600.0
 
@@ -198,9 +201,10 @@ def replays(results: Results) -> None:
 
 def storms(results: Results, sizes: tuple[int, ...]) -> None:
     """Let storms loose."""
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for size in sizes:
-        result = let_loose(Storm(instances=size))
+        storm = Storm(instances=size)
+        result = let_loose(storm)
         calls = sum(result.calls.values())
         found[str(size)] = {"calls": calls, "lost": result.lost, "early": result.early, "last": result.last}
         results.rows += [
@@ -208,6 +212,13 @@ def storms(results: Results, sizes: tuple[int, ...]) -> None:
             at_most(f"storm of {size}: calls an instance", calls, 25),
             Row(what=f"storm of {size}: last completion", value=f"{result.last:.0f} s"),
         ]
+        if size == UNTHROTTLED:
+            needed = on_paper(ON_PAPER, result, storm)
+            found[f"{ON_PAPER} on paper"] = needed
+            results.rows += [
+                Row(what=f"storm of {ON_PAPER}, on paper: {limit}", value=f"{seconds:.0f} s")
+                for limit, seconds in needed.items()
+            ]
     results.figures["storm"] = found
 
 

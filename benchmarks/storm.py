@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import partial
 from random import Random
 from statistics import median
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING
 from asg_lifecycle_simulator.deployment.deployment import Deployment
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.region.rate_limits import RateLimit
+from asg_lifecycle_simulator.region.rate_limits import LAMBDA_QUOTAS, START, RateLimit
 from asg_lifecycle_simulator.region.silence import without_logging
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 GROUP = "web"
 HOOK = "asg-lifecycle-terminate"
 POOL = "blue"
-LIMITED = ("autoscaling", "elbv2")
+LIMITED = ("autoscaling", "elbv2", "lambda")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ class Result:
         calls: requests for one instance, by service and operation, throttled ones included.
         throttled: of these, by service.
         invocations: of the function, for one instance.
+        checkpoints: for one instance.
         operations: metered operations, the most of any execution.
     """
 
@@ -88,6 +90,7 @@ class Result:
     calls: dict[str, float]
     throttled: dict[str, float]
     invocations: float
+    checkpoints: float
     operations: int
 
     @property
@@ -102,15 +105,37 @@ def let_loose(storm: Storm) -> Result:
         return _play(storm)
 
 
+def limits_of(storm: Storm) -> tuple[RateLimit, ...]:
+    """Return the limits that are assumed in a storm, besides Lambda's quotas."""
+    return (
+        RateLimit(service="autoscaling", steady=storm.steady, burst=storm.burst),
+        RateLimit(service="elbv2", steady=storm.steady, burst=storm.burst, operations="Describe*"),
+    )
+
+
+def on_paper(instances: int, result: Result, storm: Storm) -> dict[str, float]:
+    """Return the seconds that each limit needs for what a storm of so many instances asks for, if none is throttled.
+
+    Args:
+        instances: how many terminate at once.
+        result: of a storm that met no limit, with the calls for one instance.
+        storm: the limits.
+    """
+    calls = result.calls | {f"lambda:{START}": 1.0, "lambda:CheckpointDurableExecution": result.checkpoints}
+    needed = {}
+    for limit in (*limits_of(storm), *LAMBDA_QUOTAS):
+        each = sum(count for name, count in calls.items() if fnmatchcase(name, f"{limit.service}:{limit.operations}"))
+        if each:
+            needed[f"{limit.service}:{limit.operations}"] = max(0.0, (each * instances - limit.burst) / limit.steady)
+    return needed
+
+
 def _play(storm: Storm) -> Result:
     chance = Random(storm.seed).random  # noqa: S311 - jitter, no secret
     with Testbed(partial(Deployment, chance=chance), seed=storm.seed) as testbed:
         timeline, region, deployment = testbed.timeline, testbed.region, testbed.deployment
         instances = _prepare(testbed, storm)
-        region.limits.set(
-            RateLimit(service="autoscaling", steady=storm.steady, burst=storm.burst),
-            RateLimit(service="elbv2", steady=storm.steady, burst=storm.burst, operations="Describe*"),
-        )
+        region.limits.set(*limits_of(storm))
         began = timeline.now()
         for number, instance in enumerate(instances):
             at = began + storm.within * number / len(instances)
@@ -158,6 +183,7 @@ def _result(storm: Storm, region: Region, executions: list[SimulatedExecution], 
         calls={f"{service}:{name}": calls / count for (service, name), calls in sorted(region.calls.items())},
         throttled={service: throttled[service] / count for service in LIMITED},
         invocations=sum(len(each.runs) for each in executions) / count,
+        checkpoints=sum(run.checkpoints for each in executions for run in each.runs) / count,
         operations=max((each.metered_operations for each in executions), default=0),
     )
 
@@ -198,6 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"completions: median {result.median:.0f} s, last {result.last:.0f} s",
         f"closest heartbeat: {result.slack:.0f} s before its timer",
         f"for one instance: {result.invocations:.1f} invocations, {sum(result.calls.values()):.1f} calls",
+        f"  and {result.checkpoints:.1f} checkpoints",
         f"  of which throttled: {throttled}",
         *(f"  {name:45} {calls:6.2f}" for name, calls in result.calls.items()),
         f"metered operations: {result.operations} at most; played in {time.monotonic() - began:.0f} s",

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from benchmarks.storm import Result, Storm, let_loose, main
+from benchmarks.storm import Result, Storm, let_loose, main, on_paper
 
 STORM = Storm(instances=30, steady=1.0, burst=5.0)
+EMPTY = Result(
+    completed=0,
+    early=0,
+    lost=0,
+    slack=0.0,
+    median=0.0,
+    last=0.0,
+    calls={},
+    throttled={},
+    invocations=0.0,
+    checkpoints=0.0,
+    operations=0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +44,20 @@ def test_the_limits_were_felt_and_the_calls_stayed_few(result: Result) -> None:
     assert auto_scaling < 8
     assert result.calls["elbv2:DescribeTargetHealth"] < 30
     assert result.operations <= 45
+    assert sum(result.calls.values()) <= 25
+
+
+def test_on_paper_each_limit_needs_the_time_that_its_calls_take() -> None:
+    calls = {"autoscaling:CompleteLifecycleAction": 1.0, "autoscaling:RecordLifecycleActionHeartbeat": 1.5}
+    calls |= {"elbv2:DescribeTargetHealth": 0.001, "elbv2:DeregisterTargets": 9.0, "ec2:DescribeInstances": 1.0}
+    needed = on_paper(1_000, replace(EMPTY, calls=calls, checkpoints=20.0), Storm())
+
+    assert needed == {
+        "autoscaling:*": (2_500 - 100) / 20,
+        "elbv2:Describe*": 0.0,
+        "lambda:StartDurableExecution": (1_000 - 300) / 300,
+        "lambda:CheckpointDurableExecution": (20_000 - 10_000) / 10_000,
+    }
 
 
 def test_the_drain_is_not_much_longer_than_the_limits_make_it(result: Result) -> None:
