@@ -18,6 +18,8 @@ CHECK_PYTHON := import sys; sys.exit(sys.version_info < (3, 11) and \
   "asg-lifecycle needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 
+# Every process that a test starts would compile all of our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 export SAM
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

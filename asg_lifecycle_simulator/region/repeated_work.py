@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import pickle
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from botocore.auth import SigV4Auth
 from botocore.client import ClientCreator
+from botocore.useragent import UserAgentString
 from moto.core import responses
 from moto.core.serialize import XFormedAttributePicker
 from moto.core.utils import method_names_from_class
@@ -18,8 +20,9 @@ from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.responses import DynamoResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
+    from botocore.awsrequest import AWSRequest
     from moto.core.responses import ActionContext
     from moto.core.serialize import AttributePickerContext
 
@@ -38,7 +41,9 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
     replace(PARSER, "make", _parsed)
     replace(validators, "deepcopy", _copied)
-    replace(TRAVERSER, "nodes_to_be_processed", _node_types(TRAVERSER.nodes_to_be_processed))
+    replace(TRAVERSER, "traverse_node_recursively", _traversed)
+    replace(UserAgentString, "to_string", lambda _: USER_AGENT)
+    replace(SigV4Auth, "add_auth", _with_scope(SigV4Auth.add_auth))
 
 
 def _possible_keys(find: Callable[[Any, AttributePickerContext], Iterable[str]]) -> Callable[..., tuple[str, ...]]:
@@ -118,19 +123,50 @@ def _copied(tree: object) -> object:
     return pickle.loads(pickle.dumps(tree))  # noqa: S301 - pickled here
 
 
-def _node_types(find: Callable[[object], tuple[type, ...]]) -> Callable[[object], tuple[type, ...]]:
-    """Return `DepthFirstTraverser.nodes_to_be_processed` so that each class of traversers is asked once."""
-    known: dict[type, tuple[type, ...]] = {}
-
-    def node_types(traverser: object) -> tuple[type, ...]:
-        if (types := known.get(type(traverser))) is None:
-            types = known[type(traverser)] = find(traverser)
-        return types
-
-    return node_types
+@cache
+def _kinds(traverser: Hashable, node: Hashable) -> tuple[bool, bool]:
+    """Return whether a class is one of nodes at all, and whether the traversers of a class process it."""
+    asked: Any = traverser
+    processed = asked.nodes_to_be_processed(asked.__new__(asked))
+    return issubclass(cast("type", node), NODE), issubclass(cast("type", node), processed)
 
 
+def _traversed(traverser: Any, node: Any, child_id: int = -1) -> Any:  # noqa: ANN401 - moto has no types for them
+    """Process a tree as `DepthFirstTraverser.traverse_node_recursively` does, with each class looked at once."""
+    is_node, is_processed = _kinds(cast("Hashable", type(traverser)), cast("Hashable", type(node)))
+    if is_node:
+        parent = node.parent
+        for number, child in enumerate(node.children or ()):
+            traverser.pre_processing_of_child(node, number)
+            _traversed(traverser, child, number)
+        if is_processed:
+            node = traverser.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[child_id] = node
+    return node
+
+
+def _with_scope(sign: Callable[[Any, AWSRequest], None]) -> Callable[[Any, AWSRequest], None]:
+    """Return `SigV4Auth.add_auth` so that it says for which service and Region a request is, and signs none.
+
+    A signature is looked at where it is part of a URL, and there it is made.
+    """
+
+    def add_auth(auth: Any, request: AWSRequest) -> None:  # noqa: ANN401 - the stubs know none of its attributes
+        if auth.__class__ is not SigV4Auth:
+            sign(auth, request)
+            return
+        of = vars(auth)
+        scope = f"{auth.credentials.access_key}/20000101/{of['_region_name']}/{of['_service_name']}/aws4_request"
+        request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"
+
+    return add_auth
+
+
+USER_AGENT = "Boto3"
 TRAVERSER: Any = vars(ast_nodes)["DepthFirstTraverser"]
+NODE: Any = vars(ast_nodes)["Node"]
 PARSER: Any = vars(expressions)["UpdateExpressionParser"]
 PARSE = PARSER.make
 POSSIBLE_KEYS = _possible_keys(XFormedAttributePicker.get_possible_keys)

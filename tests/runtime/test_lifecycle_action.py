@@ -119,6 +119,8 @@ def test_the_packaged_function_drains_and_completes_in_the_lambda_runtime(
     assert memory < MOST_MEMORY
 
 
+UNCHECKED_HASH = 0b01
+"""The flags of bytecode that is used without a look at its source (PEP 552)."""
 COMMAND_LINE_ONLY = {"cloudformation"}
 CLIENTS = """\
 from functools import cached_property
@@ -143,6 +145,9 @@ def test_no_module_of_the_package_is_compiled_at_a_cold_start(package: Package, 
 
     assert f"# {package.code}/asg_lifecycle/__pycache__/settings.cpython-313.pyc matches" in loaded
     assert compiled == []
+    # Dated bytecode would not be believed in Lambda: all files of a package have one date.
+    kinds = {int.from_bytes(path.read_bytes()[4:8], "little") for path in package.code.rglob("*.pyc")}
+    assert kinds == {UNCHECKED_HASH}
 
 
 @pytest.mark.skipif(PYTHON is None, reason="the package is made for Python 3.13")
