@@ -120,15 +120,23 @@ PROBLEMS: list[tuple[Any, list[str]]] = [
 
 
 @pytest.mark.parametrize(("plan", "words"), PROBLEMS)
-def test_a_bad_plan_holds_the_action_until_the_deadline(testbed: Testbed, plan: Any, words: list[str]) -> None:
+def test_a_bad_plan_holds_the_action_and_says_why(testbed: Testbed, plan: Any, words: list[str]) -> None:
     (instance,) = testbed.group(plan=plan, heartbeat=60)
     testbed.terminate(instance)
-    testbed.run(5800)
+    testbed.run(300)
     held = testbed.record()
 
     assert held.status == "held"
     assert held.problem is not None
     assert all(word in held.problem for word in words)
+    assert testbed.completions() == []
+
+
+def test_a_bad_plan_holds_the_action_until_the_deadline(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan=PROBLEMS[0][0], heartbeat=60)
+    testbed.terminate(instance)
+    testbed.run(5800)
+    assert testbed.record().status == "held"
     assert testbed.completions() == []
     assert len(testbed.beats()) >= 5800 / 30 - 1
 

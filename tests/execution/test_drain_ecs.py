@@ -70,13 +70,13 @@ def test_a_tag_of_the_instance_names_the_cluster(testbed: Testbed) -> None:
 def test_more_than_a_hundred_tasks(testbed: Testbed) -> None:
     instance = drain(testbed)
     there = registered(testbed, instance)
-    testbed.ecs.run(there, "web:1", service="web", takes=90, count=120)
+    testbed.ecs.run(there, "web:1", service="web", takes=60, count=105)
     testbed.terminate(instance)
     testbed.run(30)
-    assert "waiting for 120 of 120 tasks" in (testbed.record().detail or "")
+    assert "waiting for 105 of 105 tasks" in (testbed.record().detail or "")
     assert (testbed.record().detail or "").endswith(", …")
     testbed.finish()
-    assert ended(testbed)[0] >= 90
+    assert ended(testbed)[0] >= 60
 
 
 def test_tasks_of_no_service_are_waited_for(testbed: Testbed) -> None:

@@ -266,10 +266,10 @@ def test_more_pods_than_a_page_and_than_one_look_asks(testbed: Testbed) -> None:
         cluster.nodes[f"other-{number}"] = type(here)(name=f"other-{number}", instance=f"i-{number:08x}")
     # Listed last.
     cluster.nodes[here.name] = cluster.nodes.pop(here.name)
-    cluster.run(here, "web", count=620, replaced_after=None)
+    cluster.run(here, "web", count=510, replaced_after=None)
     testbed.terminate(instance)
     testbed.run(5)
-    assert "waiting for 620 of 620 pods" in (testbed.record().detail or "")
+    assert "waiting for 510 of 510 pods" in (testbed.record().detail or "")
     assert asked(testbed)["create pods/eviction"] <= 100
     drained(testbed)
     assert cluster.on(here) == []
@@ -277,13 +277,13 @@ def test_more_pods_than_a_page_and_than_one_look_asks(testbed: Testbed) -> None:
 
 def test_pods_that_budgets_keep_do_not_keep_the_others(testbed: Testbed) -> None:
     instance, cluster, here = node(testbed)
-    kept = cluster.run(here, "database", count=60)
-    cluster.budget("quorum", "database", min_available=60)
+    kept = cluster.run(here, "database", count=55)
+    cluster.budget("quorum", "database", min_available=55)
     others = cluster.run(here, "web", count=3)
     # More than are asked at one look are kept, and have their turn first.
     assert max(pod.name for pod in kept) < min(pod.name for pod in others)
     testbed.terminate(instance)
-    testbed.run(90)
+    testbed.run(40)
     assert all(pod.told_at is not None for pod in others)
     assert all(pod.told_at is None for pod in kept)
     assert testbed.completions() == []
