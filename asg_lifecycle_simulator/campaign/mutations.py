@@ -48,8 +48,8 @@ MUTATIONS = (
     Mutation(
         name="a dependency that is down releases the instance",
         file="execution/work/failure_policy.py",
-        old="    if passing and not believed:\n        return _kept(str(failure), last, failure), streak",
-        new='    if passing and not believed:\n        return Done("gone on without"), streak',
+        old="        return waiting or _kept(str(failure), None, failure), msgspec",
+        new='        return waiting and Done("gone on without"), msgspec',
     ),
     Mutation(
         name="a step that waits is taken for done",

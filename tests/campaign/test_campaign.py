@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 SEED = 20261123
 CHUNK = 5
-QUIET = [3, 32, 34]
+QUIET = [32, 34, 60]
 
 
-@pytest.mark.parametrize("first", range(0, 40, CHUNK))
+@pytest.mark.parametrize("first", range(0, 30, CHUNK))
 def test_nothing_is_violated(first: int) -> None:
     found = {run: verdict.found for run in range(first, first + CHUNK) if (verdict := check_run(SEED, run)).found}
     assert found == {}, f"replay: python -m asg_lifecycle_simulator.campaign --seed {SEED} --run {next(iter(found))}"
