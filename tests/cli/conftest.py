@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle.composition import action_tools
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, TABLE, Deployment
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -15,3 +18,21 @@ if TYPE_CHECKING:
 def testbed() -> Iterator[Testbed[Deployment]]:
     with Testbed(Deployment) as made:
         yield made
+
+
+@pytest.fixture
+def stack(testbed: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch) -> Testbed[Deployment]:
+    """Return a region whose only stack is ours, and whose time is that of the command line."""
+    make_stack(testbed, "asg-lifecycle")
+    in_time = partial(action_tools.compose_action_tools, clock=testbed.timeline.now)
+    monkeypatch.setattr(action_tools, "compose_action_tools", in_time)
+    return testbed
+
+
+def make_stack(testbed: Testbed[Deployment], name: str) -> None:
+    """Make a stack with the outputs of ours."""
+    values = {"FunctionAlias": testbed.deployment.service.alias_arn, "Table": TABLE, "PlanPath": PLAN_PATH}
+    outputs = {key: {"Value": value} for key, value in values.items()}
+    template = {"Resources": {"Any": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
+    with testbed.region.unobserved():
+        testbed.region.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))

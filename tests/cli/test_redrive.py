@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from asg_lifecycle.cli.app import application
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
-from asg_lifecycle_simulator.deployment.deployment import TABLE, Deployment
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, TABLE, Deployment
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class RedriveTestbed(Testbed[Deployment]):
         values = {
             "FunctionAlias": self.deployment.service.alias_arn,
             "Table": TABLE,
+            "PlanPath": PLAN_PATH,
             "RuleDeadLetterQueueUrl": queues["rule"],
             "FunctionDeadLetterQueueUrl": queues["function"],
             "NotificationDeadLetterQueueUrl": queues["notification-dead"],

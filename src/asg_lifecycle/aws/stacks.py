@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from asg_lifecycle.aws.errors import calling
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+
     from asg_lifecycle.aws.clients import Clients
 
 
@@ -24,8 +26,25 @@ class Stacks:
         """
         with calling("cloudformation:DescribeStacks"):
             described = self._clients.cloudformation.describe_stacks(StackName=stack)["Stacks"]
-        return {
-            output["OutputKey"]: output["OutputValue"]
-            for output in (described[0].get("Outputs", []) if described else [])
-            if "OutputKey" in output and "OutputValue" in output
-        }
+        return _outputs(described[0]) if described else {}
+
+    def all(self) -> dict[str, dict[str, str]]:
+        """Return the outputs of every stack there is, by its name.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        with calling("cloudformation:DescribeStacks"):
+            return {
+                stack["StackName"]: _outputs(stack)
+                for page in self._clients.cloudformation.get_paginator("describe_stacks").paginate()
+                for stack in page["Stacks"]
+            }
+
+
+def _outputs(stack: StackTypeDef) -> dict[str, str]:
+    return {
+        output["OutputKey"]: output["OutputValue"]
+        for output in stack.get("Outputs", [])
+        if "OutputKey" in output and "OutputValue" in output
+    }

@@ -9,9 +9,11 @@ import typer
 
 from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.plan import plan
+from asg_lifecycle.cli.ps import ps
 from asg_lifecycle.cli.redrive import redrive
 from asg_lifecycle.cli.signal import signal
 from asg_lifecycle.cli.stored_plans import delete, list_plans, put, restore, show, versions
+from asg_lifecycle.cli.why import why
 
 DISTRIBUTION = "asg-lifecycle"
 
@@ -24,6 +26,8 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+application.command()(ps)
+application.command()(why)
 application.command()(explain)
 application.command()(signal)
 plan.command("list")(list_plans)

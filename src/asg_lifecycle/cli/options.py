@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_STACK = "asg-lifecycle"
+THE_ONLY_STACK = ""
+"""In place of a stack's name: the one there is in this account and Region."""
 
 StackName = Annotated[
-    str, typer.Option("--stack", metavar="NAME", help="The deployed stack; its outputs say where everything is.")
+    str, typer.Option("--stack", metavar="NAME", help="The deployed stack. Found by itself where there is only one.")
 ]
 HookNamePrefix = Annotated[
     str,

@@ -9,7 +9,7 @@ import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, write, write_json
 from asg_lifecycle.cli.input_files import file_name
-from asg_lifecycle.cli.options import DEFAULT_STACK, AsJson, HookNamePrefix, StackName
+from asg_lifecycle.cli.options import THE_ONLY_STACK, AsJson, HookNamePrefix, StackName
 from asg_lifecycle.cli.plan_access import PlanPath, open_plan_tools, read_plan_file
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.fields import shown
@@ -83,7 +83,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     instance: Annotated[
         str, typer.Option(metavar="ID", help="The instance to try it with; else the first of the group.")
     ] = "",
-    stack: StackName = DEFAULT_STACK,
+    stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
     hook_name_prefix: HookNamePrefix = DEFAULT_HOOK_NAME_PREFIX,
     as_json: AsJson = False,

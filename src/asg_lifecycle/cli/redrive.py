@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write, write_json
-from asg_lifecycle.cli.options import DEFAULT_STACK, AsJson, HookNamePrefix, StackName
+from asg_lifecycle.cli.options import THE_ONLY_STACK, AsJson, HookNamePrefix, StackName
 from asg_lifecycle.cli.stack import Stack, find_stack
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
@@ -49,7 +49,7 @@ class Received:
 @redrive.command("list")
 def list_dead_letters(  # noqa: PLR0913 - one parameter for each option
     *,
-    stack: StackName = DEFAULT_STACK,
+    stack: StackName = THE_ONLY_STACK,
     queue: Queue = None,
     function: Function = "",
     table: TableName = "",
@@ -82,7 +82,7 @@ def list_dead_letters(  # noqa: PLR0913 - one parameter for each option
 def show(  # noqa: PLR0913 - one parameter for each option
     message: Annotated[str, typer.Argument(metavar="MESSAGE", help="Its id, as `redrive list` shows it.")],
     *,
-    stack: StackName = DEFAULT_STACK,
+    stack: StackName = THE_ONLY_STACK,
     queue: Queue = None,
     function: Function = "",
     table: TableName = "",
@@ -108,7 +108,7 @@ def start(  # noqa: PLR0913 - one parameter for each option
     discard: Annotated[
         bool, typer.Option(help="Delete dead letters that there is nothing to start for: ignored and broken ones.")
     ] = False,
-    stack: StackName = DEFAULT_STACK,
+    stack: StackName = THE_ONLY_STACK,
     queue: Queue = None,
     function: Function = "",
     table: TableName = "",

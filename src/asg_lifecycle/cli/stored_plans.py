@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write, write_json
-from asg_lifecycle.cli.options import DEFAULT_STACK, AsJson, StackName
+from asg_lifecycle.cli.options import THE_ONLY_STACK, AsJson, StackName
 from asg_lifecycle.cli.plan_access import PlanPath, open_plan_tools, read_plan_file
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.plans import PlanTransition
@@ -27,7 +27,7 @@ ForLaunch = Annotated[
 WithoutAsking = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def list_plans(*, stack: StackName = DEFAULT_STACK, path: PlanPath = "", as_json: AsJson = False) -> None:
+def list_plans(*, stack: StackName = THE_ONLY_STACK, path: PlanPath = "", as_json: AsJson = False) -> None:
     """List the plans there are."""
     store = open_plan_tools(stack, path).store
     with reporting_failed_calls():
@@ -49,7 +49,7 @@ def show(  # noqa: PLR0913 - one parameter for each option
     *,
     launch: ForLaunch = None,
     version: Annotated[int, typer.Option(metavar="N", help="As it was put the N-th time; see `versions`.")] = 0,
-    stack: StackName = DEFAULT_STACK,
+    stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
     as_json: AsJson = False,
 ) -> None:
@@ -68,7 +68,7 @@ def put(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The plan as YAML or JSON; - reads standard input.")],
     *,
     yes: WithoutAsking = False,
-    stack: StackName = DEFAULT_STACK,
+    stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
 ) -> None:
     """Check a plan and keep it under a name. It is in force a minute later, for actions that begin then.
@@ -88,7 +88,7 @@ def delete(
     *,
     launch: ForLaunch = None,
     yes: WithoutAsking = False,
-    stack: StackName = DEFAULT_STACK,
+    stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
 ) -> None:
     """Delete a plan, with all of its versions. Actions that follow it go on with it."""
@@ -109,7 +109,7 @@ def versions(
     name: PlanName,
     *,
     launch: ForLaunch = None,
-    stack: StackName = DEFAULT_STACK,
+    stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
     as_json: AsJson = False,
 ) -> None:
@@ -137,7 +137,7 @@ def restore(  # noqa: PLR0913 - one parameter for each option
     *,
     launch: ForLaunch = None,
     yes: WithoutAsking = False,
-    stack: StackName = DEFAULT_STACK,
+    stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
 ) -> None:
     """Put a plan again as it was put the N-th time."""

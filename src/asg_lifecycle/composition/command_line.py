@@ -29,6 +29,15 @@ def send_signal(*, instance: str, name: str, succeeded: bool, message: str, hook
     )
 
 
+def every_stack() -> dict[str, dict[str, str]]:
+    """Return the outputs of every stack of this account and Region, by its name.
+
+    Raises:
+        CallFailed: no answer, throttled, denied.
+    """
+    return Stacks(Clients()).all()
+
+
 def stack_outputs(stack: str) -> dict[str, str]:
     """Return the outputs of a deployed stack.
 

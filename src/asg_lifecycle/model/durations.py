@@ -51,3 +51,10 @@ def readable(length: float) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts) or "0s"
+
+
+def roughly(length: float) -> str:
+    """Return a number of seconds as a duration without what is small beside it: `59s`, `1h36m`, `1d4h`."""
+    left = round(length)
+    small = next((small for small, large in ((3_600, 86_400), (60, 3_600)) if left >= large), 1)
+    return readable(left - left % small)

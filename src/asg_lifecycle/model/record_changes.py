@@ -45,6 +45,7 @@ class RecordChanges(TypedDict, total=False):
     unowned_since: float | None
     paused_since: float | None
     detail: str | None
+    queued_since: float
     detail_at: float
     problem: str | None
     messages: tuple[str, ...]

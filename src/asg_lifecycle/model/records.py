@@ -139,6 +139,8 @@ class Record(Struct, frozen=True, kw_only=True):
         plan_why: why it was chosen, a sentence. [set-up]
         plan_kinds: the kinds of its steps, in order. [set-up]
         step_outcomes: the outcomes of the steps that have ended. [work, round, finish]
+        queued_since: since when it waited for a drain slot, where it had to; it still does where no work has begun.
+            [work]
         work_began_at: when the work began, moved on by the time for which dependencies kept it waiting: the plan's
             `timeout` counts from here. [work, round]
         step_index: the present entry of the plan, from 0. [work, round]
@@ -195,6 +197,7 @@ class Record(Struct, frozen=True, kw_only=True):
     plan_why: str | None = None
     plan_kinds: tuple[str, ...] = ()
     step_outcomes: tuple[StepOutcome, ...] = ()
+    queued_since: float | None = None
     work_began_at: float | None = None
     step_index: int = 0
     step_began_at: float | None = None

@@ -12,6 +12,7 @@ from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.model.record_changes import RecordChanges
 
 
 class SlotWaitState(Polled, frozen=True, kw_only=True, omit_defaults=True):
@@ -59,9 +60,8 @@ class SlotWait:
             said = sentence(answer, self._limit)
             if said == state.said:
                 return state
-            record = dependencies.records.update(
-                self._action_context.wait, self._action_context.execution, {"detail": said, "detail_at": now}
-            )
+            changes: RecordChanges = {"queued_since": since, "detail": said, "detail_at": now}
+            record = dependencies.records.update(self._action_context.wait, self._action_context.execution, changes)
         except CallFailed as failed:
             dependencies.observer.warning(f"the drain slots could not be read, trying again: {failed}")
             return state

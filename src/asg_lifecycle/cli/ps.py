@@ -1,0 +1,95 @@
+"""`asg-lifecycle ps`: the actions in flight, the one whose time is over first on top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls
+from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
+from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
+from asg_lifecycle.cli.stack import find_stack
+from asg_lifecycle.model.action_summary import ActionSummary, Standing, by_time_left, summarize
+from asg_lifecycle.model.durations import roughly
+
+if TYPE_CHECKING:
+    from asg_lifecycle.composition.action_tools import ActionTools
+
+
+def rounded(length: float | None) -> str:
+    """Return a duration as a table shows it: its two largest units, `-` where it is not known, `over` below zero."""
+    if length is None:
+        return "-"
+    if length < 0:
+        return "over"
+    return roughly(length)
+
+
+COLUMNS: tuple[Column[ActionSummary], ...] = (
+    Column(name="left", value=lambda each: each.left, text=lambda each: rounded(each.left)),
+    Column(name="status", value=lambda each: each.standing.value),
+    Column(name="instance", value=lambda each: each.instance),
+    Column(name="group", value=lambda each: each.group),
+    Column(
+        name="step",
+        value=lambda each: each.step,
+        text=lambda each: f"{each.step}/{each.steps}" if each.step is not None else f"-/{each.steps}",
+    ),
+    Column(name="hook", value=lambda each: each.hook, always=False),
+    Column(name="transition", value=lambda each: each.transition, always=False),
+    Column(name="age", value=lambda each: each.age, text=lambda each: rounded(each.age), always=False),
+    Column(name="plan", value=lambda each: each.plan, always=False),
+    Column(name="waits for", value=lambda each: each.waits_for, may_be_cut=True),
+)
+DETAILS: tuple[Column[ActionSummary], ...] = (
+    Column(name="kind", value=lambda each: each.kind),
+    Column(name="steps", value=lambda each: each.steps),
+    Column(name="problem", value=lambda each: each.problem),
+    Column(name="token", value=lambda each: each.token),
+    Column(name="execution", value=lambda each: each.execution),
+    Column(
+        name="blockers",
+        value=lambda each: [
+            {"kind": blocker.kind.value, "name": blocker.name, "reason": blocker.reason, "since": blocker.since}
+            for blocker in each.blockers
+        ],
+    ),
+)
+
+
+def ps(
+    *,
+    stack: StackName = THE_ONLY_STACK,
+    group: Annotated[str | None, typer.Option(metavar="NAME", help="Only this Auto Scaling group.")] = None,
+    hook: Annotated[str | None, typer.Option(metavar="NAME", help="Only this lifecycle hook.")] = None,
+    status: Annotated[list[Standing] | None, typer.Option(help="Only these; may be given again.")] = None,
+    output: OutputForm = Output.TABLE,
+) -> None:
+    """List the instances that wait at our hooks, and what each waits for.
+
+    The one whose time is over first comes first. For example: `asg-lifecycle ps --group web --status held`
+    """
+    tools = open_action_tools(stack)
+    with reporting_failed_calls():
+        records = tools.records.in_flight()
+    now = tools.clock()
+    found = by_time_left(
+        each
+        for each in (summarize(record, now) for record in records)
+        if group in (None, each.group) and hook in (None, each.hook) and (not status or each.standing in status)
+    )
+    columns = COLUMNS if output is Output.TABLE else (*COLUMNS, *DETAILS)
+    write_list(found, columns, output, none="no instance waits at our hooks" if not records else "none of these")
+
+
+def open_action_tools(stack: str) -> ActionTools:
+    """Return what the commands about actions work with."""
+    from asg_lifecycle.composition.action_tools import (  # noqa: PLC0415 - offline commands load no boto3
+        compose_action_tools,
+    )
+
+    found = find_stack(stack)
+    if not found.table:
+        fail(f"stack {stack} is no stack of asg-lifecycle: it has no output Table", ExitCode.BAD_INPUT)
+    return compose_action_tools(found.table)
