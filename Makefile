@@ -73,7 +73,7 @@ local-invoke-check: build $(VENV)/ready ## the same against the simulator: drain
 deploy: build ## deploy the application; needs AWS
 	@$(SAM) deploy --guided
 
-bench: $(VENV)/ready ## cost and speed in one table, with plots in benchmarks/results; takes some minutes
+bench: $(VENV)/ready ## cost and speed in one table, with plots in benchmarks/results; takes ten minutes
 	@$(BIN)/python -m benchmarks.bench
 
 bench-coldstart: $(VENV)/ready ## import and client construction against a bare durable handler

@@ -24,7 +24,8 @@ def testbed() -> Iterator[Testbed[Deployment]]:
 def stack(testbed: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch) -> Testbed[Deployment]:
     """Return a region whose only stack is ours, and whose time is that of the command line."""
     make_stack(testbed, "asg-lifecycle")
-    in_time = partial(action_tools.compose_action_tools, clock=testbed.timeline.now)
+    timeline = testbed.timeline
+    in_time = partial(action_tools.compose_action_tools, clock=timeline.now, pause=timeline.run_for)
     monkeypatch.setattr(action_tools, "compose_action_tools", in_time)
     return testbed
 

@@ -5,46 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 from rich.console import Console
-from typer.testing import CliRunner
 
-from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.output import table_of
 from asg_lifecycle.cli.ps import COLUMNS, rounded
 from asg_lifecycle.model.action_summary import summarize
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
+from tests.cli.action_commands import COMMAND, HOOK, SIGNAL, run, waiting
 from tests.cli.conftest import make_stack
 
 if TYPE_CHECKING:
-    from typer.testing import Result
-
     from asg_lifecycle_simulator.deployment.deployment import Deployment
     from asg_lifecycle_simulator.deployment.testbed import Testbed
-
-HOOK = "asg-lifecycle-terminate"
-COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}}
-SIGNAL = {"kind": "wait-for-signal", "options": {"name": "drained"}}
-
-
-def run(*words: str) -> Result:
-    return CliRunner().invoke(application, list(words))
-
-
-def waiting(
-    testbed: Testbed[Deployment], group: str, *steps: Any, heartbeat: int = 900, count: int = 1, **plan: Any
-) -> list[str]:
-    instances = testbed.autoscaling.create_group(group, capacity=count)
-    metadata = json.dumps({"plan": {"steps": list(steps), **plan}})
-    testbed.autoscaling.put_hook(group, HOOK, "TERMINATING", HeartbeatTimeout=heartbeat, NotificationMetadata=metadata)
-    for instance in instances:
-        testbed.run_command.manage(instance)
-        testbed.autoscaling.terminate(instance)
-        testbed.run(5)
-    return instances
 
 
 def test_nothing_waits(stack: Testbed[Deployment]) -> None:

@@ -13,6 +13,7 @@ from asg_lifecycle.cli.ps import ps
 from asg_lifecycle.cli.redrive import redrive
 from asg_lifecycle.cli.signal import signal
 from asg_lifecycle.cli.stored_plans import delete, list_plans, put, restore, show, versions
+from asg_lifecycle.cli.verbs import abandon, finish, nudge, skip
 from asg_lifecycle.cli.why import why
 
 DISTRIBUTION = "asg-lifecycle"
@@ -28,6 +29,8 @@ application = typer.Typer(
 )
 application.command()(ps)
 application.command()(why)
+for verb in (finish, abandon, skip, nudge):
+    application.command()(verb)
 application.command()(explain)
 application.command()(signal)
 plan.command("list")(list_plans)

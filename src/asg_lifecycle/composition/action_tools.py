@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.executions import Executions
+from asg_lifecycle.aws.identity import caller
+from asg_lifecycle.intake.operator_messages import OperatorMessages
 from asg_lifecycle.store.record_queries import RecordQueries
 
 if TYPE_CHECKING:
@@ -19,18 +23,32 @@ class ActionTools:
 
     Attributes:
         records: reads the records.
+        messages: delivers the messages of operators.
+        caller: returns who calls, an ARN.
         clock: seconds since the epoch.
     """
 
     records: RecordQueries
+    messages: OperatorMessages
+    caller: Callable[[], str]
     clock: Callable[[], float]
 
 
-def compose_action_tools(table: str, clock: Callable[[], float] = time.time) -> ActionTools:
+def compose_action_tools(
+    table: str, clock: Callable[[], float] = time.time, pause: Callable[[float], None] = time.sleep
+) -> ActionTools:
     """Return the parts. Nothing is called yet.
 
     Args:
         table: name of the table of records.
         clock: seconds since the epoch.
+        pause: waits so many seconds.
     """
-    return ActionTools(records=RecordQueries(Clients(), table), clock=clock)
+    clients = Clients()
+    records = RecordQueries(clients, table)
+    return ActionTools(
+        records=records,
+        messages=OperatorMessages(records, Executions(clients, ""), clock, pause),
+        caller=partial(caller, clients),
+        clock=clock,
+    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.action_summary import Standing, summarize
 from asg_lifecycle.model.durations import roughly
+from asg_lifecycle.model.verbs import POSSIBLE
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.action_summary import ActionSummary
@@ -13,17 +14,6 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 5
 """Blockers that are named one by one."""
-
-OPERATOR_MAY = {
-    Standing.STARTING: ("abandon", "finish"),
-    Standing.QUEUED: ("finish", "abandon"),
-    Standing.EARLY: ("finish", "abandon", "skip", "nudge"),
-    Standing.WORKING: ("skip", "nudge", "finish", "abandon"),
-    Standing.HELD: ("resume", "skip", "finish", "abandon"),
-    Standing.COMPLETING: (),
-    Standing.ENDED: (),
-}
-"""The verbs that change something, by where an action stands."""
 
 
 def explain(record: Record, now: float) -> str:
@@ -81,5 +71,5 @@ def _by_itself(summary: ActionSummary) -> str:
 
 
 def _operator(summary: ActionSummary) -> str:
-    verbs = OPERATOR_MAY[summary.standing]
+    verbs = POSSIBLE[summary.standing]
     return f"An operator may {', '.join(verbs[:-1])} or {verbs[-1]} it." if verbs else ""
