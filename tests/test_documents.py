@@ -10,9 +10,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.plan_files import read_plan
-from asg_lifecycle.model.messages import Finish, Nudge, Skip, Unknown, decode
 from asg_lifecycle.model.records import Record
 from asg_lifecycle.plans.validation import PLAN_FIELDS, STEP_FIELDS
 from asg_lifecycle.steps.catalog import CATALOG
@@ -89,11 +90,14 @@ def test_the_fields_of_plans_and_steps_are_documented() -> None:
     assert [template_parameter for template_parameter in features if f"`{template_parameter}`" not in described] == []
 
 
-def test_the_messages_shown_are_understood() -> None:
-    shown = re.findall(r'\{"message"[^}]*\}', README)
-    kinds = {type(decode(message)) for message in shown}
-    assert kinds == {Finish, Skip, Nudge}
-    assert Unknown not in kinds
+def test_the_commands_shown_exist() -> None:
+    shown = {
+        command
+        for document in DOCUMENTS
+        for command in re.findall(r"^ {4}(?:\.venv/bin/)?asg-lifecycle ([a-z-]+)", document.read_text(), re.MULTILINE)
+    }
+    assert shown >= {"ps", "why", "finish", "redrive", "explain", "plan"}
+    assert {command for command in shown if CliRunner().invoke(application, [command, "--help"]).exit_code} == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
