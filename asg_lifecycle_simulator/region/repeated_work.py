@@ -6,10 +6,12 @@ Most of the time of a run in virtual time goes into requests and their answers. 
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+import boto3
 from botocore.auth import SigV4Auth
 from botocore.client import ClientCreator
 from botocore.useragent import UserAgentString
@@ -36,6 +38,7 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     replace(XFormedAttributePicker, "get_possible_keys", POSSIBLE_KEYS)
     # Each region anew: its services give moto's classes methods, and take them away.
     replace(responses, "method_names_from_class", cache(method_names_from_class))
+    replace(boto3, "client", CLIENT)
     replace(ClientCreator, "_load_service_model", SERVICE_MODEL)
     replace(ClientCreator, "_create_client_class", CLIENT_CLASS)
     replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
@@ -89,6 +92,25 @@ def _once_for_a_service(make: Callable[..., Any]) -> Callable[..., Any]:
         return made
 
     return once
+
+
+def _once_for_settings(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `boto3.client` so that it makes one client for a service, its settings and the environment.
+
+    A client keeps nothing of the requests it made but its pace, and in virtual time that is not kept to.
+    """
+    known: dict[tuple[object, ...], tuple[object, object]] = {}
+
+    def client(service: str, *, config: object = None, **named: object) -> object:
+        if named:
+            return make(service, config=config, **named)
+        key = (service, id(config), *(os.environ.get(name) for name in DECIDING))
+        if key not in known:
+            # The settings are kept, too, so that no others get their id.
+            known[key] = (make(service, config=config), config)
+        return known[key][0]
+
+    return client
 
 
 def _dynamodb_answer(serialize: Callable[..., Any]) -> Callable[..., Any]:
@@ -164,6 +186,9 @@ def _with_scope(sign: Callable[[Any, AWSRequest], None]) -> Callable[[Any, AWSRe
     return add_auth
 
 
+DECIDING = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")
+"""The variables of the environment that a client takes something from."""
+
 USER_AGENT = "Boto3"
 TRAVERSER: Any = vars(ast_nodes)["DepthFirstTraverser"]
 NODE: Any = vars(ast_nodes)["Node"]
@@ -171,5 +196,6 @@ PARSER: Any = vars(expressions)["UpdateExpressionParser"]
 PARSE = PARSER.make
 POSSIBLE_KEYS = _possible_keys(XFormedAttributePicker.get_possible_keys)
 SERVICE_MODEL = _once_for_a_service(vars(ClientCreator)["_load_service_model"])
+CLIENT = _once_for_settings(boto3.client)
 CLIENT_CLASS = _once_for_a_service(vars(ClientCreator)["_create_client_class"])
 DYNAMODB_ANSWER = _dynamodb_answer(DynamoResult.execute_result)
