@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from asg_lifecycle.cli.explain import explain
+from asg_lifecycle.cli.history import history
 from asg_lifecycle.cli.plan import plan
 from asg_lifecycle.cli.ps import ps
 from asg_lifecycle.cli.redrive import redrive
+from asg_lifecycle.cli.show import show as show_action
 from asg_lifecycle.cli.signal import signal
 from asg_lifecycle.cli.stored_plans import delete, list_plans, put, restore, show, versions
 from asg_lifecycle.cli.verbs import abandon, finish, nudge, skip
@@ -29,6 +31,8 @@ application = typer.Typer(
 )
 application.command()(ps)
 application.command()(why)
+application.command("show")(show_action)
+application.command()(history)
 for verb in (finish, abandon, skip, nudge):
     application.command()(verb)
 application.command()(explain)

@@ -11,6 +11,7 @@ from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.identity import caller
 from asg_lifecycle.intake.operator_messages import OperatorMessages
+from asg_lifecycle.store.record_history import RecordHistory
 from asg_lifecycle.store.record_queries import RecordQueries
 
 if TYPE_CHECKING:
@@ -22,16 +23,20 @@ class ActionTools:
     """The actions of a stack.
 
     Attributes:
-        records: reads the records.
+        records: reads the records of actions in flight.
+        history: reads the records of all actions.
         messages: delivers the messages of operators.
         caller: returns who calls, an ARN.
         clock: seconds since the epoch.
+        pause: waits so many seconds.
     """
 
     records: RecordQueries
+    history: RecordHistory
     messages: OperatorMessages
     caller: Callable[[], str]
     clock: Callable[[], float]
+    pause: Callable[[float], None]
 
 
 def compose_action_tools(
@@ -48,7 +53,9 @@ def compose_action_tools(
     records = RecordQueries(clients, table)
     return ActionTools(
         records=records,
+        history=RecordHistory(clients, table),
         messages=OperatorMessages(records, Executions(clients, ""), clock, pause),
         caller=partial(caller, clients),
         clock=clock,
+        pause=pause,
     )

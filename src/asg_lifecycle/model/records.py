@@ -58,11 +58,16 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
         kind: the step's kind.
         outcome: `done`, `failed`, `skipped` or `observed`.
         detail: the step's last sentence.
+        began_at: when it may first have had an effect, seconds since the epoch; None where it never began.
+        ended_at: when the poll came that found its end; None where it never began, or ended beside another step before
+            its action was taken over.
     """
 
     kind: str
     outcome: str
     detail: str
+    began_at: float | None = None
+    ended_at: float | None = None
 
 
 class StepMemory(Struct, frozen=True, kw_only=True):

@@ -155,7 +155,7 @@ class RoundOpening:
             stopped = f"what it began could not be stopped: {failed}"
             self._dependencies.observer.error(stopped)
         detail = describe(message) + (f"; {stopped}" if stopped else "")
-        outcomes = (*position.outcomes, *runner.skipped(position, detail))
+        outcomes = (*position.outcomes, *runner.skipped(position, detail, self._dependencies.clock()))
         return Position(index=position.index + 1, outcomes=outcomes, work_began_at=position.work_began_at)
 
     def _update(self, changes: RecordChanges) -> Record | None:

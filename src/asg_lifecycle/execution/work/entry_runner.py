@@ -229,6 +229,8 @@ def outcomes_of(runners: tuple[StepRunner, ...], steps: tuple[StepCheckpoint, ..
             kind=runner.kind,
             outcome="failed" if isinstance(step.progress, Failed) else "done",
             detail=sentence_of(step.progress),
+            began_at=step.began_at,
+            ended_at=step.ended_at,
         )
         for runner, step in zip(runners, steps, strict=True)
         if step.progress is not None and step.finished

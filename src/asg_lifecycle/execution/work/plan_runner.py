@@ -180,14 +180,16 @@ class PlanRunner:
         stopped = [runner.cancel(step, now) for runner, step in zip(runners, checkpoints, strict=True)]
         return "; ".join(each for each in stopped if each) or None
 
-    def skipped(self, position: Position, detail: str) -> tuple[StepOutcome, ...]:
+    def skipped(self, position: Position, detail: str, now: float) -> tuple[StepOutcome, ...]:
         """Return the outcomes of the present entry's steps when it is skipped: steps that are done stay done."""
         runners, needless = self._resolve(position.index)
         checkpoints = remembered_checkpoints(position.steps, len(runners))
         ended = [
             outcomes_of((runner,), (step,))
             if isinstance(step.progress, Done)
-            else (StepOutcome(kind=runner.kind, outcome="skipped", detail=detail),)
+            else (
+                StepOutcome(kind=runner.kind, outcome="skipped", detail=detail, began_at=step.began_at, ended_at=now),
+            )
             for runner, step in zip(runners, checkpoints, strict=True)
         ]
         return (*needless, *(outcome for outcomes in ended for outcome in outcomes))

@@ -19,6 +19,7 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
         streak: the error of a dependency that stops it at present, None when none does.
         blocked_seconds: for how long a dependency has kept it waiting: that counts against no timeout.
         blocked_since: since when a dependency keeps it waiting now, None when none does.
+        ended_at: when it ended, None while it waits.
         slowed_by: seconds from the first failure of a dependency to its last answer, 0 when it answered at once.
     """
 
@@ -28,6 +29,7 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     streak: ErrorStreak | None = None
     blocked_seconds: float = 0.0
     blocked_since: float | None = None
+    ended_at: float | None = None
     slowed_by: float = 0.0
 
     @property

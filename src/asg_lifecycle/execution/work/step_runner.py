@@ -127,6 +127,7 @@ class StepRunner:
             streak=streak,
             blocked_seconds=blocked_seconds,
             blocked_since=now if isinstance(progress, Waiting) and (interrupted or progress.blocked) else None,
+            ended_at=None if isinstance(progress, Waiting) else now,
             slowed_by=now - state.streak.since if state.streak is not None and not interrupted else 0.0,
         )
 
