@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from asg_lifecycle.cli.show import ending_of
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish
+from asg_lifecycle.model.records import Status
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from tests.cli.action_commands import COMMAND, HOOK, MISSPELT, SIGNAL, run, waiting
 
@@ -66,7 +69,7 @@ def test_what_was_skipped_is_shown_with_its_times(stack: Testbed[Deployment]) ->
     assert 55 <= step["lasted"] <= 65
 
 
-@pytest.mark.parametrize(("ending", "code"), [("finish", 0), ("abandon", 10), ("nothing", 11), ("another", 12)])
+@pytest.mark.parametrize(("ending", "code"), [("finish", 0), ("abandon", 10), ("another", 12)])
 def test_a_pipeline_can_wait_for_the_end(stack: Testbed[Deployment], ending: str, code: int) -> None:
     (instance,) = waiting(stack, "web", SIGNAL, heartbeat=60)
 
@@ -74,9 +77,6 @@ def test_a_pipeline_can_wait_for_the_end(stack: Testbed[Deployment], ending: str
         match ending:
             case "another":
                 complete(stack, instance)
-            case "nothing":
-                stack.region.faults.deny("autoscaling", "CompleteLifecycleAction")
-                stack.region.faults.deny("autoscaling", "RecordLifecycleActionHeartbeat")
             case verb:
                 record = stack.deployment.record("web", HOOK, instance)
                 assert record is not None
@@ -87,6 +87,13 @@ def test_a_pipeline_can_wait_for_the_end(stack: Testbed[Deployment], ending: str
     followed = run("show", instance, "--follow")
     assert followed.exit_code == code
     assert "ended" in followed.stdout
+
+
+def test_a_timeout_of_auto_scaling_has_an_exit_code_of_its_own(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", SIGNAL)
+    record = stack.deployment.record("web", HOOK, instance)
+    assert record is not None
+    assert ending_of(msgspec.structs.replace(record, status=Status.LOST)) == 11
 
 
 def complete(testbed: Testbed[Deployment], instance: str) -> None:

@@ -88,7 +88,7 @@ def test_a_second_outage_after_a_quiet_time_is_said_again(testbed: Testbed, capl
         assert len(notices(caplog)) == said
         testbed.region.faults.allow("ssm", "SendCommand")
         testbed.finish()
-        testbed.run(1300)
+        testbed.run(700)
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 12
 
 

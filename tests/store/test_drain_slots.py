@@ -161,7 +161,7 @@ MOVES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(moves=MOVES, limit=st.integers(1, 3))
 def test_never_more_holders_than_places_and_everybody_is_served(
     moves: list[tuple[str, str, int | None, str | None]], limit: int

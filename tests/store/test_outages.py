@@ -62,7 +62,7 @@ def test_an_item_does_not_grow_without_end(outages: Outages) -> None:
     assert [outage.count for outage in reports(outages, KEPT + 20, at=1_000)][-20:] == [KEPT] * 20
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 8), st.sampled_from([0.0, 1.0, 30.0, 100.0, 700.0, 1300.0])), max_size=30))
 def test_whatever_is_reported_counts_and_notices_are_right(reported: list[tuple[int, float]]) -> None:
     with table():

@@ -96,12 +96,14 @@ def test_without_parameters_the_durable_function_is_given_the_defaults(
 
 
 @needs_sam
-@pytest.mark.parametrize("on", SWITCHES)
-def test_each_switch_reaches_the_durable_function(on: str) -> None:
-    chosen = dict.fromkeys(SWITCHES, "off") | {on: "on"}
+@pytest.mark.parametrize("bit", range(len(SWITCHES).bit_length()))
+def test_each_switch_reaches_the_durable_function(bit: int) -> None:
+    # No two switches are on in the same runs, and none is on in no run.
+    on = {switch for number, switch in enumerate(SWITCHES, start=1) if number >> bit & 1}
+    chosen = dict.fromkeys(SWITCHES, "off") | dict.fromkeys(on, "on")
     settings = settings_of(sam_environments(parameters=chosen)[FUNCTION])
-    assert settings.signals is (on == "Signals")
-    assert settings.built_in_features == {on} - {"Signals"}
+    assert settings.signals is ("Signals" in on)
+    assert settings.built_in_features == on - {"Signals"}
 
 
 @needs_sam
