@@ -19,6 +19,7 @@ from moto.core import responses
 from moto.core.serialize import XFormedAttributePicker
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
+from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 from moto.dynamodb.responses import DynamoResult
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     replace(PARSER, "make", _parsed)
     replace(validators, "deepcopy", _copied)
     replace(TRAVERSER, "traverse_node_recursively", _traversed)
+    for only_looks in (ActionCountValidator, OverlappingPathsValidator):
+        replace(only_looks, "traverse", ONCE)
     replace(UserAgentString, "to_string", lambda _: USER_AGENT)
     replace(SigV4Auth, "add_auth", _with_scope(SigV4Auth.add_auth))
 
@@ -131,18 +134,39 @@ def _dynamodb_answer(serialize: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cache
-def _parsed_once(expression: str) -> bytes:
-    return pickle.dumps(PARSE(expression))
-
-
 def _parsed(expression: str) -> object:
-    """Return an update expression parsed: a tree of its own, because moto changes it."""
-    return pickle.loads(_parsed_once(expression))  # noqa: S301 - pickled above
+    """Return an update expression parsed. moto only looks at this tree: it validates and carries out a copy."""
+    tree = PARSE(expression)
+    tree.text = expression
+    return tree
 
 
-def _copied(tree: object) -> object:
+@cache
+def _pickled(expression: str) -> bytes:
+    return pickle.dumps(_parsed(expression))
+
+
+def _copied(tree: Any) -> Any:  # noqa: ANN401 - moto has no types for them
     """Return a copy of a parsed expression; several times as fast as `deepcopy`."""
-    return pickle.loads(pickle.dumps(tree))  # noqa: S301 - pickled here
+    return pickle.loads(_pickled(tree.text))  # noqa: S301 - pickled above
+
+
+def _once_for_expression(check: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a traverser's `traverse` so that an expression that it found right is not looked through again.
+
+    For traversers that only look, at nothing but the expression and what its names stand for.
+    """
+    right: set[tuple[object, ...]] = set()
+
+    def traverse(traverser: Any, tree: Any) -> Any:  # noqa: ANN401 - as above
+        names = getattr(traverser, "expression_attribute_names", None) or {}
+        key = (type(traverser), tree.text, *sorted(names.items()))
+        if key not in right:
+            check(traverser, tree)
+            right.add(key)
+        return tree
+
+    return traverse
 
 
 @cache
@@ -191,6 +215,7 @@ DECIDING = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_
 
 USER_AGENT = "Boto3"
 TRAVERSER: Any = vars(ast_nodes)["DepthFirstTraverser"]
+ONCE = _once_for_expression(TRAVERSER.traverse)
 NODE: Any = vars(ast_nodes)["Node"]
 PARSER: Any = vars(expressions)["UpdateExpressionParser"]
 PARSE = PARSER.make

@@ -135,7 +135,7 @@ def test_events_for_which_there_is_no_room_begin_their_executions_later() -> Non
 def test_a_drain_whose_checkpoints_are_refused_goes_on_when_there_is_room_again() -> None:
     with Testbed(Deployment) as testbed:
         refused = RateLimit(
-            service="lambda", operations="CheckpointDurableExecution", steady=1, burst=8, refusal=TOO_MANY_REQUESTS
+            service="lambda", operations="CheckpointDurableExecution", steady=3, burst=4, refusal=TOO_MANY_REQUESTS
         )
         (instance,) = testbed.autoscaling.create_group("web")
         testbed.autoscaling.put_hook("web", "asg-lifecycle-terminate", "TERMINATING", HeartbeatTimeout=900)
