@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 # A machine that is busy takes its time: how long an example or its data take says nothing about the code.
 # `make fuzz` draws more examples for longer.
-settings.register_profile("unhurried", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("unhurried", deadline=None, max_examples=35, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 # Seconds. About a twentieth of the run went into threads that take turns while each has something to compute. They

@@ -274,7 +274,7 @@ class Deployment:
         payload = message if isinstance(message, bytes) else encode(message)
         if record.inbox is None:
             raise ValueError(f"the action of {record.instance} has no inbox: it is {record.status}")
-        self.service.send_callback_success(record.inbox, payload)
+        self.service.callbacks.succeed(record.inbox, payload)
 
     def _deliver(self, event: Mapping[str, Any]) -> None:
         # The rules of template.yaml; the hook's name is matched again by the code.

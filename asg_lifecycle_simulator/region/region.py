@@ -40,7 +40,6 @@ from asg_lifecycle_simulator.region.wire import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from moto.core.request import Request
     from werkzeug.wrappers import Response
@@ -103,12 +102,11 @@ class Region:
         log: what happened, in order.
         faults: the faults that the next requests meet.
         calls: requests that reached the region, by boto3 service name and operation. What is asked inside
-            `unobserved` is not counted and meets no faults.
+            `unobserved` is not counted, meets no faults and comes in long pages.
         requests: the same in order, with time and status.
-        limits: how many requests each service takes; pauses of callers count as time.
+        limits: how many requests each service takes; pauses count as time.
         fate: decides whether a request reaches the region and its answer the caller.
-        page_size: entries on a page of any list, at most; None for pages as long as AWS has them. What is asked inside
-            `unobserved` comes in long pages.
+        page_size: entries on a page of any list, at most; None for pages as long as AWS has them.
         pauses: botocore's pauses between two tries of a call; in virtual time they take none.
         events: the event bus.
         random: what ids and tokens are drawn from, the same in every run with the same seed.
@@ -236,9 +234,7 @@ class Region:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Leave everything as it was before."""
         self.close()
 

@@ -147,8 +147,9 @@ def _pickled(expression: str) -> bytes:
 
 
 def _copied(tree: Any) -> Any:  # noqa: ANN401 - moto has no types for them
-    """Return a copy of a parsed expression; several times as fast as `deepcopy`."""
-    return pickle.loads(_pickled(tree.text))  # noqa: S301 - pickled above
+    """Return a copy of a parsed expression, or of a value; several times as fast as `deepcopy`."""
+    text = getattr(tree, "text", None)
+    return pickle.loads(_pickled(text) if text is not None else pickle.dumps(tree))  # noqa: S301 - pickled here
 
 
 def _once_for_expression(check: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

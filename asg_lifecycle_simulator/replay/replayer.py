@@ -99,7 +99,7 @@ class Replay:
 
     def send_message(self, inbox: str, message: Message) -> None:
         """Put `message` into the inbox with this callback id."""
-        self._service.send_callback_success(inbox, encode(message))
+        self._service.callbacks.succeed(inbox, encode(message))
 
     def finish(self) -> SimulatedExecution:
         """Let time pass until the execution has ended."""

@@ -89,7 +89,7 @@ def called_back(testbed: AnyTestbed) -> None:
     testbed.run(20)
     testbed.send_message(Nudge())
     testbed.run(20)
-    testbed.deployment.service.send_callback_success(testbed.functions.events["archive"][-1]["callback"], b"archived")
+    testbed.deployment.service.callbacks.succeed(testbed.functions.events["archive"][-1]["callback"], b"archived")
     testbed.finish()
 
 
@@ -233,7 +233,7 @@ def handed_over(testbed: AnyTestbed) -> None:
         testbed.run(5)
     testbed.deployment.send_message(before, Wake(by="an event that was sent to the inbox before"))
     testbed.run(90)
-    testbed.deployment.service.send_callback_success(invoked["callback"], b"archived")
+    testbed.deployment.service.callbacks.succeed(invoked["callback"], b"archived")
     testbed.finish()
 
 

@@ -274,7 +274,7 @@ def deaths(executions: list[SimulatedExecution]) -> int:
     return sum(any(run.crashed for run in execution.runs) for execution in executions)
 
 
-@pytest.mark.parametrize("name", ["drain", "sweep", "wait for the event", "join", "hand over"])
+@pytest.mark.parametrize("name", ["drain", "sweep", "wait for the event", "join"])
 def test_any_response_may_be_lost(name: str) -> None:
     suffered(PLAYS[name], places(name, InjectedFailure.RESPONSE_LOST))
 

@@ -122,7 +122,7 @@ def test_a_message_nobody_understands_is_recorded_and_ignored(testbed: Testbed) 
 
 def test_a_callback_that_was_failed_is_no_message(testbed: Testbed) -> None:
     draining(testbed, delay=600)
-    testbed.deployment.service.send_callback_failure(testbed.record().inbox or "", "by mistake")
+    testbed.deployment.service.callbacks.fail(testbed.record().inbox or "", "by mistake")
     testbed.run(5)
 
     assert "by mistake" in testbed.record().messages[0]

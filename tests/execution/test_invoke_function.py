@@ -98,7 +98,7 @@ def test_a_callback_is_heard_when_it_comes(testbed: Testbed) -> None:
     begun(testbed, invoke(wait_for="callback", timeout="10h"))
     testbed.run(8 * HOUR)
     assert testbed.record().detail == "invoke-function: waiting for the callback of function archive, for 10h"
-    testbed.deployment.service.send_callback_success(callback(testbed), b'{"archived": 12}')
+    testbed.deployment.service.callbacks.succeed(callback(testbed), b'{"archived": 12}')
     testbed.run(1)
     assert outcome(testbed) == (Status.COMPLETED, 'function archive answered: {"archived": 12}')
     assert len(told(testbed)) == 1
@@ -109,7 +109,7 @@ def test_a_callback_is_heard_when_it_comes(testbed: Testbed) -> None:
 def test_a_callback_that_fails_holds_and_a_nudge_asks_again(testbed: Testbed) -> None:
     begun(testbed, invoke(wait_for="callback"))
     first = callback(testbed)
-    testbed.deployment.service.send_callback_failure(first, "disk full")
+    testbed.deployment.service.callbacks.fail(first, "disk full")
     testbed.run(5)
     status, said = outcome(testbed)
     assert status is Status.HELD
@@ -118,7 +118,7 @@ def test_a_callback_that_fails_holds_and_a_nudge_asks_again(testbed: Testbed) ->
     testbed.deployment.send_message(testbed.record(), Nudge())
     testbed.run(5)
     assert callback(testbed) != first
-    testbed.deployment.service.send_callback_success(callback(testbed), b"done")
+    testbed.deployment.service.callbacks.succeed(callback(testbed), b"done")
     testbed.run(5)
     assert outcome(testbed) == (Status.COMPLETED, "function archive answered: done")
     assert [event["id"] for event in told(testbed)] == [told(testbed)[0]["id"]] * 2
@@ -139,7 +139,7 @@ def test_a_function_that_does_not_say_that_it_works_is_given_up(testbed: Testbed
     begun(testbed, invoke(wait_for="callback", timeout="2h", heartbeat_timeout="5m"))
     for _ in range(10):
         testbed.run(240)
-        testbed.deployment.service.send_callback_heartbeat(callback(testbed))
+        testbed.deployment.service.callbacks.beat(callback(testbed))
     assert outcome(testbed)[0] is Status.WORKING
     testbed.run(310)
     assert outcome(testbed)[0] is Status.HELD
@@ -159,7 +159,7 @@ def test_a_message_in_between_loses_nothing(testbed: Testbed) -> None:
         testbed.deployment.send_message(testbed.record(), Nudge())
         testbed.run(20)
     assert len(told(testbed)) == 1
-    testbed.deployment.service.send_callback_success(callback(testbed), b"done")
+    testbed.deployment.service.callbacks.succeed(callback(testbed), b"done")
     testbed.run(1)
     assert outcome(testbed)[0] is Status.COMPLETED
 
@@ -167,10 +167,10 @@ def test_a_message_in_between_loses_nothing(testbed: Testbed) -> None:
 def test_two_functions_in_a_row_have_a_callback_each(testbed: Testbed) -> None:
     begun(testbed, invoke(wait_for="callback"), invoke(wait_for="callback", payload={"second": True}))
     first = callback(testbed)
-    testbed.deployment.service.send_callback_success(first, b"one")
+    testbed.deployment.service.callbacks.succeed(first, b"one")
     testbed.run(5)
     assert callback(testbed) != first
-    testbed.deployment.service.send_callback_success(callback(testbed), b"two")
+    testbed.deployment.service.callbacks.succeed(callback(testbed), b"two")
     testbed.run(5)
     assert outcome(testbed) == (Status.COMPLETED, "function archive answered: one; function archive answered: two")
 
@@ -179,7 +179,7 @@ def test_a_skipped_one_is_not_heard_any_more(testbed: Testbed) -> None:
     begun(testbed, invoke(wait_for="callback"), {"kind": "wait", "options": {"duration": "5m"}})
     testbed.deployment.send_message(testbed.record(), Skip())
     testbed.run(5)
-    testbed.deployment.service.send_callback_success(callback(testbed), b"late")
+    testbed.deployment.service.callbacks.succeed(callback(testbed), b"late")
     testbed.run(5)
     assert outcome(testbed)[0] is Status.WORKING
     testbed.finish()
@@ -196,7 +196,7 @@ def test_who_takes_over_asks_again(testbed: Testbed) -> None:
     testbed.deployment.start(payload(start))
     testbed.run(10)
     assert callback(testbed) != first
-    testbed.deployment.service.send_callback_success(callback(testbed), b"done")
+    testbed.deployment.service.callbacks.succeed(callback(testbed), b"done")
     testbed.run(5)
     assert outcome(testbed)[0] is Status.COMPLETED
 
@@ -221,7 +221,7 @@ def test_work_that_began_early_keeps_its_callback(testbed: Testbed) -> None:
     testbed.terminate(instance)
     testbed.run(60)
     assert testbed.record().token is not None
-    testbed.deployment.service.send_callback_success(callback(testbed), b"done")
+    testbed.deployment.service.callbacks.succeed(callback(testbed), b"done")
     testbed.run(5)
     assert outcome(testbed) == (Status.COMPLETED, "function archive answered: done")
     assert len(told(testbed)) == 1

@@ -53,7 +53,7 @@ def test_a_message_wakes_the_execution_when_it_comes() -> None:
     mailbox = Mailbox()
     mailbox.timeline.run_for(77.5)
 
-    mailbox.service.send_callback_success(mailbox.callback_id, "hello")
+    mailbox.service.callbacks.succeed(mailbox.callback_id, "hello")
     assert mailbox.execution.status == "RUNNING"
     mailbox.timeline.run_for(0)
 
@@ -64,7 +64,7 @@ def test_a_message_wakes_the_execution_when_it_comes() -> None:
 def test_a_failure_reaches_the_handler() -> None:
     mailbox = Mailbox()
 
-    mailbox.service.send_callback_failure(mailbox.callback_id, "the operator has gone home")
+    mailbox.service.callbacks.fail(mailbox.callback_id, "the operator has gone home")
     mailbox.timeline.run_for(0)
 
     assert mailbox.execution.result == "failed: the operator has gone home"
@@ -73,7 +73,7 @@ def test_a_failure_reaches_the_handler() -> None:
 def test_a_failure_needs_no_error() -> None:
     mailbox = Mailbox()
 
-    mailbox.service.send_callback_failure(mailbox.callback_id)
+    mailbox.service.callbacks.fail(mailbox.callback_id)
     mailbox.timeline.run_for(0)
 
     assert mailbox.execution.operation("mailbox").status == "FAILED"
@@ -102,7 +102,7 @@ def test_a_message_in_time_stops_the_timeout() -> None:
     mailbox = Mailbox(timeout=90)
     mailbox.timeline.run_for(89)
 
-    mailbox.service.send_callback_success(mailbox.callback_id, "just so")
+    mailbox.service.callbacks.succeed(mailbox.callback_id, "just so")
     mailbox.timeline.run_until_idle(within=1_000)
 
     assert mailbox.execution.result == "message: just so"
@@ -113,7 +113,7 @@ def test_a_message_in_time_stops_the_timeout() -> None:
 def test_a_callback_times_out_for_want_of_heartbeats() -> None:
     mailbox = Mailbox(timeout=90, heartbeat_timeout=30)
     mailbox.timeline.run_for(29)
-    mailbox.service.send_callback_heartbeat(mailbox.callback_id)
+    mailbox.service.callbacks.beat(mailbox.callback_id)
     mailbox.timeline.run_for(29)
     assert mailbox.execution.status == "RUNNING"
 
@@ -127,7 +127,7 @@ def test_heartbeats_do_not_move_the_timeout() -> None:
     mailbox = Mailbox(timeout=50, heartbeat_timeout=30)
     mailbox.timeline.run_for(29)
 
-    mailbox.service.send_callback_heartbeat(mailbox.callback_id)
+    mailbox.service.callbacks.beat(mailbox.callback_id)
     mailbox.timeline.run_until_idle(within=1_000)
 
     assert mailbox.execution.timers == [FiredTimer(VIRTUAL_START + 50, TimerKind.CALLBACK_TIMEOUT, "mailbox")]
@@ -138,20 +138,20 @@ def test_a_closed_callback_takes_nothing_more(closed_by: str) -> None:
     mailbox = Mailbox(timeout=90)
     match closed_by:
         case "message":
-            mailbox.service.send_callback_success(mailbox.callback_id, "first")
+            mailbox.service.callbacks.succeed(mailbox.callback_id, "first")
         case "failure":
-            mailbox.service.send_callback_failure(mailbox.callback_id)
+            mailbox.service.callbacks.fail(mailbox.callback_id)
         case "timeout":
             mailbox.timeline.run_until_idle(within=1_000)
         case _:
             mailbox.service.stop(mailbox.execution.arn)
 
     with pytest.raises(CallbackTimeoutException):
-        mailbox.service.send_callback_success(mailbox.callback_id, "second")
+        mailbox.service.callbacks.succeed(mailbox.callback_id, "second")
     with pytest.raises(CallbackTimeoutException):
-        mailbox.service.send_callback_failure(mailbox.callback_id, ErrorObject.from_message("second"))
+        mailbox.service.callbacks.fail(mailbox.callback_id, ErrorObject.from_message("second"))
     with pytest.raises(CallbackTimeoutException):
-        mailbox.service.send_callback_heartbeat(mailbox.callback_id)
+        mailbox.service.callbacks.beat(mailbox.callback_id)
 
 
 def test_an_unknown_callback_is_not_found() -> None:
@@ -159,13 +159,13 @@ def test_an_unknown_callback_is_not_found() -> None:
     stranger = DurableService(another.timeline, lambda _event, _context: None, function_name="another")
 
     with pytest.raises(ResourceNotFoundException):
-        stranger.send_callback_success(mailbox.callback_id, "hello")
+        stranger.callbacks.succeed(mailbox.callback_id, "hello")
 
 
 @pytest.mark.parametrize("callback_id", ["", "hello", "e30=", "WzFd", "////"])
 def test_what_is_no_callback_id_is_refused(callback_id: str) -> None:
     with pytest.raises(InvalidParameterValueException):
-        Mailbox().service.send_callback_success(callback_id, json.dumps("hello"))
+        Mailbox().service.callbacks.succeed(callback_id, json.dumps("hello"))
 
 
 def test_a_message_at_the_last_moment_of_an_invocation_is_not_lost() -> None:
@@ -178,7 +178,7 @@ def test_a_message_at_the_last_moment_of_an_invocation_is_not_lost() -> None:
     def handler(event: object, context: LambdaContext) -> MutableMapping[str, Any]:
         answer: MutableMapping[str, Any] = wait(event, context)
         if answer["Status"] == "PENDING":
-            service.send_callback_success(next(iter(execution.callback_deadlines)), "at the last moment")
+            service.callbacks.succeed(next(iter(execution.callback_deadlines)), "at the last moment")
         return answer
 
     service = DurableService(timeline, handler)
@@ -199,7 +199,7 @@ def test_a_message_during_an_invocation_that_fails_waits_for_its_retry() -> None
     def handler(event: object, context: LambdaContext) -> MutableMapping[str, Any]:
         answer: MutableMapping[str, Any] = wait(event, context)
         if answer["Status"] == "PENDING":
-            service.send_callback_success(next(iter(execution.callback_deadlines)), "too early")
+            service.callbacks.succeed(next(iter(execution.callback_deadlines)), "too early")
             raise MemoryError("out of memory")
         return answer
 

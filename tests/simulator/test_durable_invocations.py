@@ -351,7 +351,7 @@ def test_a_message_does_not_wait_for_a_retry() -> None:
     service.crash_points.append(CrashPoint(invocation=1, checkpoint=None))
     execution = service.start({})
     timeline.run_for(2)
-    service.send_callback_success(next(iter(execution.callback_deadlines)), "hello")
+    service.callbacks.succeed(next(iter(execution.callback_deadlines)), "hello")
     timeline.run_until_idle(within=3_600)
 
     assert [(start - VIRTUAL_START, status) for start, status in execution.invocations] == [

@@ -48,7 +48,7 @@ class Track:
         return self.timeline.now() - VIRTUAL_START
 
     def send_message(self, execution: SimulatedExecution, message: bytes) -> None:
-        self.service.send_callback_success(self._callback_ids[execution.arn], message)
+        self.service.callbacks.succeed(self._callback_ids[execution.arn], message)
 
     def times(self, branch: str) -> list[float]:
         return [time for time, name in self.looks if name == branch]

@@ -91,7 +91,7 @@ def test_a_callback_can_be_kept_alive(office: Office) -> None:
 
 
 def test_a_closed_callback_is_refused(office: Office) -> None:
-    office.service.send_callback_success(office.callback_id, "first")
+    office.service.callbacks.succeed(office.callback_id, "first")
 
     assert office.refusal("send_durable_execution_callback_success", CallbackId=office.callback_id, Result=b"") == (
         "CallbackTimeoutException",
@@ -118,7 +118,7 @@ def test_an_execution_can_be_looked_at_while_it_runs(office: Office) -> None:
 
 
 def test_an_execution_can_be_looked_at_when_it_has_ended(office: Office) -> None:
-    office.service.send_callback_success(office.callback_id, "go on")
+    office.service.callbacks.succeed(office.callback_id, "go on")
     office.finished()
 
     answer = office.client.get_durable_execution(DurableExecutionArn=office.execution.arn)

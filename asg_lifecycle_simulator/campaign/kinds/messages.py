@@ -82,7 +82,7 @@ class InvokeFunction(CampaignKind):
     def _reply(self, event: Mapping[str, Any]) -> None:
         # The execution that handed the callback out may have ended.
         with contextlib.suppress(AwsApiException):
-            self.testbed.deployment.service.send_callback_success(event["callback"], b'"archived"')
+            self.testbed.deployment.service.callbacks.succeed(event["callback"], b'"archived"')
             self._replied.append((event["instance"], self.now))
 
     def undone(self, instance: str, since: float) -> str | None:

@@ -48,22 +48,50 @@ class Callbacks:
         self._get = get
         self._trigger = trigger
 
-    def succeed(self, callback_id: str, payload: bytes) -> None:
-        """Complete an open callback with `payload`; see `DurableService.send_callback_success`."""
+    def succeed(self, callback_id: str, payload: bytes | str = b"") -> None:
+        """Complete a callback (SendDurableExecutionCallbackSuccess); the handler is invoked when the timeline goes on.
+
+        Args:
+            callback_id: as the handler was given it.
+            payload: what the callback's `result()` returns, after the handler's own deserialization.
+
+        Raises:
+            InvalidParameterValueException: this is no callback id.
+            ResourceNotFoundException: there is no such callback.
+            CallbackTimeoutException: it has been completed, has failed or timed out, or its execution has ended.
+        """
+        result = payload.encode() if isinstance(payload, str) else payload
         with self._lock:
             execution = self._open(callback_id)
-            execution.record.complete_callback_success(callback_id, payload, now=self._clock.now())
+            execution.record.complete_callback_success(callback_id, result, now=self._clock.now())
             self._trigger(execution)
 
-    def fail(self, callback_id: str, error: ErrorObject | None) -> None:
-        """Fail an open callback with `error`; see `DurableService.send_callback_failure`."""
+    def fail(self, callback_id: str, error: ErrorObject | str | None = None) -> None:
+        """Fail a callback (SendDurableExecutionCallbackFailure).
+
+        Args:
+            callback_id: as the handler was given it.
+            error: what the callback's `result()` raises as a `CallbackError`, or the error's message.
+
+        Raises:
+            InvalidParameterValueException: this is no callback id.
+            ResourceNotFoundException: there is no such callback.
+            CallbackTimeoutException: it is closed.
+        """
+        told = ErrorObject.from_message(error) if isinstance(error, str) else error
         with self._lock:
             execution = self._open(callback_id)
-            execution.record.complete_callback_failure(callback_id, error or NO_ERROR, now=self._clock.now())
+            execution.record.complete_callback_failure(callback_id, told or NO_ERROR, now=self._clock.now())
             self._trigger(execution)
 
     def beat(self, callback_id: str) -> None:
-        """Restart an open callback's heartbeat timeout; see `DurableService.send_callback_heartbeat`."""
+        """Restart the heartbeat timeout of a callback (SendDurableExecutionCallbackHeartbeat).
+
+        Raises:
+            InvalidParameterValueException: this is no callback id.
+            ResourceNotFoundException: there is no such callback.
+            CallbackTimeoutException: it is closed.
+        """
         with self._lock:
             # The timer set for the old deadline finds nothing due and is set anew.
             self._open(callback_id).beat(callback_id, self._clock.now())

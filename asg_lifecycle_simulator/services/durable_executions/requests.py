@@ -97,15 +97,15 @@ class DurableRequests(Service):
         return invoke
 
     def _succeed(self, request: LambdaResponse) -> Response:
-        self._service.send_callback_success(request.uri_match["CallbackId"], request.body)
+        self._service.callbacks.succeed(request.uri_match["CallbackId"], request.body)
         return {}
 
     def _fail(self, request: LambdaResponse) -> Response:
-        self._service.send_callback_failure(request.uri_match["CallbackId"], _error(request))
+        self._service.callbacks.fail(request.uri_match["CallbackId"], _error(request))
         return {}
 
     def _beat(self, request: LambdaResponse) -> Response:
-        self._service.send_callback_heartbeat(request.uri_match["CallbackId"])
+        self._service.callbacks.beat(request.uri_match["CallbackId"])
         return {}
 
     def _stop(self, request: LambdaResponse) -> Response:

@@ -49,6 +49,7 @@ class DurableService:
         call_crashes: the AWS calls at which they die; likewise.
         notices_late: a callback's end invokes no handler, which hears of it when a timer resumes it: so it can go where
             it comes during an invocation (aws-durable-execution-sdk-js#510).
+        callbacks: completes, fails and keeps alive what executions wait for.
         on_failure: called with each execution that ends FAILED, STOPPED or TIMED_OUT.
     """
 
@@ -85,7 +86,7 @@ class DurableService:
         self.redeploy(handler)
         self.on_failure: Callable[[SimulatedExecution], None] = lambda _: None
         self.notices_late = False
-        self._callbacks = Callbacks(self._clock, self._lock, self.get, self._notice)
+        self.callbacks = Callbacks(self._clock, self._lock, self.get, self._notice)
 
     def limit_checkpoints(self, admits: Callable[[], bool]) -> None:
         """Refuse checkpoints when `admits` says that there is no room for one."""
@@ -222,44 +223,6 @@ class DurableService:
             execution = self.get(arn)
             execution.paused = False
             self._call_for_invocation(execution)
-
-    def send_callback_success(self, callback_id: str, payload: bytes | str = b"") -> None:
-        """Complete a callback (SendDurableExecutionCallbackSuccess); the handler is invoked when the timeline goes on.
-
-        Args:
-            callback_id: as the handler was given it.
-            payload: what the callback's `result()` returns, after the handler's own deserialization.
-
-        Raises:
-            InvalidParameterValueException: this is no callback id.
-            ResourceNotFoundException: there is no such callback.
-            CallbackTimeoutException: it has been completed, has failed or timed out, or its execution has ended.
-        """
-        self._callbacks.succeed(callback_id, payload.encode() if isinstance(payload, str) else payload)
-
-    def send_callback_failure(self, callback_id: str, error: ErrorObject | str | None = None) -> None:
-        """Fail a callback (SendDurableExecutionCallbackFailure).
-
-        Args:
-            callback_id: as the handler was given it.
-            error: what the callback's `result()` raises as a `CallbackError`, or the error's message.
-
-        Raises:
-            InvalidParameterValueException: this is no callback id.
-            ResourceNotFoundException: there is no such callback.
-            CallbackTimeoutException: it is closed.
-        """
-        self._callbacks.fail(callback_id, ErrorObject.from_message(error) if isinstance(error, str) else error)
-
-    def send_callback_heartbeat(self, callback_id: str) -> None:
-        """Restart the heartbeat timeout of a callback (SendDurableExecutionCallbackHeartbeat).
-
-        Raises:
-            InvalidParameterValueException: this is no callback id.
-            ResourceNotFoundException: there is no such callback.
-            CallbackTimeoutException: it is closed.
-        """
-        self._callbacks.beat(callback_id)
 
     def close(self) -> None:
         """Cancel every timer: no execution goes on."""

@@ -59,8 +59,7 @@ class StepOutcome(Struct, frozen=True, kw_only=True):
         outcome: `done`, `failed`, `skipped` or `observed`.
         detail: the step's last sentence.
         began_at: when it may first have had an effect, seconds since the epoch; None where it never began.
-        ended_at: when the poll came that found its end; None where it never began, or ended beside another step before
-            its action was taken over.
+        ended_at: when a poll found its end; None where it never began, or ended beside another before a takeover.
     """
 
     kind: str
