@@ -106,6 +106,13 @@ def complete(testbed: Testbed[Deployment], instance: str) -> None:
         )
 
 
+def test_an_action_in_flight_is_found_without_reading_the_whole_table(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", SIGNAL)
+    stack.region.calls.clear()
+    assert run("show", instance).exit_code == 0
+    assert ("dynamodb", "Scan") not in stack.region.calls
+
+
 def test_it_is_found_by_its_token_too(stack: Testbed[Deployment]) -> None:
     instance = drained(stack)
     record = stack.deployment.record("web", HOOK, instance)

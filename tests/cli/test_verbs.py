@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from asg_lifecycle.model.action_summary import Standing, standing_of
+from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.messages import Nudge
+from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle.model.verbs import ENDS_WORK, POSSIBLE, Verb
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from tests.cli.action_commands import COMMAND, HOOK, MISSPELT, SIGNAL, run, waiting
@@ -204,6 +207,45 @@ def test_a_message_that_is_noticed_late_is_not_sent_twice(stack: Testbed[Deploym
     stack.run(900)
     assert [step.outcome for step in record_of(stack, instance).step_outcomes][:1] == ["skipped"]
     assert sum(said.startswith("skip") for said in record_of(stack, instance).messages) == 1
+
+
+def test_an_action_that_its_event_finds_meanwhile_is_still_the_same(
+    stack: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = json.dumps({"plan": {"steps": [SIGNAL, SIGNAL]}})
+    (instance,) = stack.autoscaling.create_group("web")
+    stack.autoscaling.put_hook(
+        "web",
+        HOOK,
+        "TERMINATING",
+        HeartbeatTimeout=900,
+        NotificationMetadata=metadata,
+    )
+    action = LifecycleAction(
+        token=None,
+        group="web",
+        hook=HOOK,
+        instance=instance,
+        transition=Transition.TERMINATING,
+        time=stack.timeline.now(),
+        metadata=metadata,
+    )
+    start = StartRequest(reason=StartReason.REBALANCE, action=action, until=stack.timeline.now() + 7_200)
+    stack.deployment.start(payload(start))
+    stack.run(30)
+    before = record_of(stack, instance)
+    assert standing_of(before) is Standing.EARLY
+
+    def answer(_: str) -> str:
+        stack.autoscaling.terminate(instance)
+        stack.run(30)
+        return instance
+
+    monkeypatch.setattr("asg_lifecycle.cli.verbs.is_interactive", lambda: True)
+    monkeypatch.setattr("typer.prompt", answer)
+    said = run("skip", instance, "--reason", "told to")
+    assert said.exit_code == 0, said.output
+    assert record_of(stack, instance).event_time != before.event_time
 
 
 def test_two_operators_at_once(stack: Testbed[Deployment]) -> None:

@@ -92,6 +92,6 @@ def _found(tools: ActionTools, target: str) -> Record:
 def _again(tools: ActionTools, record: Record) -> Record:
     with reporting_failed_calls():
         current = tools.records.current([record.wait]).get(record.wait)
-    if current is None or current.event_time != record.event_time:
+    if current is None or current.claimed_at != record.claimed_at:
         fail("its record is gone: another action of the same wait took its place")
     return current

@@ -11,6 +11,7 @@ import typer
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.ps import open_action_tools
+from asg_lifecycle.intake.operator_messages import Heard
 from asg_lifecycle.model.action_summary import ActionSummary, Standing, summarize
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.verbs import ENDS_WORK, Verb, effect, message_of, refusal
@@ -198,14 +199,14 @@ def _deliver(  # noqa: PLR0913, PLR0917 - the action, what is to be done to it, 
     after = delivery.record
     standing = f"now {after.status}: {after.detail}" if after is not None else "its record is gone"
     match delivery.heard:
-        case "heard":
+        case Heard.HEARD:
             write(f"{_named(summary)}: heard, {standing}")
             return True
-        case "ended":
+        case Heard.ENDED:
             warn(f"{_named(summary)}: it ended before it heard that, {standing}")
-        case "sent":
+        case Heard.SENT:
             warn(f"{_named(summary)}: sent, and not heard within {wait} s; it is heard within five minutes")
-        case "not sent":
+        case Heard.NOT_SENT:
             warn(f"{_named(summary)}: it has no open inbox, {standing}; say it again in a moment")
     return False
 

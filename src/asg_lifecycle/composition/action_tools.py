@@ -53,7 +53,7 @@ def compose_action_tools(
     records = RecordQueries(clients, table)
     return ActionTools(
         records=records,
-        history=RecordHistory(clients, table),
+        history=RecordHistory(clients, table, records),
         messages=OperatorMessages(records, Executions(clients, ""), clock, pause),
         caller=partial(caller, clients),
         clock=clock,

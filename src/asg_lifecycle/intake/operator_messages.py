@@ -79,7 +79,7 @@ class OperatorMessages:
         said, sent, until = describe(message), False, self._clock() + patience
         while True:
             current = self._records.current([record.wait]).get(record.wait)
-            if current is None or current.event_time != record.event_time:
+            if current is None or current.claimed_at != record.claimed_at:
                 return Delivery(Heard.ENDED, None)
             if said in current.messages:
                 return Delivery(Heard.HEARD, current)

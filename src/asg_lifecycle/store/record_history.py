@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.clients import Clients
     from asg_lifecycle.model.records import Record
-
-BATCH = 100
-"""The most keys in one `BatchGetItem`."""
+    from asg_lifecycle.store.record_queries import RecordQueries
 
 
 class RecordHistory:
@@ -29,14 +27,16 @@ class RecordHistory:
     Args:
         clients: the AWS clients.
         table: name of the table of records.
+        queries: reads the records that an index names.
     """
 
-    def __init__(self, clients: Clients, table: str) -> None:
+    def __init__(self, clients: Clients, table: str, queries: RecordQueries) -> None:
         self._clients = clients
         self._table = table
+        self._queries = queries
 
     def of_target(self, target: str) -> tuple[Record, ...]:
-        """Return the records of an instance's live actions, or of its last one; or that of a lifecycle action token.
+        """Return the records of an instance's live actions, or else of its last one; or that of an action's token.
 
         Args:
             target: an instance id, or a token.
@@ -45,10 +45,11 @@ class RecordHistory:
             CallFailed: no answer, throttled, denied.
         """
         if not is_instance_id(target):
-            return tuple(self._indexed("by-token", "#key = :value", {"#key": "token"}, {":value": {"S": target}}))
-        found = list(self._scanned("#instance = :instance", {"#instance": "instance"}, {":instance": {"S": target}}))
-        live = tuple(record for record in found if record.in_flight is not None)
-        return live or tuple(sorted(found, key=lambda record: record.claimed_at)[-1:])
+            return self._indexed("by-token", "token", target)
+        if live := self._queries.of_instance(target):
+            return live
+        found = self._scanned("#instance = :value", "instance", {"S": target})
+        return tuple(sorted(found, key=lambda record: record.claimed_at)[-1:])
 
     def ended(self, since: float, group: str | None) -> tuple[Record, ...]:
         """Return the records of actions that ended after a moment, the last one first.
@@ -61,42 +62,32 @@ class RecordHistory:
             CallFailed: no answer, throttled, denied.
         """
         if group is not None:
-            found = self._indexed("by-group", "#key = :value", {"#key": "group"}, {":value": {"S": group}})
+            found = self._indexed("by-group", "group", group)
         else:
-            found = self._scanned("#ended >= :since", {"#ended": "ended_at"}, {":since": {"N": str(since)}})
+            found = tuple(self._scanned("#ended_at >= :value", "ended_at", {"N": str(since)}))
         ended = [record for record in found if record.ended_at is not None and record.ended_at >= since]
         return tuple(sorted(ended, key=lambda record: record.ended_at or 0.0, reverse=True))
 
-    def _scanned(
-        self, condition: str, names: dict[str, str], values: dict[str, AttributeValueTypeDef]
-    ) -> Iterator[Record]:
+    def _scanned(self, condition: str, attribute: str, value: AttributeValueTypeDef) -> Iterator[Record]:
         with calling("dynamodb:Scan"):
             for page in self._clients.dynamodb.get_paginator("scan").paginate(
                 TableName=self._table,
                 FilterExpression=condition,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=values,
+                ExpressionAttributeNames={f"#{attribute}": attribute},
+                ExpressionAttributeValues={":value": value},
             ):
+                # Drain slots and outages share the table.
                 yield from (decode(item) for item in page["Items"] if "status" in item)
 
-    def _indexed(
-        self, index: str, condition: str, names: dict[str, str], values: dict[str, AttributeValueTypeDef]
-    ) -> Iterator[Record]:
-        keys = []
+    def _indexed(self, index: str, attribute: str, value: str) -> tuple[Record, ...]:
+        keys: list[tuple[str, str]] = []
         with calling("dynamodb:Query"):
             for page in self._clients.dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
                 IndexName=index,
-                KeyConditionExpression=condition,
-                ExpressionAttributeNames=names,
-                ExpressionAttributeValues=values,
+                KeyConditionExpression="#key = :value",
+                ExpressionAttributeNames={"#key": attribute},
+                ExpressionAttributeValues={":value": {"S": value}},
             ):
-                keys += [{"wait": item["wait"], "entry": item["entry"]} for item in page["Items"]]
-        for first in range(0, len(keys), BATCH):
-            wanted = keys[first : first + BATCH]
-            while wanted:
-                with calling("dynamodb:BatchGetItem"):
-                    answer = self._clients.dynamodb.batch_get_item(RequestItems={self._table: {"Keys": wanted}})
-                yield from (decode(item) for item in answer["Responses"].get(self._table, []) if "status" in item)
-                left = answer.get("UnprocessedKeys", {}).get(self._table)
-                wanted = list(left["Keys"]) if left is not None else []
+                keys += [(item["wait"]["S"], item["entry"]["S"]) for item in page["Items"]]
+        return tuple(self._queries.read(keys))

@@ -88,17 +88,25 @@ class RecordQueries:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        found: dict[str, Record] = {}
-        unread = iter(dict.fromkeys(waits))
+        records = self.read((wait, CURRENT) for wait in dict.fromkeys(waits))
+        return {record.wait: record for record in records}
+
+    def read(self, keys: Iterable[tuple[str, str]]) -> list[Record]:
+        """Return the records with these keys, `wait` and `entry` of each; those that there are not are left out.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        found: list[Record] = []
+        unread = iter(keys)
         while some := list(islice(unread, BATCH)):
-            wanted = [{"wait": {"S": wait}, "entry": {"S": CURRENT}} for wait in some]
+            wanted = [{"wait": {"S": wait}, "entry": {"S": entry}} for wait, entry in some]
             for _ in range(MOST_REPEATS):
                 with calling("dynamodb:BatchGetItem"):
                     answer = self._clients.dynamodb.batch_get_item(
                         RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}}
                     )
-                records = [decode(item) for item in answer["Responses"].get(self._table, [])]
-                found |= {record.wait: record for record in records}
+                found += [decode(item) for item in answer["Responses"].get(self._table, [])]
                 left = answer.get("UnprocessedKeys", {}).get(self._table)
                 if not left:
                     break
