@@ -177,8 +177,8 @@ def environment() -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": "lifecycle-action",
         "FUNCTION_ALIAS": "live",
         "TABLE_NAME": "actions",
-        **dict.fromkeys(("SIGNALS", "TARGET_GROUP_STEPS", "STATUS_CHECK_STEPS"), "on"),
-        **dict.fromkeys(("ECS_STEPS", "KUBERNETES_STEPS"), "off"),
+        **dict.fromkeys(("SIGNALS", "ACTION_EVENTS", "TARGET_GROUP_STEPS", "STATUS_CHECK_STEPS"), "on"),
+        **dict.fromkeys(("ACTION_TOPIC", "ECS_STEPS", "KUBERNETES_STEPS"), "off"),
     }
 
 

@@ -5,7 +5,7 @@ import pytest
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, NEEDING_TAGS
 from asg_lifecycle.settings import FEATURE_VARIABLES, IntakeSettings, Settings
 
-SWITCHES = ("SIGNALS", *FEATURE_VARIABLES)
+SWITCHES = ("SIGNALS", "ACTION_EVENTS", "ACTION_TOPIC", *FEATURE_VARIABLES)
 OWN = {"AWS_LAMBDA_FUNCTION_NAME": "stack-LifecycleAction", "FUNCTION_ALIAS": "live"}
 LEAST = {"TABLE_NAME": "table", **OWN, **dict.fromkeys(SWITCHES, "off")}
 
@@ -43,6 +43,15 @@ def test_every_feature_of_built_in_plans_has_its_variable() -> None:
 def test_each_switch_switches_its_own_feature(variable: str) -> None:
     settings = Settings.from_environment(LEAST | {variable: "on"})
     assert settings.built_in_features == {FEATURE_VARIABLES[variable]}
+
+
+@pytest.mark.parametrize("events", ["on", "off"])
+def test_others_are_told_of_actions_where_that_is_on(events: str) -> None:
+    arn = "arn:aws:sns:eu-west-1:123456789012:stack-actions"
+    told = {"ACTION_EVENTS": events, "ACTION_TOPIC": "on", "ACTION_TOPIC_ARN": arn}
+    settings = Settings.from_environment(LEAST | told)
+    assert (settings.action_events, settings.action_topic) == (events == "on", arn)
+    assert Settings.from_environment(LEAST | told | {"ACTION_TOPIC": "off"}).action_topic == ""
 
 
 @pytest.mark.parametrize(("value", "found"), [(None, "is not set"), ("true", "is 'true'")])

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 RETRIES = (60.0, 120.0)
 """Seconds until Lambda tries a failed asynchronous invocation again, and again."""
 
+NOT_INVOKED = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "not authorized to invoke", "RULE_ARN": "-"}
 TABLE = "asg-lifecycle"
 DETAIL_TYPES = frozenset({"EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"})
 PREFIX = "asg-lifecycle"
@@ -73,6 +74,8 @@ class Parameters:
         signals: `Signals`.
         features: the features of steps that are on.
         hand_over_at: operations at which an execution hands over; no parameter of the template, the code's own number.
+        action_events: `ActionEvents`.
+        action_topic: ARN of the topic that `ActionTopic` makes; empty for none.
     """
 
     prefix: str = PREFIX
@@ -83,6 +86,8 @@ class Parameters:
     signals: bool = True
     features: frozenset[str] = DEFAULT_FEATURES
     hand_over_at: int = HAND_OVER_AT
+    action_events: bool = True
+    action_topic: str = ""
 
 
 class Deployment:
@@ -150,6 +155,8 @@ class Deployment:
             sweep_interval=self.parameters.sweep_every or 300.0,
             function=f"{FUNCTION}:{ALIAS}",
             hand_over_at=self.parameters.hand_over_at,
+            action_events=self.parameters.action_events,
+            action_topic=self.parameters.action_topic,
         )
         return compose(settings, clock=self._timeline.now, chance=self._chance)
 
@@ -281,12 +288,7 @@ class Deployment:
         if event["source"] == "aws.autoscaling" and event["detail-type"] in DETAIL_TYPES:
             plain = json.loads(msgspec.json.encode(event))
             if self.rule_fails:
-                attributes = {
-                    "ERROR_CODE": "NO_PERMISSIONS",
-                    "ERROR_MESSAGE": "not authorized to invoke",
-                    "RULE_ARN": "-",
-                }
-                self._dead_letter("rule", json.dumps(plain), attributes)
+                self._dead_letter("rule", json.dumps(plain), NOT_INVOKED)
             else:
                 self._invocations.put(plain)
         elif event["source"] == "aws.ec2" and event["detail-type"] in EARLY_DRAIN[self.parameters.early_drain]:

@@ -27,6 +27,7 @@ class Metric(StrEnum):
     COMPLETED = "ActionsCompleted"
     DEPENDENCY_OUTAGE = "DependencyOutages"
     DUPLICATE = "DuplicateEvents"
+    EVENT_UNPUBLISHED = "ActionEventsUnpublished"
     HANDED_OVER = "ActionsHandedOver"
     HELD = "ActionsHeld"
     HELD_NOW = "ActionsHeldNow"

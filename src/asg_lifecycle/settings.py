@@ -47,6 +47,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         function: name and alias of the durable function itself, as `name:alias`; empty where it starts no other
             execution.
         hand_over_at: operations at which an execution hands its action over to a fresh one.
+        action_events: events about actions are put on the default bus.
+        action_topic: ARN of the topic by which people are told of them; empty where none is.
     """
 
     table: str
@@ -60,18 +62,21 @@ class Settings(Struct, frozen=True, kw_only=True):
     sweep_interval: float = 300.0
     function: str = ""
     hand_over_at: int = HAND_OVER_AT
+    action_events: bool = False
+    action_topic: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Return the settings of the durable function.
 
         `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `SWEEP_MINUTES`, `PLAN_PATH`,
-        `FUNCTION_ALIAS` beside the `AWS_LAMBDA_FUNCTION_NAME` that Lambda sets, and the switches `SIGNALS` and
-        `FEATURE_VARIABLES`, each `on` or `off`. A switch or a path that got lost on its way would be a plan without
-        steps, which releases instances: it is an error instead.
+        `FUNCTION_ALIAS` beside the `AWS_LAMBDA_FUNCTION_NAME` that Lambda sets, `ACTION_TOPIC_ARN`, and the switches
+        `SIGNALS`, `ACTION_EVENTS`, `ACTION_TOPIC` and `FEATURE_VARIABLES`, each `on` or `off`. A switch or a path that
+        got lost on its way would be a plan without steps, which releases instances: it is an error instead.
 
         Raises:
-            KeyError: `TABLE_NAME`, `AWS_LAMBDA_FUNCTION_NAME` or `FUNCTION_ALIAS` is not set.
+            KeyError: `TABLE_NAME`, `AWS_LAMBDA_FUNCTION_NAME` or `FUNCTION_ALIAS` is not set; or `ACTION_TOPIC_ARN`
+                where `ACTION_TOPIC` is on.
             ValueError: `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP` or `SWEEP_MINUTES` is not a number, a switch is
                 neither `on` nor `off` or not set, or `PLAN_PATH` is set and empty.
         """
@@ -89,6 +94,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             stack=environment.get("STACK_NAME", LOCAL),
             sweep_interval=_sweep_interval(environment),
             function=f"{environment['AWS_LAMBDA_FUNCTION_NAME']}:{environment['FUNCTION_ALIAS']}",
+            action_events=_is_on(environment, "ACTION_EVENTS"),
+            action_topic=environment["ACTION_TOPIC_ARN"] if _is_on(environment, "ACTION_TOPIC") else "",
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import fields
 
 from asg_lifecycle.aws.permissions import (
+    ACTION_EVENT_PERMISSIONS,
     CORE_PERMISSIONS,
     ECS_SIGNAL_PERMISSIONS,
     INTERRUPTION_PERMISSIONS,
@@ -15,6 +16,7 @@ from asg_lifecycle.aws.permissions import (
     SWEEP_PERMISSIONS,
 )
 from asg_lifecycle.composition.observer import METRICS_NAMESPACE, SERVICE
+from asg_lifecycle.model.action_events import SOURCE
 from asg_lifecycle.model.records import Record
 from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.observer import Metric
@@ -72,6 +74,9 @@ DOORS = {
 """What each of the other functions may do: its code's calls, Lambda's own reading of a queue, and its dead letters."""
 
 SWITCHED = {
+    "ActionEventsPolicy": "PublishesActionEvents",
+    "ActionEventTopic": "HasActionTopic",
+    "ActionTopicPolicy": "HasActionTopic",
     "Notification": "TakesNotifications",
     "Interruption": "DrainsEarly",
     "SignalFunctionEcsPolicy": "HearsOfEcs",
@@ -132,7 +137,7 @@ RESOURCES: dict[str, set[str]] = {
     "elasticloadbalancing:DescribeTargetGroups": EVERYTHING,
     "elasticloadbalancing:DescribeTargetHealth": EVERYTHING,
     "elasticloadbalancing:RegisterTargets": TARGET_GROUPS,
-    "events:PutEvents": {"arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/*"},
+    "events:PutEvents": {f"arn:${{AWS::Partition}}:events:{HERE}:event-bus/{name}" for name in ("*", "default")},
     "lambda:GetDurableExecution": {"${LifecycleActionFunction.Arn}:*"},
     "lambda:InvokeFunction": {
         "${LifecycleActionFunction.Arn}:*",
@@ -151,7 +156,7 @@ RESOURCES: dict[str, set[str]] = {
     "servicediscovery:ListInstances": EVERYTHING,
     "servicediscovery:ListNamespaces": EVERYTHING,
     "servicediscovery:ListServices": EVERYTHING,
-    "sns:Publish": {"arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:*"},
+    "sns:Publish": {"arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:*", "ActionEventTopic.TopicArn"},
     "sqs:SendMessage": {"FunctionDeadLetterQueue.Arn"},
     "ssm:CancelCommand": EVERYTHING,
     "ssm:DescribeInstanceInformation": EVERYTHING,
@@ -167,11 +172,14 @@ RESOURCES: dict[str, set[str]] = {
 }
 """On what each action may be allowed: `*` only where IAM knows nothing narrower."""
 
+CONDITIONS = {"PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}}}
+"""The statements that are for a part of their resources' use alone."""
+
 
 def declared_permissions() -> set[str]:
     """Return the IAM actions that the code says it needs, those of every step included."""
     granted = (actions for step in CATALOG for actions in step.permissions_by_parameter().values())
-    return {*CORE_PERMISSIONS, *(action for actions in granted for action in actions)}
+    return {*CORE_PERMISSIONS, *ACTION_EVENT_PERMISSIONS, *(action for actions in granted for action in actions)}
 
 
 def rule_invokes_the_alias_of_the_durable_function(expanded: Expanded) -> Iterator[str]:
@@ -446,7 +454,9 @@ def steps_are_granted_by_their_feature(expanded: Expanded) -> Iterator[str]:
 def role_is_scoped(expanded: Expanded) -> Iterator[str]:
     """Each action is allowed on the resources of this account and Region that it is for."""
     for statement in _statements(expanded):
-        if statement.get("Effect") != "Allow" or statement.keys() - {"Sid", "Effect", "Action", "Resource"}:
+        condition = CONDITIONS.get(statement.get("Sid", ""))
+        expected = {"Sid", "Effect", "Action", "Resource"} | ({"Condition"} if condition is not None else set())
+        if statement.get("Effect") != "Allow" or statement.keys() - expected or statement.get("Condition") != condition:
             yield f"an unexpected statement: {statement}"
     for action in declared_permissions() | {"sqs:SendMessage"}:
         on = _allowed(expanded, action)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DECLARED_EMPTY = {"AWS_ENDPOINT_URL"}
 """Empty on purpose, see the template."""
 
-SWITCHES = ("Signals", *FEATURE_VARIABLES.values())
+SWITCHES = ("Signals", "ActionEvents", "ActionTopic", *FEATURE_VARIABLES.values())
 
 needs_sam = pytest.mark.skipif(sam() is None, reason="needs aws-sam-cli: `make unit` installs it and sets SAM")
 
@@ -92,6 +92,7 @@ def test_without_parameters_the_durable_function_is_given_the_defaults(
         signals=True,
         built_in_features=frozenset({"TargetGroupSteps", "StatusCheckSteps"}),
         function=f"{FUNCTION}:live",
+        action_events=True,
     )
 
 
@@ -103,7 +104,9 @@ def test_each_switch_reaches_the_durable_function(bit: int) -> None:
     chosen = dict.fromkeys(SWITCHES, "off") | dict.fromkeys(on, "on")
     settings = settings_of(sam_environments(parameters=chosen)[FUNCTION])
     assert settings.signals is ("Signals" in on)
-    assert settings.built_in_features == on - {"Signals"}
+    assert settings.action_events is ("ActionEvents" in on)
+    assert settings.action_topic.endswith(":local-actions") is ("ActionTopic" in on)
+    assert settings.built_in_features == on - {"Signals", "ActionEvents", "ActionTopic"}
 
 
 @needs_sam

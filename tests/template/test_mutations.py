@@ -25,6 +25,7 @@ DESCRIBING = f"{STATEMENTS}.DescribeWhatHasNoResourceLevelPermissions.Action"
 
 TARGET_GROUP_STEPS = "Resources.TargetGroupStepsPolicy"
 COMMAND_STEPS = "Resources.CommandStepsPolicy"
+ACTION_EVENTS = "Resources.ActionEventsPolicy.Properties.PolicyDocument.Statement.PutEventsAboutActions"
 
 NOTHING = object()
 """In place of a value: the key is taken away."""
@@ -92,6 +93,9 @@ MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
     (f"{STATEMENTS}.ReadAndWriteRecords.Condition", {"Null": {"aws:SourceVpc": "true"}}, checks.role_is_scoped),
     (f"{STATEMENTS}.AnswerLifecycleActions.Resource", "*", checks.role_is_scoped),
     (f"{TARGET_GROUP_STEPS}.Properties.PolicyDocument.Statement.ChangeTargets.Effect", "Deny", checks.role_is_scoped),
+    ("Resources.ActionEventsPolicy.Condition", NOTHING, checks.what_is_switched_off_is_absent),
+    (f"{ACTION_EVENTS}.Condition", NOTHING, checks.role_is_scoped),
+    (f"{ACTION_EVENTS}.Resource", "*", checks.role_is_scoped),
     (
         f"{COMMAND_STEPS}.Properties.PolicyDocument.Statement.SendCommandsToInstances.Resource.0",
         NOTHING,

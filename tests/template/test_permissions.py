@@ -10,6 +10,7 @@ import pytest
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.permissions import (
+    ACTION_EVENT_PERMISSIONS,
     CORE_PERMISSIONS,
     ECS_SIGNAL_PERMISSIONS,
     INTERRUPTION_PERMISSIONS,
@@ -135,6 +136,7 @@ def test_clients_are_used_in_no_way_that_hides_a_call(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     "permissions",
     [
+        ACTION_EVENT_PERMISSIONS,
         CORE_PERMISSIONS,
         SWEEP_PERMISSIONS,
         NOTIFICATION_PERMISSIONS,

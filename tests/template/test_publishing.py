@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 LONGEST_DESCRIPTION = 256
 """Characters, of a version."""
-SWITCHES = ["Signals", "TargetGroupSteps", "StatusCheckSteps", "EcsSteps", "KubernetesSteps"]
+SWITCHES = [
+    "Signals",
+    "ActionEvents",
+    "ActionTopic",
+    "TargetGroupSteps",
+    "StatusCheckSteps",
+    "EcsSteps",
+    "KubernetesSteps",
+]
 
 NAMED = [
     "HookNamePrefix",

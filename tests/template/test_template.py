@@ -151,6 +151,7 @@ def test_the_defaults_are_settings_that_the_code_reads(expanded: Expanded) -> No
         built_in_features=frozenset({"TargetGroupSteps", "StatusCheckSteps"}),
         stack="AWS::StackName",
         function="stack-LifecycleAction:live",
+        action_events=True,
     )
 
 
@@ -190,6 +191,7 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
         "RuleDeadLetterQueueUrl": "AWS::SQS::Queue",
         "FunctionDeadLetterQueueUrl": "AWS::SQS::Queue",
         "SweepFunctionName": "AWS::Lambda::Function",
+        "ActionTopicArn": "AWS::SNS::Topic",
         "NotificationFunctionArn": "AWS::Lambda::Alias",
         "NotificationQueueArn": "AWS::SQS::Queue",
         "NotificationTopicArn": "AWS::SNS::Topic",

@@ -41,10 +41,14 @@ a checkpoint, without which no heartbeat is sent."""
 
 SEARCH_READ_SECONDS = 20
 
+PROMPT_CONNECT_SECONDS = 1
+PROMPT_READ_SECONDS = 2
+"""What must never delay a drain is given up soon."""
 
-def _settings(attempts: int, read_seconds: int = READ_SECONDS) -> Config:
+
+def _settings(attempts: int, read_seconds: int = READ_SECONDS, connect_seconds: int = CONNECT_SECONDS) -> Config:
     return Config(
-        connect_timeout=CONNECT_SECONDS,
+        connect_timeout=connect_seconds,
         read_timeout=read_seconds,
         retries={"total_max_attempts": attempts, "mode": "standard"},
     )
@@ -77,6 +81,9 @@ HEARTBEAT = _settings(1, HEARTBEAT_READ_SECONDS)
 """For calls that only we repeat, after a look at the action: a command sent twice runs twice, a completion repeated
 after a lost answer looks like one by somebody else (R12), and a thousand drains that are throttled together must not
 call again at once (R15)."""
+
+PROMPT = _settings(1, PROMPT_READ_SECONDS, PROMPT_CONNECT_SECONDS)
+"""For the events about actions: one that cannot be published is not repeated."""
 
 
 class Clients:
@@ -161,6 +168,18 @@ class Clients:
     def functions(self) -> LambdaClient:
         """The Lambda client, of the durable engine, too."""
         client: LambdaClient = self._make("lambda", CHECKPOINTS)
+        return client
+
+    @cached_property
+    def prompt_events(self) -> EventBridgeClient:
+        """The EventBridge client for what must not delay a drain."""
+        client: EventBridgeClient = self._make("events", PROMPT)
+        return client
+
+    @cached_property
+    def prompt_sns(self) -> SNSClient:
+        """The SNS client for what must not delay a drain."""
+        client: SNSClient = self._make("sns", PROMPT)
         return client
 
     @cached_property

@@ -8,6 +8,8 @@ from asg_lifecycle.aws.errors import NOT_FOUND_CODES, TRANSIENT_CODES, calling
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
+    from mypy_boto3_events.type_defs import PutEventsResponseTypeDef
+
     from asg_lifecycle.aws.clients import Clients
 
 SUBJECT_LENGTH = 100
@@ -31,16 +33,11 @@ class Publishing:
         Raises:
             CallFailed: no answer, throttled, denied, refused.
         """
-        action = "events:PutEvents"
         with calling("events:PutEvents"):
             answer = self._clients.events.put_events(
                 Entries=[{"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": detail}]
             )
-        for entry in answer["Entries"]:
-            if code := entry.get("ErrorCode"):
-                # The call can succeed when its entry does not.
-                message = entry.get("ErrorMessage", "no message")
-                raise CallFailed(Failure(consequence=_consequence(code), action=action, code=code, message=message))
+        raise_refused_entries(answer)
 
     def publish(self, *, topic: str, subject: str, message: str) -> None:
         """Publish one message to a topic.
@@ -55,6 +52,19 @@ class Publishing:
         """
         with calling("sns:Publish"):
             self._clients.sns.publish(TopicArn=topic, Subject=subject[:SUBJECT_LENGTH], Message=message)
+
+
+def raise_refused_entries(answer: PutEventsResponseTypeDef) -> None:
+    """Raise what is wrong with an entry: `PutEvents` can succeed when its entries do not.
+
+    Raises:
+        CallFailed: an entry was refused.
+    """
+    for entry in answer["Entries"]:
+        if code := entry.get("ErrorCode"):
+            message = entry.get("ErrorMessage", "no message")
+            consequence = _consequence(code)
+            raise CallFailed(Failure(consequence=consequence, action="events:PutEvents", code=code, message=message))
 
 
 def _consequence(code: str) -> Consequence:

@@ -23,6 +23,7 @@ from asg_lifecycle.store.signals import Signals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asg_lifecycle.execution.action_events import ActionEvents
     from asg_lifecycle.settings import Settings
 
 
@@ -36,8 +37,9 @@ def compose(
         clock: seconds since the epoch.
         chance: a random number from 0 to 1.
     """
-    make_struct_types_ready()
     clients = Clients()
+    action_events = _compose_action_events(clients, settings)
+    make_struct_types_ready()
     signals = Signals(clients, settings.table) if settings.signals else None
     services = compose_services(clients, LifecycleActions(clients, clock), clock, signals=signals)
     return Dependencies(
@@ -56,4 +58,15 @@ def compose(
         observer=compose_observer(settings.stack),
         clock=clock,
         chance=chance,
+        action_events=action_events,
     )
+
+
+def _compose_action_events(clients: Clients, settings: Settings) -> ActionEvents | None:
+    if not settings.action_events and not settings.action_topic:
+        return None
+    # Loaded where it is used alone, and before the struct types are made ready.
+    from asg_lifecycle.aws.action_events import ActionEventChannels  # noqa: PLC0415 - as the line above says
+    from asg_lifecycle.execution.action_events import ActionEvents  # noqa: PLC0415 - likewise
+
+    return ActionEvents(ActionEventChannels(clients, bus=settings.action_events, topic=settings.action_topic))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+    from asg_lifecycle.execution.action_events import ActionEvents
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.observer import Observer
     from asg_lifecycle.plans.selection import Planning
@@ -45,6 +46,7 @@ class Dependencies:
         observer: logs and metrics.
         clock: seconds since the epoch; read inside durable steps and checks only.
         chance: a random number from 0 to 1; likewise.
+        action_events: tells others about the action, None where the deployment tells nobody.
     """
 
     settings: Settings
@@ -60,6 +62,7 @@ class Dependencies:
     observer: Observer
     clock: Callable[[], float]
     chance: Callable[[], float]
+    action_events: ActionEvents | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +74,14 @@ class ActionContext:
         action: the lifecycle action.
         wait: the key of its record.
         execution: ARN of the durable execution.
+        round_number: the round of the race that this is used in.
     """
 
     dependencies: Dependencies
     action: LifecycleAction
     wait: str
     execution: str
+    round_number: int = 1
 
     def is_nearly_used_up(self, context: DurableContext) -> bool:
         """Return whether the execution has used nearly all the operations that it may have, and has to hand over."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.work.plan_runner import PlanRunner
     from asg_lifecycle.model.actions import ActionResult
     from asg_lifecycle.model.record_changes import RecordChanges
+    from asg_lifecycle.model.records import Record
 
 LOST_ANSWER = "the answer was lost and the action is over by now, so the completion is taken to have been accepted"
 
@@ -75,6 +76,7 @@ class Finisher:
         self._runner = runner
         in_plan = runner.plan.drains_per_group if runner is not None else None
         self._limit = in_plan or self._dependencies.settings.drains_per_group
+        self._closed: Record | None = None
 
     def attempt(self, state: Completion) -> Completion:
         """Go as far as one try can: note the result, stop what is under way, complete, close the record."""
@@ -87,6 +89,7 @@ class Finisher:
             state = part(state, now)
             if state.lost_ownership or state.delay != 0.0:
                 return state
+        self._tell(state)
         return msgspec.structs.replace(state, delay=None)
 
     def _note(self, state: Completion, now: float) -> Completion:
@@ -242,7 +245,7 @@ class Finisher:
 
     def _close(self, state: Completion, now: float) -> Completion:
         status = state.status or Status.OVER
-        reason = "; ".join(part for part in (self._outcome.reason, state.reason) if part)
+        reason = self._reason(state)
         changes: RecordChanges = {
             "status": status,
             "result": self._outcome.result if status is Status.COMPLETED else None,
@@ -262,6 +265,7 @@ class Finisher:
             closed = self._dependencies.records.update(
                 self._action_context.wait, self._action_context.execution, changes, even_closed=True
             )
+            self._closed = closed
             if closed is None:
                 self._dependencies.observer.warning("the record is another action's by now and was left alone")
         except CallFailed as failed:
@@ -270,6 +274,17 @@ class Finisher:
                 delay = min(LATER, SOON * 2.0 ** min(state.tries, 10))
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=delay)
         return msgspec.structs.replace(state, delay=0.0)
+
+    def _tell(self, state: Completion) -> None:
+        """Tell that the action has ended. The instance waits for nothing any more, so this delays nothing."""
+        status = state.status or Status.OVER
+        if (events := self._dependencies.action_events) is not None:
+            result = self._outcome.result if status is Status.COMPLETED else None
+            context, decision, reason = self._action_context, self._setup.decision, self._reason(state)
+            events.ended(context, self._closed, decision, status=status, result=result, reason=reason)
+
+    def _reason(self, state: Completion) -> str:
+        return "; ".join(part for part in (self._outcome.reason, state.reason) if part)
 
 
 def _sentence(outcome: RaceOutcome) -> str:

@@ -230,6 +230,11 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
     if record is None:
         heartbeat = msgspec.structs.replace(state.heartbeat, over=TAKEN_OVER)
         return msgspec.structs.replace(state, readiness="over", heartbeat=heartbeat, delay=None)
+    events = dependencies.action_events
+    if events is not None and prior.decision is None:
+        events.started(action_context, record)
+    if events is not None and held and not prior.held:
+        events.held(action_context, record, held, action_context.round_number)
     if held and not prior.held:
         dependencies.observer.count(Metric.HELD)
         dependencies.observer.error(f"held, the plan cannot be used: {held}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -227,7 +228,7 @@ class Race:
         plan = self.decision.plan or Plan()
         limit = plan.drains_per_group or self._dependencies.settings.drains_per_group
         return PlanRunner(
-            self._action_context,
+            dataclasses.replace(self._action_context, round_number=running.current.number),
             plan,
             self._setup.facts,
             step_callback=self.step_callback,

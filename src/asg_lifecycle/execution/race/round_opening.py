@@ -109,8 +109,12 @@ class RoundOpening:
         if isinstance(message, Skip | Nudge):
             # An action that was out of time and is told to go on has its whole time again.
             position = msgspec.structs.replace(position, work_began_at=None)
-        if self._update(self._changes(position, record.status)) is None:
+        changed = self._update(self._changes(position, record.status))
+        if changed is None:
             return Position(lost_ownership=True)
+        events, held = self._dependencies.action_events, self._round.held
+        if events is not None and held is not None and self._round.newly_held:
+            events.held(self._action_context, changed, held, self._round.number)
         return position
 
     def _woken(self, message: Wake) -> Position:

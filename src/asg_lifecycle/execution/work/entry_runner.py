@@ -62,6 +62,7 @@ class EntryRunner:
         self._work_began_at = work_began_at
         self._side_by_side = side_by_side
         self._name = SIDE_BY_SIDE if side_by_side else runners[0].kind
+        self._written: Record | None = None
 
     def poll(self, state: EntryCheckpoint) -> EntryCheckpoint:
         """Poll each step that is due. Never raises for what AWS answers, nor for a fault of a step's."""
@@ -86,8 +87,10 @@ class EntryRunner:
                 continue
             steps[number] = runner.poll(steps[number], None if steps[number].begun else began_before[number], now)
             due[number] = now + runner.next_poll_delay(steps[number], now)
-        state = msgspec.structs.replace(state, steps=tuple(steps), due=tuple(due))
-        return self._scheduled(self._record(state, now), now)
+        before, state = state, msgspec.structs.replace(state, steps=tuple(steps), due=tuple(due))
+        state = self._record(state, now)
+        self._tell_of_failures(before, state)
+        return self._scheduled(state, now)
 
     def work_began(self, state: EntryCheckpoint) -> float | None:
         """Return when the work began, moved on by the time for which a dependency kept this entry waiting.
@@ -211,7 +214,15 @@ class EntryRunner:
 
     def _update(self, changes: RecordChanges, *, before: bool = False) -> Record | None:
         records, context = self._dependencies.records, self._action_context
-        return records.update(context.wait, context.execution, changes, before=before)
+        self._written = records.update(context.wait, context.execution, changes, before=before)
+        return self._written
+
+    def _tell_of_failures(self, before: EntryCheckpoint, after: EntryCheckpoint) -> None:
+        events = self._dependencies.action_events
+        if events is None or after.lost_ownership:
+            return
+        for runner, was, now in zip(self._runners, before.steps, after.steps, strict=True):
+            events.step_failed(self._action_context, self._written, runner.resolved, was, now)
 
     def _warn(self, failed: CallFailed) -> None:
         self._dependencies.observer.warning(f"the record could not be written: {failed}", step=self._name)
