@@ -30,6 +30,8 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "functions": lambda client: client.list_functions(),
     "elb": lambda client: client.describe_load_balancers(),
     "elbv2": lambda client: client.describe_target_groups(),
+    "prompt_events": lambda client: client.list_event_buses(),
+    "prompt_sns": lambda client: client.list_topics(),
     "route53": lambda client: client.list_hosted_zones(),
     "servicediscovery": lambda client: client.list_services(),
     "tagging": lambda client: client.get_resources(),
@@ -51,6 +53,8 @@ SENT_ONCE = {
     "elb",
     "elbv2",
     "events",
+    "prompt_events",
+    "prompt_sns",
     "route53",
     "servicediscovery",
     "sns",
@@ -88,9 +92,11 @@ def test_a_client_is_made_once_with_its_timeouts(name: str) -> None:
     clients = Clients()
     client = getattr(clients, name)
     assert client is getattr(clients, name)
-    # A heartbeat that hangs leaves time for two more; a function that is asked may take its time.
-    read_timeout = {"autoscaling": 4, "functions": 4, "asked_functions": 60}.get(name, 10)
-    assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (3, read_timeout)
+    # A heartbeat that hangs leaves time for two more; a function that is asked may take its time; what is told to
+    # others delays nothing.
+    timeouts = {"autoscaling": (3, 4), "functions": (3, 4), "asked_functions": (3, 60)}
+    timeouts |= {"prompt_events": (1, 2), "prompt_sns": (1, 2)}
+    assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == timeouts.get(name, (3, 10))
     assert client.meta.region_name == ("aws-global" if name == "route53" else "eu-central-1")
 
 
