@@ -288,7 +288,10 @@ def test_what_is_held_again_has_another_id(testbed: Testbed) -> None:
 
 
 def test_what_the_execution_that_takes_over_tells_has_other_ids(testbed: Testbed) -> None:
-    drain(testbed, {"steps": [FAILING]})
+    drain(testbed, {"steps": [{"kind": "wait", "options": {"duration": "1m"}}, FAILING]})
+    testbed.run(10)
+    # So the step fails in the second round of this execution, as it will in that of the next.
+    testbed.deployment.send_message(testbed.record(), Nudge(by="ann"))
     testbed.run(200)
     record = testbed.record()
     testbed.deployment.service.stop(record.execution)
@@ -301,6 +304,7 @@ def test_what_the_execution_that_takes_over_tells_has_other_ids(testbed: Testbed
 
     assert kinds(testbed) == ["Started", *["Step Failed", "Held"] * 2]
     assert len({event.id for _, event in heard(testbed)}) == 5
+    assert len({event.id.removesuffix("-2-2")[:-8] for kind, event in heard(testbed) if "Step" in kind}) == 1
 
 
 @pytest.mark.parametrize("call", range(1, 14))
