@@ -48,6 +48,9 @@ request of its own, because each action is an invocation of its own: nothing can
 seconds in which such a storm begins that is 100 requests a second. EventBridge takes 400 to 10,000 a second from an
 account, by Region (the quota `PutEvents throttle limit in transactions per second`); what it throttles is left out
 and counted.
+
+To make the client and to call takes some tens of milliseconds of Lambda's time, about a sixth of the price of the
+event. Invocations that have nothing to tell pay for loading the code alone, about 5 ms of a cold start.
 """
 
 PEOPLE = """## Told in words
