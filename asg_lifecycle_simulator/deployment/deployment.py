@@ -73,6 +73,7 @@ class Parameters:
         signals: `Signals`.
         features: the features of steps that are on.
         hand_over_at: operations at which an execution hands over; no parameter of the template, the code's own number.
+        metrics_by_group: `MetricsByGroup`.
     """
 
     prefix: str = PREFIX
@@ -83,6 +84,7 @@ class Parameters:
     signals: bool = True
     features: frozenset[str] = DEFAULT_FEATURES
     hand_over_at: int = HAND_OVER_AT
+    metrics_by_group: bool = False
 
 
 class Deployment:
@@ -127,6 +129,7 @@ class Deployment:
                 function=self.service.alias_arn,
                 hook_name_prefix=self.parameters.prefix,
                 sweep_interval=self.parameters.sweep_every or 300.0,
+                metrics_by_group=self.parameters.metrics_by_group,
             ),
             clock=timeline.now,
             chance=chance,
@@ -150,6 +153,7 @@ class Deployment:
             sweep_interval=self.parameters.sweep_every or 300.0,
             function=f"{FUNCTION}:{ALIAS}",
             hand_over_at=self.parameters.hand_over_at,
+            metrics_by_group=self.parameters.metrics_by_group,
         )
         return compose(settings, clock=self._timeline.now, chance=self._chance)
 

@@ -47,6 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         function: name and alias of the durable function itself, as `name:alias`; empty where it starts no other
             execution.
         hand_over_at: operations at which an execution hands its action over to a fresh one.
+        metrics_by_group: metrics are written for each group, too.
     """
 
     table: str
@@ -60,6 +61,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     sweep_interval: float = 300.0
     function: str = ""
     hand_over_at: int = HAND_OVER_AT
+    metrics_by_group: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -68,7 +70,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         `TABLE_NAME`, `HOOK_NAME_PREFIX`, `RECORD_RETENTION_DAYS`, `DRAINS_PER_GROUP`, `SWEEP_MINUTES`, `PLAN_PATH`,
         `FUNCTION_ALIAS` beside the `AWS_LAMBDA_FUNCTION_NAME` that Lambda sets, and the switches `SIGNALS` and
         `FEATURE_VARIABLES`, each `on` or `off`. A switch or a path that got lost on its way would be a plan without
-        steps, which releases instances: it is an error instead.
+        steps, which releases instances: it is an error instead. `METRICS_BY_GROUP` may be missing: that is off.
 
         Raises:
             KeyError: `TABLE_NAME`, `AWS_LAMBDA_FUNCTION_NAME` or `FUNCTION_ALIAS` is not set.
@@ -89,6 +91,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             stack=environment.get("STACK_NAME", LOCAL),
             sweep_interval=_sweep_interval(environment),
             function=f"{environment['AWS_LAMBDA_FUNCTION_NAME']}:{environment['FUNCTION_ALIAS']}",
+            metrics_by_group=environment.get("METRICS_BY_GROUP") == "on",
         )
 
 
@@ -101,6 +104,7 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
         hook_name_prefix: hooks whose name begins so are ours.
         stack: name of the CloudFormation stack.
         sweep_interval: seconds between two sweeps.
+        metrics_by_group: metrics are written for each group, too.
     """
 
     table: str
@@ -108,10 +112,13 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
     hook_name_prefix: str
     stack: str = LOCAL
     sweep_interval: float = 300.0
+    metrics_by_group: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return what `TABLE_NAME`, `FUNCTION_ARN`, `HOOK_NAME_PREFIX`, `STACK_NAME` and `SWEEP_MINUTES` give.
+        """Return what the environment gives.
+
+        `TABLE_NAME`, `FUNCTION_ARN`, `HOOK_NAME_PREFIX`, `STACK_NAME`, `SWEEP_MINUTES` and `METRICS_BY_GROUP`.
 
         Raises:
             KeyError: `TABLE_NAME` or `FUNCTION_ARN` is not set.
@@ -123,6 +130,7 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
             hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
             stack=environment.get("STACK_NAME", LOCAL),
             sweep_interval=_sweep_interval(environment),
+            metrics_by_group=environment.get("METRICS_BY_GROUP") == "on",
         )
 
 

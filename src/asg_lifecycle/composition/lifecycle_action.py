@@ -53,7 +53,7 @@ def compose(
         ),
         services=services,
         checkpoint_client=lambda: clients.functions,
-        observer=compose_observer(settings.stack),
+        observer=compose_observer(settings.stack, by_group=settings.metrics_by_group),
         clock=clock,
         chance=chance,
     )

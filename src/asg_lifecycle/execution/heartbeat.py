@@ -154,6 +154,9 @@ def send_heartbeat(
     try:
         if dependencies.lifecycle_actions.heartbeat(action_context.action) is Answer.ACCEPTED:
             dependencies.observer.count(Metric.HEARTBEAT)
+            if heartbeat.last_at is not None:
+                margin = heartbeat.last_at + timeouts.heartbeat - now
+                dependencies.observer.measure(Metric.HEARTBEAT_MARGIN, margin)
             sweep_interval = dependencies.settings.sweep_interval
             interval = heartbeat_interval(timeouts, dependencies.chance(), sweep_interval=sweep_interval)
             return HeartbeatState(next_at=now + interval, last_at=now)
