@@ -7,18 +7,22 @@ from typing import Any
 
 import pytest
 
+from asg_lifecycle.model.action_measures import drained_at
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.blockers import Blocker, BlockerKind, blocked_seconds
 from asg_lifecycle.model.messages import Finish, Skip
 from asg_lifecycle.model.metrics import DEFINITIONS, Metric, dimension_sets
-from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.plans import Plan, PlannedStep
+from asg_lifecycle.model.records import Status, StepOutcome
 from asg_lifecycle_simulator.deployment.deployment import Parameters
 from asg_lifecycle_simulator.deployment.metric_lines import Datum, data_of
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash, CrashPoint
 from tests.execution.conftest import Testbed
 
 POOL = {"steps": [{"kind": "deregister-targets", "options": {"names": ["blue"]}}]}
+BRIEF = {"steps": [{"kind": "wait", "options": {"duration": "30s"}}]}
 STACK = {"service": "asg-lifecycle", "stack": "local"}
 REFUSED = Fault(FaultKind.REFUSED, "InternalServerError", "InternalServerError", 500)
 
@@ -142,14 +146,48 @@ def test_a_launch_that_fails_is_abandoned(testbed: Testbed, metrics: Metrics) ->
     assert (metrics.values(Metric.COMPLETED), metrics.values(Metric.ABANDONED)) == ([1], [1])
 
 
-def test_an_end_whose_record_is_written_twice_is_measured_once(testbed: Testbed, metrics: Metrics) -> None:
-    waiting(testbed)
-    testbed.run(200)
-    testbed.region.faults.lose_response("dynamodb", "UpdateItem", times=6)
+@pytest.mark.parametrize("checkpoint", range(1, 6))
+def test_an_end_that_is_run_again_is_measured_once(testbed: Testbed, metrics: Metrics, checkpoint: int) -> None:
+    crash = CrashPoint(invocation=2, checkpoint=checkpoint)
+    testbed.deployment.service.crash_points.append(crash)
+    (instance,) = testbed.group(plan=BRIEF)
+    testbed.terminate(instance)
     testbed.finish()
 
     assert testbed.record().status is Status.COMPLETED
+    assert len(metrics.values(Metric.DURATION)) == 1
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_an_end_is_never_measured_twice(testbed: Testbed, metrics: Metrics, call: int) -> None:
+    testbed.deployment.service.call_crashes.append(CallCrash(invocation=2, call=call, after=True))
+    (instance,) = testbed.group(plan=BRIEF)
+    testbed.terminate(instance)
+    testbed.finish()
+
+    # A Lambda that dies between the record and the metric leaves none.
     assert len(metrics.values(Metric.DURATION)) <= 1
+
+
+STEPS = Plan(steps=(PlannedStep(kind="wait"), PlannedStep(kind="wait")))
+
+
+def outcome(ended_at: float | None, how: str = "done") -> StepOutcome:
+    return StepOutcome(kind="wait", outcome=how, detail="", ended_at=ended_at)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "drained"),
+    [
+        ([], None),
+        ([outcome(5)], None),
+        ([outcome(5), outcome(9)], 9),
+        ([outcome(5), outcome(None, "skipped")], 5),
+        ([outcome(None, "skipped"), outcome(None, "skipped")], None),
+    ],
+)
+def test_drained_is_when_the_last_step_has_ended(outcomes: list[StepOutcome], drained: float | None) -> None:
+    assert drained_at(STEPS, tuple(outcomes)) == drained
 
 
 def test_a_sweep_tells_what_is_in_flight_and_which_causes_keep_it(testbed: Testbed, metrics: Metrics) -> None:

@@ -267,7 +267,7 @@ class Finisher:
             if before is None:
                 self._dependencies.observer.warning("the record is another action's by now and was left alone")
             elif before.ended_at is None:
-                # Only once: a try that is repeated finds the record closed.
+                # Once for an action: a try that is repeated finds the record closed.
                 observe_end(self._dependencies.observer, before, self._outcome, status, now)
         except CallFailed as failed:
             self._dependencies.observer.error(f"the record could not be closed: {failed}")
