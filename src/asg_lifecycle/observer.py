@@ -23,7 +23,7 @@ __all__ = ["ENDED_KEYS", "KEYS", "Metric", "MetricSet", "Observer"]
 KEYS = ("group", "hook", "instance", "token", "execution")
 """The keys of the action that a line is about."""
 
-ENDED_KEYS = ("status", "result", "seconds")
+ENDED_KEYS = ("status", "result", "seconds", "operations")
 """The further keys of the line that tells the end of an action."""
 
 
@@ -80,7 +80,7 @@ class Observer:
         """Log what a person has to look into."""
         self.logger.error(message, extra={"step": step}, exc_info=with_traceback, stacklevel=3)
 
-    def ended(self, message: str, *, status: str, result: str, seconds: float) -> None:
+    def ended(self, message: str, *, status: str, result: str, seconds: float, operations: int) -> None:
         """Log the end of an action as data: the only line with these keys, one for each action.
 
         Args:
@@ -88,8 +88,10 @@ class Observer:
             status: the status of the record.
             result: what it was completed with, empty where it was not.
             seconds: from its event to its end.
+            operations: durable operations that its execution has used.
         """
-        extra = {"step": "", "status": status, "result": result, "seconds": round(seconds, 3)}
+        times = {"seconds": round(seconds, 3), "operations": operations}
+        extra = {"step": "", "status": status, "result": result, **times}
         self.logger.info(message, extra=extra, stacklevel=2)
 
     def count(self, metric: Metric) -> None:

@@ -76,6 +76,7 @@ def test_an_action_tells_its_times_when_it_ends(testbed: Testbed, metrics: Metri
     assert metrics.values(Metric.FIRST_STEP) == [pytest.approx((step.began_at or 0) - record.event_time)]
     assert metrics.values(Metric.DRAINED_TO_COMPLETED) == [pytest.approx(ended - (step.ended_at or 0), abs=1)]
     assert metrics.values(Metric.ABANDONED) == []
+    assert 0 <= metrics.values(Metric.OPERATIONS)[0] - testbed.execution.metered_operations <= 10
 
 
 def test_the_closest_heartbeat_is_told_by_the_least_margin(testbed: Testbed, metrics: Metrics) -> None:

@@ -77,6 +77,7 @@ SWITCHED = {
     "TaskRule": "HearsOfEcs",
     "ContainerInstanceRule": "HearsOfEcs",
     "CommandRule": "HearsOfCommands",
+    "OperationsDashboard": "MakesDashboard",
     "Signal": "HearsSignals",
     "MissedSignals": "HearsSignals",
     **{f"{parameter}Policy": f"Grants{parameter}" for step in CATALOG for parameter in step.permissions_by_parameter()},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_DESCRIPTION = 256
 """Characters, of a version."""
-SWITCHES = ["Signals", "TargetGroupSteps", "StatusCheckSteps", "EcsSteps", "KubernetesSteps"]
+SWITCHES = ["MetricsByGroup", "Signals", "TargetGroupSteps", "StatusCheckSteps", "EcsSteps", "KubernetesSteps"]
 
 NAMED = [
     "HookNamePrefix",

@@ -28,7 +28,9 @@ def observe_completion(dependencies: Dependencies, plan: Plan | None, outcome: R
         observer.measure(Metric.DRAINED_TO_COMPLETED, max(0.0, dependencies.clock() - drained))
 
 
-def observe_end(observer: Observer, before: Record, outcome: RaceOutcome, status: Status, now: float) -> None:
+def observe_end(  # noqa: PLR0913 - what is known of an end, each by its name
+    observer: Observer, before: Record, outcome: RaceOutcome, *, status: Status, operations: int, now: float
+) -> None:
     """Measure an action that has ended, and log its times as data.
 
     Args:
@@ -36,6 +38,7 @@ def observe_end(observer: Observer, before: Record, outcome: RaceOutcome, status
         before: the action's record before it was closed.
         outcome: how the race ended.
         status: how the action ended.
+        operations: durable operations that the execution has used.
         now: when, seconds since the epoch.
     """
     result = outcome.result if status is Status.COMPLETED else None
@@ -45,4 +48,11 @@ def observe_end(observer: Observer, before: Record, outcome: RaceOutcome, status
     if first is not None:
         observer.measure(Metric.FIRST_STEP, first)
     observer.by_cause(Metric.BLOCKED_SECONDS, blocked_until(before.present_steps, now))
-    observer.ended(f"ended: {status}", status=status.value, result=result.value if result else "", seconds=seconds)
+    observer.measure(Metric.OPERATIONS, operations)
+    observer.ended(
+        f"ended: {status}",
+        status=status.value,
+        result=result.value if result else "",
+        seconds=seconds,
+        operations=operations,
+    )

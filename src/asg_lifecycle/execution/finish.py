@@ -19,6 +19,8 @@ from asg_lifecycle.model.timing import completion_retry
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.race.decision import RaceOutcome
     from asg_lifecycle.execution.setup import Setup
@@ -67,8 +69,15 @@ class Finisher:
     """Brings one action to its end, one try at a time. No try raises for what AWS answers."""
 
     def __init__(
-        self, action_context: ActionContext, setup: Setup, outcome: RaceOutcome, runner: PlanRunner | None
+        self,
+        action_context: ActionContext,
+        setup: Setup,
+        outcome: RaceOutcome,
+        runner: PlanRunner | None,
+        *,
+        operations: Callable[[], int],
     ) -> None:
+        self._operations = operations
         self._action_context = action_context
         self._dependencies = action_context.dependencies
         self._setup = setup
@@ -268,7 +277,9 @@ class Finisher:
                 self._dependencies.observer.warning("the record is another action's by now and was left alone")
             elif before.ended_at is None:
                 # Once for an action: a try that is repeated finds the record closed.
-                observe_end(self._dependencies.observer, before, self._outcome, status, now)
+                operations = self._operations()
+                observer = self._dependencies.observer
+                observe_end(observer, before, self._outcome, status=status, operations=operations, now=now)
         except CallFailed as failed:
             self._dependencies.observer.error(f"the record could not be closed: {failed}")
             if state.tries + 1 < CLOSE_TRIES:

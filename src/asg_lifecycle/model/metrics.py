@@ -39,6 +39,7 @@ class Metric(StrEnum):
     IN_FLIGHT = "ActionsInFlight"
     JOINED = "ActionsJoined"
     LOST = "ActionsLost"
+    OPERATIONS = "DurableOperations"
     OLDEST = "OldestActionSeconds"
     OVER = "ActionsOver"
     PERMISSION_MISSING = "PermissionsMissing"
@@ -128,6 +129,13 @@ DEFINITIONS: dict[Metric, MetricDefinition] = {
         "end.",
         worry="It is more than a few seconds: `CompleteLifecycleAction` is throttled, refused or not permitted.",
         by_group=True,
+    ),
+    Metric.OPERATIONS: MetricDefinition(
+        meaning="Durable operations that an execution had used when its action ended, or a few more: $8 per million. "
+        "Not those of an execution that handed its action over.",
+        worry="One action has hundreds: its plan polls often and for long. Lambda allows an execution 3,000.",
+        by_group=True,
+        repeats="no",
     ),
     Metric.HEARTBEAT_MARGIN: MetricDefinition(
         statistic="Minimum",
