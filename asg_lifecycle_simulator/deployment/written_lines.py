@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from logging import StreamHandler
 from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle_simulator.deployment.metric_lines import MARK, Datum, data_in
@@ -47,12 +48,14 @@ class WrittenLines(io.TextIOBase):
         self.log.append({**read, "@timestamp": now, "@message": line})
 
     @contextmanager
-    def of(self, logger: Logger) -> Iterator[None]:
-        """Collect what the application prints and what `logger` writes."""
-        handler = logger.registered_handler
-        before = handler.setStream(self)  # type: ignore[attr-defined]  # Powertools registers a StreamHandler
-        try:
-            with redirect_stdout(self):
-                yield
-        finally:
-            handler.setStream(before)  # type: ignore[attr-defined]  # as above
+    def of(self, *loggers: Logger) -> Iterator[None]:
+        """Collect what the application prints and what the loggers write."""
+        with ExitStack() as collecting:
+            for logger in loggers:
+                handler = logger.registered_handler
+                if not isinstance(handler, StreamHandler):
+                    raise TypeError(f"expected a handler with a stream, found {handler}")
+                before = handler.setStream(self)
+                collecting.callback(handler.setStream, before)
+            collecting.enter_context(redirect_stdout(self))
+            yield

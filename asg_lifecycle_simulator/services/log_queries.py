@@ -224,7 +224,7 @@ class _Reader:
         return values
 
     def _value(self) -> Any:  # noqa: ANN401 - a text or a number
-        taken = self._take()
+        taken = self._take("text", "number")
         return taken[1:-1] if taken[0] in "\"'" else float(taken)
 
     def _names(self) -> list[str]:
@@ -278,16 +278,11 @@ def _aggregated(function: str, what: str | None, percent: float, rows: Sequence[
     values = [row[what] for row in rows if row.get(what) is not None]
     if function == "count" or not values:
         return len(values) if function == "count" else None
-    match function:
-        case "latest":
-            latest = max((row for row in rows if row.get(what) is not None), key=lambda row: row["@timestamp"])
-            return latest[what]
-        case "pct":
-            ordered = sorted(values)
-            return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
-        case "avg":
-            return sum(values) / len(values)
-        case "sum":
-            return sum(values)
-        case _:
-            return max(values) if function == "max" else min(values)
+    if function == "latest":
+        known = [row for row in rows if row.get(what) is not None]
+        # Of several at the same moment, the last one that was written.
+        return max(reversed(known), key=lambda row: row["@timestamp"])[what]
+    if function == "pct":
+        return sorted(values)[min(len(values) - 1, int(len(values) * percent / 100))]
+    simple: dict[str, Callable[[list[Any]], Any]] = {"max": max, "min": min, "sum": sum}
+    return sum(values) / len(values) if function == "avg" else simple[function](values)

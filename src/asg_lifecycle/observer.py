@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from asg_lifecycle.model.log_keys import ACTION_KEYS
 from asg_lifecycle.model.metrics import DEFINITIONS, Metric
 
 if TYPE_CHECKING:
@@ -17,14 +18,10 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.model.blockers import BlockerKind
 
-__all__ = ["ENDED_KEYS", "KEYS", "Metric", "MetricSet", "Observer"]
+__all__ = ["KEYS", "Metric", "MetricSet", "Observer"]
 
 
-KEYS = ("group", "hook", "instance", "token", "execution")
-"""The keys of the action that a line is about."""
-
-ENDED_KEYS = ("status", "result", "seconds", "operations")
-"""The further keys of the line that tells the end of an action."""
+KEYS = tuple(ACTION_KEYS)
 
 
 class MetricSet(Protocol):

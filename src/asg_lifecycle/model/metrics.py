@@ -140,7 +140,8 @@ DEFINITIONS: dict[Metric, MetricDefinition] = {
     Metric.HEARTBEAT_MARGIN: MetricDefinition(
         statistic="Minimum",
         meaning="Time that was left of the hook's timeout when a heartbeat was accepted, from the second heartbeat of "
-        "an execution on. Its minimum is the closest that any action came to being lost.",
+        "an execution on, and not of the first after a message or a hold. Its minimum is the closest that any action "
+        "came to being lost.",
         worry="Its minimum is less than twice the time between two sweeps, or falls towards 0.",
         by_group=True,
     ),
