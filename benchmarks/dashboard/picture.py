@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from textwrap import shorten, wrap
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -29,8 +29,6 @@ MOST_ROWS = 7
 """Of a table."""
 SECONDS_PER_DAY = 86_400.0
 """Matplotlib's dates are days since the epoch."""
-WIDEST = 62
-"""Characters of a table's cell."""
 
 
 def draw(body: dict[str, Any], day: Day, path: Path) -> None:
@@ -59,7 +57,7 @@ def _draw_widget(axes: Axes, widget: dict[str, Any], day: Day) -> None:
         case "log", "bar":
             _draw_bars(axes, _rows(properties, day))
         case "log", _:
-            _draw_table(axes, *_table(properties, day))
+            _draw_table(axes, *_table(properties, day), widest=6 * widget["width"])
         case _, "singleValue":
             _draw_number(axes, properties, day.metrics)
         case _:
@@ -75,32 +73,33 @@ def _table(properties: dict[str, Any], day: Day) -> tuple[list[str], list[dict[s
     return query.columns or ["@timestamp", "@message"], query.run(day.log)
 
 
-def _draw_table(axes: Axes, columns: list[str], rows: list[dict[str, Any]]) -> None:
+def _draw_table(axes: Axes, columns: list[str], rows: list[dict[str, Any]], *, widest: int) -> None:
     axes.axis("off")
     if not rows:
         axes.text(0, 0.8, "no results", fontsize=10, color="#687078")
         return
-    cells = [[_cell(name, row.get(name)) for name in columns] for row in rows[:MOST_ROWS]]
+    cells = [[_cell(name, row.get(name), widest) for name in columns] for row in rows[:MOST_ROWS]]
     widths = [max(len(name), *(len(row[number]) for row in cells)) + 2 for number, name in enumerate(columns)]
     table = axes.table(
         cellText=cells,
         colLabels=columns,
         cellLoc="left",
         colLoc="left",
-        loc="upper left",
+        bbox=(0.0, 1.0 - (len(cells) + 1) / (MOST_ROWS + 2), 1.0, (len(cells) + 1) / (MOST_ROWS + 2)),
         colWidths=[width / sum(widths) for width in widths],
         edges="horizontal",
     )
     table.auto_set_font_size(value=False)
     table.set_fontsize(8)
     if len(rows) > MOST_ROWS:
-        axes.text(0, -0.05, f"and {len(rows) - MOST_ROWS} more, further down in the widget", fontsize=8)
+        axes.text(0, 0.0, f"and {len(rows) - MOST_ROWS} more, further down in the widget", fontsize=8)
 
 
-def _cell(name: str, value: object) -> str:
+def _cell(name: str, value: object, widest: int) -> str:
     if isinstance(value, float) and (name.startswith("@") or name == "since"):
         return f"{datetime.fromtimestamp(value, UTC):%H:%M:%S}"
-    return shorten(str(value) if value is not None else "", WIDEST, placeholder="…")
+    text = str(value) if value is not None else ""
+    return text if len(text) <= widest else f"{text[: widest - 1]}…"
 
 
 def _draw_bars(axes: Axes, rows: list[dict[str, Any]]) -> None:
