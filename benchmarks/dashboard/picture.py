@@ -11,6 +11,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import dates
 from matplotlib import pyplot as plt
+from matplotlib.transforms import Bbox
 
 from asg_lifecycle_simulator.services.log_queries import read_query
 from benchmarks.dashboard.metric_data import MetricData, lines_of
@@ -80,12 +81,13 @@ def _draw_table(axes: Axes, columns: list[str], rows: list[dict[str, Any]], *, w
         return
     cells = [[_cell(name, row.get(name), widest) for name in columns] for row in rows[:MOST_ROWS]]
     widths = [max(len(name), *(len(row[number]) for row in cells)) + 2 for number, name in enumerate(columns)]
+    high = (len(cells) + 1) / (MOST_ROWS + 2)
     table = axes.table(
         cellText=cells,
         colLabels=columns,
         cellLoc="left",
         colLoc="left",
-        bbox=(0.0, 1.0 - (len(cells) + 1) / (MOST_ROWS + 2), 1.0, (len(cells) + 1) / (MOST_ROWS + 2)),
+        bbox=Bbox.from_bounds(0.0, 1.0 - high, 1.0, high),
         colWidths=[width / sum(widths) for width in widths],
         edges="horizontal",
     )

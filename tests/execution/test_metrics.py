@@ -10,7 +10,7 @@ import pytest
 from asg_lifecycle.model.action_measures import drained_at
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.blockers import Blocker, BlockerKind, blocked_seconds
-from asg_lifecycle.model.messages import Finish, Skip
+from asg_lifecycle.model.messages import Finish, Nudge, Skip
 from asg_lifecycle.model.metrics import DEFINITIONS, Metric, dimension_sets
 from asg_lifecycle.model.plans import Plan, PlannedStep
 from asg_lifecycle.model.records import Status, StepOutcome
@@ -99,6 +99,20 @@ def test_heartbeats_that_fail_bring_the_margin_down(testbed: Testbed, metrics: M
 
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
     assert 0 < min(metrics.values(Metric.HEARTBEAT_MARGIN)) < 75
+
+
+def test_a_message_makes_no_margin_look_closer_than_it_was(testbed: Testbed, metrics: Metrics) -> None:
+    (instance,) = testbed.group(plan=POOL, heartbeat=900)
+    testbed.target_group("blue", instance, delay=3000)
+    testbed.terminate(instance)
+    for _ in range(4):
+        testbed.run(620)
+        testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.finish()
+    beats = times(testbed, LogKind.HEARTBEAT)
+
+    closest = 900 - max(later - earlier for earlier, later in pairwise(beats))
+    assert min(metrics.values(Metric.HEARTBEAT_MARGIN)) >= closest - 1
 
 
 def test_blocked_time_is_the_time_of_the_cause(testbed: Testbed, metrics: Metrics) -> None:
