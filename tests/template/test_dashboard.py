@@ -166,3 +166,7 @@ def test_the_price_of_metrics_by_group_is_the_one_that_the_parameter_states() ->
 def test_every_name_that_the_dashboard_is_given_is_used() -> None:
     text = json.dumps(source()["Resources"]["OperationsDashboard"])
     assert [name for name in NAMES if f"${{{name}}}" not in text] == []
+
+
+def test_the_handbook_is_where_the_parameter_says_by_default() -> None:
+    assert ROOT / source()["Parameters"]["HandbookUrl"]["Default"] == HANDBOOK
