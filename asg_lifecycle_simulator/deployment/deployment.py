@@ -285,7 +285,8 @@ class Deployment:
         if event["source"] == "aws.autoscaling" and event["detail-type"] in DETAIL_TYPES:
             plain = json.loads(msgspec.json.encode(event))
             if self.rule_fails:
-                attributes = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "not authorized", "RULE_ARN": "-"}
+                why = "not authorized to invoke"
+                attributes = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": why, "RULE_ARN": "-"}
                 self._dead_letter("rule", json.dumps(plain), attributes)
             else:
                 self._invocations.put(plain)
