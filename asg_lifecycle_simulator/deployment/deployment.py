@@ -76,6 +76,7 @@ class Parameters:
         hand_over_at: operations at which an execution hands over; no parameter of the template, the code's own number.
         action_events: `ActionEvents`.
         action_topic: ARN of the topic that `ActionTopic` makes; empty for none.
+        metrics_by_group: `MetricsByGroup`.
     """
 
     prefix: str = PREFIX
@@ -88,6 +89,7 @@ class Parameters:
     hand_over_at: int = HAND_OVER_AT
     action_events: bool = True
     action_topic: str = ""
+    metrics_by_group: bool = False
 
 
 class Deployment:
@@ -132,6 +134,7 @@ class Deployment:
                 function=self.service.alias_arn,
                 hook_name_prefix=self.parameters.prefix,
                 sweep_interval=self.parameters.sweep_every or 300.0,
+                metrics_by_group=self.parameters.metrics_by_group,
             ),
             clock=timeline.now,
             chance=chance,
@@ -157,6 +160,7 @@ class Deployment:
             hand_over_at=self.parameters.hand_over_at,
             action_events=self.parameters.action_events,
             action_topic=self.parameters.action_topic,
+            metrics_by_group=self.parameters.metrics_by_group,
         )
         return compose(settings, clock=self._timeline.now, chance=self._chance)
 

@@ -49,6 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         hand_over_at: operations at which an execution hands its action over to a fresh one.
         action_events: events about actions are put on the default bus.
         action_topic: ARN of the topic by which people are told of them; empty where none is.
+        metrics_by_group: metrics are written for each group, too.
     """
 
     table: str
@@ -64,6 +65,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     hand_over_at: int = HAND_OVER_AT
     action_events: bool = False
     action_topic: str = ""
+    metrics_by_group: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -73,6 +75,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         `FUNCTION_ALIAS` beside the `AWS_LAMBDA_FUNCTION_NAME` that Lambda sets, `ACTION_TOPIC_ARN`, and the switches
         `SIGNALS`, `ACTION_EVENTS`, `ACTION_TOPIC` and `FEATURE_VARIABLES`, each `on` or `off`. A switch or a path that
         got lost on its way would be a plan without steps, which releases instances: it is an error instead.
+        `METRICS_BY_GROUP` may be missing: that is off.
 
         Raises:
             KeyError: `TABLE_NAME`, `AWS_LAMBDA_FUNCTION_NAME` or `FUNCTION_ALIAS` is not set; or `ACTION_TOPIC_ARN`
@@ -96,6 +99,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             function=f"{environment['AWS_LAMBDA_FUNCTION_NAME']}:{environment['FUNCTION_ALIAS']}",
             action_events=_is_on(environment, "ACTION_EVENTS"),
             action_topic=environment["ACTION_TOPIC_ARN"] if _is_on(environment, "ACTION_TOPIC") else "",
+            metrics_by_group=environment.get("METRICS_BY_GROUP") == "on",
         )
 
 
@@ -108,6 +112,7 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
         hook_name_prefix: hooks whose name begins so are ours.
         stack: name of the CloudFormation stack.
         sweep_interval: seconds between two sweeps.
+        metrics_by_group: metrics are written for each group, too.
     """
 
     table: str
@@ -115,10 +120,13 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
     hook_name_prefix: str
     stack: str = LOCAL
     sweep_interval: float = 300.0
+    metrics_by_group: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return what `TABLE_NAME`, `FUNCTION_ARN`, `HOOK_NAME_PREFIX`, `STACK_NAME` and `SWEEP_MINUTES` give.
+        """Return what the environment gives.
+
+        `TABLE_NAME`, `FUNCTION_ARN`, `HOOK_NAME_PREFIX`, `STACK_NAME`, `SWEEP_MINUTES` and `METRICS_BY_GROUP`.
 
         Raises:
             KeyError: `TABLE_NAME` or `FUNCTION_ARN` is not set.
@@ -130,6 +138,7 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
             hook_name_prefix=environment.get("HOOK_NAME_PREFIX", DEFAULT_HOOK_NAME_PREFIX),
             stack=environment.get("STACK_NAME", LOCAL),
             sweep_interval=_sweep_interval(environment),
+            metrics_by_group=environment.get("METRICS_BY_GROUP") == "on",
         )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asg_lifecycle.model.records import Record
+    from asg_lifecycle_simulator.deployment.deployment import Parameters
     from asg_lifecycle_simulator.region.log import LogEntry
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 
@@ -24,8 +26,8 @@ LAUNCH_HOOK = "asg-lifecycle-launch"
 class Testbed(SimulatedTestbed[Deployment]):
     """The application deployed beside a group `web`."""
 
-    def __init__(self) -> None:
-        super().__init__(Deployment)
+    def __init__(self, parameters: Parameters | None = None) -> None:
+        super().__init__(partial(Deployment, parameters=parameters))
         self.started = self.timeline.now()
 
     @property

@@ -15,11 +15,10 @@ from asg_lifecycle.aws.permissions import (
     SIGNAL_PERMISSIONS,
     SWEEP_PERMISSIONS,
 )
-from asg_lifecycle.composition.observer import METRICS_NAMESPACE, SERVICE
 from asg_lifecycle.model.action_events import SOURCE
+from asg_lifecycle.model.metrics import NAMESPACE, SERVICE, Metric
 from asg_lifecycle.model.records import Record
 from asg_lifecycle.model.wake_events import READERS
-from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.catalog import CATALOG
 from asg_lifecycle_simulator.deployment.table import ATTRIBUTES, INDEXES, KEY_SCHEMA
 from tests.template.expanded import DURABLE
@@ -83,6 +82,7 @@ SWITCHED = {
     "TaskRule": "HearsOfEcs",
     "ContainerInstanceRule": "HearsOfEcs",
     "CommandRule": "HearsOfCommands",
+    "OperationsDashboard": "MakesDashboard",
     "Signal": "HearsSignals",
     "MissedSignals": "HearsSignals",
     **{f"{parameter}Policy": f"Grants{parameter}" for step in CATALOG for parameter in step.permissions_by_parameter()},
@@ -405,7 +405,7 @@ def alarms_watch_metrics_that_are_written(expanded: Expanded) -> Iterator[str]:
     """Names and dimensions are those the code writes, and the topic is told where there is one."""
     metrics = {metric.value for metric in Metric}
     for name, alarm in expanded.of("AWS::CloudWatch::Alarm").items():
-        if alarm.get("Namespace") == METRICS_NAMESPACE:
+        if alarm.get("Namespace") == NAMESPACE:
             if alarm["MetricName"] not in metrics:
                 yield f"{name} watches {alarm['MetricName']}, which nobody writes"
             stack = {"Name": "stack", "Value": {"Ref": "AWS::StackName"}}

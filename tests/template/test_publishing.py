@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LONGEST_DESCRIPTION = 256
 """Characters, of a version."""
 SWITCHES = [
+    "MetricsByGroup",
     "Signals",
     "ActionEvents",
     "ActionTopic",

@@ -124,7 +124,7 @@ def compose_intake(
         clients=clients,
         executions=Executions(clients, settings.function),
         container_instances=ContainerInstances(clients, clock),
-        observer=compose_observer(settings.stack),
+        observer=compose_observer(settings.stack, by_group=settings.metrics_by_group),
         clock=clock,
         chance=chance,
         pause=pause,

@@ -55,7 +55,7 @@ def compose(
         ),
         services=services,
         checkpoint_client=lambda: clients.functions,
-        observer=compose_observer(settings.stack),
+        observer=compose_observer(settings.stack, by_group=settings.metrics_by_group),
         clock=clock,
         chance=chance,
         action_events=action_events,

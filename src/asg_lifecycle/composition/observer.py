@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools import Logger, Metrics
+from typing import TYPE_CHECKING
 
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics
+
+from asg_lifecycle.model.metrics import NAMESPACE, SERVICE
 from asg_lifecycle.observer import Observer
 
-SERVICE = "asg-lifecycle"
-METRICS_NAMESPACE = "AsgLifecycle"
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-def compose_observer(stack: str) -> Observer:
+def compose_observer(stack: str, *, by_group: bool = False) -> Observer:
     """Return the logs and metrics of this Lambda environment.
 
     Args:
         stack: name of the CloudFormation stack, a dimension of each metric: two stacks in one Region must not raise the
             alarms of each other.
+        by_group: whether metrics are written for each group, too. CloudWatch bills each group's as metrics of their
+            own.
     """
-    metrics = Metrics(service=SERVICE, namespace=METRICS_NAMESPACE)
-    metrics.set_default_dimensions(stack=stack)
-    return Observer(Logger(service=SERVICE), metrics)
+
+    def metrics_of(dimensions: Mapping[str, str]) -> EphemeralMetrics:
+        metrics = EphemeralMetrics(service=SERVICE, namespace=NAMESPACE)
+        for name, value in {"stack": stack, **dimensions}.items():
+            metrics.add_dimension(name=name, value=value)
+        return metrics
+
+    return Observer(Logger(service=SERVICE), metrics_of, by_group=by_group)

@@ -8,6 +8,7 @@ import msgspec
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
 from asg_lifecycle.execution.durable import Polled
+from asg_lifecycle.execution.end_metrics import observe_completion, observe_end
 from asg_lifecycle.execution.heartbeat import HeartbeatState, interpret_not_active, send_heartbeat
 from asg_lifecycle.execution.work.slot_wait import holder_of
 from asg_lifecycle.model import lifecycle_states
@@ -18,6 +19,8 @@ from asg_lifecycle.model.timing import completion_retry
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.race.decision import RaceOutcome
     from asg_lifecycle.execution.setup import Setup
@@ -67,8 +70,15 @@ class Finisher:
     """Brings one action to its end, one try at a time. No try raises for what AWS answers."""
 
     def __init__(
-        self, action_context: ActionContext, setup: Setup, outcome: RaceOutcome, runner: PlanRunner | None
+        self,
+        action_context: ActionContext,
+        setup: Setup,
+        outcome: RaceOutcome,
+        runner: PlanRunner | None,
+        *,
+        operations: Callable[[], int],
     ) -> None:
+        self._operations = operations
         self._action_context = action_context
         self._dependencies = action_context.dependencies
         self._setup = setup
@@ -167,7 +177,8 @@ class Finisher:
         return self._completed(state, result, LOST_ANSWER if answer is Answer.NOT_ACTIVE else None)
 
     def _completed(self, state: Completion, result: ActionResult, doubt: str | None) -> Completion:
-        self._dependencies.observer.count(Metric.COMPLETED)
+        plan = self._runner.plan if self._runner is not None else None
+        observe_completion(self._dependencies, plan, self._outcome)
         self._dependencies.observer.info(f"completed with {result}: {self._outcome.reason}")
         reason = "; ".join(part for part in (state.reason, doubt) if part) or None
         return msgspec.structs.replace(state, status=Status.COMPLETED, reason=reason, tries=0, delay=0.0)
@@ -262,12 +273,19 @@ class Finisher:
         if self._outcome.steps:
             changes["step_outcomes"] = self._outcome.steps
         try:
-            closed = self._dependencies.records.update(
-                self._action_context.wait, self._action_context.execution, changes, even_closed=True
+            before = self._dependencies.records.update(
+                self._action_context.wait, self._action_context.execution, changes, before=True, even_closed=True
             )
-            self._closed = closed
-            if closed is None:
+            if before is None:
                 self._dependencies.observer.warning("the record is another action's by now and was left alone")
+                self._closed = None
+            else:
+                self._closed = msgspec.structs.replace(before, **changes)
+            if before is not None and before.ended_at is None:
+                # Once for an action: a try that is repeated finds the record closed.
+                operations = self._operations()
+                observer = self._dependencies.observer
+                observe_end(observer, before, self._outcome, status=status, operations=operations, now=now)
         except CallFailed as failed:
             self._dependencies.observer.error(f"the record could not be closed: {failed}")
             if state.tries + 1 < CLOSE_TRIES:

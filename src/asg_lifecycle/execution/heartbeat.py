@@ -41,6 +41,7 @@ class HeartbeatState(Struct, frozen=True, kw_only=True, omit_defaults=True):
         over: how the action ended, as far as it can be known; None while it goes on.
         problem: why heartbeats fail, None while they do not.
         denied: they fail for want of a permission.
+        outdated: heartbeats may have been accepted since, of which only a branch knew that has ended.
     """
 
     next_at: float
@@ -50,6 +51,7 @@ class HeartbeatState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     over: str | None = None
     problem: str | None = None
     denied: bool = False
+    outdated: bool = False
 
 
 class KeepAlive(Polled, frozen=True, kw_only=True, omit_defaults=True):
@@ -154,6 +156,9 @@ def send_heartbeat(
     try:
         if dependencies.lifecycle_actions.heartbeat(action_context.action) is Answer.ACCEPTED:
             dependencies.observer.count(Metric.HEARTBEAT)
+            if heartbeat.last_at is not None and not heartbeat.outdated:
+                margin = heartbeat.last_at + timeouts.heartbeat - now
+                dependencies.observer.measure(Metric.HEARTBEAT_MARGIN, margin)
             sweep_interval = dependencies.settings.sweep_interval
             interval = heartbeat_interval(timeouts, dependencies.chance(), sweep_interval=sweep_interval)
             return HeartbeatState(next_at=now + interval, last_at=now)

@@ -7,6 +7,7 @@ environment and no network. The names of the operations are an interface.
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,7 @@ from asg_lifecycle.execution.dependencies import ActionContext, Dependencies
 from asg_lifecycle.execution.finish import Completion, Finisher
 from asg_lifecycle.execution.hand_over import HandOver
 from asg_lifecycle.execution.observation import Observation, Observed
+from asg_lifecycle.execution.operation_count import operations_used
 from asg_lifecycle.execution.race.decision import RaceOutcome, Round
 from asg_lifecycle.execution.race.early_race import EarlyRace, set_up_early
 from asg_lifecycle.execution.race.race import Race
@@ -192,7 +194,8 @@ class Orchestrator:
     def _finish(self, setup: Setup, outcome: RaceOutcome) -> Outcome:
         plan = setup.decision.plan if setup.decision is not None else None
         runner = PlanRunner(self._action_context, plan, setup.facts) if plan is not None else None
-        finisher = Finisher(self._action_context, setup, outcome, runner)
+        operations = partial(operations_used, self._context)
+        finisher = Finisher(self._action_context, setup, outcome, runner, operations=operations)
         completion = durable.perform(self._context, "finish", Completion(), finisher.attempt)
         if completion.lost_ownership or completion.status is None:
             return {"outcome": "taken_over", "reason": TAKEN_OVER}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asg_lifecycle.aws.executions import Liveness
@@ -10,7 +11,7 @@ from asg_lifecycle.intake.owners import TOO_MANY, Owners
 from asg_lifecycle.intake.takeovers import generation, is_unowned
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.records import Record, Status, wait_key
+from asg_lifecycle.model.records import Record, Status, blockers_of, wait_key
 from asg_lifecycle.model.start_requests import StartReason, StartRequest
 from asg_lifecycle.model.sweep_decision import causes, decide_probe, found_action
 from asg_lifecycle.observer import Metric
@@ -204,15 +205,18 @@ class Sweep:
         self._started.append(f"{by}: {described}")
 
     def _record_gauges(self, in_flight: dict[str, InFlight]) -> None:
-        records = [each.record for each in in_flight.values()]
-        now = self._clock()
-        paused = [each.record.wait for each in in_flight.values() if each.owner.liveness is Liveness.PAUSED]
+        now, records = self._clock(), [each.record for each in in_flight.values()]
+        paused = {each.record.wait for each in in_flight.values() if each.owner.liveness is Liveness.PAUSED}
         held = [record for record in records if record.status is Status.HELD or record.wait in paused]
         blocked = [record for record in records if record.problem is not None and record.status is not Status.HELD]
-        self._observer.gauge(Metric.IN_FLIGHT, len(records))
-        self._observer.gauge(Metric.HELD_NOW, len(held))
-        self._observer.gauge(Metric.BLOCKED_NOW, len(blocked))
+        for metric, counted in ((Metric.IN_FLIGHT, records), (Metric.HELD_NOW, held), (Metric.BLOCKED_NOW, blocked)):
+            self._observer.gauge(metric, len(counted))
+            groups = Counter(record.group for record in counted)
+            for group in sorted({record.group for record in records}):
+                self._observer.gauge_of_group(metric, group, groups[group])
         self._observer.gauge(Metric.OLDEST, max((now - record.event_time for record in records), default=0.0))
+        kinds = Counter(kind for record in records for kind in {each.kind for each in blockers_of(record)})
+        self._observer.by_cause(Metric.WAITING_NOW, kinds)
 
     def _not_done(self, what: str, failed: CallFailed) -> None:
         if failed.failure.code == TOO_MANY:

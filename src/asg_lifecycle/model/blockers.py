@@ -56,6 +56,33 @@ class Blocker(Struct, frozen=True, kw_only=True, omit_defaults=True):
     since: float | None = None
 
 
+def blocked_seconds(
+    before: Iterable[Blocker], after: Iterable[Blocker], now: float, *, began_at: float = 0.0
+) -> dict[BlockerKind, float]:
+    """Return for how long each kind has blocked that blocks less now than before: the time since its earliest blocker.
+
+    Where another blocker of the kind stays, only the time until that one came: the rest is returned when it goes. So
+    the sum over all polls is the time for which the kind blocked, with nothing kept beside the blockers.
+
+    Args:
+        before: the blockers of the poll before.
+        after: those of this poll; none when the step or the action has ended.
+        now: the time of this poll, seconds since the epoch.
+        began_at: when the step began, seconds since the epoch. What blocked before it blocked something else.
+    """
+    earlier, later = _first_since(before, began_at), _first_since(after, began_at)
+    times = {kind: later.get(kind, now) - since for kind, since in earlier.items()}
+    return {kind: seconds for kind, seconds in times.items() if seconds > 0}
+
+
+def _first_since(blockers: Iterable[Blocker], began_at: float) -> dict[BlockerKind, float]:
+    first: dict[BlockerKind, float] = {}
+    for each in blockers:
+        if each.since is not None:
+            first[each.kind] = max(began_at, min(each.since, first.get(each.kind, each.since)))
+    return first
+
+
 def followed(blockers: Iterable[Blocker], before: Iterable[Blocker], now: float) -> tuple[Blocker, ...]:
     """Return the blockers of this poll with the times since when they block, at most `MOST_BLOCKERS`.
 

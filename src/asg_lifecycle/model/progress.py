@@ -75,6 +75,11 @@ def sentence_of(progress: StepAnswer) -> str:
     return progress.reason if isinstance(progress, Failed) else progress.detail
 
 
+def blockers_in(progress: StepAnswer | None) -> tuple[Blocker, ...]:
+    """Return the blockers that a progress names: none when it is not one of waiting."""
+    return progress.blockers if isinstance(progress, Waiting) else ()
+
+
 def lasting(progress: Progress | None) -> Progress | None:
     """Return what of a progress is worth keeping: when to poll again changes at every poll."""
     if not isinstance(progress, Waiting):

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Location, Transition
 from asg_lifecycle.model.instances import InstanceFacts
-from asg_lifecycle.model.progress import Progress, Waiting
+from asg_lifecycle.model.progress import Progress, blockers_in
 from asg_lifecycle.model.signals import Signal
 
 if TYPE_CHECKING:
@@ -223,8 +223,7 @@ class Record(Struct, frozen=True, kw_only=True):
 
 def blockers_of(record: Record) -> tuple[Blocker, ...]:
     """Return what keeps the instance at present, as its steps named it; nothing when the action is not worked on."""
-    waits = [memory.progress for memory in record.present_steps if isinstance(memory.progress, Waiting)]
-    return tuple(blocker for wait in waits for blocker in wait.blockers)
+    return tuple(blocker for memory in record.present_steps for blocker in blockers_in(memory.progress))
 
 
 def standing(record: Record) -> str:

@@ -142,6 +142,8 @@ class Race:
         running.work_gate.close()
         if results.keep_alive is not None:
             self.heartbeat = results.keep_alive.heartbeat
+        else:
+            self.heartbeat = msgspec.structs.replace(self.heartbeat, outdated=True)
         return results
 
     def _open(self, context: DurableContext, running: RunningRound, runner: PlanRunner | None) -> Opening:

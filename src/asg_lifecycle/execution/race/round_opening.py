@@ -9,6 +9,7 @@ import msgspec
 from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState
 from asg_lifecycle.execution.work.work_state import WorkState, work_at
+from asg_lifecycle.model.action_measures import blocked_until
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Nudge, Skip, Wake, describe
 from asg_lifecycle.model.plan_position import Position, position_of
@@ -158,6 +159,9 @@ class RoundOpening:
                 raise
             stopped = f"what it began could not be stopped: {failed}"
             self._dependencies.observer.error(stopped)
+        self._dependencies.observer.by_cause(
+            Metric.BLOCKED_SECONDS, blocked_until(position.steps, self._dependencies.clock())
+        )
         detail = describe(message) + (f"; {stopped}" if stopped else "")
         outcomes = (*position.outcomes, *runner.skipped(position, detail, self._dependencies.clock()))
         return Position(index=position.index + 1, outcomes=outcomes, work_began_at=position.work_began_at)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from asg_lifecycle.execution.work.entry_checkpoint import digest_of
+from asg_lifecycle.model.blockers import blocked_seconds
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.progress import Done, Failed, Waiting, sentence_of
+from asg_lifecycle.model.progress import Done, Failed, Waiting, blockers_in, sentence_of
 from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
+from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
@@ -85,7 +87,9 @@ class EntryRunner:
         for number, runner in enumerate(self._runners):
             if steps[number].finished or not self._is_due(state, number, now):
                 continue
-            steps[number] = runner.poll(steps[number], None if steps[number].begun else began_before[number], now)
+            waited = steps[number]
+            steps[number] = runner.poll(waited, None if waited.begun else began_before[number], now)
+            self._measure_blocked(waited, steps[number], now)
             due[number] = now + runner.next_poll_delay(steps[number], now)
         before, state = state, msgspec.structs.replace(state, steps=tuple(steps), due=tuple(due))
         state = self._record(state, now)
@@ -197,6 +201,11 @@ class EntryRunner:
             self._warn(failed)
             return msgspec.structs.replace(state, recorded=None)
         return msgspec.structs.replace(state, lost_ownership=record is None, recorded=digest)
+
+    def _measure_blocked(self, before: StepCheckpoint, after: StepCheckpoint, now: float) -> None:
+        gone, stay = blockers_in(before.progress), blockers_in(after.progress)
+        blocked = blocked_seconds(gone, stay, now, began_at=before.began_at or now)
+        self._dependencies.observer.by_cause(Metric.BLOCKED_SECONDS, blocked)
 
     def _is_stopped_for_a_moment(self, state: EntryCheckpoint) -> bool:
         """Return whether there is nothing to record but a dependency that did not answer now."""
