@@ -44,7 +44,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         text=True,
     ) as server:
         assert server.stdout is not None
-        printed = []
+        printed: list[str] = []
         while not printed or not printed[-1].startswith("end it"):
             printed.append(server.stdout.readline())
             assert printed[-1], server.communicate()
@@ -88,11 +88,11 @@ class Operator:
 
 def every_command() -> set[str]:
     commands: dict[str, Any] = vars(get_command(application))["commands"]
-    return {
-        " ".join((name, *under))
-        for name, command in commands.items()
-        for under in ([(each,) for each in vars(command).get("commands", ())] or [()])
-    }
+    found = set()
+    for name, command in commands.items():
+        under: dict[str, Any] = vars(command).get("commands", {})
+        found |= {f"{name} {each}" for each in under} or {name}
+    return found
 
 
 def post(url: str, path: str, body: object) -> None:
