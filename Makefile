@@ -16,6 +16,9 @@ QUICK := tests/model tests/aws tests/plans tests/steps tests/execution/test_clai
   tests/execution/test_transitions.py tests/template/test_permissions.py
 CHECK_PYTHON := import sys; sys.exit(sys.version_info < (3, 11) and \
   "asg-lifecycle needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0])
+# The function's alone: an extra of the project brings the command line's along.
+FUNCTION_REQUIREMENTS := import tomllib; \
+  print(*tomllib.load(open("../pyproject.toml", "rb"))["project"]["optional-dependencies"]["function"], sep="\n")
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-strip-extras
 
 # Every process that a test starts would compile all of our modules again.
@@ -96,9 +99,9 @@ fuzz: $(VENV)/ready ## SECONDS=60 of random input for all that reads input
 
 requirements: $(VENV)/ready ## compile the pinned requirements anew, with the latest versions
 	@cd requirements && PATH="$(CURDIR)/$(BIN):$$PATH" && \
-	  $(COMPILE) --upgrade --output-file runtime.txt ../pyproject.toml && \
+	  python -c '$(FUNCTION_REQUIREMENTS)' | $(COMPILE) --upgrade --output-file runtime.txt - && \
 	  $(COMPILE) --upgrade --output-file dev.txt --constraint runtime.txt \
-	    --extra cli --group ../pyproject.toml:dev ../pyproject.toml && \
+	    --extra function --group ../pyproject.toml:dev ../pyproject.toml && \
 	  $(COMPILE) --upgrade --output-file sam.txt sam.in
 
 clean: ## remove everything that was made

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
+import shlex
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -29,11 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Blocked before any thread starts, so that the signal waits for this one.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS_WITH)
     try:
-        with SimulatorServer(_settings(parsed)) as server:
+        output = sys.stdout
+        with (
+            open(parsed.application_log, "w", encoding="utf-8") as log,  # noqa: PTH123 - os.devnull is no path
+            contextlib.redirect_stdout(log),
+            SimulatorServer(_settings(parsed)) as server,
+        ):
             description = _description(server, parsed)
-            sys.stdout.write(json.dumps(description) if parsed.json else _block(description))
-            sys.stdout.write("\n")
-            sys.stdout.flush()
+            output.write(json.dumps(description) if parsed.json else _block(description))
+            output.write("\n")
+            output.flush()
             signal.sigwait(ENDS_WITH)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"cannot serve a region at {parsed.host}:{parsed.port}: {error}\n")
@@ -54,7 +62,18 @@ def _parser() -> argparse.ArgumentParser:
         "--scenario",
         choices=SCENARIOS,
         default=SCENARIOS[0],
-        help="web: a group of two instances; terminate: one of them already waits to be terminated; none: nothing",
+        help="web: a group of two instances, whose lifecycle actions the application works on; terminate: one of them "
+        "already waits to be terminated, and nobody works on it; none: nothing",
+    )
+    parser.add_argument(
+        "--application",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="the application works on lifecycle actions, in this process (default: with the scenario web only, unless "
+        "a local runner does)",
+    )
+    parser.add_argument(
+        "--application-log", default=os.devnull, metavar="FILE", help="write the application's own log to this file"
     )
     parser.add_argument(
         "--waiting",
@@ -100,6 +119,7 @@ def _settings(parsed: argparse.Namespace) -> ServerSettings:
         seed=parsed.seed,
         scenario=parsed.scenario,
         waiting=parsed.waiting,
+        application=parsed.application,
         contents=Settings(
             table=parsed.table,
             deregistration_delay=parsed.deregistration_delay,
@@ -133,7 +153,8 @@ def _block(description: dict[str, Any]) -> str:
         f"  endpoint  {description['endpoint']}",
         f"  time      {'real' if scale == 1 else f'{scale:g} times as fast as real'}",
         "",
-        *(f"export {name}={value}" for name, value in description["environment"].items()),
+        "In the shell that uses it, for every AWS SDK, the AWS CLI and asg-lifecycle:",
+        f"export {' '.join(f'{name}={shlex.quote(value)}' for name, value in description['environment'].items())}",
         "",
         *_contents(description),
         "",

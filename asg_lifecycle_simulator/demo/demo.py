@@ -10,42 +10,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
+import io
 import sys
-import tempfile
-import time
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.live import Live
-
-from asg_lifecycle.composition.lifecycle_action import compose
-from asg_lifecycle.settings import Settings
-from asg_lifecycle_simulator.demo.checker import complaints_about
-from asg_lifecycle_simulator.demo.drain import HEARTBEAT_TIMEOUT, TABLE, Drain
-from asg_lifecycle_simulator.demo.view import SHOWN, clock, summary, view
-from asg_lifecycle_simulator.region.region import Region
-from asg_lifecycle_simulator.region.timeline import ScaledTimeline
-from asg_lifecycle_simulator.server import presets
-from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
-from asg_lifecycle_simulator.services.durable_executions.metering import metered, noting_branches
-from asg_lifecycle_simulator.services.durable_executions.scaled_runner import local_runner
-from asg_lifecycle_simulator.services.run_command.service import RunCommand
-from asg_lifecycle_simulator.services.target_groups import TargetGroups
-from handlers import lifecycle_action
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from aws_durable_execution_sdk_python_testing.runner import DurableFunctionTestRunner
-
-FRAMES_PER_SECOND = 8
-EXECUTION_TIMEOUT = 180_000
-PATIENCE = 60.0
-"""Real seconds after which a demo that has not ended is given up."""
+BEGINS = "Making a simulated Region with a group of two instances, one of which is about to be terminated …"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,12 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--logs", action="store_true", help="print the application's own log at the end")
     options = parser.parse_args(arguments)
     console = Console(file=sys.stdout)
-    log_path = Path(tempfile.mkdtemp(prefix="asg-lifecycle-demo-")) / "application.log"
-    with log_path.open("w") as log, contextlib.redirect_stdout(log):
-        complaints = _run(console, options.scale, options.delay)
+    log = io.StringIO()
+    complaints = _play(console, options.scale, options.delay, log)
     if options.logs:
-        console.print(log_path.read_text(), markup=False, highlight=False)
-    console.print(f"The application's own log: {log_path}", style="dim", highlight=False, soft_wrap=True)
+        console.print(log.getvalue(), markup=False, highlight=False, soft_wrap=True)
     for complaint in complaints:
         console.print(f"✗ {complaint}", style="bold red")
     if complaints:
@@ -70,102 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(console: Console, scale: float, delay: int) -> list[str]:
-    timeline = ScaledTimeline(scale)
-    region = Region(timeline)
-    autoscaling = region.add(AutoScaling(region))
-    region.add(TargetGroups(region, autoscaling))
-    run_command = region.add(RunCommand(region))
+def _play(console: Console, scale: float, delay: int, log: io.StringIO) -> list[str]:
+    """Play the drain; the application writes to `log`. Something is seen at once, before what takes seconds."""
+    waiting = console.status(BEGINS) if console.is_terminal else None
+    if waiting is None:
+        console.print(BEGINS, highlight=False, soft_wrap=True)
+        console.file.flush()
+    else:
+        waiting.start()
     try:
-        with region:
-            presets.build(
-                autoscaling,
-                run_command,
-                presets.Settings(table=TABLE, deregistration_delay=delay, heartbeat_timeout=HEARTBEAT_TIMEOUT),
-            )
-            with _deployed(region, timeline) as runner:
-                drain = Drain(autoscaling, timeline, presets.INSTANCES[0], timeline.now())
-                autoscaling.terminate(drain.instance)
-                ended = _watch(console, drain)
-                # The handler's last invocation writes the record after the completion that ended the wait.
-                arns = runner.started
-                for arn in arns if ended else ():
-                    runner.runner.wait_for_result(arn, timeout=10)
-                operations = sum(runner.metered_operations(arn) for arn in arns)
-            console.print(summary(drain, operations))
-            complaints = complaints_about(drain.entries(), HEARTBEAT_TIMEOUT)
-            return complaints if ended else [f"not ended within {PATIENCE:.0f} real seconds", *complaints]
+        with contextlib.redirect_stdout(log):
+            from asg_lifecycle_simulator.demo.play import play  # noqa: PLC0415 - takes seconds, see above
+
+            return play(console, scale, delay, waiting.stop if waiting is not None else lambda: None)
     finally:
-        timeline.close()
-
-
-@dataclass(frozen=True)
-class _Deployed:
-    runner: DurableFunctionTestRunner
-    started: list[str]
-    branches: set[str]
-
-    def metered_operations(self, arn: str) -> int:
-        """Return how many operations Lambda would meter for an execution."""
-        # The runner hands out copies that do not say what they are.
-        record = self.runner._store.load(arn)  # noqa: SLF001 - there is no other way to its operations
-        return metered(record.operations, branches=len(self.branches), retried_invocations=0)
-
-
-@contextlib.contextmanager
-def _deployed(region: Region, timeline: ScaledTimeline) -> Iterator[_Deployed]:
-    settings = Settings(table=TABLE, hook_name_prefix="asg-lifecycle", record_retention=86_400.0)
-    application = compose(settings, clock=timeline.now)
-
-    started: list[str] = []
-    handler = partial(lifecycle_action.handle, dependencies=application)
-    branches: set[str] = set()
-    with (
-        noting_branches(branches),
-        local_runner(handler, timeline, execution_timeout=EXECUTION_TIMEOUT) as runner,
-    ):
-
-        def start(event: object) -> None:
-            started.append(runner.run_async(input=json.dumps(event), execution_timeout=EXECUTION_TIMEOUT))
-
-        region.subscribe(start)
-        yield _Deployed(runner, started, branches)
-
-
-def _watch(console: Console, drain: Drain) -> bool:
-    """Show the drain until it has ended; return whether it has."""
-    limit = time.monotonic() + PATIENCE
-    if not console.is_terminal:
-        return _tell(console, drain, limit)
-    live = Live(
-        console=console,
-        get_renderable=lambda: view(drain),
-        refresh_per_second=FRAMES_PER_SECOND,
-        # The application's own output goes to its file.
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-    with live:
-        while not _ended(drain) and time.monotonic() < limit:
-            time.sleep(1 / FRAMES_PER_SECOND)
-    return _ended(drain)
-
-
-def _tell(console: Console, drain: Drain, limit: float) -> bool:
-    told = 0
-    while time.monotonic() < limit:
-        ended = _ended(drain)
-        entries = [entry for entry in drain.entries() if entry.kind in SHOWN]
-        for entry in entries[told:]:
-            at = clock(entry.time - drain.started)
-            console.print(f"{at}  {entry.kind}  {entry.detail}".rstrip(), highlight=False, markup=False)
-        told = len(entries)
-        if ended:
-            return True
-        time.sleep(1 / FRAMES_PER_SECOND)
-    return False
-
-
-def _ended(drain: Drain) -> bool:
-    record = drain.record()
-    return record is not None and record.ended_at is not None
+        if waiting is not None:
+            waiting.stop()

@@ -40,6 +40,11 @@ class Drain:
         """The region."""
         return self.autoscaling.region
 
+    @property
+    def instance_is_gone(self) -> bool:
+        """Whether the instance has been terminated."""
+        return self.autoscaling.instance_state(self.instance) in {None, "Terminated"}
+
     def entries(self) -> list[LogEntry]:
         """Return what the region's log says of the instance."""
         return [entry for entry in self.region.log.of(instance=self.instance) if entry.time >= self.started]

@@ -17,6 +17,7 @@ from asg_lifecycle_simulator.server import presets
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from asg_lifecycle.model.records import Record
     from asg_lifecycle_simulator.demo.drain import Drain
 
 SHOWN = frozenset({LogKind.WAIT_STARTED, LogKind.HEARTBEAT, LogKind.COMPLETED, LogKind.SERVICE, LogKind.INSTANCE_STATE})
@@ -24,26 +25,33 @@ SHOWN = frozenset({LogKind.WAIT_STARTED, LogKind.HEARTBEAT, LogKind.COMPLETED, L
 
 
 def view(drain: Drain) -> RenderableType:
-    """Return the drain as it is now."""
+    """Return the drain as it is now. Nothing is counted down once it has ended."""
     now = drain.timeline.now()
-    entries = drain.entries()
     record = drain.record()
-    beats = [entry.time for entry in entries if entry.kind is LogKind.HEARTBEAT]
-    waits = [entry.time for entry in entries if entry.kind is LogKind.WAIT_STARTED]
+    ended_at = record.ended_at if record is not None else None
+    beats = [entry.time for entry in drain.entries() if entry.kind is LogKind.HEARTBEAT]
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold")
     table.add_row("group", presets.GROUP)
-    table.add_row("instance", f"{drain.instance}  {drain.autoscaling.instance_state(drain.instance) or 'terminated'}")
-    table.add_row("time passed", clock(now - drain.started))
-    table.add_row("step", Text((record.detail if record else None) or "waiting for the event", style="cyan"))
-    table.add_row("heartbeats", f"{len(beats)}" + (f", the last {now - beats[-1]:.0f} s ago" if beats else ""))
-    if waits:
-        lapses = (beats or waits)[-1] + HEARTBEAT_TIMEOUT
-        left = max(0.0, lapses - now)
-        table.add_row("timeout in", _bar(left, HEARTBEAT_TIMEOUT, f"{left:.0f} s"))
+    table.add_row("instance", f"{drain.instance}  {drain.autoscaling.instance_state(drain.instance) or 'Terminated'}")
+    if record is not None and ended_at is not None:
+        table.add_row("took", clock(ended_at - drain.started))
+        table.add_row("ended", Text(f"{record.result or record.status}: {record.reason or ''}", style="cyan"))
+        table.add_row("heartbeats", f"{len(beats)}")
+    else:
+        table.add_row("time passed", clock(now - drain.started))
+        table.add_row("step", Text((record.detail if record else None) or "waiting for the event", style="cyan"))
+        table.add_row("heartbeats", f"{len(beats)}" + (f", the last {now - beats[-1]:.0f} s ago" if beats else ""))
+        _add_limits(table, drain, record, (beats or [drain.started])[-1])
+    return Panel(Group(table), title="asg-lifecycle", title_align="left", width=100)
+
+
+def _add_limits(table: Table, drain: Drain, record: Record | None, last_beat: float) -> None:
+    now = drain.timeline.now()
+    left = max(0.0, last_beat + HEARTBEAT_TIMEOUT - now)
+    table.add_row("timeout in", _bar(left, HEARTBEAT_TIMEOUT, f"{left:.0f} s"))
     if record is not None and record.deadline is not None:
         table.add_row("deadline in", clock(record.deadline - now))
-    return Panel(Group(table), title="asg-lifecycle", title_align="left", width=100)
 
 
 def _bar(left: float, whole: float, label: str) -> RenderableType:
@@ -53,8 +61,8 @@ def _bar(left: float, whole: float, label: str) -> RenderableType:
     return grid
 
 
-def summary(drain: Drain, operations: int) -> RenderableType:
-    """Return what happened and what it cost, `operations` metered operations among it."""
+def history(drain: Drain) -> RenderableType:
+    """Return what happened."""
     table = Table(title="What happened, by the simulator's log", title_justify="left")
     table.add_column("after")
     table.add_column("what")
@@ -62,6 +70,11 @@ def summary(drain: Drain, operations: int) -> RenderableType:
     for entry in drain.entries():
         if entry.kind in SHOWN:
             table.add_row(clock(entry.time - drain.started), entry.kind.value, entry.detail)
+    return table
+
+
+def cost(drain: Drain, operations: int) -> RenderableType:
+    """Return what it cost, `operations` metered operations among it."""
     calls = Table(title="What it cost", title_justify="left")
     calls.add_column("service")
     calls.add_column("calls", justify="right")
@@ -69,7 +82,7 @@ def summary(drain: Drain, operations: int) -> RenderableType:
     for service in services:
         calls.add_row(service, str(sum(count for (name, _), count in drain.region.calls.items() if name == service)))
     calls.add_row("metered operations", str(operations))
-    return Group(table, calls)
+    return calls
 
 
 def clock(seconds: float) -> str:

@@ -66,6 +66,7 @@ class Parameters:
     """The parameters of the template. Times in seconds.
 
     Attributes:
+        table: name of the table of records.
         prefix: `HookNamePrefix`.
         sweep_every: between two sweeps; None for none.
         early_drain: `EarlyDrain`.
@@ -79,6 +80,7 @@ class Parameters:
         metrics_by_group: `MetricsByGroup`.
     """
 
+    table: str = TABLE
     prefix: str = PREFIX
     sweep_every: float | None = None
     early_drain: str = "off"
@@ -96,7 +98,7 @@ class Deployment:
     """What `sam deploy` would make, in a region that has been entered.
 
     Attributes:
-        parameters: the parameters of the template.
+        parameters: those of the template.
         service: the durable executions.
         rule_fails: the rule cannot invoke the function: its events go to the rule's dead-letter queue.
         queues: URLs of the queues by name: `rule`, `function` and `notification-dead` for dead letters,
@@ -123,6 +125,8 @@ class Deployment:
             timeline,
             self._handler(self._application),
             function_name=FUNCTION,
+            region=region.name,
+            account=region.account,
             execution_timeout=self.parameters.execution_timeout,
         )
         self.service.on_failure = self._keep_failure
@@ -130,7 +134,7 @@ class Deployment:
         region.add(DurableRequests(region, self.service))
         self.intake = compose_intake(
             IntakeSettings(
-                table=TABLE,
+                table=self.parameters.table,
                 function=self.service.alias_arn,
                 hook_name_prefix=self.parameters.prefix,
                 sweep_interval=self.parameters.sweep_every or 300.0,
@@ -148,7 +152,7 @@ class Deployment:
 
     def _compose(self) -> Dependencies:
         settings = Settings(
-            table=TABLE,
+            table=self.parameters.table,
             hook_name_prefix=self.parameters.prefix,
             record_retention=86_400.0,
             drains_per_group=self.parameters.drains_per_group,
@@ -213,9 +217,8 @@ class Deployment:
             function()
         except CallFailed:
             if delays:
-                self._timeline.call_after(
-                    delays[0], lambda: self._invoke(function, delays[1:]), name="invocation retry"
-                )
+                again = partial(self._invoke, function, delays[1:])
+                self._timeline.call_after(delays[0], again, name="invocation retry")
 
     def _keep_failure(self, execution: SimulatedExecution) -> None:
         if "function" in self.queues:
@@ -239,7 +242,7 @@ class Deployment:
 
     def __enter__(self) -> Self:
         """Make the table and let the region's events start executions."""
-        create_table(self._region, TABLE)
+        create_table(self._region, self.parameters.table)
         self._region.subscribe(self._deliver)
         if self.parameters.sweep_every is not None:
             every = self.parameters.sweep_every
@@ -262,13 +265,17 @@ class Deployment:
         """Return the current record of the instance's wait under the hook, None when there is none."""
         key = {"wait": {"S": wait_key(group, hook, instance)}, "entry": {"S": CURRENT}}
         with self._region.unobserved():
-            item = self._region.client("dynamodb").get_item(TableName=TABLE, Key=key, ConsistentRead=True).get("Item")
+            item = (
+                self._region.client("dynamodb")
+                .get_item(TableName=self.parameters.table, Key=key, ConsistentRead=True)
+                .get("Item")
+            )
         return decode(item) if item else None
 
     def records(self) -> list[Record]:
         """Return all records."""
         with self._region.unobserved():
-            items = self._region.client("dynamodb").scan(TableName=TABLE, ConsistentRead=True)["Items"]
+            items = self._region.client("dynamodb").scan(TableName=self.parameters.table, ConsistentRead=True)["Items"]
         # Turns and outages share the table.
         return [decode(item) for item in items if "status" in item]
 

@@ -11,7 +11,6 @@ from unittest.mock import patch
 from moto.ec2.models import instances as moto_instances
 from moto.ec2.utils import random_instance_id
 
-from asg_lifecycle_simulator.deployment.table import create_table
 from asg_lifecycle_simulator.services.target_groups import make_target_group
 
 if TYPE_CHECKING:
@@ -53,9 +52,8 @@ class Settings:
 
 
 def build(autoscaling: AutoScaling, run_command: RunCommand, settings: Settings) -> None:
-    """Make the table, and the group `web`: two managed instances in a target group, a terminate and a launch hook."""
+    """Make the group `web`: two managed instances in a target group, a terminate and a launch hook."""
     region = autoscaling.region
-    create_table(region, settings.table)
     target_group = make_target_group(region, TARGET_GROUP, delay=settings.deregistration_delay)
     with instance_ids(INSTANCES):
         autoscaling.create_group(

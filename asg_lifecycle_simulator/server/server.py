@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import ScaledTimeline
 from asg_lifecycle_simulator.server import presets
+from asg_lifecycle_simulator.server.application import add_services, deploy
 from asg_lifecycle_simulator.server.control import ControlApplication
 from asg_lifecycle_simulator.server.local_runner import LocalRunner
 from asg_lifecycle_simulator.server.state import RegionState
@@ -23,6 +24,8 @@ from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from asg_lifecycle_simulator.deployment.deployment import Deployment
 
 LOOPBACK = "127.0.0.1"
 HOOKS = "aws.autoscaling"
@@ -46,6 +49,8 @@ class ServerSettings:
         waiting: the instance of the sample event `terminate` waits to be terminated from the start, with the event's
             token; None means in the scenario `terminate` only.
         contents: what the scenario leaves open.
+        application: the application works on the lifecycle actions, in this process; None means in the scenario `web`
+            where no local runner gets the events.
         deliver_to: address of a local runner that gets every event, None for none.
         function: the durable function's name there.
         lambda_endpoint: where the local runner invokes the function, None for its own setting.
@@ -59,9 +64,16 @@ class ServerSettings:
     scenario: str = "web"
     waiting: bool | None = None
     contents: presets.Settings = field(default_factory=presets.Settings)
+    application: bool | None = None
     deliver_to: str | None = None
     function: str = "lifecycle_action"
     lambda_endpoint: str | None = None
+
+    @property
+    def answers_hooks(self) -> bool:
+        """Whether the application works on the lifecycle actions, in this process."""
+        by_default = self.scenario == "web" and self.deliver_to is None
+        return by_default if self.application is None else self.application
 
 
 class SimulatorServer:
@@ -73,6 +85,7 @@ class SimulatorServer:
         target_groups: its target groups.
         run_command: its Run Command.
         state: what is in it at present.
+        deployment: the application, None in the scenario `none`.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -82,6 +95,8 @@ class SimulatorServer:
         self.autoscaling = self.region.add(AutoScaling(self.region))
         self.target_groups = self.region.add(TargetGroups(self.region, self.autoscaling))
         self.run_command = self.region.add(RunCommand(self.region))
+        add_services(self.region, self.autoscaling, self.target_groups)
+        self.deployment: Deployment | None = None
         self.state = RegionState(self.autoscaling, self.target_groups, self.run_command)
         self._undo = ExitStack()
         self._url = ""
@@ -133,6 +148,13 @@ class SimulatorServer:
             return
         terminate = settings.scenario == "terminate"
         contents = replace(settings.contents, attached=settings.contents.attached or terminate)
+        self.deployment = deploy(
+            self.region,
+            self._timeline,
+            self.autoscaling,
+            table=contents.table,
+            answers_hooks=settings.answers_hooks,
+        )
         presets.build(self.autoscaling, self.run_command, contents)
         if terminate if settings.waiting is None else settings.waiting:
             presets.wait_for_termination(self.autoscaling, presets.INSTANCES[0], token=presets.WAITING_TOKEN)

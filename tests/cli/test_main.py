@@ -85,22 +85,6 @@ def test_the_program_explains_wrong_usage_without_a_traceback() -> None:
     assert b"Traceback" not in result.stderr
 
 
-def test_without_the_extra_one_line_says_what_to_install() -> None:
-    result = run("explain", str(TERMINATE), code=f"import sys; sys.modules['typer'] = None; {PROGRAM}")
-
-    assert result.returncode == 1
-    assert result.stdout == b""
-    assert result.stderr.count(b"\n") == 1
-    assert b"pip install asg-lifecycle[cli]" in result.stderr
-
-
-def test_another_missing_module_is_not_taken_for_the_extra() -> None:
-    result = run("explain", str(TERMINATE), code=f"import sys; sys.modules['msgspec'] = None; {PROGRAM}")
-
-    assert b"pip install" not in result.stderr
-    assert b"msgspec" in result.stderr
-
-
 def test_explain_imports_nothing_that_can_call_aws() -> None:
     code = f"import sys\ntry:\n    {PROGRAM}\nfinally:\n    print(*sys.modules, file=sys.stderr)"
 

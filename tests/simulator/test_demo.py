@@ -1,13 +1,27 @@
 from __future__ import annotations
 
+import os
+import pty
+import signal
 import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from asg_lifecycle_simulator.demo.checker import complaints_about
 from asg_lifecycle_simulator.region.log import LogEntry, LogKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PATIENCE = 60.0
+MOST_UNTIL_SEEN = 2.0
+"""Seconds."""
 
 GOOD = [
     LogEntry(time=0, kind=LogKind.WAIT_STARTED),
@@ -23,17 +37,100 @@ def without(index: int) -> list[LogEntry]:
     return GOOD[:index] + GOOD[index + 1 :]
 
 
-def test_the_demo_drains_and_says_so() -> None:
-    command = [sys.executable, "-m", "asg_lifecycle_simulator.demo", "--scale", "120", "--delay", "300"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)  # noqa: S603 - our own
+@contextmanager
+def running(folder: Path, *arguments: str, stdout: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+    """Run the demo with `folder` as the temporary directory."""
+    with subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-u", "-m", "asg_lifecycle_simulator.demo", *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE if stdout == subprocess.PIPE else stdout,
+        text=True,
+        env={**os.environ, "TMPDIR": str(folder), "TERM": "xterm", "COLUMNS": "100"},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "✓ drained first, then completed with CONTINUE, inside every timeout" in done.stdout
-    assert "\x1b" not in done.stdout
-    lines = done.stdout.splitlines()
-    drained = next(number for number, line in enumerate(lines) if "elbv2 drained web:80" in line)
-    completed = next(number for number, line in enumerate(lines) if "CONTINUE CompleteLifecycleAction" in line)
+
+def in_terminal(folder: Path, *arguments: str, until: str = "") -> tuple[int, str]:
+    """Run the demo in a terminal, press Ctrl-C when it has shown `until`, and return its exit code and all output."""
+    ours, its = pty.openpty()
+    output = ""
+    with running(folder, *arguments, stdout=its) as process:
+        os.close(its)
+        while True:
+            try:
+                output += os.read(ours, 65536).decode(errors="replace")
+            except OSError:  # The other end is closed.
+                break
+            if until and until in output:
+                process.send_signal(signal.SIGINT)
+                until = ""
+        code = process.wait(PATIENCE)
+    os.close(ours)
+    return code, output
+
+
+def test_the_demo_drains_and_says_each_thing_once(tmp_path: Path) -> None:
+    with running(tmp_path, "--scale", "120", "--delay", "300") as demo:
+        assert demo.stdout is not None
+        began = time.monotonic()
+        first = demo.stdout.readline()
+        seen_after = time.monotonic() - began
+        output, errors = demo.communicate(timeout=PATIENCE)
+
+    assert (demo.returncode, errors) == (0, ""), output
+    assert "simulated Region" in first
+    assert seen_after < MOST_UNTIL_SEEN
+    assert "✓ drained first, then completed with CONTINUE, inside every timeout" in output
+    assert "\x1b" not in output
+    lines = output.splitlines()
+    drained, completed = (
+        next(number for number, line in enumerate(lines) if text in line)
+        for text in ("elbv2 drained web:80", "CONTINUE CompleteLifecycleAction")
+    )
     assert drained < completed
+    assert len(lines) == len(set(lines))
+    for once in ("elbv2 deregistered web:80", "elbv2 drained web:80", "CONTINUE", "Terminated"):
+        assert sum(once in line for line in lines if not line.startswith("✓")) == 1, once
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_last_panel_counts_nothing_down(tmp_path: Path) -> None:
+    code, output = in_terminal(tmp_path, "--scale", "240", "--delay", "300")
+
+    assert code == 0, output
+    assert "timeout in" in output
+    last_panel = output[output.rindex("╭─ asg-lifecycle") : output.index("What happened")]
+    assert "Terminated" in last_panel
+    assert "CONTINUE" in last_panel
+    assert [text for text in ("timeout in", "deadline in", " ago") if text in last_panel] == []
+    assert output.rindex("\x1b[?25h") > output.rindex("\x1b[?25l"), "the cursor stays hidden"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["simulated Region", "elbv2 deregistered"])
+def test_ctrl_c_ends_it_without_a_traceback(moment: str, tmp_path: Path) -> None:
+    with running(tmp_path, "--scale", "240", "--delay", "300") as demo:
+        assert demo.stdout is not None
+        while moment not in (line := demo.stdout.readline()):
+            assert line, "it ended before"
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=PATIENCE)
+
+    assert (demo.returncode, errors) == (130, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["simulated Region", "heartbeats", "What happened"])
+def test_ctrl_c_in_a_terminal_gives_the_cursor_back(moment: str, tmp_path: Path) -> None:
+    code, output = in_terminal(tmp_path, "--scale", "240", "--delay", "300", until=moment)
+
+    assert code in ({0, 130} if moment == "What happened" else {130})
+    assert "Traceback" not in output
+    assert output.rindex("\x1b[?25h") > output.rindex("\x1b[?25l")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_good_drain_has_no_complaints() -> None:

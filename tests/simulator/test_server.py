@@ -228,7 +228,7 @@ def test_faults_can_be_set(server: Server) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         sqs.list_queues()
     server.post("faults", {"fault": "clear"})
-    assert [url.rpartition("/")[2] for url in sqs.list_queues()["QueueUrls"]] == ["lost"]
+    assert [url.rpartition("/")[2] for url in sqs.list_queues(QueueNamePrefix="lost")["QueueUrls"]] == ["lost"]
     fail = {"fault": "fail", "service": "sqs", "operation": "ListQueues", "code": "Invalid", "status": 503, "times": 2}
     server.post("faults", fail)
     for _ in range(2):
@@ -306,7 +306,7 @@ def test_it_says_what_to_do_and_ends_cleanly() -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
         assert (process.returncode, errors) == (0, "")
-    assert any(line.startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:") for line in lines)
+    assert sum(line.startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:") for line in lines) == 1
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(runner: tuple[str, list[dict[str, Any]]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -10,15 +9,15 @@ import typer
 from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.history import history
 from asg_lifecycle.cli.plan import plan
+from asg_lifecycle.cli.plan_examples import examples
 from asg_lifecycle.cli.ps import ps
 from asg_lifecycle.cli.redrive import redrive
 from asg_lifecycle.cli.show import show as show_action
 from asg_lifecycle.cli.signal import signal
 from asg_lifecycle.cli.stored_plans import delete, list_plans, put, restore, show, versions
 from asg_lifecycle.cli.verbs import abandon, finish, nudge, skip
+from asg_lifecycle.cli.version import DISTRIBUTION, installed_version, version
 from asg_lifecycle.cli.why import why
-
-DISTRIBUTION = "asg-lifecycle"
 
 application = typer.Typer(
     help="See and decide what happens to the instances that wait at our lifecycle hooks.",
@@ -37,6 +36,8 @@ for verb in (finish, abandon, skip, nudge):
     application.command()(verb)
 application.command()(explain)
 application.command()(signal)
+application.command("version")(version)
+plan.command()(examples)
 plan.command("list")(list_plans)
 for about_stored_plans in (show, put, delete, versions, restore):
     plan.command()(about_stored_plans)
@@ -46,21 +47,14 @@ application.add_typer(redrive, name="redrive")
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer hands the option's value to its callback by position
     if wanted:
-        typer.echo(f"{DISTRIBUTION} {_installed_version()}")
+        typer.echo(f"{DISTRIBUTION} {installed_version()}")
         raise typer.Exit
-
-
-def _installed_version() -> str:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "from a source tree, not installed"
 
 
 @application.callback()
 def _every_command(
     *,
-    version: Annotated[
+    show_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.instances import InstanceFacts
     from asg_lifecycle.model.plans import Plan, PlannedStep
 
+KUBERNETES_CLIENT = "lightkube"
+
 
 class Trial(Struct, frozen=True, kw_only=True):
     """What one hook's plan would do.
@@ -128,3 +130,11 @@ def _preview(
         return f"could not be found out: {failed}"
     except CannotFillError as cannot:
         return f"would fail: {cannot}"
+    except ModuleNotFoundError as missing:
+        # A plain install carries no Kubernetes client: this is all of the command line that has a use for it.
+        if missing.name is None or missing.name.partition(".")[0] != KUBERNETES_CLIENT:
+            raise
+        return (
+            f"could not be found out: the package {KUBERNETES_CLIENT} is not installed; it comes with the extra "
+            "`function`, in a checkout of this project: pip install '.[function]'"
+        )

@@ -1,0 +1,160 @@
+"""Every command against a served region, in an environment of nothing but the line that the server prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import Request, urlopen
+
+import boto3
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from asg_lifecycle.cli.app import application
+from asg_lifecycle_simulator.server.presets import INSTANCES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typer.testing import Result
+
+ROOT = Path(__file__).parents[2]
+FIRST, SECOND = INSTANCES
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve a region in which one instance waits, enter the environment it prints, and return its address."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    with subprocess.Popen(
+        [sys.executable, "-m", "asg_lifecycle_simulator", "--port", "0", "--waiting", "--deregistration-delay", "900"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        printed: list[str] = []
+        while not printed or not printed[-1].startswith("end it"):
+            printed.append(server.stdout.readline())
+            assert printed[-1], server.communicate()
+        (line,) = [line for line in printed if line.startswith("export ")]
+        for variable in shlex.split(line)[1:]:
+            monkeypatch.setenv(*variable.split("=", 1))
+        # boto3 keeps a session, and with it the credentials of whoever made it.
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        try:
+            yield os.environ["AWS_ENDPOINT_URL"]
+        finally:
+            server.send_signal(signal.SIGINT)
+            rest, errors = server.communicate(timeout=PATIENCE)
+    assert (server.returncode, rest, errors) == (0, "", "")
+
+
+class Operator:
+    """Calls commands, and keeps which."""
+
+    def __init__(self) -> None:
+        self.called: set[str] = set()
+
+    def __call__(self, line: str, *, says: str = "", code: int = 0) -> Result:
+        words = shlex.split(line)
+        self.called |= {words[0], " ".join(words[:2])}
+        result = CliRunner().invoke(application, words)
+        assert result.exit_code == code, f"{line}: {result.output}"
+        assert says in result.output, line
+        return result
+
+    def until(self, line: str, *, says: str) -> Result:
+        """Call it until it says so."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            result = self(line)
+            if says in result.output:
+                return result
+            time.sleep(0.1)
+        raise TimeoutError(line)
+
+
+def every_command() -> set[str]:
+    commands: dict[str, Any] = vars(get_command(application))["commands"]
+    found = set()
+    for name, command in commands.items():
+        under: dict[str, Any] = vars(command).get("commands", {})
+        found |= {f"{name} {each}" for each in under} or {name}
+    return found
+
+
+def post(url: str, path: str, body: object) -> None:
+    with urlopen(Request(f"{url}/simulator/{path}", json.dumps(body).encode()), timeout=PATIENCE):  # noqa: S310 - loopback
+        pass
+
+
+def lose_event(url: str, instance: str) -> str:
+    """Put the event of an instance into the rule's dead-letter queue, as EventBridge would; return its message's id."""
+    with urlopen(f"{url}/simulator/event?instance={instance}", timeout=PATIENCE) as answer:  # noqa: S310 - loopback
+        event = answer.read().decode()
+    (stack,) = boto3.client("cloudformation").describe_stacks()["Stacks"]
+    (queue,) = [each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == "RuleDeadLetterQueueUrl"]
+    return boto3.client("sqs").send_message(QueueUrl=queue, MessageBody=event)["MessageId"]
+
+
+def about_plans(operator: Operator, folder: Path) -> None:
+    operator("plan examples", says="web-service")
+    operator(f"plan examples web-service --write {folder}", says="web-service.yaml")
+    file = folder / "web-service.yaml"
+    operator(f"plan check {file}", says="can be used for terminate hooks")
+    operator("plan schema", says="$schema")
+    operator("plan steps deregister-targets", says="deregister-targets")
+    operator("plan list", says="there are no plans")
+    operator(f"plan put web {file}", says="version 1")
+    operator("plan list", says="web")
+    operator("plan show web", says="kind: deregister-targets")
+    operator("plan versions web", says="version 1")
+    operator("plan restore web 1 --yes", says="as it is already")
+    operator("plan explain --group web", says="deregister-targets: would")
+    operator("plan delete web --yes", says="is deleted")
+
+
+def about_dead_letters(operator: Operator, url: str) -> None:
+    operator("redrive list", says="there are no dead letters")
+    letter = lose_event(url, SECOND)
+    operator("redrive list", says=SECOND)
+    operator(f"redrive show {letter}", says=SECOND)
+    # Its action is worked on all the same: another execution would be one too many.
+    operator("redrive start --all", says="left alone", code=1)
+
+
+def test_every_command_works_in_the_environment_that_the_server_prints(served: str, tmp_path: Path) -> None:
+    operator = Operator()
+    operator("version", says="stack asg-lifecycle ")
+    operator.until("ps", says=FIRST)
+    operator.until(f"why {FIRST}", says="deregister-targets")
+    operator(f"show {FIRST}", says="claimed")
+    operator(f"explain {ROOT / 'events' / 'terminate.json'}", says=FIRST)
+    about_plans(operator, tmp_path / "plans")
+    operator(f"nudge {FIRST} --yes", says="heard")
+    operator(f"signal {FIRST} --name ready", says="sent signal ready")
+    operator.until(f"show {FIRST}", says="ready, a success")
+
+    post(served, "terminate", {"instance": SECOND})
+    operator.until("ps", says=SECOND)
+    about_dead_letters(operator, served)
+    operator.until(f"why {SECOND}", says="deregister-targets")
+    operator(f"skip {SECOND} --reason 'it is drained' --yes", says="heard")
+    operator.until("history", says=SECOND)
+    operator(f"abandon {FIRST} --reason 'to look at it' --yes", says="heard")
+    operator(f"show {FIRST} --follow", says="ABANDON", code=10)
+    operator(f"finish {FIRST} --reason 'it is over' --yes", says="there is nothing to finish", code=1)
+    operator("history --failed", says="none of these")
+    assert every_command() - operator.called == set(), "call it here"

@@ -1,0 +1,198 @@
+"""What `pip install`, `pipx install` and `uv tool install` of a checkout or a wheel give: a working `asg-lifecycle`."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*")])
+EXAMPLE = ROOT / "plans" / "web-service.yaml"
+UNREACHABLE = re.compile(r"error sending request|failed to (fetch|lookup)|dns error|network|connect", re.IGNORECASE)
+"""What uv says when it cannot ask the index."""
+
+IMPORT_EVERYTHING = """
+import importlib, importlib.abc, pkgutil, sys
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in refused:
+            raise ModuleNotFoundError(f"a plain install has no {name}", name=name)
+
+refused = set(sys.argv[1].split(","))
+sys.meta_path.insert(0, Refuse())
+import asg_lifecycle.cli
+for module in pkgutil.iter_modules(asg_lifecycle.cli.__path__, "asg_lifecycle.cli."):
+    importlib.import_module(module.name)
+for tools in ("action_tools", "command_line", "dead_letter_tools", "plan_tools"):
+    importlib.import_module(f"asg_lifecycle.composition.{tools}")
+print(asg_lifecycle.cli.__file__)
+from asg_lifecycle.cli.app import application
+application(sys.argv[2:])
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return the files that the build backend makes, by their suffix: what `python -m build` calls, and offline."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(  # noqa: S603 - the build backend, from this environment
+        [sys.executable, "-m", "hatchling", "build", "--directory", folder], cwd=ROOT, capture_output=True, check=True
+    )
+    return {file.suffix: file for file in folder.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def unpacked(built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(built[".whl"]) as wheel:
+        wheel.extractall(folder)  # noqa: S202 - made a moment ago
+    return folder
+
+
+def names_in(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as opened:
+        return set(opened.namelist())
+
+
+def test_the_wheel_holds_one_package_with_its_plans_and_their_schema(built: dict[str, Path]) -> None:
+    names = names_in(built[".whl"])
+    assert {name.partition("/")[0] for name in names} == {
+        "asg_lifecycle",
+        f"asg_lifecycle-{PROJECT['version']}.dist-info",
+    }
+    plans = {f"asg_lifecycle/example_plans/{file.name}" for file in (ROOT / "plans").iterdir()}
+    assert {name for name in names if "/example_plans/" in name} == plans
+    assert names >= {"asg_lifecycle/py.typed", "asg_lifecycle/cli/__main__.py", *plans}
+
+
+def test_the_source_distribution_makes_the_same_wheel(built: dict[str, Path], tmp_path: Path) -> None:
+    with tarfile.open(built[".gz"]) as sources:
+        sources.extractall(tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel"], cwd=unpacked, capture_output=True, check=True
+    )
+    (wheel,) = (unpacked / "dist").iterdir()
+    assert names_in(wheel) == names_in(built[".whl"])
+
+
+def plain_install() -> set[str]:
+    """Return the names of the distributions that a plain install brings along."""
+    found: set[str] = set()
+    left = [Requirement(each) for each in PROJECT["dependencies"]]
+    while left:
+        requirement = left.pop()
+        name = canonicalize_name(requirement.name)
+        if name in found or (requirement.marker is not None and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        left += [Requirement(each) for each in distribution(name).requires or ()]
+    return found
+
+
+def in_plain_install(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Import all that the command line may import, then run it, where only a plain install's packages are there."""
+    allowed = plain_install()
+    refused = {
+        module
+        for module, owners in packages_distributions().items()
+        if allowed.isdisjoint(map(canonicalize_name, owners)) and module != "asg_lifecycle"
+    }
+    assert refused >= {"aws_lambda_powertools", "aws_durable_execution_sdk_python", "lightkube"}
+    return subprocess.run(  # noqa: S603 - this interpreter, with arguments of ours
+        [sys.executable, "-c", IMPORT_EVERYTHING, ",".join(sorted(refused)), *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--version"], f"asg-lifecycle {PROJECT['version']}"),
+        (["--help"], "redrive"),
+        (["plan", "check", str(EXAMPLE)], "can be used for terminate hooks"),
+        (["plan", "examples"], "web-service"),
+        (["plan", "examples", "web-service"], "kind: deregister-targets"),
+        (["plan", "steps", "drain-kubernetes"], "drain-kubernetes"),
+    ],
+    ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else None,
+)
+def test_a_plain_install_has_all_that_the_command_line_imports(unpacked: Path, arguments: list[str], says: str) -> None:
+    done = in_plain_install(unpacked, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert says in done.stdout
+    assert done.stdout.startswith(str(unpacked)), "what was run is not what the wheel holds"
+
+
+def test_the_wheel_works_in_an_environment_of_its_own(built: dict[str, Path], tmp_path: Path) -> None:
+    environment, pins = tmp_path / "environment", tmp_path / "pins.txt"
+    pins.write_text(
+        "\n".join(re.findall(r"^\S+==[^\\\n]+", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE))
+    )
+    uv = [sys.executable, "-m", "uv", "--quiet"]
+    python = environment / "bin" / "python"
+    subprocess.run([*uv, "venv", "--python", sys.executable, environment], check=True)  # noqa: S603 - from this environment
+    installed = subprocess.run(  # noqa: S603 - likewise
+        [*uv, "pip", "install", "--python", python, "--constraint", pins, built[".whl"]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if installed.returncode and UNREACHABLE.search(installed.stderr):
+        pytest.skip("needs a package index")
+    assert (installed.returncode, installed.stderr) == (0, "")
+    tool = environment / "bin" / "asg-lifecycle"
+    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    for arguments in (["--help"], ["--version"], ["plan", "check", EXAMPLE], ["plan", "examples", "web-service"]):
+        done = subprocess.run(  # noqa: S603 - the tool that was installed
+            [tool, *arguments], cwd=tmp_path, env=outside, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+        assert done.stdout
+    find = "import importlib.util; print(*filter(importlib.util.find_spec, ('handlers', 'simulator', 'lightkube')))"
+    found = subprocess.run([python, "-c", find], cwd=tmp_path, env=outside, capture_output=True, text=True, check=True)  # noqa: S603 - likewise
+    assert found.stdout == "\n"
+
+
+def test_the_function_asks_for_the_same_of_what_the_command_line_carries_too() -> None:
+    function, plain = (
+        {Requirement(each).name: str(Requirement(each).specifier) for each in requirements}
+        for requirements in (PROJECT["optional-dependencies"]["function"], PROJECT["dependencies"])
+    )
+    assert function.keys() & plain.keys() >= {"boto3", "msgspec"}
+    assert {name for name in function.keys() & plain.keys() if function[name] != plain[name]} == set()
+
+
+def test_no_text_installs_the_tool_from_an_index_by_name() -> None:
+    # The name is nobody's there yet: whoever takes it would run code on the machines of operators.
+    by_name = re.compile(r"(?:pip|pipx|uv|uvx)\b[^\n`]*?\b(?:install|run|add|uvx)\s+(?:-\S+\s+)*['\"]?asg-lifecycle\b")
+    by_name_at_once = re.compile(r"\b(?:uvx|pipx run)\s+asg-lifecycle\b")
+    texts = [*DOCUMENTS, ROOT / "Makefile", *ROOT.glob("src/**/*.py"), *ROOT.glob("asg_lifecycle_simulator/**/*.py")]
+    found = [
+        path
+        for path in texts
+        if path.is_file() and any(each.search(path.read_text(errors="replace")) for each in (by_name, by_name_at_once))
+    ]
+    assert by_name.search("pip install asg-lifecycle[cli]")
+    assert found == []
+
+
+def test_documents_call_the_tool_in_one_way() -> None:
+    assert [path for path in DOCUMENTS if path.suffix == ".md" and "asg_lifecycle.cli" in path.read_text()] == []
