@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from asg_lifecycle.cli.console import warn, write
 from asg_lifecycle.cli.hook_access import warn_of_owner
 from asg_lifecycle.cli.output import Column
-from asg_lifecycle.model.group_owner import LOGICAL_ID_TAG
+from asg_lifecycle.model.group_owner import LOGICAL_ID_TAG, STACK_TAG
 from asg_lifecycle.model.hook_snippets import SnippetForm, SnippetHook, snippet
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def write_snippet(proposals: Sequence[GroupProposal], form: SnippetForm) -> None
             hook=each.proposal.wanted,
             retain=each.group.retains or each.retains is not None,
             exists=each.proposal.present is not None,
+            stack=each.group.tags.get(STACK_TAG),
             logical_id=each.group.tags.get(LOGICAL_ID_TAG),
         )
         for each in proposals

@@ -31,13 +31,15 @@ class SnippetHook(Struct, frozen=True, kw_only=True):
         hook: the hook.
         retain: whether the group is to retain abandoned instances (R10).
         exists: whether the group has a hook of this name already.
-        logical_id: what the group is called in its CloudFormation template, None where that is not known.
+        stack: the CloudFormation stack that the group belongs to, None where that is not known.
+        logical_id: what the group is called in that stack's template, None where that is not known.
     """
 
     group: str
     hook: HookSettings
     retain: bool = False
     exists: bool = False
+    stack: str | None = None
     logical_id: str | None = None
 
 
@@ -92,12 +94,15 @@ def _terraform(each: SnippetHook, label: str) -> Iterator[str]:
 
 def _cloudformation(each: SnippetHook, label: str) -> Iterator[str]:
     hook = each.hook
+    if each.stack is not None:
+        yield f"  # For the template of stack {_comment(each.stack)}."
     if each.exists:
         yield "  # It exists: import it into the stack, or remove it first."
     yield f"  {label}:"
     yield "    Type: AWS::AutoScaling::LifecycleHook"
     yield "    Properties:"
-    yield f"      AutoScalingGroupName: {f'!Ref {each.logical_id}' if each.logical_id else _quoted(each.group)}"
+    # The long form: the configuration files of Elastic Beanstalk have no other.
+    yield f"      AutoScalingGroupName: {f'{{Ref: {each.logical_id}}}' if each.logical_id else _quoted(each.group)}"
     yield f"      LifecycleHookName: {_quoted(hook.name)}"
     yield f"      LifecycleTransition: {_quoted(hook.transition.value)}"
     yield f"      HeartbeatTimeout: {hook.heartbeat}"
