@@ -305,7 +305,9 @@ def test_what_has_no_effect_is_said(web: Testbed[Deployment]) -> None:
     )
     web.region.faults.clear()
     web.region.faults.lose_request("autoscaling", "PutLifecycleHook", times=20)
-    assert run("install-hook", "--group", "web", "--terminate", "--yes").exit_code == 1
+    lost = run("install-hook", "--group", "web", "--terminate", "--yes")
+    assert lost.exit_code == 1
+    assert "autoscaling:PutLifecycleHook failed" in lost.stderr
     web.region.faults.clear()
     assert hooks_of(web, "web") == []
 

@@ -61,7 +61,8 @@ def test_the_groups_that_have_all_tags_are_changed_after_one_question(
     assert questions == ["change 4 groups?"]
     rows = {line.split()[0]: line.split()[2] for line in done.stdout.splitlines()[1:6]}
     assert rows == {"one": "make", "two": "change", "three": "nothing", "four": "make", "five": "make"}
-    assert "HeartbeatTimeout 60 -> 1440" in done.stdout
+    assert "HeartbeatTimeout 60 -> 1440: two\n" in done.stdout
+    assert 'NotificationMetadata (none) -> {"plan": "shop"}: one, four, five\n' in done.stdout
     for name in ("one", "two", "three", "four", "five"):
         (hook,) = hooks_of(shop, name)
         assert (hook["HeartbeatTimeout"], hook["NotificationMetadata"]) == (1440, '{"plan": "shop"}')
@@ -136,8 +137,10 @@ def test_a_group_of_another_tool_is_warned_of_and_asked_for(
     questions = as_if_asked(monkeypatch, "install_hook", agrees=False)
     assert run("install-hook", "--group", "one", "--plan", "shop").exit_code == 1
     assert run("install-hook", *TAGGED, "--plan", "shop").exit_code == 1
-    past = "1 of them past the tool that owns them"
-    assert questions == [f"change group one, {past}?", f"change 5 groups, {past}?"]
+    assert questions == [
+        f"change group one past {owner.partition(' (')[0]}, which owns it?",
+        "change 5 groups, 1 of them past the tool that owns it?",
+    ]
     assert written(shop) == 0
     assert f"belongs to {owner}" in run("install-hook", "--group", "one", "--plan", "shop", "--yes").stderr
     assert len(hooks_of(shop, "one")) == 1

@@ -80,7 +80,7 @@ def test_an_instance_that_waits_keeps_the_hook(stack: Testbed[Deployment]) -> No
     for instance in (first, second):
         assert f"group web: {instance} is Terminating:Wait, and its action is " in kept.stderr
         assert instance in kept.stderr.splitlines()[-1]
-    assert "they go on at once, as after CONTINUE, whatever work is left" in kept.stderr
+    assert "what terminates there goes on at once, as after CONTINUE, whatever work is left" in kept.stderr
     assert removed(stack) == 0
     assert stack.completions() == []
 
@@ -89,7 +89,7 @@ def test_r24_instances_are_let_go_where_somebody_says_so(stack: Testbed[Deployme
     waiting(stack, "web", SIGNAL)
     done = run("remove-hook", "--group", "web", "--yes", "--release-waiting")
     assert done.exit_code == 0
-    assert "with the hook 1 instance is let go: they go on at once" in done.stderr
+    assert "with the hook 1 instance is let go: what terminates there goes on at once" in done.stderr
     assert stack.completions() == ["CONTINUE DeleteLifecycleHook"]
     assert names_of(stack) == []
 
@@ -102,7 +102,7 @@ def test_r24_a_launch_would_be_abandoned(stack: Testbed[Deployment]) -> None:
     kept = run("remove-hook", "--group", "web", "--yes")
     assert kept.exit_code == 1
     assert f"{instance} is Pending:Wait" in kept.stderr
-    assert "their launch is abandoned: they are terminated and replaced" in kept.stderr
+    assert "what launches there is abandoned: terminated, and replaced" in kept.stderr
     assert stack.autoscaling.instance_state(instance) == "Pending:Wait"
 
 

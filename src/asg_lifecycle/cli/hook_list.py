@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from asg_lifecycle.cli.console import warn, write
 from asg_lifecycle.cli.hook_access import warn_of_owner
 from asg_lifecycle.cli.output import Column
@@ -29,7 +31,7 @@ def change_of(each: GroupProposal) -> str:
 def _what(each: GroupProposal) -> str:
     if each.refusal is not None:
         return each.refusal
-    return ", ".join(f"{it.field} {it.current or '-'} -> {it.wanted}" for it in each.differences) or "-"
+    return ", ".join(it.field for it in each.differences) or "-"
 
 
 COLUMNS: tuple[Column[GroupProposal], ...] = (
@@ -51,6 +53,16 @@ DETAILS: tuple[Column[GroupProposal], ...] = (
     Column(name="refusal", value=lambda each: each.refusal),
     Column(name="warnings", value=lambda each: list(each.warnings)),
 )
+
+
+def write_changes(proposals: Sequence[GroupProposal]) -> None:
+    """Write the changes of many groups, each kind of change once: a table has no room for them."""
+    groups: dict[Difference, list[str]] = {}
+    for each in proposals:
+        for it in each.differences:
+            groups.setdefault(structs.replace(it, why=""), []).append(each.group.name)
+    for it, names in groups.items():
+        write(f"{it.field} {_current(it)} -> {it.wanted}: {', '.join(names)}")
 
 
 def write_difference(each: GroupProposal) -> None:
@@ -104,5 +116,8 @@ def _lines(each: GroupProposal) -> Iterator[str]:
 
 
 def _line(it: Difference, width: int) -> str:
-    current = it.current if it.current is not None else "(none)"
-    return f"  {it.field.ljust(width)}  {current} -> {it.wanted}{f'  ({it.why})' if it.why else ''}"
+    return f"  {it.field.ljust(width)}  {_current(it)} -> {it.wanted}{f'  ({it.why})' if it.why else ''}"
+
+
+def _current(it: Difference) -> str:
+    return it.current if it.current is not None else "(none)"

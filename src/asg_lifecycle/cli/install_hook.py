@@ -8,7 +8,7 @@ import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
 from asg_lifecycle.cli.hook_access import DryRun, FormOfTool, PrefixOfStack, Way, Yes, find_group, open_hook_tools
-from asg_lifecycle.cli.hook_list import COLUMNS, DETAILS, warn_about, write_difference, write_snippet
+from asg_lifecycle.cli.hook_list import COLUMNS, DETAILS, warn_about, write_changes, write_difference, write_snippet
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Output, OutputForm, write_list
 from asg_lifecycle.cli.verbs import is_interactive
@@ -138,6 +138,8 @@ def _show(proposals: list[GroupProposal], output: Output, *, alone: bool) -> Non
     else:
         columns = COLUMNS if output is Output.TABLE else (*COLUMNS, *DETAILS)
         write_list(proposals, columns, output, none="there are no groups")
+        if output is Output.TABLE:
+            write_changes(proposals)
     warn_about(proposals, snippet_is_offered=True)
 
 
@@ -168,10 +170,13 @@ def _change(  # noqa: PLR0913 - what is to be done, and how it was asked for
 def _confirm(changing: list[GroupProposal]) -> None:
     if not is_interactive():
         fail("nobody can be asked here: say --yes to change hooks", ExitCode.BAD_INPUT)
-    foreign = [each for each in changing if each.owner is not None]
-    past = f", {len(foreign)} of them past the tool that owns them" if foreign else ""
-    what = f"group {changing[0].group.name}" if len(changing) == 1 else f"{len(changing)} groups"
-    typer.confirm(f"change {what}{past}?", abort=True)
+    owners = [each.owner for each in changing if each.owner is not None]
+    if len(changing) == 1:
+        past = f" past {owners[0].kind}, which owns it" if owners else ""
+        typer.confirm(f"change group {changing[0].group.name}{past}?", abort=True)
+        return
+    past = f", {len(owners)} of them past the tool that owns it" if owners else ""
+    typer.confirm(f"change {len(changing)} groups{past}?", abort=True)
 
 
 def _apply(tools: HookTools, each: GroupProposal, request: HookRequest) -> str | None:

@@ -49,11 +49,11 @@ def remove_hook(  # noqa: PLR0913 - one parameter for each option
     hook = _hook(tools, group, name, launch=launch)
     waiting = _waiting(tools, group, hook)
     warn_of_owner(group, owner_of(found.tags))
-    write(f"group {group}: hook {hook.name} for {plan_transition(hook.transition)} is removed")
     for each in waiting:
         warn(f"group {group}: {each}")
     if waiting and not release_waiting:
         fail(_refusal(hook, waiting))
+    write(f"group {group}: hook {hook.name} for {plan_transition(hook.transition)} goes")
     if waiting:
         warn(f"with the hook {_counted(waiting)} let go: {release_effect(hook.transition)}")
     if dry_run:
@@ -98,7 +98,7 @@ def _refusal(hook: HookSettings, waiting: tuple[WaitingInstance, ...]) -> str:
     names = ", ".join(each.instance for each in waiting)
     return (
         f"hook {hook.name} stays: {names} may wait at it, and without it {release_effect(hook.transition)}; wait until "
-        "they are through, end them with `asg-lifecycle finish`, or say --release-waiting"
+        "that is done, end it with `asg-lifecycle finish`, or say --release-waiting"
     )
 
 

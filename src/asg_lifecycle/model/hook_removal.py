@@ -63,5 +63,5 @@ def waiting_at(
 def release_effect(transition: Transition) -> str:
     """Return what becomes of instances whose hook is removed (R24), for people."""
     if transition is Transition.LAUNCHING:
-        return "their launch is abandoned: they are terminated and replaced"
-    return "they go on at once, as after CONTINUE, whatever work is left"
+        return "what launches there is abandoned: terminated, and replaced"
+    return "what terminates there goes on at once, as after CONTINUE, whatever work is left"
