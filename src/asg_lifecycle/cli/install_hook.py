@@ -24,25 +24,34 @@ if TYPE_CHECKING:
     from asg_lifecycle.plans.hook_planning import GroupProposal
 
 
+GroupName = Annotated[str, typer.Option(metavar="NAME", help="The Auto Scaling group.")]
+AllGroups = Annotated[bool, typer.Option("--all-groups", help="Every group with the tags of --tag.")]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="With --all-groups: a tag of the groups; several are all required."),
+]
+HookName = Annotated[
+    str, typer.Option(metavar="NAME", help="Of the hook; else the one of ours that there is, or our usual name.")
+]
+PlanName = Annotated[str, typer.Option(metavar="NAME", help="The plan that the hook's metadata is to name.")]
+Timeout = Annotated[
+    str, typer.Option(metavar="DURATION", help="Its heartbeat timeout, from 30s to 2h; else as the plan needs it.")
+]
+Retain = Annotated[
+    bool, typer.Option("--retain", help="Let the group retain instances whose termination is abandoned.")
+]
+
+
 def install_hook(  # noqa: PLR0913 - one parameter for each option
     *,
-    group: Annotated[str, typer.Option(metavar="NAME", help="The Auto Scaling group.")] = "",
-    all_groups: Annotated[bool, typer.Option("--all-groups", help="Every group with the tags of --tag.")] = False,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="With --all-groups: a tag of the groups; several are all required."),
-    ] = None,
+    group: GroupName = "",
+    all_groups: AllGroups = False,
+    tag: Tags = None,
     launch: Way = None,
-    name: Annotated[
-        str, typer.Option(metavar="NAME", help="Of the hook; else the one of ours that there is, or our usual name.")
-    ] = "",
-    plan: Annotated[str, typer.Option(metavar="NAME", help="The plan that the hook's metadata is to name.")] = "",
-    timeout: Annotated[
-        str, typer.Option(metavar="DURATION", help="Its heartbeat timeout, from 30s to 2h; else as the plan needs it.")
-    ] = "",
-    retain: Annotated[
-        bool, typer.Option("--retain", help="Let the group retain instances whose termination is abandoned.")
-    ] = False,
+    name: HookName = "",
+    plan: PlanName = "",
+    timeout: Timeout = "",
+    retain: Retain = False,
     form: FormOfTool = None,
     yes: Yes = False,
     dry_run: DryRun = False,
