@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asg_lifecycle.composition import action_tools
-from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, TABLE, Deployment
+from asg_lifecycle.composition import action_tools, hook_tools
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, PREFIX, TABLE, Deployment
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -27,13 +27,20 @@ def stack(testbed: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch) -> Test
     timeline = testbed.timeline
     in_time = partial(action_tools.compose_action_tools, clock=timeline.now, pause=timeline.run_for)
     monkeypatch.setattr(action_tools, "compose_action_tools", in_time)
+    hooks_in_time = partial(hook_tools.compose_hook_tools, clock=timeline.now, pause=timeline.run_for)
+    monkeypatch.setattr(hook_tools, "compose_hook_tools", hooks_in_time)
     return testbed
 
 
-def make_stack(testbed: Testbed[Deployment], name: str) -> None:
-    """Make a stack with the outputs of ours."""
+def make_stack(testbed: Testbed[Deployment], name: str, **parameters: str) -> None:
+    """Make a stack with the outputs and parameters of ours."""
+    declared = {"HookNamePrefix": PREFIX, "SweepMinutes": "5", "DrainsPerGroup": "0"} | parameters
     values = {"FunctionAlias": testbed.deployment.service.alias_arn, "Table": TABLE, "PlanPath": PLAN_PATH}
     outputs = {key: {"Value": value} for key, value in values.items()}
-    template = {"Resources": {"Any": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}
+    template = {
+        "Parameters": {key: {"Type": "String", "Default": value} for key, value in declared.items()},
+        "Resources": {"Any": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": outputs,
+    }
     with testbed.region.unobserved():
         testbed.region.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))

@@ -175,6 +175,17 @@ def test_r19_r20_a_target_gets_the_test_message_and_each_action_beside_the_event
     assert message == {"Service": "AWS Auto Scaling", "Time": event["time"], "AccountId": "123456789012"}
 
 
+def test_r20_a_change_that_does_not_name_the_target_sends_it_nothing(auto_scaling: AutoScalingTestbed) -> None:
+    target = Target(auto_scaling, "sqs")
+    auto_scaling.group()
+    put(auto_scaling, NotificationTargetARN=target.arn, RoleARN=ROLE)
+    assert len(target.messages()) == 1
+    put(auto_scaling, HeartbeatTimeout=60)
+    assert target.messages() == []
+    (hook,) = hooks(auto_scaling)
+    assert (hook["NotificationTargetARN"], hook["RoleARN"], hook["HeartbeatTimeout"]) == (target.arn, ROLE, 60)
+
+
 def test_r19_a_target_that_is_gone_does_not_keep_the_action_from_its_event(auto_scaling: AutoScalingTestbed) -> None:
     target = Target(auto_scaling, "sqs")
     (instance,) = auto_scaling.group()

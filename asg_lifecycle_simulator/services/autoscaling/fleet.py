@@ -16,7 +16,7 @@ from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from moto.ec2.models import EC2Backend
 
@@ -78,6 +78,11 @@ class Fleet:
     def group(self, name: str) -> FakeAutoScalingGroup:
         """Return moto's group `name`."""
         return self.backend.autoscaling_groups[name]
+
+    def show_policy(self, group: str, policy: Mapping[str, object]) -> None:
+        """Show an `InstanceLifecyclePolicy` of a group (R10)."""
+        # DescribeAutoScalingGroups picks the attributes of moto's group by their names.
+        self.group(group).instance_lifecycle_policy = dict(policy)  # type: ignore[attr-defined]
 
     def shown(self, instance_id: str) -> InstanceState:
         """Return what moto shows of an instance of a group."""

@@ -29,7 +29,7 @@ INSTANCES_A_PAGE = 50
 class LifecycleResponse(AttachmentResponse):
     """Answers one request; moto finds the method by the operation's name."""
 
-    def __init__(self, region: Region, engine: Engine, put_hook: Callable[[Hook], None]) -> None:
+    def __init__(self, region: Region, engine: Engine, put_hook: Callable[[Hook, bool], None]) -> None:
         super().__init__(engine)
         self._simulated = region
         self._put_hook = put_hook
@@ -56,7 +56,7 @@ class LifecycleResponse(AttachmentResponse):
         super().create_auto_scaling_group()
         group = self._engine.groups[name] = Group(name)
         for fields in self._get_param("LifecycleHookSpecificationList", []):
-            self._put_hook(hook_of(group, fields))
+            self._put_hook(hook_of(group, fields), bool(fields.get("NotificationTargetARN")))
         self._set_policy(group)
         shown = self._fleet.group(name)
         shown.set_desired_capacity(shown.desired_capacity)
@@ -160,7 +160,8 @@ class LifecycleResponse(AttachmentResponse):
 
     def put_lifecycle_hook(self) -> ActionResult:
         """Add or change a hook (R3, R19, R20, R29)."""
-        self._put_hook(hook_of(self._group(), self._get_params()))
+        fields = self._get_params()
+        self._put_hook(hook_of(self._group(), fields), bool(fields.get("NotificationTargetARN")))
         return EmptyResult()
 
     def describe_lifecycle_hooks(self) -> ActionResult:
@@ -242,8 +243,7 @@ class LifecycleResponse(AttachmentResponse):
         if policy is not None:
             action = policy.get("RetentionTriggers", {}).get("TerminateHookAbandon", "terminate")
             group.retains = action == "retain"
-            # DescribeAutoScalingGroups picks the attributes of moto's group by their names.
-            self._fleet.group(group.name).instance_lifecycle_policy = dict(policy)  # type: ignore[attr-defined]
+            self._fleet.show_policy(group.name, policy)
 
     def _take_out(self, what: str, take: Callable[[Instance], None]) -> ActionResult:
         group = self._group()

@@ -137,13 +137,13 @@ class AutoScaling(Service):
             instance = self.engine.instances.get(instance_id)
             return None if instance is None else instance.state
 
-    def take_hook(self, hook: Hook) -> None:
-        """Add or change a hook and send its target the test message (R20).
+    def take_hook(self, hook: Hook, target_is_named: bool) -> None:  # noqa: FBT001 - what a request is, beside its hook
+        """Add or change a hook and send a target that the request names the test message (R20).
 
         Raises:
             ValidationError: the target does not take the message.
         """
-        if hook.target is not None:
+        if hook.target is not None and target_is_named:
             arn = self.fleet.group(hook.group).arn
             body = self.notifications.test_message(hook, arn, self.now)
             try:
@@ -172,8 +172,10 @@ class AutoScaling(Service):
         Raises:
             KeyError: there is no such group.
         """
+        action = "retain" if on_terminate_abandon else "terminate"
         with self.region.lock:
             self.engine.groups[group].retains = on_terminate_abandon
+            self.fleet.show_policy(group, {"RetentionTriggers": {"TerminateHookAbandon": action}})
 
     def rebalances(self, group: str) -> bool:
         """Return whether a group has Capacity Rebalancing."""

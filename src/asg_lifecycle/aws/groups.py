@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 PAGE = 100
 """Groups a page: the most that `DescribeAutoScalingGroups` returns at once."""
+
+
+RETAIN: Literal["retain"] = "retain"
+"""The value of `TerminateHookAbandon` with which abandoned instances stay (R10)."""
 
 
 class Member(Struct, frozen=True, kw_only=True):
@@ -39,12 +43,16 @@ class Group(Struct, frozen=True, kw_only=True):
         members: its instances, without those of its warm pool.
         has_pool: whether there are instances in its warm pool.
         rebalances: whether it replaces Spot instances when EC2 recommends it (Capacity Rebalancing).
+        retains: whether an abandoned termination leaves the instance retained (R10).
+        tags: of the group.
     """
 
     name: str
     members: tuple[Member, ...]
     has_pool: bool
     rebalances: bool
+    retains: bool = False
+    tags: dict[str, str] = {}
 
 
 class Hook(Struct, frozen=True, kw_only=True):
@@ -117,6 +125,18 @@ class Groups:
             for hook in hooks
         )
 
+    def retain_abandoned(self, group: str) -> None:
+        """Let the abandoned terminations of a group leave their instances retained (R10).
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        with calling("autoscaling:UpdateAutoScalingGroup"):
+            self._clients.autoscaling.update_auto_scaling_group(
+                AutoScalingGroupName=group,
+                InstanceLifecyclePolicy={"RetentionTriggers": {"TerminateHookAbandon": RETAIN}},
+            )
+
     def of_instance(self, instance: str) -> tuple[str, str] | None:
         """Return the group of an instance and its `LifecycleState`, None when no group has it.
 
@@ -131,11 +151,14 @@ class Groups:
 
 
 def _group(entry: Mapping[str, Any]) -> Group:
+    triggers = entry.get("InstanceLifecyclePolicy", {}).get("RetentionTriggers", {})
     return Group(
         name=entry["AutoScalingGroupName"],
         members=_members(entry.get("Instances", ())),
         has_pool=bool(entry.get("WarmPoolSize")),
         rebalances=bool(entry.get("CapacityRebalance")),
+        retains=triggers.get("TerminateHookAbandon") == RETAIN,
+        tags={tag["Key"]: tag.get("Value", "") for tag in entry.get("Tags", ())},
     )
 
 

@@ -62,9 +62,13 @@ ECS_SIGNAL_PERMISSIONS = ("ecs:DescribeContainerInstances", "ecs:DescribeTasks",
 """IAM actions of the signal function where it handles events of ECS."""
 
 OPERATOR_PERMISSIONS = (
+    "autoscaling:DeleteLifecycleHook",
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeLifecycleHooks",
     "autoscaling:DescribeTags",
+    "autoscaling:DescribeWarmPool",
+    "autoscaling:PutLifecycleHook",
+    "autoscaling:UpdateAutoScalingGroup",
     "cloudformation:DescribeStacks",
     "dynamodb:BatchGetItem",
     "dynamodb:GetItem",

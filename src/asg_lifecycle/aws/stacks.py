@@ -1,4 +1,4 @@
-"""The CloudFormation calls: the outputs of a deployed stack."""
+"""The CloudFormation calls: the outputs and parameters of a deployed stack."""
 
 from __future__ import annotations
 
@@ -27,6 +27,21 @@ class Stacks:
         with calling("cloudformation:DescribeStacks"):
             described = self._clients.cloudformation.describe_stacks(StackName=stack)["Stacks"]
         return _outputs(described[0]) if described else {}
+
+    def parameters(self, stack: str) -> dict[str, str]:
+        """Return the values of the parameters that a stack was deployed with, by key.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, no such stack.
+        """
+        with calling("cloudformation:DescribeStacks"):
+            described = self._clients.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        return {
+            parameter["ParameterKey"]: parameter.get("ParameterValue", "")
+            for each in described[:1]
+            for parameter in each.get("Parameters", [])
+            if "ParameterKey" in parameter
+        }
 
     def all(self) -> dict[str, dict[str, str]]:
         """Return the outputs of every stack there is, by its name.

@@ -45,3 +45,12 @@ def stack_outputs(stack: str) -> dict[str, str]:
         CallFailed: no answer, denied, no such stack.
     """
     return Stacks(Clients()).outputs(stack)
+
+
+def stack_parameters(stack: str) -> dict[str, str]:
+    """Return the values of the parameters of a deployed stack.
+
+    Raises:
+        CallFailed: no answer, denied, no such stack.
+    """
+    return Stacks(Clients()).parameters(stack)

@@ -99,13 +99,18 @@ def _near_miss(parsed: object) -> str | None:
     """Return what is wrong with metadata that is JSON without the key `plan`, None where it is not meant as a plan."""
     if isinstance(parsed, dict):
         for key, value in parsed.items():
-            if value and re.sub(r"[^a-z]", "", key.lower()) in {PLAN_KEY, f"{PLAN_KEY}s"}:
+            if value and means_plan_key(key):
                 return f'its key is written {json.dumps(key)} and not "{PLAN_KEY}"'
     if isinstance(parsed, list) and any(isinstance(each, dict) and each.get(PLAN_KEY) is not None for each in parsed):
         return "it is a list; a hook has one plan"
     if _has_our_step(parsed):
         return f'its steps are not below the key "{PLAN_KEY}"'
     return None
+
+
+def means_plan_key(key: str) -> bool:
+    """Return whether a key of metadata is meant to be that of the plan, however it is written."""
+    return re.sub(r"[^a-z]", "", key.lower()) in {PLAN_KEY, f"{PLAN_KEY}s"}
 
 
 def _has_our_step(value: object) -> bool:
