@@ -41,6 +41,7 @@ class Metric(StrEnum):
     OVER = "ActionsOver"
     OLDEST = "OldestActionSeconds"
     PERMISSION_MISSING = "PermissionsMissing"
+    RETAINED_NOW = "InstancesRetainedNow"
     SIGNAL_MISSED = "SignalsMissed"
     STEP_FAILED = "StepsFailed"
     SWEEP_PROBLEM = "SweepProblems"

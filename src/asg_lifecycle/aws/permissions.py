@@ -60,8 +60,12 @@ ECS_SIGNAL_PERMISSIONS = ("ecs:DescribeContainerInstances", "ecs:DescribeTasks",
 
 OPERATOR_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeAutoScalingInstances",
+    "autoscaling:DescribeInstanceRefreshes",
     "autoscaling:DescribeLifecycleHooks",
     "autoscaling:DescribeTags",
+    "autoscaling:DescribeWarmPool",
+    "autoscaling:TerminateInstanceInAutoScalingGroup",
     "cloudformation:DescribeStacks",
     "dynamodb:BatchGetItem",
     "dynamodb:GetItem",

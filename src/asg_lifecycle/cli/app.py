@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from asg_lifecycle.cli.drain import drain
 from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.history import history
 from asg_lifecycle.cli.plan import plan
 from asg_lifecycle.cli.ps import ps
 from asg_lifecycle.cli.redrive import redrive
+from asg_lifecycle.cli.retained import terminate_retained
 from asg_lifecycle.cli.show import show as show_action
 from asg_lifecycle.cli.signal import signal
 from asg_lifecycle.cli.stored_plans import delete, list_plans, put, restore, show, versions
@@ -35,6 +37,8 @@ application.command("show")(show_action)
 application.command()(history)
 for verb in (finish, abandon, skip, nudge):
     application.command()(verb)
+application.command()(drain)
+application.command("terminate-retained")(terminate_retained)
 application.command()(explain)
 application.command()(signal)
 plan.command("list")(list_plans)
