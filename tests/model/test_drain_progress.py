@@ -86,7 +86,8 @@ def test_a_whole_drain(
 ) -> None:
     """Instances end in any order, fail or not, replacements come late: every instance goes once, so many at a time."""
     wanted = IDS[:size]
-    serving, begun, replacements = list(wanted), {}, 0
+    serving, replacements = list(wanted), 0
+    begun: dict[str, InstanceProgress] = {}
     told: list[str] = []
     draw: Callable[[st.SearchStrategy[str]], str] = data.draw
     for _ in range(60):

@@ -45,7 +45,10 @@ def select_named(
         include_protected: those that are protected from scale-in, too.
     """
     listed = {member.instance: member for member in group.members}
-    done, refusals, terminating, to_terminate = [], [], [], []
+    done: list[str] = []
+    refusals: list[str] = []
+    terminating: list[str] = []
+    to_terminate: list[str] = []
     for instance in dict.fromkeys(named):
         member = listed.get(instance)
         if member is None:
