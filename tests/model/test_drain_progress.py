@@ -49,6 +49,14 @@ progress = st.dictionaries(
 wanted = st.lists(st.sampled_from(IDS), unique=True)
 
 
+def test_an_instance_that_was_told_to_terminate_does_not_count_as_in_service() -> None:
+    members = tuple(MemberState(instance=each, state=IN_SERVICE) for each in IDS[:2])
+    group = GroupState(name="web", desired=2, minimum=0, members=members)
+    told = {IDS[0]: InstanceProgress(phase=Phase.UNDER_WAY, detail="so")}
+    assert missing_capacity(group, {}) == 0
+    assert missing_capacity(group, told) == 1
+
+
 @given(groups, wanted, progress, st.integers(1, 3), st.booleans(), st.sampled_from([None, "a refresh"]))
 def test_one_look(  # noqa: PLR0913, PLR0917 - the facts of a look
     group: GroupState,
