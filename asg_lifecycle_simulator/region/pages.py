@@ -15,7 +15,10 @@ from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import create_loader
 from moto.core.utils import get_service_model
 
-WITHOUT_PAGINATOR = {("autoscaling", "DescribeTrafficSources"): "MaxRecords"}
+WITHOUT_PAGINATOR = {
+    ("autoscaling", "DescribeInstanceRefreshes"): "MaxRecords",
+    ("autoscaling", "DescribeTrafficSources"): "MaxRecords",
+}
 """The length of a page of operations that have pages although boto3 has no paginator for them."""
 
 FORM = "application/x-www-form-urlencoded"

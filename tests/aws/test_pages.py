@@ -14,6 +14,7 @@ from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.dns_records import DnsRecords
 from asg_lifecycle.aws.eks import Eks
+from asg_lifecycle.aws.group_capacity import GroupCapacity
 from asg_lifecycle.aws.groups import Groups
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.aws.secret_parameters import SecretParameters
@@ -66,6 +67,18 @@ def test_instances_of_a_warm_pool(testbed: Testbed[Deployment], clients: Clients
     assert len(pooled) == 5
     assert [member.instance for member in Groups(clients).pool(GROUP)] == pooled
     assert pages(testbed, "autoscaling", "DescribeWarmPool") == 3
+
+
+def test_instance_refreshes(testbed: Testbed[Deployment], clients: Clients) -> None:
+    testbed.autoscaling.create_group(GROUP, capacity=0)
+    client = boto3.client("autoscaling")
+    for _ in NAMES:
+        client.start_instance_refresh(AutoScalingGroupName=GROUP)
+        client.cancel_instance_refresh(AutoScalingGroupName=GROUP)
+    assert GroupCapacity(clients, clients).refresh_under_way(GROUP) is None
+    assert pages(testbed, "autoscaling", "DescribeInstanceRefreshes") == 3
+    started = client.start_instance_refresh(AutoScalingGroupName=GROUP)["InstanceRefreshId"]
+    assert GroupCapacity(clients, clients).refresh_under_way(GROUP) == f"{started}, InProgress"
 
 
 def test_target_groups_attached_to_a_group(testbed: Testbed[Deployment], clients: Clients) -> None:

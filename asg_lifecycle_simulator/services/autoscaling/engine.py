@@ -151,7 +151,7 @@ class Engine:
         spare = next((i for i in members if i.state == "InService" and not i.protected), None)
         pool_excess = sum(instance.warming for instance in members) - group.pool_target
         ready = next((instance for instance in members if instance.ready), None)
-        if excess < 0:
+        if excess < 0 and self._can_launch(group):
             self._scale_out(group)
         elif excess > 0 and spare is not None:
             self._scale_in(group, spare)
@@ -162,6 +162,9 @@ class Engine:
         else:
             return False
         return True
+
+    def _can_launch(self, group: Group) -> bool:
+        return group.launches and "Launch" not in self.fleet.suspended(group.name)
 
     def _scale_out(self, group: Group) -> None:
         ready = next((instance for instance in self.members(group.name) if instance.ready), None)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from moto.ec2.models import EC2Backend
 
     from asg_lifecycle_simulator.region.region import Region
-    from asg_lifecycle_simulator.services.autoscaling.model import Instance
+    from asg_lifecycle_simulator.region.timers import RegionTimers
+    from asg_lifecycle_simulator.services.autoscaling.model import Instance, Timings
 
 GONE = {"shutting-down", "terminated"}
 
@@ -52,16 +53,23 @@ def drained_at_once(
 
 
 class Fleet:
-    """Moto's EC2 instances. Keeps what moto shows of groups true to the engine.
+    """Moto's EC2 instances. Keeps what moto shows of groups true to the engine, at once or a moment later.
+
+    Args:
+        region: the region.
+        timers: its time.
+        timings: how long things take.
 
     Attributes:
         drain_targets: how target groups drain that are attached to a group.
         load_balancing: other kinds of load balancing that can be attached.
     """
 
-    def __init__(self, region: Region) -> None:
+    def __init__(self, region: Region, timers: RegionTimers, timings: Timings) -> None:
         self._region = region
         self._shown: dict[str, InstanceState] = {}
+        self._timers = timers
+        self._timings = timings
         self.drain_targets: DrainTargets = drained_at_once
         self.load_balancing: list[LoadBalancing] = []
 
@@ -146,18 +154,43 @@ class Fleet:
         for drain in drains:
             drain(one_drained)
 
+    def suspended(self, group: str) -> set[str]:
+        """Return the suspended processes of a group."""
+        return {process["ProcessName"] for process in self.group(group).suspended_processes}
+
     def changed(self, instance: Instance) -> None:
-        """Show the state of the instance."""
-        shown = self._shown[instance.id]
-        shown.lifecycle_state = instance.state
-        group = self.group(instance.group)
-        group.instance_states = [other for other in group.instance_states if other is not shown]
-        # A group does not list its warm pool.
-        if not instance.state.startswith("Warmed"):
-            group.instance_states.append(shown)
+        """Show the state of the instance, as soon as it is listed so."""
+        shown, state = self._shown[instance.id], instance.state
+        # What is not listed yet is listed at once.
+        if self._timings.listing and any(each is shown for each in self.group(instance.group).instance_states):
+            self._later(instance, lambda: self._show(instance, shown, state))
+        else:
+            self._show(instance, shown, state)
 
     def left(self, instance: Instance) -> None:
         """Show the instance no longer: it has left its group."""
-        shown = self._shown.pop(instance.id)
-        group = self.group(instance.group)
+        shown = self._shown[instance.id]
+        if self._timings.listing:
+            self._later(instance, lambda: self._hide(instance, shown))
+        else:
+            self._hide(instance, shown)
+
+    def _later(self, instance: Instance, then: Callable[[], None]) -> None:
+        self._timers.call_after(self._timings.listing, then, name=f"{instance.id} is listed otherwise")
+
+    def _show(self, instance: Instance, shown: InstanceState, state: str) -> None:
+        shown.lifecycle_state = state
+        group = self.backend.autoscaling_groups.get(instance.group)
+        if group is None:
+            return
+        group.instance_states = [other for other in group.instance_states if other is not shown]
+        # A group does not list its warm pool.
+        if not state.startswith("Warmed"):
+            group.instance_states.append(shown)
+
+    def _hide(self, instance: Instance, shown: InstanceState) -> None:
+        self._shown.pop(instance.id, None)
+        group = self.backend.autoscaling_groups.get(instance.group)
+        if group is None:
+            return
         group.instance_states = [other for other in group.instance_states if other is not shown]

@@ -199,6 +199,14 @@ class WarmPool:
 
 
 @dataclass
+class Refresh:
+    """An instance refresh: its id, and its `Status` as it is described."""
+
+    id: str
+    status: str
+
+
+@dataclass
 class Group:
     """An Auto Scaling group.
 
@@ -210,6 +218,8 @@ class Group:
         warm_pool: None when it has none.
         retains: whether an abandoned terminate hook leaves the instance in `Terminating:Retained` (R10).
         traffic_sources: what was attached by `AttachTrafficSources` (R31): the type of each, by its identifier.
+        launches: whether EC2 has capacity to launch instances for it.
+        refreshes: its instance refreshes, the last one first.
     """
 
     name: str
@@ -219,6 +229,8 @@ class Group:
     warm_pool: WarmPool | None = None
     retains: bool = False
     traffic_sources: dict[str, str] = field(default_factory=dict)
+    launches: bool = True
+    refreshes: list[Refresh] = field(default_factory=list)
 
     @property
     def pool_target(self) -> int:
@@ -238,8 +250,10 @@ class Timings:
         not_yet: after a wait has begun, while heartbeat and completion are refused although the state reads
             `*:Wait` already (R13).
         notice: until the group notices that EC2 terminated an instance (R28).
+        listing: by which the instances of groups are described as they were.
     """
 
     proceed: float = 1.0
     not_yet: float = 0.0
     notice: float = 1.0
+    listing: float = 0.0

@@ -9,7 +9,7 @@ from moto.autoscaling.exceptions import AutoscalingClientError, ResourceContenti
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 
 from asg_lifecycle_simulator.services.autoscaling.actions import NoActiveActionError
-from asg_lifecycle_simulator.services.autoscaling.attachments import AttachmentResponse
+from asg_lifecycle_simulator.services.autoscaling.capacity import CapacityResponse
 from asg_lifecycle_simulator.services.autoscaling.model import Group, WarmPool
 from asg_lifecycle_simulator.services.autoscaling.requests import hook_fields, hook_of, result_of
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 INSTANCES_A_PAGE = 50
 
 
-class LifecycleResponse(AttachmentResponse):
+class LifecycleResponse(CapacityResponse):
     """Answers one request; moto finds the method by the operation's name."""
 
     def __init__(self, region: Region, engine: Engine, put_hook: Callable[[Hook, bool], None]) -> None:
-        super().__init__(engine)
+        super().__init__(engine, region.new_id)
         self._simulated = region
         self._put_hook = put_hook
 
@@ -113,8 +113,7 @@ class LifecycleResponse(AttachmentResponse):
         group = instance.group
         if self._get_bool_param("ShouldDecrementDesiredCapacity", False):  # noqa: FBT003 - moto's default
             # Before the instance goes, or it would be replaced.
-            self._engine.groups[group].desired -= 1
-            self._fleet.group(group).desired_capacity = self._engine.groups[group].desired
+            self._decrement(instance)
         self._engine.terminate(instance)
         return ActionResult({"Activity": self._activity(group, f"Terminating EC2 instance: {instance.id}")})
 

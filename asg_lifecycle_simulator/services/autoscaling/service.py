@@ -51,7 +51,7 @@ class AutoScaling(Service):
         super().__init__(region)
         self.on_notification: Callable[[], None] = _nothing
         self.timings = Timings()
-        self.fleet = Fleet(region)
+        self.fleet = Fleet(region, self.timers, self.timings)
         self.notifications = Notifications(region.account, region.name, region.random)
         self.actions = LifecycleActions(self.timers, region.log, region.random, self.timings, self._announce)
         self.engine = Engine(self.timers, region.log, self.actions, self.fleet, self.timings)
@@ -176,6 +176,16 @@ class AutoScaling(Service):
         with self.region.lock:
             self.engine.groups[group].retains = on_terminate_abandon
             self.fleet.show_policy(group, {"RetentionTriggers": {"TerminateHookAbandon": action}})
+
+    def launches(self, group: str, *, possible: bool) -> None:
+        """Set whether EC2 has capacity to launch instances for a group.
+
+        Raises:
+            KeyError: there is no such group.
+        """
+        with self.region.lock:
+            self.engine.groups[group].launches = possible
+            self.engine.reconcile(group)
 
     def rebalances(self, group: str) -> bool:
         """Return whether a group has Capacity Rebalancing."""

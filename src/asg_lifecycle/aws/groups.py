@@ -24,10 +24,11 @@ RETAIN: Literal["retain"] = "retain"
 
 
 class Member(Struct, frozen=True, kw_only=True):
-    """An instance of a group: its id and its `LifecycleState` (R17)."""
+    """An instance of a group: its id, its `LifecycleState` (R17), and its type, None where it is not told."""
 
     instance: str
     state: str
+    instance_type: str | None = None
 
     @property
     def waits(self) -> bool:
@@ -163,4 +164,7 @@ def _group(entry: Mapping[str, Any]) -> Group:
 
 
 def _members(entries: Iterable[Mapping[str, Any]]) -> tuple[Member, ...]:
-    return tuple(Member(instance=entry["InstanceId"], state=entry["LifecycleState"]) for entry in entries)
+    return tuple(
+        Member(instance=entry["InstanceId"], state=entry["LifecycleState"], instance_type=entry.get("InstanceType"))
+        for entry in entries
+    )

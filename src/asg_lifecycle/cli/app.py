@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asg_lifecycle.cli.drain import drain
 from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.history import history
 from asg_lifecycle.cli.install_hook import install_hook
@@ -14,6 +15,7 @@ from asg_lifecycle.cli.plan_examples import examples
 from asg_lifecycle.cli.ps import ps
 from asg_lifecycle.cli.redrive import redrive
 from asg_lifecycle.cli.remove_hook import remove_hook
+from asg_lifecycle.cli.retained import terminate_retained
 from asg_lifecycle.cli.show import show as show_action
 from asg_lifecycle.cli.signal import signal
 from asg_lifecycle.cli.stored_plans import delete, list_plans, put, restore, show, versions
@@ -38,6 +40,8 @@ for verb in (finish, abandon, skip, nudge):
     application.command()(verb)
 application.command()(install_hook)
 application.command()(remove_hook)
+application.command()(drain)
+application.command("terminate-retained")(terminate_retained)
 application.command()(explain)
 application.command()(signal)
 application.command("version")(version)

@@ -58,12 +58,15 @@ DETAILS: tuple[Column[ActionSummary], ...] = (
 )
 
 
-def ps(
+def ps(  # noqa: PLR0913 - one parameter for each option
     *,
     stack: StackName = THE_ONLY_STACK,
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Only this Auto Scaling group.")] = None,
     hook: Annotated[str | None, typer.Option(metavar="NAME", help="Only this lifecycle hook.")] = None,
     status: Annotated[list[Standing] | None, typer.Option(help="Only these; may be given again.")] = None,
+    retained: Annotated[
+        bool, typer.Option("--retained", help="List the instances that abandoned terminate hooks left running instead.")
+    ] = False,
     output: OutputForm = Output.TABLE,
 ) -> None:
     """List the instances that wait at our hooks, and what each waits for.
@@ -71,6 +74,13 @@ def ps(
     The one whose time is over first comes first. For example: `asg-lifecycle ps --group web --status held`
     """
     tools = open_action_tools(stack)
+    if retained:
+        if hook is not None or status:
+            fail("--retained goes with --group alone", ExitCode.BAD_INPUT)
+        from asg_lifecycle.cli.retained import list_retained  # noqa: PLC0415 - it needs `open_action_tools`
+
+        list_retained(tools, group, output)
+        return
     with reporting_failed_calls():
         records = tools.records.in_flight()
     now = tools.clock()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from asg_lifecycle.aws.executions import Liveness
 from asg_lifecycle.aws.lifecycle_actions import Answer
+from asg_lifecycle.aws.retained_instances import retained_among
 from asg_lifecycle.intake.owners import TOO_MANY, Owners
 from asg_lifecycle.intake.takeovers import generation, is_unowned
 from asg_lifecycle.model import hooks
@@ -80,6 +81,7 @@ class Sweep:
         self._owners = Owners(executions, self._problem, pause)
         self._prefix = hook_name_prefix
         self._waiting = 0
+        self._retained = 0
         self._groups_read = 0
         self._started: list[str] = []
         self._problems: list[str] = []
@@ -98,6 +100,8 @@ class Sweep:
         groups = []
         for group in self._groups.all():
             self._groups_read += 1
+            # Without a call: those of warm pools are counted where the pool is read.
+            self._retained += len(tuple(retained_among(group.name, group.members)))
             if group.has_pool or any(member.waits for member in group.members):
                 groups.append(group)
         finished, began = True, self._clock()
@@ -107,6 +111,7 @@ class Sweep:
                 self._problem("the time of this sweep is over, the next sweeps check the rest")
                 break
             self._check_group(group, in_flight)
+        self._observer.gauge(Metric.RETAINED_NOW, self._retained)
         return {
             "groups": self._groups_read,
             "waiting": self._waiting,
@@ -141,7 +146,9 @@ class Sweep:
 
     def _check_group(self, group: Group, in_flight: dict[str, InFlight]) -> None:
         try:
-            members = group.members + (self._groups.pool(group.name) if group.has_pool else ())
+            pool = self._groups.pool(group.name) if group.has_pool else ()
+            self._retained += len(tuple(retained_among(group.name, pool)))
+            members = group.members + pool
             waiting = [member for member in members if member.waits]
             if not waiting:
                 return

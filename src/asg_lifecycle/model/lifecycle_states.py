@@ -13,3 +13,12 @@ def waits(state: str | None) -> bool:
         state: the instance's `LifecycleState`, None when it is in no group.
     """
     return state is not None and state.endswith(":Wait")
+
+
+def is_retained(state: str | None) -> bool:
+    """Return whether an instance in `state` was left running by an abandoned terminate hook (R10, R17).
+
+    Args:
+        state: the instance's `LifecycleState`, None when it is in no group.
+    """
+    return state is not None and state.endswith(":Retained")

@@ -44,6 +44,7 @@ class Metric(StrEnum):
     OLDEST = "OldestActionSeconds"
     OVER = "ActionsOver"
     PERMISSION_MISSING = "PermissionsMissing"
+    RETAINED_NOW = "InstancesRetainedNow"
     SIGNAL_MISSED = "SignalsMissed"
     STEP_FAILED = "StepsFailed"
     SWEEP_PROBLEM = "SweepProblems"
@@ -214,6 +215,12 @@ DEFINITIONS: dict[Metric, MetricDefinition] = {
         meaning="Actions in flight, counted by each sweep.",
         worry="It rises and does not fall: instances are waiting for something that does not come.",
         by_group=True,
+        repeats="no",
+    ),
+    Metric.RETAINED_NOW: MetricDefinition(
+        statistic="Maximum",
+        meaning="Abandoned instances that their groups have retained, counted by each sweep.",
+        worry="Any: they run and are paid for until somebody ends them, see `asg-lifecycle ps --retained`.",
         repeats="no",
     ),
     Metric.HELD_NOW: MetricDefinition(
