@@ -7,6 +7,7 @@ moto has none of these operations. Paths and members are botocore's (`lambda`, 2
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -117,7 +118,13 @@ class DurableRequests(Service):
             raise ResourceNotFoundException(f"Function not found: {function}")
         statuses = request.querystring.get("Statuses", [])
         # Of all versions, where none is named.
-        found = [each for each in self._service.executions if not statuses or each.status in statuses]
+        (after,) = request.querystring.get("StartedAfter", ["1970-01-01T00:00:00Z"])
+        found = [
+            each
+            for each in self._service.executions
+            if (not statuses or each.status in statuses)
+            and each.record.get_operation_execution_started().start_timestamp > datetime.fromisoformat(after)
+        ]
         first = int(request.querystring.get("Marker", ["0"])[0])
         most = min(int(request.querystring.get("MaxItems", ["100"])[0]), self.region.page_size or MOST_LISTED)
         answer: Response = {"DurableExecutions": [_summary(each) for each in found[first : first + most]]}

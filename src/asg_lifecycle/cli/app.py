@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from asg_lifecycle.cli.doctor import doctor
 from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.history import history
 from asg_lifecycle.cli.plan import plan
@@ -35,6 +36,7 @@ application.command("show")(show_action)
 application.command()(history)
 for verb in (finish, abandon, skip, nudge):
     application.command()(verb)
+application.command()(doctor)
 application.command()(explain)
 application.command()(signal)
 plan.command("list")(list_plans)

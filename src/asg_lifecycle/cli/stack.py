@@ -19,6 +19,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     """The outputs of the stack; empty where it has no such output.
 
     Attributes:
+        name: its name.
         function: qualified ARN of the durable function.
         table: name of the table of records.
         plan_path: where named plans are in Parameter Store.
@@ -27,6 +28,7 @@ class Stack(Struct, frozen=True, kw_only=True):
         function_queue: URL of the durable function's own dead-letter queue, None where it is not known.
     """
 
+    name: str = ""
     function: str = ""
     table: str = ""
     plan_path: str = ""
@@ -49,12 +51,13 @@ def find_stack(name: str, *, instead: str = "") -> Stack:
 
     name_it = f"name it with --stack{f', or give {instead}' if instead else ''}"
     try:
-        outputs = stack_outputs(name) if name else _only_stack(name_it)
+        found, outputs = (name, stack_outputs(name)) if name else _only_stack(name_it)
     except CallFailed as failed:
         what = f"stack {name}" if name else "the stacks"
         fail(f"{what} could not be read: {failed}; {name_it}", ExitCode.BAD_INPUT)
     features = outputs.get("BuiltInFeatures")
     return Stack(
+        name=found,
         function=outputs.get("FunctionAlias", ""),
         table=outputs.get("Table", ""),
         plan_path=outputs.get("PlanPath", ""),
@@ -64,7 +67,7 @@ def find_stack(name: str, *, instead: str = "") -> Stack:
     )
 
 
-def _only_stack(name_it: str) -> dict[str, str]:
+def _only_stack(name_it: str) -> tuple[str, dict[str, str]]:
     from asg_lifecycle.composition.command_line import every_stack  # noqa: PLC0415 - offline commands load no boto3
 
     found = {name: outputs for name, outputs in every_stack().items() if outputs.keys() >= OUTPUTS}
@@ -72,4 +75,4 @@ def _only_stack(name_it: str) -> dict[str, str]:
         several = f"there are several stacks of asg-lifecycle: {', '.join(sorted(found))}"
         none = "there is no stack of asg-lifecycle in this account and Region"
         fail(f"{several if found else none}; {name_it}", ExitCode.BAD_INPUT)
-    return next(iter(found.values()))
+    return next(iter(found.items()))
