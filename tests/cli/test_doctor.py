@@ -302,7 +302,7 @@ SCENES = {
     ),
     "alarm-without-action": Scene(nothing, ("10 of 10 alarms",), "AlarmTopicArn=TOPIC_ARN", {"AlarmTopicArn": ""}),
     "topic-without-subscriber": Scene(unsubscribe, (":alarms, which has no confirmed",), "aws sns subscribe"),
-    "storm": Scene(
+    "storm-beyond-quotas": Scene(
         make_a_large_group,
         ("its 310 instances", "HeartbeatTimeout 30 s", "a heartbeat every 15 s makes 21 calls a second, of 20"),
         "--heartbeat-timeout 900",
@@ -492,13 +492,13 @@ def test_fifty_groups_take_a_bounded_number_of_calls(testbed: Testbed[Deployment
 
 
 def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on(testbed: Testbed[Deployment]) -> None:
-    on = {
-        name: "on"
-        for name in (
+    on = dict.fromkeys(
+        (
             *("TargetGroupSteps", "LatticeSteps", "ClassicLoadBalancerSteps", "CommandSteps", "StatusCheckSteps"),
             *("EcsSteps", "MetricSteps", "KubernetesSteps", "FunctionSteps", "EventSteps", "CloudMapSteps", "DnsSteps"),
-        )
-    }
+        ),
+        "on",
+    )
     it = account(testbed, on)
     testbed.target_group("web")
     steps = [

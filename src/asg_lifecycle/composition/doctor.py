@@ -46,7 +46,7 @@ QUEUES = ("RuleDeadLetterQueueUrl", "FunctionDeadLetterQueueUrl", "NotificationD
 LATELY = 172_800.0
 """Seconds back that failed executions are looked for: no wait is older (R4)."""
 
-GROUP_CHECKS = ("group-without-hook", "retained-instances", "storm")
+GROUP_CHECKS = ("group-without-hook", "retained-instances", "storm-beyond-quotas")
 HOOK_CHECKS = ("group-without-hook", "heartbeat-below-sweep", "hook-shorter-than-plan", "plan-unusable", "other-rule")
 RULE_CHECKS = ("rule-missing", "rule-disabled", "rule-does-not-match", "other-rule", "target-and-rule")
 PERMISSION_CHECKS = ("permission-missing", "core-permission-missing")

@@ -214,7 +214,7 @@ CHECKS = (
     Check(name="alarm-missing", severity=Severity.WARNING, find=alarms_missing),
     Check(name="alarm-without-action", severity=Severity.WARNING, find=alarms_without_action),
     Check(name="topic-without-subscriber", severity=Severity.WARNING, find=topics_without_subscriber),
-    Check(name="storm", severity=Severity.WARNING, find=storms),
+    Check(name="storm-beyond-quotas", severity=Severity.WARNING, find=storms),
     Check(name="retained-instances", severity=Severity.WARNING, find=retained_instances),
     Check(name="stack-older", severity=Severity.WARNING, find=stack_older),
     Check(name="stack-newer", severity=Severity.NOTE, find=stack_newer),
