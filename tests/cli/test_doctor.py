@@ -524,6 +524,45 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
     ]
 
 
+def test_what_a_group_without_instances_would_get_is_not_guessed(testbed: Testbed[Deployment]) -> None:
+    """The built-in plan depends on the tags of an instance, and there is none."""
+    it = account(testbed, {"EcsSteps": "on", "TargetGroupSteps": "off"})
+    testbed.autoscaling.create_group("empty", capacity=0)
+    it.hook(group="empty")
+    (finding,) = findings()
+    assert (finding["finding"], finding["group"]) == ("plan-unusable", "web")
+    assert findings("--group", "empty") == []
+
+
+@pytest.mark.parametrize(
+    ("parameter", "step", "named"),
+    [
+        ("ClassicLoadBalancerSteps", "deregister-classic-elb: names", "Classic Load Balancer nowhere"),
+        ("EcsSteps", "drain-ecs: cluster", "ECS cluster nowhere"),
+        ("KubernetesSteps", "drain-kubernetes: cluster", "EKS cluster nowhere"),
+        ("DnsSteps", "remove-dns-records: zones", "hosted zone Z1D633PJN98FT9"),
+        ("CloudMapSteps", "deregister-cloud-map: namespaces", "Cloud Map namespace nowhere"),
+        ("CloudMapSteps", "deregister-cloud-map: services", "Cloud Map service srv-0123456789abcdef"),
+        ("TargetGroupSteps", "deregister-targets: arns", "target group arn:aws:elasticloadbalancing:eu-west-1:"),
+    ],
+)
+def test_each_kind_of_thing_that_a_plan_names_is_looked_up(
+    testbed: Testbed[Deployment], parameter: str, step: str, named: str
+) -> None:
+    it = account(testbed, {parameter: "on"})
+    kind, option = step.split(": ")
+    name = named.rpartition(" ")[2]
+    if name.startswith("arn:"):
+        name += f"{testbed.region.account}:targetgroup/nowhere/0123456789abcdef"
+    planned = {"kind": kind, "options": {option: name if option == "cluster" else [name]}}
+    it.hook(plan={"steps": [planned, planned]})
+    (finding,) = findings()
+    assert finding["finding"] == "plan-names-what-is-missing"
+    assert f"names {named}" in finding["evidence"]
+    it.hook(plan={"steps": [planned | {"if_missing": "done"}]})
+    assert findings() == []
+
+
 # Its form
 
 

@@ -130,7 +130,9 @@ class Doctor:
         services = compose_services(self.clients, LifecycleActions(self.clients, self.clock), self.clock)
         finder = NameFinder(self.clients, services, reader, self.clock)
         return msgspec.structs.replace(
-            facts, needs=tuple(step_needs(hooks, facts.stack)), missing_names=tuple(finder.missing(hooks))
+            facts,
+            needs=tuple(step_needs(hooks, facts.stack)),
+            missing_names=tuple(dict.fromkeys(finder.missing(hooks))),
         )
 
     def _with_rules(self, facts: AccountFacts, reader: Reader) -> AccountFacts:
