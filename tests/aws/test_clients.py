@@ -30,6 +30,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "functions": lambda client: client.list_functions(),
     "elb": lambda client: client.describe_load_balancers(),
     "elbv2": lambda client: client.describe_target_groups(),
+    "iam": lambda client: client.list_roles(),
     "route53": lambda client: client.list_hosted_zones(),
     "servicediscovery": lambda client: client.list_services(),
     "tagging": lambda client: client.get_resources(),
@@ -91,7 +92,7 @@ def test_a_client_is_made_once_with_its_timeouts(name: str) -> None:
     # A heartbeat that hangs leaves time for two more; a function that is asked may take its time.
     read_timeout = {"autoscaling": 4, "functions": 4, "asked_functions": 60}.get(name, 10)
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == (3, read_timeout)
-    assert client.meta.region_name == ("aws-global" if name == "route53" else "eu-central-1")
+    assert client.meta.region_name == ("aws-global" if name in {"iam", "route53"} else "eu-central-1")
 
 
 @pytest.mark.parametrize("name", CALLS)

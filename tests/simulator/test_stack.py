@@ -34,7 +34,7 @@ def decision(role: str, action: str, *resources: str) -> str:
     answer = boto3.client("iam").simulate_principal_policy(
         PolicySourceArn=role, ActionNames=[action], ResourceArns=list(resources)
     )
-    return answer["EvaluationResults"][0]["EvalDecision"]
+    return str(answer["EvaluationResults"][0]["EvalDecision"])
 
 
 def test_its_outputs_lead_to_the_deployment(testbed: Testbed[Deployment]) -> None:
@@ -77,7 +77,10 @@ def test_a_policy_allows_on_the_resources_that_it_names(testbed: Testbed[Deploym
         RoleName=role.rpartition("/")[2],
         PolicyName="deny",
         PolicyDocument=json.dumps(
-            {"Statement": [{"Effect": "Deny", "Action": ["elasticloadbalancing:*"], "Resource": "*"}]}
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Deny", "Action": ["elasticloadbalancing:*"], "Resource": "*"}],
+            }
         ),
     )
     assert decision(role, "elasticloadbalancing:DeregisterTargets", TARGET_GROUP) == "explicitDeny"

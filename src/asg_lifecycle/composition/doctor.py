@@ -210,7 +210,7 @@ class Doctor:
         parts = facts.stack.function.split(":")
         if role is None:
             return None
-        needed = {it for need in facts.needs if _may_be_granted(facts.stack, need.parameter) for it in need.permissions}
+        needed = {permission for need in facts.needs for permission in need.permissions}
         outputs = facts.stack.outputs
         tried = by_resources(
             needed | {*CORE_PERMISSIONS},
@@ -251,11 +251,6 @@ def _role(resources: Iterable[StackResource]) -> str:
             message=message,
         )
     )
-
-
-def _may_be_granted(stack: StackFacts, parameter: str | None) -> bool:
-    """Return whether permissions are to be asked about: what is switched off is a finding of its own."""
-    return parameter is None or stack.switched_on(parameter) is not False
 
 
 def compose_doctor(stack: str, clock: Callable[[], float] = time.time) -> Doctor:
