@@ -19,9 +19,11 @@ from asg_lifecycle_simulator.services.functions import Functions
 from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
 from asg_lifecycle_simulator.services.late_instances import LateInstances
 from asg_lifecycle_simulator.services.lattice import Lattice
+from asg_lifecycle_simulator.services.role_policies import RolePolicies
 from asg_lifecycle_simulator.services.route53 import Dns
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.spot import SpotInstances
+from asg_lifecycle_simulator.services.stacks import Stacks
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.target_groups import TargetGroups, make_target_group
 from asg_lifecycle_simulator.services.traffic_sources import TrafficSources
@@ -55,6 +57,7 @@ class Testbed(Generic[DeploymentT]):
         addresses: by what its instances are reached.
         cloud_map: its Cloud Map.
         dns: the Route 53 of its account.
+        role_policies: what the roles of its account are allowed.
         deployment: the application.
     """
 
@@ -85,6 +88,8 @@ class Testbed(Generic[DeploymentT]):
         self.addresses = self.region.add(Addresses(self.region))
         self.cloud_map = self.region.add(CloudMap(self.region))
         self.dns = self.region.add(Dns(self.region))
+        self.region.add(Stacks(self.region))
+        self.role_policies = self.region.add(RolePolicies(self.region))
         self.deployment = deploy(self.region, self.timeline)
         self._entered = ExitStack()
 

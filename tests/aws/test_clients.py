@@ -30,6 +30,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "functions": lambda client: client.list_functions(),
     "elb": lambda client: client.describe_load_balancers(),
     "elbv2": lambda client: client.describe_target_groups(),
+    "iam": lambda client: client.list_roles(),
     "prompt_events": lambda client: client.list_event_buses(),
     "prompt_sns": lambda client: client.list_topics(),
     "route53": lambda client: client.list_hosted_zones(),
@@ -97,7 +98,7 @@ def test_a_client_is_made_once_with_its_timeouts(name: str) -> None:
     timeouts = {"autoscaling": (3, 4), "functions": (3, 4), "asked_functions": (3, 60)}
     timeouts |= {"prompt_events": (1, 2), "prompt_sns": (1, 2)}
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == timeouts.get(name, (3, 10))
-    assert client.meta.region_name == ("aws-global" if name == "route53" else "eu-central-1")
+    assert client.meta.region_name == ("aws-global" if name in {"iam", "route53"} else "eu-central-1")
 
 
 @pytest.mark.parametrize("name", CALLS)

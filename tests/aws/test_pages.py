@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
+from asg_lifecycle.aws.alarms import Alarms
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.cloud_map import CloudMap
 from asg_lifecycle.aws.commands import Commands
 from asg_lifecycle.aws.container_instances import ContainerInstances
+from asg_lifecycle.aws.described_groups import DescribedGroups
 from asg_lifecycle.aws.dns_records import DnsRecords
 from asg_lifecycle.aws.eks import Eks
+from asg_lifecycle.aws.event_rules import EventRules
+from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.group_capacity import GroupCapacity
 from asg_lifecycle.aws.groups import Groups
+from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.plan_store import PlanStore
+from asg_lifecycle.aws.role_policies import RolePolicies
 from asg_lifecycle.aws.secret_parameters import SecretParameters
+from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.aws.target_groups import TargetGroups
+from asg_lifecycle.aws.topics import Topics
 from asg_lifecycle.aws.traffic_sources import TrafficSources
 from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.model.actions import LifecycleAction, Transition
@@ -27,6 +36,7 @@ from asg_lifecycle.store.drain_slots import DrainSlots
 from asg_lifecycle.store.record_queries import RecordQueries
 from asg_lifecycle.store.records import Records
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, TABLE, Deployment
+from asg_lifecycle_simulator.deployment.template_stack import make_stack
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.region.pages import page_limit
 
@@ -227,6 +237,70 @@ def test_nodes_and_pods(testbed: Testbed[Deployment], clients: Clients) -> None:
     assert [pod.name for pod in opened.pods(found[-1])] == [pod.name for pod in pods]
     asked = testbed.kubernetes.apis["production"].asked
     assert (asked["list nodes"], asked["list pods"]) == (3, 3)
+
+
+def test_groups_with_all_that_the_doctor_looks_at(testbed: Testbed[Deployment], clients: Clients) -> None:
+    for name in NAMES:
+        testbed.autoscaling.create_group(name, capacity=1)
+    groups = DescribedGroups(clients).all()
+    assert [(group.name, group.size) for group in groups] == [(name, 1) for name in NAMES]
+    assert pages(testbed, "autoscaling", "DescribeAutoScalingGroups") == 3
+    instances = [instance for group in groups for instance in group.states]
+    assert [*Instances(clients).tags_of([*instances, "i-00000000000000000"])] == instances
+
+
+def test_what_a_stack_has_made(testbed: Testbed[Deployment], clients: Clients) -> None:
+    outputs = make_stack(testbed.region, testbed.deployment)
+    resources = Stacks(clients).resources("asg-lifecycle")
+    assert pages(testbed, "cloudformation", "ListStackResources") == (len(resources) + 1) // 2
+    alarms = [each.physical for each in resources if each.kind == "AWS::CloudWatch::Alarm"]
+    assert [alarm.name for alarm in Alarms(clients).named([*alarms, "gone"])] == alarms
+    assert pages(testbed, "cloudwatch", "DescribeAlarms") == len(alarms) // 2
+    assert len(alarms) == 10
+    rules = EventRules(clients).all()
+    assert outputs["RuleArn"] in {rule.arn for rule in rules}
+    assert pages(testbed, "events", "ListRules") == (len(rules) + 1) // 2
+    (role,) = [each.physical for each in resources if each.logical == "LifecycleActionFunctionRole"]
+    arn = f"arn:aws:iam::{testbed.region.account}:role/{role}"
+    actions = ["ec2:DescribeInstances", "ec2:RunInstances", "s3:GetObject", "s3:PutObject", "autoscaling:DescribeTags"]
+    assert RolePolicies(clients).refused(arn, actions, ["*"]) == tuple(actions[1:4])
+    assert pages(testbed, "iam", "SimulatePrincipalPolicy") == 3
+
+
+def test_targets_of_a_rule(testbed: Testbed[Deployment], clients: Clients) -> None:
+    events = boto3.client("events")
+    events.put_rule(Name="rule", EventPattern="{}")
+    arns = [f"arn:aws:lambda:eu-west-1:123456789012:function:{name}" for name in NAMES]
+    events.put_targets(Rule="rule", Targets=[{"Id": arn[-6:], "Arn": arn} for arn in arns])
+    assert EventRules(clients).targets("rule") == tuple(arns)
+    assert pages(testbed, "events", "ListTargetsByRule") == 3
+
+
+def test_subscriptions_of_a_topic(testbed: Testbed[Deployment], clients: Clients) -> None:
+    sns = boto3.client("sns")
+    topic = sns.create_topic(Name="alarms")["TopicArn"]
+    for number in range(105):
+        queue = f"arn:aws:sqs:{testbed.region.name}:{testbed.region.account}:queue-{number}"
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    assert Topics(clients).subscriptions(topic).confirmed == 105
+    assert pages(testbed, "sns", "ListSubscriptionsByTopic") == 2
+
+
+def test_failed_executions(testbed: Testbed[Deployment], clients: Clients) -> None:
+    instances = testbed.autoscaling.create_group(GROUP, capacity=5)
+    plan = json.dumps({"plan": {"steps": [{"kind": "wait", "options": {"duration": "1h"}}]}})
+    testbed.autoscaling.put_hook(GROUP, "asg-lifecycle-terminate", "TERMINATING", NotificationMetadata=plan)
+    began = testbed.timeline.now()
+    for instance in instances:
+        testbed.autoscaling.terminate(instance)
+    testbed.run(60)
+    arns = [execution.arn for execution in testbed.deployment.executions]
+    for arn in arns:
+        boto3.client("lambda").stop_durable_execution(DurableExecutionArn=arn)
+    executions = Executions(clients, testbed.deployment.service.alias_arn)
+    assert executions.failed(began - 1) == dict.fromkeys(arns, "STOPPED")
+    assert pages(testbed, "lambda", "ListDurableExecutionsByFunction") == 1 + 1 + 3
+    assert executions.failed(testbed.timeline.now()) == {}
 
 
 def action(number: int, instance: str) -> LifecycleAction:

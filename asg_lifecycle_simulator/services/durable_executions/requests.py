@@ -7,6 +7,7 @@ moto has none of these operations. Paths and members are botocore's (`lambda`, 2
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -117,7 +118,12 @@ class DurableRequests(Service):
             raise ResourceNotFoundException(f"Function not found: {function}")
         statuses = request.querystring.get("Statuses", [])
         # Of all versions, where none is named.
-        found = [each for each in self._service.executions if not statuses or each.status in statuses]
+        after = request.querystring.get("StartedAfter", [None])[0]
+        found = [
+            each
+            for each in self._service.executions
+            if (not statuses or each.status in statuses) and (after is None or _began_after(each, after))
+        ]
         first = int(request.querystring.get("Marker", ["0"])[0])
         most = min(int(request.querystring.get("MaxItems", ["100"])[0]), self.region.page_size or MOST_LISTED)
         answer: Response = {"DurableExecutions": [_summary(each) for each in found[first : first + most]]}
@@ -138,6 +144,11 @@ class DurableRequests(Service):
         elif output is not None and output.error is not None:
             answer["Error"] = output.error.to_dict()
         return answer
+
+
+def _began_after(execution: SimulatedExecution, time: str) -> bool:
+    began = execution.record.get_operation_execution_started().start_timestamp
+    return began is not None and began > datetime.fromisoformat(time)
 
 
 def _summary(execution: SimulatedExecution) -> Response:

@@ -183,6 +183,11 @@ class Clients:
         return client
 
     @cached_property
+    def iam(self) -> Any:  # noqa: ANN401 - the stubs of IAM are not among the requirements
+        """The IAM client, of the command line: one service for all Regions."""
+        return self._make("iam", REPEATABLE)
+
+    @cached_property
     def route53(self) -> Route53Client:
         """The Route 53 client: one service for all Regions."""
         client: Route53Client = self._make("route53", ONCE)

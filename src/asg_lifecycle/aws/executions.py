@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -51,6 +52,9 @@ LIVENESS = {"RUNNING": Liveness.ALIVE, "PAUSING": Liveness.PAUSED, "PAUSED": Liv
 
 LISTED = ("RUNNING", "PAUSING", "PAUSED")
 """One status a call, as the API wants it."""
+
+FAILED: tuple[Literal["FAILED", "TIMED_OUT", "STOPPED"], ...] = ("FAILED", "TIMED_OUT", "STOPPED")
+"""The statuses of executions that did not end by themselves as they should."""
 
 PAGE = 1_000
 """Executions a page: the most that `ListDurableExecutionsByFunction` returns at once."""
@@ -139,6 +143,24 @@ class Executions:
                     PaginationConfig={"PageSize": PAGE},
                 ):
                     found |= {each["DurableExecutionArn"]: LIVENESS[status] for each in page["DurableExecutions"]}
+        return found
+
+    def failed(self, since: float) -> dict[str, str]:
+        """Return the executions of all versions that began since then and have failed, by ARN, each with its status.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        found: dict[str, str] = {}
+        with calling("lambda:ListDurableExecutionsByFunction"):
+            for status in FAILED:
+                for page in self._clients.functions.get_paginator("list_durable_executions_by_function").paginate(
+                    FunctionName=self._function.rpartition(":")[0],
+                    Statuses=[status],
+                    StartedAfter=datetime.fromtimestamp(since, UTC),
+                    PaginationConfig={"PageSize": PAGE},
+                ):
+                    found |= {each["DurableExecutionArn"]: status for each in page["DurableExecutions"]}
         return found
 
     def send_message(self, callback: str, message: bytes) -> bool:

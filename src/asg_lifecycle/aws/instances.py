@@ -9,7 +9,7 @@ from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 from asg_lifecycle.model.instances import InstanceAddresses, InstanceFacts, StatusChecks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mypy_boto3_ec2.type_defs import InstanceTypeDef
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 
 NOT_FOUND = "InvalidInstanceID.NotFound"
+MOST_FILTERED = 200
+"""Values that a filter takes."""
 
 
 class Instances:
@@ -95,6 +97,25 @@ class Instances:
         """
         found = self._describe(instance, launching=launching)
         return _tags(found) if found is not None else {}
+
+    def tags_of(self, instances: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return the tags of many instances, by instance; those that EC2 does not know are left out.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for first in range(0, len(instances), MOST_FILTERED):
+            with calling("ec2:DescribeInstances"):
+                for page in self._clients.ec2.get_paginator("describe_instances").paginate(
+                    Filters=[{"Name": "instance-id", "Values": list(instances[first : first + MOST_FILTERED])}]
+                ):
+                    found |= {
+                        each["InstanceId"]: _tags(each)
+                        for reservation in page["Reservations"]
+                        for each in reservation.get("Instances", [])
+                    }
+        return found
 
     def status_checks(self, instance: str) -> StatusChecks | None:
         """Return the status checks of `instance`, None while it has none.

@@ -33,12 +33,14 @@ class StoredPlan(Struct, frozen=True, kw_only=True):
         transition: the hooks that it is for; None for a parameter that is not where plans are read from.
         version: how often it was put.
         changed_at: when it was last put, seconds since the epoch.
+        text: what the parameter holds.
     """
 
     name: str
     transition: PlanTransition | None
     version: int
     changed_at: float
+    text: str = ""
 
 
 class PlanVersion(Struct, frozen=True, kw_only=True):
@@ -113,6 +115,7 @@ class PlanStore:
                         transition=transition,
                         version=parameter["Version"],
                         changed_at=parameter["LastModifiedDate"].timestamp(),
+                        text=parameter["Value"],
                     )
                     for parameter in page["Parameters"]
                     for transition, name in [self._place(parameter["Name"])]

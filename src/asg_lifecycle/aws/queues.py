@@ -76,6 +76,19 @@ class Queues:
                     sent_at=float(message.get("Attributes", {}).get("SentTimestamp", 0)) / 1000,
                 )
 
+    def count(self, queue: str) -> int:
+        """Return about how many messages a queue holds, those that somebody has received included.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, no such queue.
+        """
+        with calling("sqs:GetQueueAttributes"):
+            found = self._clients.sqs.get_queue_attributes(
+                QueueUrl=queue,
+                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+            )["Attributes"]
+        return sum(int(number) for number in found.values())
+
     def give_back(self, dead_letters: Iterable[DeadLetter]) -> None:
         """Let others receive the messages again.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asg_lifecycle.cli.doctor import doctor
 from asg_lifecycle.cli.drain import drain
 from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.history import history
@@ -42,6 +43,7 @@ application.command()(install_hook)
 application.command()(remove_hook)
 application.command()(drain)
 application.command("terminate-retained")(terminate_retained)
+application.command()(doctor)
 application.command()(explain)
 application.command()(signal)
 application.command("version")(version)

@@ -19,7 +19,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     """The outputs of the stack; empty where it has no such output.
 
     Attributes:
-        name: of the stack.
+        name: its name.
         function: qualified ARN of the durable function.
         table: name of the table of records.
         plan_path: where named plans are in Parameter Store.

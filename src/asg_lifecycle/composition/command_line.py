@@ -53,4 +53,4 @@ def stack_parameters(stack: str) -> dict[str, str]:
     Raises:
         CallFailed: no answer, denied, no such stack.
     """
-    return Stacks(Clients()).parameters(stack)
+    return Stacks(Clients()).deployed(stack).parameters

@@ -1,0 +1,86 @@
+"""`iam:SimulatePrincipalPolicy`: what the policies inside a role allow, without conditions.
+
+moto does not have the operation. A denial from outside of the role, such as an organisation's, is set with `refuse`.
+Sources: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html,
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html.
+"""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from moto.iam.models import iam_backends
+from moto.iam.responses import IamResponse
+
+from asg_lifecycle_simulator.services.base import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asg_lifecycle_simulator.region.region import Region
+    from asg_lifecycle_simulator.services.base import Request, Response
+
+RESULTS_A_PAGE = 100
+IMPLICIT = "implicitDeny"
+
+
+class RolePolicies(Service):
+    """What the roles of an account are allowed.
+
+    Attributes:
+        refused: actions that something outside of the roles denies.
+    """
+
+    def __init__(self, region: Region) -> None:
+        super().__init__(region)
+        self.refused: set[str] = set()
+
+    def install(self) -> None:
+        """Answer what moto does not."""
+        self.answer_query(IamResponse, {"simulate_principal_policy": self._simulate})
+
+    def _simulate(self, request: Request) -> Response:
+        name = str(request["PolicySourceArn"]).rpartition("/")[2]
+        statements = list(self._statements(name))
+        resources = _values(request.get("ResourceArns")) or ["*"]
+        results = [self._result(action, resources, statements) for action in _values(request["ActionNames"])]
+        start = int(request.get("Marker") or 0)
+        end = start + min(int(request.get("MaxItems") or RESULTS_A_PAGE), RESULTS_A_PAGE)
+        rest = {"IsTruncated": True, "Marker": str(end)} if end < len(results) else {"IsTruncated": False}
+        return {"EvaluationResults": results[start:end], **rest}
+
+    def _statements(self, role: str) -> Iterator[dict[str, Any]]:
+        # Those of a role that a stack made are values already, which moto's own answer garbles.
+        documents: list[Any] = list(iam_backends[self.region.account]["aws"].get_role(role).policies.values())
+        for document in documents:
+            parsed = json.loads(document) if isinstance(document, str) else document
+            yield from parsed["Statement"]
+
+    def _result(self, action: str, resources: list[str], statements: list[dict[str, Any]]) -> Response:
+        decisions = [self._decision(action, resource, statements) for resource in resources]
+        return {
+            "EvalActionName": action,
+            "EvalResourceName": resources[0],
+            "EvalDecision": decisions[0],
+            "ResourceSpecificResults": [
+                {"EvalResourceName": resource, "EvalResourceDecision": decision}
+                for resource, decision in zip(resources, decisions, strict=True)
+            ],
+        }
+
+    def _decision(self, action: str, resource: str, statements: list[dict[str, Any]]) -> str:
+        if action in self.refused:
+            return "explicitDeny"
+        effects = {
+            statement["Effect"]
+            for statement in statements
+            if any(fnmatchcase(action, pattern) for pattern in _values(statement["Action"]))
+            and any(fnmatchcase(resource, pattern) for pattern in _values(statement["Resource"]))
+        }
+        return "explicitDeny" if "Deny" in effects else "allowed" if "Allow" in effects else IMPLICIT
+
+
+def _values(value: object) -> list[str]:
+    return [] if value is None else [str(each) for each in value] if isinstance(value, list) else [str(value)]
