@@ -147,7 +147,8 @@ def test_the_stack_says_what_built_in_plans_may_use(testbed: Testbed[Deployment]
     testbed.ecs.register(instance, "prod")
     testbed.run(60)
     told = run("explain", "--group", "web", "--stack", "mine", "--json").stdout
-    steps = next(json.loads(line) for line in told.splitlines())["steps"]
+    (trial,) = json.loads(told)
+    steps = trial["steps"]
     assert len(steps) == expected
     assert ("would drain container instance" in steps[-1]["would"]) is (expected == 2)
 
@@ -155,7 +156,8 @@ def test_the_stack_says_what_built_in_plans_may_use(testbed: Testbed[Deployment]
 def trials(*arguments: str) -> list[dict[str, Any]]:
     result = at_path("explain", "--group", "web", "--json", *arguments)
     assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
 
 
 def test_what_each_hook_would_do_is_shown_and_nothing_is_done(testbed: Testbed[Deployment]) -> None:

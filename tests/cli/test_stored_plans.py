@@ -38,7 +38,7 @@ def done(*arguments: str, text: str | None = None) -> str:
 
 
 def listed() -> list[tuple[str, str, int]]:
-    lines = [json.loads(line) for line in done("list", "--json").splitlines()]
+    lines = json.loads(done("list", "--json"))
     return [(line["name"], line["transition"], line["version"]) for line in lines]
 
 
@@ -51,7 +51,7 @@ def test_a_plan_is_kept_listed_shown_and_used(testbed: Testbed[Deployment]) -> N
     told = done("put", "web", "-", text=OUT)
     assert told == "web for terminate hooks is kept below /asg-lifecycle/asg-lifecycle/plans, version 1\n"
     assert listed() == [("web", "terminate", 1)]
-    assert "web  terminate  version 1" in done("list")
+    assert done("list").splitlines()[1].split()[:3] == ["web", "terminate", "1"]
     assert done("show", "web") == OUT
     assert json.loads(done("show", "web", "--json")) == read_plan(OUT).plan
 
@@ -179,7 +179,7 @@ def test_versions_are_listed_shown_and_brought_back(testbed: Testbed[Deployment]
         "version 2",
     ]
     assert "-    - blue\n+    - green\n" in told
-    plans = [json.loads(line)["plan"] for line in done("versions", "web", "--json").splitlines()]
+    plans = [each["plan"] for each in json.loads(done("versions", "web", "--json"))]
     assert plans == [read_plan(OUT).plan, read_plan(OTHER).plan]
     assert done("show", "web", "--version", "1") == OUT
     assert "version 3" in done("restore", "web", "1", "--yes")
@@ -285,7 +285,7 @@ def test_the_stack_says_where_plans_are(testbed: Testbed[Deployment]) -> None:
         client.create_stack(StackName="mine", TemplateBody=json.dumps(template))
         client.create_stack(StackName="other", TemplateBody=json.dumps({"Resources": template["Resources"]}))
     testbed.deployment.put_plan("web", {"steps": []})
-    assert "web  terminate  version 1" in run("list", "--stack", "mine").stdout
+    assert "web   terminate   1" in run("list", "--stack", "mine").stdout
     other = run("list", "--stack", "other")
     assert (other.exit_code, "has no output PlanPath" in other.stderr) == (2, True)
     nobody = run("list", "--stack", "nobody")

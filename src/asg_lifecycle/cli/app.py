@@ -7,24 +7,26 @@ from typing import Annotated
 
 import typer
 
+from asg_lifecycle.cli.every_command import CommandTree
 from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.history import history
 from asg_lifecycle.cli.plan import plan
+from asg_lifecycle.cli.plan_versions import diff, restore, versions
 from asg_lifecycle.cli.ps import ps
 from asg_lifecycle.cli.redrive import redrive
 from asg_lifecycle.cli.show import show as show_action
 from asg_lifecycle.cli.signal import signal
-from asg_lifecycle.cli.stored_plans import delete, list_plans, put, restore, show, versions
+from asg_lifecycle.cli.stored_plans import delete, list_plans, put, show
 from asg_lifecycle.cli.verbs import abandon, finish, nudge, skip
 from asg_lifecycle.cli.why import why
 
 DISTRIBUTION = "asg-lifecycle"
 
 application = typer.Typer(
+    cls=CommandTree,
     help="See and decide what happens to the instances that wait at our lifecycle hooks.",
     no_args_is_help=True,
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
-    add_completion=False,
     # An unexpected error shows as Python shows it: that is what a bug report needs.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,7 +40,7 @@ for verb in (finish, abandon, skip, nudge):
 application.command()(explain)
 application.command()(signal)
 plan.command("list")(list_plans)
-for about_stored_plans in (show, put, delete, versions, restore):
+for about_stored_plans in (show, diff, put, delete, versions, restore):
     plan.command()(about_stored_plans)
 application.add_typer(plan, name="plan")
 application.add_typer(redrive, name="redrive")

@@ -26,11 +26,22 @@ def rounded(length: float | None) -> str:
     return roughly(length)
 
 
+SOON = 300.0
+"""Seconds before its deadline from which on an action stands out."""
+
+STYLES = {Standing.HELD: "bold yellow", Standing.COMPLETING: "green"}
+"""How a terminal shows a status."""
+
 COLUMNS: tuple[Column[ActionSummary], ...] = (
-    Column(name="left", value=lambda each: each.left, text=lambda each: rounded(each.left)),
-    Column(name="status", value=lambda each: each.standing.value),
+    Column(
+        name="left",
+        value=lambda each: each.left,
+        text=lambda each: rounded(each.left),
+        style=lambda each: "bold red" if each.left is not None and each.left < SOON else "",
+    ),
+    Column(name="status", value=lambda each: each.standing.value, style=lambda each: STYLES.get(each.standing, "")),
     Column(name="instance", value=lambda each: each.instance),
-    Column(name="group", value=lambda each: each.group),
+    Column(name="group", value=lambda each: each.group, may_be_folded=True),
     Column(
         name="step",
         value=lambda each: each.step,

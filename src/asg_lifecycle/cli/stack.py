@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from asg_lifecycle.cli.console import ExitCode, fail
+from asg_lifecycle.cli.console import ExitCode, fail, with_what_to_do
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 
@@ -52,7 +52,7 @@ def find_stack(name: str, *, instead: str = "") -> Stack:
         outputs = stack_outputs(name) if name else _only_stack(name_it)
     except CallFailed as failed:
         what = f"stack {name}" if name else "the stacks"
-        fail(f"{what} could not be read: {failed}; {name_it}", ExitCode.BAD_INPUT)
+        fail(f"{what} could not be read: {with_what_to_do(failed)}; {name_it}", ExitCode.BAD_INPUT)
     features = outputs.get("BuiltInFeatures")
     return Stack(
         function=outputs.get("FunctionAlias", ""),
