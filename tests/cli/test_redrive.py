@@ -9,7 +9,11 @@ import pytest
 from moto.sqs.models import SQSBackend
 from typer.testing import CliRunner
 
+from asg_lifecycle.aws.queues import DeadLetter
 from asg_lifecycle.cli.app import application
+from asg_lifecycle.cli.output import table_of
+from asg_lifecycle.cli.redrive import COLUMNS, ListedContent
+from asg_lifecycle.intake.redrive import Content
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, TABLE, Deployment
@@ -162,7 +166,10 @@ def test_what_there_is_nothing_to_start_for_is_kept_unless_it_is_to_be_discarded
     assert kept.exit_code == 1
     assert "--discard deletes it" in kept.stdout
     assert len(listed()) == 1
-    assert run("start", "--all", "--discard").exit_code == 0
+    (message,) = [each["message"] for each in listed()]
+    discarded = run("start", "--all", "--discard")
+    assert discarded.exit_code == 0
+    assert discarded.stdout.splitlines()[-1] == f"{message}: deleted, with what is broken in it"
     assert listed() == []
 
 
@@ -225,6 +232,15 @@ def test_the_list_for_people(testbed: RedriveTestbed) -> None:
     instance = testbed.waiting()
     testbed.lose_executions(instance)
     assert instance in run("list").stdout
+    (each,) = listed()
+    now = testbed.timeline.now()
+    content = Content(standing="broken", reason="expected JSON, found something quite long")
+    letter = DeadLetter(
+        id=each["message"], queue="q", body="", sent_at=now, attributes={"ErrorMessage": "x" * 300}, receipt=""
+    )
+    table = table_of([ListedContent(dead_letter=letter, content=content, now=now)], COLUMNS, 80)
+    assert each["message"] in table.plain
+    assert all(len(line) <= 80 for line in table.plain.splitlines())
 
 
 def test_wrong_usage(testbed: RedriveTestbed) -> None:

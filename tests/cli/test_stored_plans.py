@@ -290,3 +290,30 @@ def test_the_stack_says_where_plans_are(testbed: Testbed[Deployment]) -> None:
     assert (other.exit_code, "has no output PlanPath" in other.stderr) == (2, True)
     nobody = run("list", "--stack", "nobody")
     assert (nobody.exit_code, "could not be read" in nobody.stderr) == (2, True)
+
+
+# Differences
+
+
+def test_a_file_and_a_version_are_compared_with_what_is_kept(testbed: Testbed[Deployment], tmp_path: Any) -> None:
+    del testbed
+    file = tmp_path / "other.yaml"
+    file.write_text(OTHER)
+    done("put", "web", "-", text=OUT)
+    assert "-    - blue\n+    - green\n" in done("diff", "web", str(file))
+    done("put", "web", str(file), "--yes")
+    assert done("diff", "web", str(file)) == "web for terminate hooks does not differ\n"
+    assert done("diff", "web", str(file), "--quiet") == ""
+    told = json.loads(done("diff", "web", "--version", "1", "--json"))
+    assert (told["same"], "+    - blue" in told["difference"]) == (False, True)
+    assert at_path("diff", "web", "--version", "1", "--output", "csv").exit_code == 2
+    assert listed() == [("web", "terminate", 2)]
+
+
+def test_what_is_compared_has_to_be_said_and_be_there(testbed: Testbed[Deployment]) -> None:
+    del testbed
+    assert at_path("diff", "web").exit_code == 2
+    assert at_path("diff", "web", "-", "--version", "1", text=OUT).exit_code == 2
+    assert at_path("diff", "web", "-", text=OUT).exit_code == 1
+    assert at_path("diff", "web", "-", "--launch", text=OUT).exit_code == 2
+    assert at_path("diff", "web", "-", text="steps: [{kind: drain}]").exit_code == 1

@@ -68,6 +68,7 @@ OPERATOR_PERMISSIONS = (
     "dynamodb:Query",
     "dynamodb:Scan",
     "ec2:DescribeInstances",
+    "ec2:DescribeRegions",
     "events:PutEvents",
     "lambda:GetDurableExecution",
     "lambda:InvokeFunction",

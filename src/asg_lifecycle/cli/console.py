@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
+import textwrap
 from contextlib import contextmanager
 from contextvars import ContextVar
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -48,10 +51,21 @@ def write(text: str, *, end: str = "\n") -> None:
     typer.echo(_encoded(f"{text}{end}"), nl=False)
 
 
+def write_sentences(text: str) -> None:
+    """Write lines of sentences to standard output, each broken between words where the terminal is narrower."""
+    if not sys.stdout.isatty():
+        write(text)
+        return
+    width = get_terminal_size().columns
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        write(textwrap.fill(line, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False))
+
+
 def say(sentence: str) -> None:
     """Write what is good to know and was not asked for to standard output, unless the command is to be quiet."""
     if not _quiet.get():
-        write(sentence)
+        write_sentences(sentence)
 
 
 def write_json(value: object, *, indent: int | None = None) -> None:

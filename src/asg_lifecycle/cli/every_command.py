@@ -19,7 +19,7 @@ from asg_lifecycle.cli.configuration import read_configuration
 from asg_lifecycle.cli.console import ExitCode, fail, keeping_quiet, reporting_failed_calls, warn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from typer.core import TyperCommand
 
@@ -83,16 +83,23 @@ class CommandTree(TyperGroup):
         ctx.default_map = _defaults_of(self, defaults) if defaults else None
         return super().invoke(ctx)
 
-    def main(self, *, standalone_mode: bool = True, **settings: Any) -> Any:  # noqa: ANN401 - as typer's
+    def main(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        *,
+        standalone_mode: bool = True,
+        **settings: Any,  # noqa: ANN401 - typer's own settings
+    ) -> Any:  # noqa: ANN401 - as typer's
         """Run a command line and exit, with one line on standard error when it was used wrongly.
 
         Raises:
             SystemExit: always, in standalone mode.
         """
         if not standalone_mode:
-            return super().main(standalone_mode=False, **settings)
+            return super().main(args, prog_name, standalone_mode=False, **settings)
         try:
-            code = super().main(standalone_mode=False, **settings)
+            code = super().main(args, prog_name, standalone_mode=False, **settings)
         except typer.TyperException as error:
             code = _report(error)
         except typer.Abort:

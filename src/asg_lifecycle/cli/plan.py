@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write, write_json
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write, write_json, write_sentences
 from asg_lifecycle.cli.input_files import file_name
 from asg_lifecycle.cli.options import THE_ONLY_STACK, HookNamePrefix, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
@@ -173,7 +173,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
         tried = instance or next(iter(members), "")
         trials = [try_hook(tools, group, each, tried) for each in ours]
     if output is Output.TABLE:
-        write("\n".join(trial.text for trial in trials))
+        write_sentences("\n".join(trial.text for trial in trials))
     else:
         write_list(trials, TRIAL_COLUMNS, output, none="")
     if any(trial.problems for trial in trials):
@@ -185,9 +185,8 @@ def _check_instance(tools: PlanTools, group: str, members: list[str], instance: 
     if instance in members:
         return
     if not tools.instances.is_known(instance):
-        fail(
-            f"there is no instance {instance} in this account and Region; the group has: {', '.join(members) or 'none'}"
-        )
+        there_are = ", ".join(members) or "none"
+        fail(f"there is no instance {instance} in this account and Region; group {shown(group)} has: {there_are}")
     warn(f"instance {instance} is none of group {shown(group)} (its warm pool is not looked into): tried all the same")
 
 

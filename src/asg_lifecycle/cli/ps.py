@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls
+from asg_lifecycle.cli.action_lists import (
+    ListedAction,
+    StackOfActions,
+    WantedActions,
+    read_actions,
+    stacks_of_every_region,
+)
+from asg_lifecycle.cli.console import ExitCode, fail, warn
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
 from asg_lifecycle.cli.stack import find_stack
-from asg_lifecycle.model.action_summary import ActionSummary, Standing, by_time_left, summarize
+from asg_lifecycle.model.action_summary import ActionSummary, Standing
 from asg_lifecycle.model.durations import roughly
 
 if TYPE_CHECKING:
@@ -69,29 +77,73 @@ DETAILS: tuple[Column[ActionSummary], ...] = (
 )
 
 
-def ps(
+def _summary(listed: ListedAction) -> ActionSummary:
+    return listed.summary
+
+
+LISTED: tuple[Column[ListedAction], ...] = tuple(column.of(_summary) for column in COLUMNS)
+IN_REGIONS: tuple[Column[ListedAction], ...] = (
+    *LISTED[:4],
+    Column(name="region", value=lambda each: each.stack.region),
+    Column(name="stack", value=lambda each: each.stack.name, always=False),
+    *LISTED[4:],
+)
+
+
+def ps(  # noqa: PLR0913 - one parameter for each option
     *,
     stack: StackName = THE_ONLY_STACK,
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Only this Auto Scaling group.")] = None,
     hook: Annotated[str | None, typer.Option(metavar="NAME", help="Only this lifecycle hook.")] = None,
     status: Annotated[list[Standing] | None, typer.Option(help="Only these; may be given again.")] = None,
+    all_regions: Annotated[
+        bool, typer.Option("--all-regions", help="Those of every stack in every Region of the account.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Keep the list up to date on the terminal; q or Ctrl-C quits.")
+    ] = False,
+    interval: Annotated[
+        int, typer.Option(metavar="SECONDS", min=2, max=3600, help="With --watch: how often the list is read, at most.")
+    ] = 5,
     output: OutputForm = Output.TABLE,
 ) -> None:
     """List the instances that wait at our hooks, and what each waits for.
 
     The one whose time is over first comes first. For example: `asg-lifecycle ps --group web --status held`
     """
-    tools = open_action_tools(stack)
-    with reporting_failed_calls():
-        records = tools.records.in_flight()
-    now = tools.clock()
-    found = by_time_left(
-        each
-        for each in (summarize(record, now) for record in records)
-        if group in (None, each.group) and hook in (None, each.hook) and (not status or each.standing in status)
+    if watch:
+        _check_terminal(output)
+    wanted = WantedActions(group=group, hook=hook, standings=frozenset(status or ()))
+    stacks, unread = (
+        stacks_of_every_region(stack) if all_regions else ((StackOfActions(tools=open_action_tools(stack)),), ())
     )
-    columns = COLUMNS if output is Output.TABLE else (*COLUMNS, *DETAILS)
-    write_list(found, columns, output, none="no instance waits at our hooks" if not records else "none of these")
+    for sentence in unread:
+        warn(f"asg-lifecycle: {sentence}")
+    columns = IN_REGIONS if all_regions else LISTED
+    if watch and stacks:
+        from asg_lifecycle.cli import watched_list  # noqa: PLC0415 - only here the terminal is taken
+
+        watched_list.watch(stacks, wanted, columns, interval)
+        return
+    found = read_actions(stacks)
+    if found.failures and not all_regions:
+        fail(found.failures[0])
+    for sentence in found.failures:
+        warn(f"asg-lifecycle: {sentence}")
+    if stacks:
+        actions = found.actions(wanted, stacks[0].tools.clock())
+        details = [column.of(_summary) for column in DETAILS] if output is not Output.TABLE else []
+        none = "no instance waits at our hooks" if not found.records else "none of these"
+        write_list(actions, (*columns, *details), output, none=none)
+    if unread or found.failures:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _check_terminal(output: Output) -> None:
+    if output is not Output.TABLE:
+        fail(f"--watch shows a table, and --output {output} was said", ExitCode.BAD_INPUT)
+    if not sys.stdout.isatty():
+        fail("--watch needs a terminal; elsewhere call ps again and again", ExitCode.BAD_INPUT)
 
 
 def open_action_tools(stack: str) -> ActionTools:

@@ -130,7 +130,7 @@ def delete(
         text = kept_text(store, transition, name)
     if text is None:
         fail_without(store, transition, name)
-    say(as_yaml(text).rstrip("\n"))
+    write(as_yaml(text), end="")
     ask(f"delete plan {name} for {transition} hooks and its versions?", yes=yes)
     with reporting_failed_calls():
         store.delete(transition, name)
