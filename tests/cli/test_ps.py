@@ -14,13 +14,18 @@ from rich.console import Console
 from asg_lifecycle.cli.output import table_of
 from asg_lifecycle.cli.ps import COLUMNS, rounded
 from asg_lifecycle.model.action_summary import summarize
+from asg_lifecycle_simulator.deployment.deployment import TABLE
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from tests.cli.action_commands import COMMAND, HOOK, SIGNAL, run, waiting
 from tests.cli.conftest import make_stack
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from asg_lifecycle_simulator.deployment.deployment import Deployment
     from asg_lifecycle_simulator.deployment.testbed import Testbed
+
+FLEET = 5_000
 
 
 def test_nothing_waits(stack: Testbed[Deployment]) -> None:
@@ -129,22 +134,28 @@ def test_five_thousand_actions_take_a_bounded_number_of_calls(stack: Testbed[Dep
     (instance,) = waiting(stack, "web", SIGNAL)
     with stack.region.unobserved():
         client = stack.region.client("dynamodb")
-        (item,) = [each for each in client.scan(TableName="asg-lifecycle")["Items"] if "status" in each]
-        for number in range(300):
-            other = f"i-{number:017x}"
-            wait = json.dumps(["web", HOOK, other], separators=(",", ":"))
-            client.put_item(TableName="asg-lifecycle", Item=item | {"wait": {"S": wait}, "instance": {"S": other}})
+        (item,) = [each for each in client.scan(TableName=TABLE)["Items"] if "status" in each]
+        others = [f"i-{number:017x}" for number in range(FLEET)]
+        for some in batched(others, 25):
+            waits = {other: json.dumps(["web", HOOK, other], separators=(",", ":")) for other in some}
+            puts = [item | {"wait": {"S": wait}, "instance": {"S": other}} for other, wait in waits.items()]
+            client.batch_write_item(RequestItems={TABLE: [{"PutRequest": {"Item": put}} for put in puts]})
+    stack.region.page_size = 1_000
     stack.region.calls.clear()
     found = json.loads(run("ps", "-o", "json").stdout)
 
-    assert len({each["instance"] for each in found}) == 301
-    assert instance in {each["instance"] for each in found}
-    # A page of the index holds thousands, and a batch a hundred.
+    assert {each["instance"] for each in found} == {instance, *others}
+    # A page of the index is followed by the next one, and a batch holds a hundred.
     assert stack.region.calls == {
         ("cloudformation", "DescribeStacks"): 1,
-        ("dynamodb", "Query"): 1,
-        ("dynamodb", "BatchGetItem"): 4,
+        ("dynamodb", "Query"): FLEET // 1_000 + 1,
+        ("dynamodb", "BatchGetItem"): FLEET // 100 + 1,
     }
+
+
+def batched(items: list[str], size: int) -> Iterator[list[str]]:
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
 
 
 def test_why_says_what_holds_an_instance(stack: Testbed[Deployment]) -> None:

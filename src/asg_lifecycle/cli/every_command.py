@@ -165,7 +165,8 @@ def _defaults_of(group: TyperGroup, defaults: dict[str, str]) -> dict[str, Any]:
 def _report(error: typer.TyperException) -> int:
     """Write what was used wrongly on one line, and return the exit code."""
     context = getattr(error, "ctx", None)
-    called = context.command_path if context is not None else "asg-lifecycle"
+    _, *words = context.command_path.split() if context is not None else ("",)
+    called = " ".join(("asg-lifecycle", *words))
     if type(error).__name__ == "NoArgsIsHelpError":
         warn(error.format_message())
     else:
