@@ -24,6 +24,7 @@ from asg_lifecycle.cli.command_reference import reference
 from asg_lifecycle.cli.every_command import commands_of
 from asg_lifecycle.cli.exit_codes import MEANINGS, ExitCode
 from asg_lifecycle.cli.local_times import ago, local_time
+from asg_lifecycle.composition import command_line
 from asg_lifecycle_simulator.deployment.deployment import TABLE, Deployment
 from tests.cli.action_commands import SIGNAL, run, waiting
 
@@ -251,7 +252,17 @@ def test_the_region_that_is_said_is_asked(testbed: Testbed[Deployment]) -> None:
     assert run("why", instance, "--region", FOREIGN).exit_code == 0
 
 
-def test_the_actions_of_all_regions(stack: Testbed[Deployment]) -> None:
+@pytest.fixture
+def few_regions(stack: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch) -> Testbed[Deployment]:
+    """Return a region in an account that has not thirty of them enabled, but three."""
+    enabled = command_line.enabled_regions()
+    assert {"eu-west-1", "eu-west-2", FOREIGN} <= set(enabled)
+    monkeypatch.setattr(command_line, "enabled_regions", lambda: ("eu-west-1", "eu-west-2", FOREIGN))
+    return stack
+
+
+def test_the_actions_of_all_regions(few_regions: Testbed[Deployment]) -> None:
+    stack = few_regions
     (instance,) = waiting(stack, "web", SIGNAL)
     copy_to(stack, FOREIGN, name="far-away")
     listed = json.loads(run("ps", "--all-regions", "--json").stdout)
@@ -265,15 +276,18 @@ def test_the_actions_of_all_regions(stack: Testbed[Deployment]) -> None:
     assert "region" in run("ps", "--all-regions").stdout.splitlines()[0].split()
 
 
-def test_a_region_that_cannot_be_asked_hides_no_other(stack: Testbed[Deployment]) -> None:
+def test_the_regions_have_to_be_known(stack: Testbed[Deployment]) -> None:
+    stack.region.faults.deny("ec2", "DescribeRegions")
+    assert "permission ec2:DescribeRegions is missing" in run("ps", "--all-regions").stderr
+
+
+def test_a_region_that_cannot_be_asked_hides_no_other(few_regions: Testbed[Deployment]) -> None:
+    stack = few_regions
     waiting(stack, "web", SIGNAL)
     stack.region.faults.deny("dynamodb", "Query")
     done = run("ps", "--all-regions")
     assert done.exit_code == 1
     assert "asg-lifecycle: eu-west-1: permission dynamodb:Query is missing" in done.stderr
-    stack.region.faults.allow("dynamodb", "Query")
-    stack.region.faults.deny("ec2", "DescribeRegions")
-    assert "permission ec2:DescribeRegions is missing" in run("ps", "--all-regions").stderr
 
 
 # Quiet, and times

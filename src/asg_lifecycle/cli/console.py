@@ -96,8 +96,13 @@ def fail(sentence: str, code: ExitCode = ExitCode.FAILED) -> NoReturn:
     Raises:
         typer.Exit: always.
     """
-    warn(f"asg-lifecycle: {sentence}")
+    warn(f"asg-lifecycle: {on_one_line(sentence)}")
     raise typer.Exit(code)
+
+
+def on_one_line(text: str) -> str:
+    """Return a text as one line that does nothing to a terminal, whatever was typed or answered that it repeats."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 @contextmanager

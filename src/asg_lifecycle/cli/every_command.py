@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from asg_lifecycle.aws.account import Account, acting_in
 from asg_lifecycle.cli.configuration import read_configuration
-from asg_lifecycle.cli.console import ExitCode, fail, keeping_quiet, reporting_failed_calls, warn
+from asg_lifecycle.cli.console import ExitCode, fail, keeping_quiet, on_one_line, reporting_failed_calls, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -171,5 +171,5 @@ def _report(error: typer.TyperException) -> int:
         warn(error.format_message())
     else:
         sentence = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
-        warn(f"asg-lifecycle: {sentence}; see {called} --help")
+        warn(f"asg-lifecycle: {on_one_line(sentence)}; see {called} --help")
     return error.exit_code

@@ -8,7 +8,7 @@ import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail, warn
 from asg_lifecycle.cli.input_files import file_name, read_text
-from asg_lifecycle.cli.stack import find_stack
+from asg_lifecycle.cli.stack import find_stack, is_not_ours
 
 if TYPE_CHECKING:
     from asg_lifecycle.cli.plan_files import PlanFile
@@ -51,5 +51,5 @@ def open_plan_tools(stack: str, path: str) -> PlanTools:
         return compose_plan_tools(path)
     found = find_stack(stack, instead="--path")
     if not found.plan_path:
-        fail(f"stack {stack} is no stack of asg-lifecycle: it has no output PlanPath", ExitCode.BAD_INPUT)
+        fail(is_not_ours(stack, "it has no output PlanPath"), ExitCode.BAD_INPUT)
     return compose_plan_tools(found.plan_path, found.features, function=found.function)

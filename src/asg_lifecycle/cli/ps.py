@@ -17,7 +17,7 @@ from asg_lifecycle.cli.action_lists import (
 from asg_lifecycle.cli.console import ExitCode, fail, warn
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
-from asg_lifecycle.cli.stack import find_stack
+from asg_lifecycle.cli.stack import find_stack, is_not_ours
 from asg_lifecycle.model.action_summary import ActionSummary, Standing
 from asg_lifecycle.model.durations import roughly
 
@@ -154,5 +154,5 @@ def open_action_tools(stack: str) -> ActionTools:
 
     found = find_stack(stack)
     if not found.table:
-        fail(f"stack {stack} is no stack of asg-lifecycle: it has no output Table", ExitCode.BAD_INPUT)
+        fail(is_not_ours(stack, "it has no output Table"), ExitCode.BAD_INPUT)
     return compose_action_tools(found.table)

@@ -20,7 +20,7 @@ from asg_lifecycle.cli.console import (
 from asg_lifecycle.cli.local_times import time_ago
 from asg_lifecycle.cli.options import THE_ONLY_STACK, HookNamePrefix, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
-from asg_lifecycle.cli.stack import Stack, find_stack
+from asg_lifecycle.cli.stack import Stack, find_stack, is_not_ours
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
 
@@ -244,7 +244,7 @@ def _tools(
     function, table = function or stack.function, table or stack.table
     if not (queues and function and table):
         reason = "its outputs name no queue, function or table"
-        fail(f"stack {stack_name} is no stack of asg-lifecycle: {reason}", ExitCode.BAD_INPUT)
+        fail(is_not_ours(stack_name, reason), ExitCode.BAD_INPUT)
     tools = compose_dead_letter_tools(
         function=function, table=table, hook_name_prefix=prefix, function_queue=stack.function_queue
     )

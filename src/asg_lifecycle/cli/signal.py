@@ -8,7 +8,7 @@ import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, say, warn, with_what_to_do
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
-from asg_lifecycle.cli.stack import Stack, look_for_stack
+from asg_lifecycle.cli.stack import Stack, is_not_ours, look_for_stack
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.fields import is_instance_id, shown
 from asg_lifecycle.model.wake_events import NAME, NAME_EXPECTED
@@ -51,7 +51,7 @@ def _check_that_it_waits(instance: str, hook: str | None, stack: str) -> None:
     """End the command when nobody waits for the signal; say so when that cannot be found out."""
     found = look_for_stack(stack)
     if isinstance(found, Stack) and not found.table:
-        found = f"stack {stack} is no stack of asg-lifecycle: it has no output Table"
+        found = is_not_ours(stack, "it has no output Table")
     if isinstance(found, str):
         if stack:
             fail(found, ExitCode.BAD_INPUT)

@@ -49,6 +49,16 @@ def find_stack(name: str, *, instead: str = "") -> Stack:
     return fail(found, ExitCode.BAD_INPUT) if isinstance(found, str) else found
 
 
+def is_not_ours(name: str, lacking: str) -> str:
+    """Return a sentence about a stack that cannot be used.
+
+    Args:
+        name: the stack's name, empty for the only one there is.
+        lacking: what it lacks.
+    """
+    return f"{f'stack {name}' if name else 'the stack'} is no stack of asg-lifecycle: {lacking}"
+
+
 def look_for_stack(name: str, *, instead: str = "") -> Stack | str:
     """Return the deployed stack, or a sentence that says why there is none to be found.
 
