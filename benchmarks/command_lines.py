@@ -139,9 +139,11 @@ class OperatorsRegion:
     @staticmethod
     def _drawn(draw: st.DrawFn, region: OperatorsRegion, path: tuple[str, ...], command: TyperCommand) -> list[str]:
         words = list(path)
-        for parameter in command.params:
-            if parameter.param_type_name == "argument":
-                words.append(draw(region._value(parameter)))
+        arguments = [each for each in command.params if each.param_type_name == "argument"]
+        words += [draw(region._value(each)) for each in arguments]
+        for each in command.params:
+            if each.param_type_name == "option" and each.required:
+                words += draw(region._option(each))
         options = [each for each in command.params if each.param_type_name == "option" and each.name != "profile"]
         for option in draw(st.lists(st.sampled_from(options), max_size=4, unique=True)):
             words += draw(region._option(option))

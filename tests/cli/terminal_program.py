@@ -12,6 +12,7 @@ import termios
 import time
 from functools import partial
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from asg_lifecycle.cli.__main__ import PROGRAM
 from asg_lifecycle.cli.app import application
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.records import Record
 
 STEP = 20
+HANGS = 3_600
 
 
 def main(scene: str, words: list[str]) -> None:
@@ -35,7 +37,7 @@ def main(scene: str, words: list[str]) -> None:
     # Ctrl-C reaches only the processes whose terminal it is.
     fcntl.ioctl(sys.stdin.fileno(), termios.TIOCSCTTY, 0)
     # The metrics of the simulated functions are printed, and a command line never prints.
-    builtins.print = lambda *_, **__: None  # type: ignore[assignment]
+    builtins.print = lambda *_, **__: None
     if scene == "offline":
         application(words, prog_name=PROGRAM)
     with Testbed(Deployment) as testbed, without_logging():
@@ -46,25 +48,25 @@ def main(scene: str, words: list[str]) -> None:
         waiting(testbed, "billing", MISSPELT)
         if scene == "many":
             waiting(testbed, "fleet", SIGNAL, count=12)
-        if scene == "hanging":
-            RecordQueries.in_flight = lambda _: time.sleep(3600) or ()  # type: ignore[method-assign]
         clock, reads = testbed.timeline, 0
         in_flight = RecordQueries.in_flight
 
         def read_later(queries: RecordQueries) -> tuple[Record, ...]:
             nonlocal reads
             reads += 1
+            if scene == "hanging":
+                time.sleep(HANGS)
             if scene == "broken" and reads == 2:
                 testbed.region.faults.deny("dynamodb", "Query")
             clock.run_for(STEP)
             return in_flight(queries)
 
-        if scene != "hanging":
-            RecordQueries.in_flight = read_later  # type: ignore[method-assign]
-        action_tools.compose_action_tools = partial(  # type: ignore[assignment]
-            action_tools.compose_action_tools, clock=clock.now, pause=clock.run_for
-        )
-        application(words, prog_name=PROGRAM)
+        in_time = partial(action_tools.compose_action_tools, clock=clock.now, pause=clock.run_for)
+        with (
+            mock.patch.object(RecordQueries, "in_flight", read_later),
+            mock.patch.object(action_tools, "compose_action_tools", in_time),
+        ):
+            application(words, prog_name=PROGRAM)
 
 
 if __name__ == "__main__":

@@ -223,7 +223,7 @@ def copy_to(testbed: Testbed[Deployment], region: str, *, name: str) -> None:
     with testbed.region.unobserved():
         here, there = testbed.region.client("dynamodb"), boto3.client("dynamodb", region_name=region)
         described = here.describe_table(TableName=TABLE)["Table"]
-        indexes = [
+        indexes: list[Any] = [
             {part: index[part] for part in ("IndexName", "KeySchema", "Projection")}
             for index in described["GlobalSecondaryIndexes"]
         ]
