@@ -27,7 +27,7 @@ BEFORE = f"""\
 
 <!-- Written by `python -m asg_lifecycle.cli.command_reference docs/command-line.md`. -->
 
-    {PROGRAM} COMMAND [OPTION]... [ARGUMENT]...
+`{PROGRAM} COMMAND [OPTION]... [ARGUMENT]...`
 
 Results go to standard output, everything else to standard error. What goes wrong is one line that says what to do.
 Colours and tables that fit the width are for terminals alone; `NO_COLOR` switches colours off. Elsewhere a table is
@@ -42,7 +42,7 @@ What is said first in this list counts:
 
 1. the option itself;
 2. the environment;
-3. the configuration file, `asg-lifecycle/config.toml` in `$XDG_CONFIG_HOME` or else in `~/.config`;
+3. the file `config.toml` in the folder `asg-lifecycle` of `$XDG_CONFIG_HOME`, or else of `~/.config`;
 4. for `--region` and `--profile` the configuration of AWS, for `--stack` the only one there is.
 
 | option | environment, the first that is set | in the file |
@@ -116,7 +116,7 @@ def _command(path: tuple[str, ...], command: TyperCommand) -> Iterator[str]:
     ]
     yield f"## {' '.join(path)}"
     yield ""
-    yield f"    {' '.join([PROGRAM, *path, '[OPTION]...', *(str(each.metavar) for each in arguments)])}"
+    yield f"`{' '.join([PROGRAM, *path, '[OPTION]...', *(str(each.metavar) for each in arguments)])}`"
     yield ""
     yield inspect.cleandoc(command.help or "")
     if arguments:
