@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 HOOK = f"{PREFIX}-terminate"
-MOST_PAUSES = 50
+MOST_PAUSES = 10
 """Pauses after which the operator presses Ctrl-C: a command may follow an action for two days."""
 
 SIGNAL = {"plan": {"steps": [{"kind": "wait-for-signal", "options": {"name": "drained"}}]}}

@@ -24,7 +24,8 @@ from asg_lifecycle.cli.command_reference import reference
 from asg_lifecycle.cli.every_command import commands_of
 from asg_lifecycle.cli.exit_codes import MEANINGS, ExitCode
 from asg_lifecycle.cli.local_times import ago, local_time
-from asg_lifecycle.composition import command_line
+from asg_lifecycle.composition import action_tools, command_line
+from asg_lifecycle.model.messages import Unknown
 from asg_lifecycle_simulator.deployment.deployment import TABLE, Deployment
 from tests.cli.action_commands import SIGNAL, run, waiting
 
@@ -103,6 +104,16 @@ def test_what_is_wrong_is_one_line(testbed: Testbed[Deployment], words: list[str
     assert done.stderr.startswith("asg-lifecycle: ")
     assert done.stderr.count("\n") == 1
     assert said in done.stderr
+
+
+def test_an_unknown_message_is_refused_and_not_sent(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", SIGNAL)
+    assert "No such command 'finsh'. Did you mean 'finish'" in run("finsh", instance).stderr
+    tools = action_tools.compose_action_tools(TABLE)
+    (record,) = tools.records.of_instance(instance)
+    with pytest.raises(ValueError, match="unknown message, ignored: dance: nothing was sent"):
+        tools.messages.deliver(record, Unknown("dance"), 5)
+    assert ("lambda", "SendDurableExecutionCallbackSuccess") not in stack.region.calls
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
