@@ -78,7 +78,7 @@ class OperatorMessages:
             ValueError: no version of the application understands the message.
         """
         if isinstance(message, Unknown):
-            raise ValueError(f"{describe(message)}: nothing was sent")
+            raise ValueError(f"{describe(message)}: nothing was sent")  # noqa: TRY004 - its value is wrong
         said, sent, until = describe(message), False, self._clock() + patience
         while True:
             current = self._records.current([record.wait]).get(record.wait)
