@@ -19,13 +19,17 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from asg_lifecycle_simulator.region.silence import without_logging
+from benchmarks.command_lines import operators_region
 from benchmarks.fuzz_targets import BODIES, FUZZ_TARGETS, FuzzTarget, notification_queue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-BATCH = 200
-"""Examples after which the time is checked."""
+COMMAND_LINES = 20
+"""Command lines after which the time is checked: each takes a hundred times as long as other input."""
+
+SHARE_OF_COMMAND_LINES = 0.5
+"""Of the time."""
 
 LARGEST_SEED = 2**32
 
@@ -43,10 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     first = random.SystemRandom().randrange(LARGEST_SEED) if parsed.seed is None else parsed.seed
     sys.stdout.write(f"seed {first}\n")
-    with without_logging(), notification_queue() as queue:
-        targets = FUZZ_TARGETS | {"notification": FuzzTarget(BODIES, queue.check)}
-        runs = {name: FuzzRun(target) for name, target in targets.items()}
-        passed = _run(runs, parsed.seconds, first, parsed.failures)
+    with without_logging():
+        with notification_queue() as queue:
+            targets = FUZZ_TARGETS | {"notification": FuzzTarget(BODIES, queue.check)}
+            passed = _run(targets, parsed.seconds * (1 - SHARE_OF_COMMAND_LINES), first, parsed.failures)
+        # A region of their own, once the other one is closed.
+        with operators_region() as region:
+            lines = {"command line": FuzzTarget(region.lines, region.check, batch=COMMAND_LINES)}
+            passed = _run(lines, parsed.seconds * SHARE_OF_COMMAND_LINES, first, parsed.failures) and passed
     return 0 if passed else 1
 
 
@@ -76,7 +84,7 @@ class FuzzRun:
                 self._target.check(value)
 
         limits = settings(
-            max_examples=BATCH,
+            max_examples=self._target.batch,
             database=None,
             deadline=None,
             phases=[Phase.generate, Phase.shrink],
@@ -89,7 +97,8 @@ class FuzzRun:
             self.seconds += time.perf_counter() - began
 
 
-def _run(runs: Mapping[str, FuzzRun], seconds: float, first: int, failures: Path) -> bool:
+def _run(targets: Mapping[str, FuzzTarget], seconds: float, first: int, failures: Path) -> bool:
+    runs = {name: FuzzRun(target) for name, target in targets.items()}
     until = time.monotonic() + seconds
     broken: set[str] = set()
     for number in itertools.count(first):

@@ -249,10 +249,11 @@ def notification_queue() -> Iterator[NotificationQueue]:
 
 @dataclass(frozen=True)
 class FuzzTarget:
-    """Code that reads input from outside: its random inputs, and the check of its result."""
+    """Code that reads input from outside: its random inputs, the check of its result, how many are tried in a row."""
 
     inputs: st.SearchStrategy[Any]
     check: Callable[[Any], None]
+    batch: int = 200
 
 
 FUZZ_TARGETS = {

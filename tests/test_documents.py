@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -68,8 +67,7 @@ def test_every_command_is_run_or_says_what_it_needs(text: str, command: str) -> 
         )
         assert done.stdout
         if words[1] == "explain":
-            shown = next(line.strip() for line in text.splitlines() if line.strip().startswith('{"decision"'))
-            assert json.loads(done.stdout) == json.loads(shown)
+            assert textwrap.indent(done.stdout, "    ") in text
     else:
         assert re.search(r"[Nn]eeds (AWS|Docker)", text), "the section does not say what the command needs"
 

@@ -32,7 +32,7 @@ def test_the_example_on_the_page_can_be_used(kind: str) -> None:
 
 
 def test_all_kinds_are_listed_and_a_wrong_one_is_told(tmp_path: Path) -> None:
-    assert [line.split()[0] for line in run().splitlines()] == list(KINDS)
+    assert [line.split()[0] for line in run().splitlines()[1:]] == list(KINDS)
     run("--write", str(tmp_path))
     assert {page.stem for page in tmp_path.iterdir()} == set(KINDS)
     wrong = CliRunner().invoke(application, ["plan", "steps", "drain"])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,17 +13,24 @@ from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.console import json_text
 from asg_lifecycle.cli.explain import explain_text
 from asg_lifecycle.cli.input_files import LARGEST_INPUT
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
+from tests.cli.plan_commands import at_path
+
+if TYPE_CHECKING:
+    from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 EVENTS = Path(__file__).parents[2] / "events"
+MAY_BE_NULL = {"origin", "destination"}
 TERMINATE = EVENTS / "terminate.json"
 
 
 def explain(*arguments: str, given: bytes | None = None) -> Result:
-    return CliRunner().invoke(application, ["explain", *arguments], input=given)
+    return CliRunner().invoke(application, ["explain", *arguments, "--json"], input=given)
 
 
 def answers(result: Result) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in result.stdout_bytes.decode().splitlines()]
+    found: list[dict[str, Any]] = json.loads(result.stdout_bytes.decode() or "[]")
+    return [{name: value for name, value in each.items() if value is not None or name in MAY_BE_NULL} for each in found]
 
 
 def changed(**detail: object) -> bytes:
@@ -41,6 +48,7 @@ def test_a_handled_event_is_shown_in_the_fields_the_handbook_names() -> None:
     plan = answer.pop("plan")
     assert answer == {
         "decision": "handle",
+        "entry_point": "LifecycleActionFunction",
         "group": "web",
         "hook": "asg-lifecycle-terminate",
         "instance": "i-1234567890abcdef0",
@@ -88,7 +96,7 @@ def test_an_ignored_payload_is_a_decision_with_its_reason_and_no_error(name: str
     assert result.exit_code == 0
     assert result.stderr == ""
     (answer,) = answers(result)
-    assert answer.keys() == {"decision", "reason"}
+    assert answer.keys() == {"decision", "reason", *MAY_BE_NULL}
     assert answer["decision"] == "ignore"
 
 
@@ -107,6 +115,64 @@ def test_an_empty_prefix_still_refuses_the_hooks_of_other_systems() -> None:
     (answer,) = answers(explain(str(EVENTS / "foreign-hook.json"), "--hook-name-prefix", ""))
 
     assert answer["decision"] == "ignore"
+
+
+@pytest.mark.parametrize(
+    ("name", "entry_point", "words"),
+    [
+        ("spot-interruption", "InterruptionFunction", "before the hook does, if it is InService in a group (parameter"),
+        ("rebalance-recommendation", "InterruptionFunction", "and the group has Capacity Rebalancing"),
+        ("signal", "SignalFunction", "keeps signal drained (success) for the actions of instance i-1234567890abcdef0"),
+        ("command-ended", "SignalFunction", "that wait for command e8d3c0e4-71f7-4491-898f-c9b35bee5f3b, which ended"),
+        ("ecs-task-stopped", "SignalFunction", "wait for the last task on container instance"),
+        ("ecs-container-instance", "SignalFunction", "that wait for its last task in ECS, if none is left"),
+    ],
+)
+def test_what_another_function_does_is_said_with_its_name(name: str, entry_point: str, words: str) -> None:
+    (answer,) = answers(explain(str(EVENTS / f"{name}.json")))
+
+    assert (answer["decision"], answer["entry_point"]) == ("handle", entry_point)
+    assert words in answer["reason"]
+
+
+def test_what_another_function_ignores_or_cannot_read_is_said() -> None:
+    event = json.loads((EVENTS / "spot-interruption.json").read_text())
+    stopped = event | {"detail": event["detail"] | {"instance-action": "stop"}}
+    broken = event | {"detail": {}}
+    start = json.dumps({"source": "asg-lifecycle.start", "detail-type": "Start"}).encode()
+
+    assert "does not terminate it" in answers(explain("-", given=json.dumps(stopped).encode()))[0]["reason"]
+    assert explain("-", given=json.dumps(broken).encode()).exit_code == 2
+    assert answers(explain("-", given=start))[0]["decision"] == "ignore"
+
+
+def test_the_plan_that_is_looked_up_is_that_of_plan_explain(testbed: Testbed[Deployment]) -> None:
+    testbed.deployment.put_plan("web", {"steps": [{"kind": "deregister-targets"}]})
+    (instance,) = testbed.autoscaling.create_group("web")
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-terminate", "TERMINATING")
+    event = changed(EC2InstanceId=instance, NotificationMetadata=None)
+    (offline,) = answers(explain("-", given=event))
+    (asked,) = answers(explain("-", "--look-up", "--path", PLAN_PATH, given=event))
+    (trial,) = json.loads(at_path("explain", "--group", "web", "--json").stdout)
+
+    assert (offline["plan"]["source"], "the plan store was not asked" in offline["plan"]["why"]) == ("built-in", True)
+    assert {name: asked["plan"].get(name) for name in ("name", "source", "why")} == {
+        name: trial[name] for name in ("name", "source", "why")
+    }
+    assert asked["plan"]["source"] == "group name"
+    assert [step["kind"] for step in asked["plan"]["plan"]["steps"]] == [step["kind"] for step in trial["steps"]]
+
+
+def test_it_is_told_in_words(testbed: Testbed[Deployment]) -> None:
+    del testbed
+    said = CliRunner().invoke(application, ["explain", str(TERMINATE)]).stdout.splitlines()
+    assert said[:2] == [
+        "LifecycleActionFunction works on it:",
+        "  instance i-1234567890abcdef0 of group web, hook asg-lifecycle-terminate (terminating)",
+    ]
+    assert said[-1] == "  1. deregister-targets"
+    foreign = CliRunner().invoke(application, ["explain", str(EVENTS / "foreign-hook.json")]).stdout
+    assert foreign.startswith("ignored: hook 'ecs-managed-draining-termination-hook' belongs to")
 
 
 def test_several_actions_are_one_line_each_in_order() -> None:

@@ -35,7 +35,7 @@ def run(
 def test_the_program_explains_a_file() -> None:
     result = run("explain", str(TERMINATE))
 
-    assert (result.returncode, result.stdout.count(b"\n"), result.stderr) == (0, 1, b"")
+    assert (result.returncode, result.stdout.count(b"\n"), result.stderr) == (0, 4, b"")
 
 
 def test_the_program_reads_standard_input_and_ends_with_2_for_bad_input() -> None:
@@ -47,9 +47,9 @@ def test_the_program_reads_standard_input_and_ends_with_2_for_bad_input() -> Non
 @pytest.mark.parametrize(
     ("file", "code", "lines", "error_lines"),
     [
-        (TERMINATE, 0, 1, 0),
+        (TERMINATE, 0, 4, 0),
         (ROOT / "events" / "foreign-hook.json", 0, 1, 0),
-        (ROOT / "events" / "sqs-event.json", 0, 2, 0),
+        (ROOT / "events" / "sqs-event.json", 0, 8, 0),
         (ROOT / "events" / "broken-token.json", 2, 0, 1),
         (Path(sys.executable), 2, 0, 1),
         (ROOT, 2, 0, 1),
@@ -100,10 +100,13 @@ def test_output_is_utf_8_whatever_the_locale() -> None:
     event = json.loads(TERMINATE.read_text())
     event["detail"]["AutoScalingGroupName"] = "组"
 
-    result = run("explain", "-", given=json.dumps(event).encode(), PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    environment = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    result = run("explain", "-", "--json", given=json.dumps(event).encode(), **environment)
+    in_words = run("explain", "-", given=json.dumps(event).encode(), **environment)
 
-    assert result.returncode == 0
-    assert json.loads(result.stdout)["group"] == "组"
+    assert (result.returncode, in_words.returncode) == (0, 0)
+    assert json.loads(result.stdout)[0]["group"] == "组"
+    assert "of group 组" in in_words.stdout.decode()
 
 
 def test_a_reader_that_leaves_early_is_no_traceback() -> None:

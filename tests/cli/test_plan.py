@@ -147,7 +147,8 @@ def test_the_stack_says_what_built_in_plans_may_use(testbed: Testbed[Deployment]
     testbed.ecs.register(instance, "prod")
     testbed.run(60)
     told = run("explain", "--group", "web", "--stack", "mine", "--json").stdout
-    steps = next(json.loads(line) for line in told.splitlines())["steps"]
+    (trial,) = json.loads(told)
+    steps = trial["steps"]
     assert len(steps) == expected
     assert ("would drain container instance" in steps[-1]["would"]) is (expected == 2)
 
@@ -155,7 +156,8 @@ def test_the_stack_says_what_built_in_plans_may_use(testbed: Testbed[Deployment]
 def trials(*arguments: str) -> list[dict[str, Any]]:
     result = at_path("explain", "--group", "web", "--json", *arguments)
     assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
 
 
 def test_what_each_hook_would_do_is_shown_and_nothing_is_done(testbed: Testbed[Deployment]) -> None:
@@ -235,3 +237,26 @@ def test_a_group_or_a_hook_that_is_missing_is_reported(
     result = at_path("explain", *arguments)
     assert result.exit_code == 1
     assert words in result.stderr
+
+
+def test_an_instance_that_there_is_not_is_said(testbed: Testbed[Deployment]) -> None:
+    (mine,) = testbed.autoscaling.create_group("web")
+    (other,) = testbed.autoscaling.create_group("other")
+    testbed.autoscaling.put_hook("web", HOOK, "TERMINATING")
+    none = at_path("explain", "--group", "web", "--instance", "i-0123456789abcdef0")
+    assert (none.exit_code, none.stdout) == (1, "")
+    assert f"no instance i-0123456789abcdef0 in this account and Region; group 'web' has: {mine}" in none.stderr
+    elsewhere = at_path("explain", "--group", "web", "--instance", other)
+    assert elsewhere.exit_code == 0
+    assert f"instance {other} is none of group 'web'" in elsewhere.stderr
+    assert at_path("explain", "--group", "web", "--instance", "web-1").exit_code == 2
+
+
+def test_what_is_wrong_with_files_is_told_in_every_form(tmp_path: Path) -> None:
+    bad, good = write(tmp_path, "bad.yaml", BROKEN), write(tmp_path, "good.yaml", WEB)
+    result = run("check", bad, good, "--json")
+    assert (result.exit_code, result.stderr) == (1, "")
+    first, second = json.loads(result.stdout)
+    assert (first["file"], first["usable"], first["problems"][0]["line"]) == (bad, False, 1)
+    assert (second["usable"], second["transition"], second["steps"]) == (True, "terminate", 2)
+    assert run("check", good, "--output", "csv").stdout.startswith("file,usable,transition,steps,problems,warnings")

@@ -9,7 +9,11 @@ import pytest
 from moto.sqs.models import SQSBackend
 from typer.testing import CliRunner
 
+from asg_lifecycle.aws.queues import DeadLetter
 from asg_lifecycle.cli.app import application
+from asg_lifecycle.cli.output import table_of
+from asg_lifecycle.cli.redrive import COLUMNS, ListedContent
+from asg_lifecycle.intake.redrive import Content
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, TABLE, Deployment
@@ -91,7 +95,8 @@ def run(*arguments: str) -> Result:
 def listed() -> list[dict[str, Any]]:
     result = run("list", "--json")
     assert result.exit_code == 0, result.output
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    found: list[dict[str, Any]] = json.loads(result.stdout)
+    return found
 
 
 def test_an_event_whose_execution_failed_is_started_again(testbed: RedriveTestbed) -> None:
@@ -99,9 +104,8 @@ def test_an_event_whose_execution_failed_is_started_again(testbed: RedriveTestbe
     testbed.lose_executions(instance)
     (dead_letter,) = listed()
     assert dead_letter["error"].startswith("200 ")
-    (content,) = dead_letter["contents"]
-    assert (content["group"], content["hook"], content["instance"]) == ("web", HOOK, instance)
-    assert content["standing"] == "none"
+    assert (dead_letter["group"], dead_letter["hook"], dead_letter["instance"]) == ("web", HOOK, instance)
+    assert dead_letter["standing"] == "none"
 
     result = run("start", dead_letter["message"])
     assert result.exit_code == 0, result.output
@@ -134,7 +138,7 @@ def test_a_dead_execution_is_taken_over(testbed: RedriveTestbed) -> None:
     testbed.deployment.service.stop(record.execution)
     testbed.region.faults.allow("autoscaling", "CompleteLifecycleAction")
     (dead_letter,) = listed()
-    assert dead_letter["contents"][0]["standing"] == "dead"
+    assert dead_letter["standing"] == "dead"
 
     result = run("start", dead_letter["message"])
     assert "takes over from" in result.stdout
@@ -162,7 +166,10 @@ def test_what_there_is_nothing_to_start_for_is_kept_unless_it_is_to_be_discarded
     assert kept.exit_code == 1
     assert "--discard deletes it" in kept.stdout
     assert len(listed()) == 1
-    assert run("start", "--all", "--discard").exit_code == 0
+    (message,) = [each["message"] for each in listed()]
+    discarded = run("start", "--all", "--discard")
+    assert discarded.exit_code == 0
+    assert discarded.stdout.splitlines()[-1] == f"{message}: deleted, with what is broken in it"
     assert listed() == []
 
 
@@ -193,8 +200,8 @@ def test_a_start_request_is_not_accepted_from_a_queue_that_others_may_write_to(
     testbed.region.events.deliveries = lambda _: ()
     testbed.put(queue, start_request(testbed, testbed.waiting()))
     (dead_letter,) = listed()
-    assert dead_letter["contents"][0]["standing"] == "broken"
-    assert "accepted only in the dead-letter queue of the stack's own function" in dead_letter["contents"][0]["reason"]
+    assert dead_letter["standing"] == "broken"
+    assert "accepted only in the dead-letter queue of the stack's own function" in dead_letter["reason"]
     assert run("start", "--all").exit_code == 1
     assert testbed.deployment.executions == []
 
@@ -225,6 +232,15 @@ def test_the_list_for_people(testbed: RedriveTestbed) -> None:
     instance = testbed.waiting()
     testbed.lose_executions(instance)
     assert instance in run("list").stdout
+    (each,) = listed()
+    now = testbed.timeline.now()
+    content = Content(standing="broken", reason="expected JSON, found something quite long")
+    letter = DeadLetter(
+        id=each["message"], queue="q", body="", sent_at=now, attributes={"ErrorMessage": "x" * 300}, receipt=""
+    )
+    table = table_of([ListedContent(dead_letter=letter, content=content, now=now)], COLUMNS, 80)
+    assert each["message"] in table.plain
+    assert all(len(line) <= 80 for line in table.plain.splitlines())
 
 
 def test_wrong_usage(testbed: RedriveTestbed) -> None:

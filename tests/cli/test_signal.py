@@ -9,22 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
-from asg_lifecycle_simulator.deployment.deployment import Deployment
-from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from typer.testing import Result
+
+    from asg_lifecycle_simulator.deployment.deployment import Deployment
+    from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 HOOK = "asg-lifecycle-terminate"
 PLAN = {"steps": [{"kind": "wait-for-signal", "options": {"name": "drained"}}]}
-
-
-@pytest.fixture
-def testbed() -> Iterator[Testbed[Deployment]]:
-    with Testbed(Deployment) as made:
-        yield made
 
 
 def waiting(testbed: Testbed[Deployment]) -> str:
@@ -82,3 +75,34 @@ def test_a_signal_that_could_not_be_sent_says_why(testbed: Testbed[Deployment]) 
     done = signal("i-0123456789abcdef0")
     assert done.exit_code == 1
     assert "events:PutEvents" in done.stderr
+
+
+def test_to_an_instance_that_does_not_wait_nothing_is_sent(stack: Testbed[Deployment]) -> None:
+    (instance,) = stack.autoscaling.create_group("idle")
+    done = signal(instance)
+    assert done.exit_code == 1
+    assert f"{instance} does not wait at a hook of this stack" in done.stderr
+    assert ("events", "PutEvents") not in stack.region.calls
+
+    waits = waiting(stack)
+    wrong = signal(waits, "--name", "drained", "--hook", "another")
+    assert wrong.exit_code == 1
+    assert f"does not wait under hook 'another', but under {HOOK}" in wrong.stderr
+    assert ("events", "PutEvents") not in stack.region.calls
+    assert signal(waits, "--name", "drained").stderr == ""
+
+
+def test_what_could_not_be_looked_up_is_said_and_it_is_sent(stack: Testbed[Deployment]) -> None:
+    instance = waiting(stack)
+    stack.region.faults.deny("dynamodb", "Query")
+    done = signal(instance, "--name", "drained")
+    assert done.exit_code == 0
+    assert f"whether {instance} waits could not be looked up: permission dynamodb:Query is missing" in done.stderr
+    assert stack.region.calls["events", "PutEvents"] == 1
+
+
+def test_a_stack_that_was_named_has_to_be_there(testbed: Testbed[Deployment]) -> None:
+    done = signal("i-0123456789abcdef0", "--stack", "nobody")
+    assert done.exit_code == 2
+    assert "stack nobody could not be read" in done.stderr
+    assert ("events", "PutEvents") not in testbed.region.calls

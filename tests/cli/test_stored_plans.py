@@ -38,7 +38,7 @@ def done(*arguments: str, text: str | None = None) -> str:
 
 
 def listed() -> list[tuple[str, str, int]]:
-    lines = [json.loads(line) for line in done("list", "--json").splitlines()]
+    lines = json.loads(done("list", "--json"))
     return [(line["name"], line["transition"], line["version"]) for line in lines]
 
 
@@ -51,7 +51,7 @@ def test_a_plan_is_kept_listed_shown_and_used(testbed: Testbed[Deployment]) -> N
     told = done("put", "web", "-", text=OUT)
     assert told == "web for terminate hooks is kept below /asg-lifecycle/asg-lifecycle/plans, version 1\n"
     assert listed() == [("web", "terminate", 1)]
-    assert "web  terminate  version 1" in done("list")
+    assert done("list").splitlines()[1].split()[:3] == ["web", "terminate", "1"]
     assert done("show", "web") == OUT
     assert json.loads(done("show", "web", "--json")) == read_plan(OUT).plan
 
@@ -179,7 +179,7 @@ def test_versions_are_listed_shown_and_brought_back(testbed: Testbed[Deployment]
         "version 2",
     ]
     assert "-    - blue\n+    - green\n" in told
-    plans = [json.loads(line)["plan"] for line in done("versions", "web", "--json").splitlines()]
+    plans = [each["plan"] for each in json.loads(done("versions", "web", "--json"))]
     assert plans == [read_plan(OUT).plan, read_plan(OTHER).plan]
     assert done("show", "web", "--version", "1") == OUT
     assert "version 3" in done("restore", "web", "1", "--yes")
@@ -285,8 +285,35 @@ def test_the_stack_says_where_plans_are(testbed: Testbed[Deployment]) -> None:
         client.create_stack(StackName="mine", TemplateBody=json.dumps(template))
         client.create_stack(StackName="other", TemplateBody=json.dumps({"Resources": template["Resources"]}))
     testbed.deployment.put_plan("web", {"steps": []})
-    assert "web  terminate  version 1" in run("list", "--stack", "mine").stdout
+    assert "web   terminate   1" in run("list", "--stack", "mine").stdout
     other = run("list", "--stack", "other")
     assert (other.exit_code, "has no output PlanPath" in other.stderr) == (2, True)
     nobody = run("list", "--stack", "nobody")
     assert (nobody.exit_code, "could not be read" in nobody.stderr) == (2, True)
+
+
+# Differences
+
+
+def test_a_file_and_a_version_are_compared_with_what_is_kept(testbed: Testbed[Deployment], tmp_path: Any) -> None:
+    del testbed
+    file = tmp_path / "other.yaml"
+    file.write_text(OTHER)
+    done("put", "web", "-", text=OUT)
+    assert "-    - blue\n+    - green\n" in done("diff", "web", str(file))
+    done("put", "web", str(file), "--yes")
+    assert done("diff", "web", str(file)) == "web for terminate hooks does not differ\n"
+    assert done("diff", "web", str(file), "--quiet") == ""
+    told = json.loads(done("diff", "web", "--version", "1", "--json"))
+    assert (told["same"], "+    - blue" in told["difference"]) == (False, True)
+    assert at_path("diff", "web", "--version", "1", "--output", "csv").exit_code == 2
+    assert listed() == [("web", "terminate", 2)]
+
+
+def test_what_is_compared_has_to_be_said_and_be_there(testbed: Testbed[Deployment]) -> None:
+    del testbed
+    assert at_path("diff", "web").exit_code == 2
+    assert at_path("diff", "web", "-", "--version", "1", text=OUT).exit_code == 2
+    assert at_path("diff", "web", "-", text=OUT).exit_code == 1
+    assert at_path("diff", "web", "-", "--launch", text=OUT).exit_code == 2
+    assert at_path("diff", "web", "-", text="steps: [{kind: drain}]").exit_code == 1

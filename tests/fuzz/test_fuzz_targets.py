@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 
 from asg_lifecycle.model import start_requests
 from asg_lifecycle.model.start_requests import StartReason, StartRequest
+from asg_lifecycle.store.record_queries import RecordQueries
 from benchmarks import fuzz, fuzz_targets
+from benchmarks.command_lines import CommandLine, operators_region
 from benchmarks.fuzz_targets import ACTION, BODIES, FUZZ_TARGETS, FuzzTarget, notification_queue
 
 if TYPE_CHECKING:
@@ -66,3 +68,17 @@ def test_a_finding_is_kept_and_told(
     finding = json.loads((tmp_path / "event-1.json").read_text())
     assert finding["input"] == []
     assert "FAILED" in capsys.readouterr().out
+
+
+def test_whatever_an_operator_types_there_is_an_answer_and_no_traceback() -> None:
+    with operators_region() as region:
+        settings(unhurried, max_examples=60)(given(region.lines)(region.check))()
+
+
+def test_a_traceback_of_a_command_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(RecordQueries, "in_flight", fails)
+    with operators_region() as region, pytest.raises(AssertionError, match="ZeroDivisionError"):
+        region.check(CommandLine(["ps"], ""))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
+from asg_lifecycle.aws.account import Account, chosen_account
+
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -87,14 +89,20 @@ PROMPT = _settings(1, PROMPT_READ_SECONDS, PROMPT_CONNECT_SECONDS)
 
 
 class Clients:
-    """Lazily made clients on boto3's default session. Safe to use from the threads of parallel branches.
+    """Lazily made clients on boto3's default session, or on one of their own for the account that an operator chose.
+
+    Safe to use from the threads of parallel branches.
 
     Args:
         auto_scaling: how often Auto Scaling is asked, and how long its answer is waited for.
+        region: name of the Region, None for the one that was chosen, or else boto3's.
     """
 
-    def __init__(self, auto_scaling: Config = HEARTBEAT) -> None:
+    def __init__(self, auto_scaling: Config = HEARTBEAT, *, region: str | None = None) -> None:
         self._auto_scaling = auto_scaling
+        chosen = chosen_account()
+        self._account = Account(profile=chosen.profile, region=region or chosen.region)
+        self._session: Any = None
         # Making clients from one session is not thread-safe, using them is.
         self._lock = threading.RLock()
 
@@ -258,4 +266,12 @@ class Clients:
 
     def _make(self, service: Any, config: Config) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
         with self._lock:
-            return boto3.client(service, config=config)
+            if self._session is None:
+                self._session = _session_of(self._account)
+            return self._session.client(service, config=config)
+
+
+def _session_of(account: Account) -> Any:  # noqa: ANN401 - boto3 itself has a session's methods, for the default one
+    if account == Account():
+        return boto3
+    return boto3.Session(profile_name=account.profile, region_name=account.region)

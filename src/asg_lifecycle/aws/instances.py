@@ -48,6 +48,14 @@ class Instances:
             tags=_tags(found),
         )
 
+    def is_known(self, instance: str) -> bool:
+        """Return whether EC2 knows `instance`, a terminated one within the hour, too.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        return self._find(instance) is not None
+
     def addresses(self, instance: str, *, launching: bool = False) -> InstanceAddresses:
         """Return the addresses and names of `instance`; a terminated one has none.
 

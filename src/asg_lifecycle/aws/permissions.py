@@ -82,6 +82,7 @@ OPERATOR_PERMISSIONS = (
     "ec2:DescribeInstances",
     "events:ListRules",
     "events:ListTargetsByRule",
+    "ec2:DescribeRegions",
     "events:PutEvents",
     "iam:SimulatePrincipalPolicy",
     "lambda:GetDurableExecution",

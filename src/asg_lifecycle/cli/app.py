@@ -8,27 +8,29 @@ import typer
 
 from asg_lifecycle.cli.doctor import doctor
 from asg_lifecycle.cli.drain import drain
+from asg_lifecycle.cli.every_command import CommandTree
 from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.cli.history import history
 from asg_lifecycle.cli.install_hook import install_hook
 from asg_lifecycle.cli.plan import plan
 from asg_lifecycle.cli.plan_examples import examples
+from asg_lifecycle.cli.plan_versions import diff, restore, versions
 from asg_lifecycle.cli.ps import ps
 from asg_lifecycle.cli.redrive import redrive
 from asg_lifecycle.cli.remove_hook import remove_hook
 from asg_lifecycle.cli.retained import terminate_retained
 from asg_lifecycle.cli.show import show as show_action
 from asg_lifecycle.cli.signal import signal
-from asg_lifecycle.cli.stored_plans import delete, list_plans, put, restore, show, versions
+from asg_lifecycle.cli.stored_plans import delete, list_plans, put, show
 from asg_lifecycle.cli.verbs import abandon, finish, nudge, skip
 from asg_lifecycle.cli.version import DISTRIBUTION, installed_version, version
 from asg_lifecycle.cli.why import why
 
 application = typer.Typer(
+    cls=CommandTree,
     help="See and decide what happens to the instances that wait at our lifecycle hooks.",
     no_args_is_help=True,
     rich_markup_mode="markdown",  # joins the lines of a docstring's paragraph
-    add_completion=False,
     # An unexpected error shows as Python shows it: that is what a bug report needs.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -49,7 +51,7 @@ application.command()(signal)
 application.command("version")(version)
 plan.command()(examples)
 plan.command("list")(list_plans)
-for about_stored_plans in (show, put, delete, versions, restore):
+for about_stored_plans in (show, diff, put, delete, versions, restore):
     plan.command()(about_stored_plans)
 application.add_typer(plan, name="plan")
 application.add_typer(redrive, name="redrive")

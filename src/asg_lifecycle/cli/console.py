@@ -1,33 +1,71 @@
-"""What every command writes, and how it ends."""
+"""What every command writes."""
 
 from __future__ import annotations
 
 import json
+import sys
+import textwrap
 from contextlib import contextmanager
-from enum import IntEnum
+from contextvars import ContextVar
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.cli.exit_codes import ExitCode as ExitCode  # noqa: PLC0414 - every command ends with one of them
+from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class ExitCode(IntEnum):
-    """How a command ends that does not succeed."""
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 
-    FAILED = 1
-    """Something could not be done, or was found to be wrong."""
+WHAT_TO_DO = {
+    "NoRegionError": "name the Region with --region or AWS_REGION",
+    "ProfileNotFound": "name another with --profile, or none",
+    "NoCredentialsError": "log in, or name a profile with --profile",
+    "TokenRetrievalError": "log in again, for example with aws sso login",
+    "SSOTokenLoadError": "log in again, for example with aws sso login",
+    "UnauthorizedSSOTokenError": "log in again, for example with aws sso login",
+    "ExpiredToken": "log in again",
+    "ExpiredTokenException": "log in again",
+    "EndpointConnectionError": "see whether the name of the Region is right, and whether there is a network",
+    "InvalidRegionError": "name another Region with --region",
+}
+"""What mends a call that failed, by the code of its error."""
 
-    BAD_INPUT = 2
-    """The command was used wrongly, or its input cannot be read."""
+
+@contextmanager
+def keeping_quiet(*, quiet: bool) -> Iterator[None]:
+    """Let `say` write nothing inside, where `quiet` is true."""
+    token = _quiet.set(quiet)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
 
 
 def write(text: str, *, end: str = "\n") -> None:
-    """Write to standard output."""
-    typer.echo(f"{text}{end}", nl=False)
+    """Write to standard output, in UTF-8 whatever the locale."""
+    typer.echo(_encoded(f"{text}{end}"), nl=False)
+
+
+def write_sentences(text: str) -> None:
+    """Write lines of sentences to standard output, each broken between words where the terminal is narrower."""
+    if not sys.stdout.isatty():
+        write(text)
+        return
+    width = get_terminal_size().columns
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        write(textwrap.fill(line, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False))
+
+
+def say(sentence: str) -> None:
+    """Write what is good to know and was not asked for to standard output, unless the command is to be quiet."""
+    if not _quiet.get():
+        write_sentences(sentence)
 
 
 def write_json(value: object, *, indent: int | None = None) -> None:
@@ -40,12 +78,16 @@ def json_text(value: object, *, indent: int | None = None) -> bytes:
 
     Half a surrogate pair, which UTF-8 cannot carry, becomes the JSON escape it came from.
     """
-    return json.dumps(value, ensure_ascii=False, indent=indent).encode(errors="backslashreplace")
+    return _encoded(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")
 
 
 def warn(sentence: str) -> None:
     """Write a line to standard error."""
-    typer.echo(sentence, err=True)
+    typer.echo(_encoded(sentence), err=True)
 
 
 def fail(sentence: str, code: ExitCode = ExitCode.FAILED) -> NoReturn:
@@ -54,8 +96,13 @@ def fail(sentence: str, code: ExitCode = ExitCode.FAILED) -> NoReturn:
     Raises:
         typer.Exit: always.
     """
-    warn(f"asg-lifecycle: {sentence}")
+    warn(f"asg-lifecycle: {on_one_line(sentence)}")
     raise typer.Exit(code)
+
+
+def on_one_line(text: str) -> str:
+    """Return a text as one line that does nothing to a terminal, whatever was typed or answered that it repeats."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 @contextmanager
@@ -64,4 +111,15 @@ def reporting_failed_calls() -> Iterator[None]:
     try:
         yield
     except CallFailed as failed:
-        fail(str(failed))
+        fail(with_what_to_do(failed))
+
+
+def with_what_to_do(failed: CallFailed) -> str:
+    """Return what is said of a call that failed, on one line, and what mends it where that is known."""
+    failure = failed.failure
+    sentence = " ".join(str(failed).split())
+    if failure.consequence is Consequence.DENIED:
+        message = " ".join(failure.message.split())
+        return f"permission {failure.action} is missing: {message} ({failure.code}); your own credentials need it"
+    hint = WHAT_TO_DO.get(failure.code)
+    return f"{sentence}; {hint}" if hint else sentence

@@ -10,7 +10,13 @@ THE_ONLY_STACK = ""
 """In place of a stack's name: the one there is in this account and Region."""
 
 StackName = Annotated[
-    str, typer.Option("--stack", metavar="NAME", help="The deployed stack. Found by itself where there is only one.")
+    str,
+    typer.Option(
+        "--stack",
+        metavar="NAME",
+        envvar="ASG_LIFECYCLE_STACK",
+        help="The deployed stack. Found by itself where there is only one.",
+    ),
 ]
 HookNamePrefix = Annotated[
     str,
@@ -20,4 +26,3 @@ HookNamePrefix = Annotated[
         help="What the names of our hooks begin with. Empty: every hook but the known ones of other systems.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text, one line for each item.")]

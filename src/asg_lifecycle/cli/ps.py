@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls
+from asg_lifecycle.cli.action_lists import (
+    ListedAction,
+    StackOfActions,
+    WantedActions,
+    read_actions,
+    stacks_of_every_region,
+)
+from asg_lifecycle.cli.console import ExitCode, fail, warn
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
-from asg_lifecycle.cli.stack import find_stack
-from asg_lifecycle.model.action_summary import ActionSummary, Standing, by_time_left, summarize
+from asg_lifecycle.cli.stack import find_stack, is_not_ours
+from asg_lifecycle.model.action_summary import ActionSummary, Standing
 from asg_lifecycle.model.durations import roughly
 
 if TYPE_CHECKING:
@@ -26,11 +34,22 @@ def rounded(length: float | None) -> str:
     return roughly(length)
 
 
+SOON = 300.0
+"""Seconds before its deadline from which on an action stands out."""
+
+STYLES = {Standing.HELD: "bold yellow", Standing.COMPLETING: "green"}
+"""How a terminal shows a status."""
+
 COLUMNS: tuple[Column[ActionSummary], ...] = (
-    Column(name="left", value=lambda each: each.left, text=lambda each: rounded(each.left)),
-    Column(name="status", value=lambda each: each.standing.value),
+    Column(
+        name="left",
+        value=lambda each: each.left,
+        text=lambda each: rounded(each.left),
+        style=lambda each: "bold red" if each.left is not None and each.left < SOON else "",
+    ),
+    Column(name="status", value=lambda each: each.standing.value, style=lambda each: STYLES.get(each.standing, "")),
     Column(name="instance", value=lambda each: each.instance),
-    Column(name="group", value=lambda each: each.group),
+    Column(name="group", value=lambda each: each.group, may_be_folded=True),
     Column(
         name="step",
         value=lambda each: each.step,
@@ -58,6 +77,19 @@ DETAILS: tuple[Column[ActionSummary], ...] = (
 )
 
 
+def _summary(listed: ListedAction) -> ActionSummary:
+    return listed.summary
+
+
+LISTED: tuple[Column[ListedAction], ...] = tuple(column.of(_summary) for column in COLUMNS)
+IN_REGIONS: tuple[Column[ListedAction], ...] = (
+    *LISTED[:4],
+    Column(name="region", value=lambda each: each.stack.region),
+    Column(name="stack", value=lambda each: each.stack.name, always=False),
+    *LISTED[4:],
+)
+
+
 def ps(  # noqa: PLR0913 - one parameter for each option
     *,
     stack: StackName = THE_ONLY_STACK,
@@ -67,30 +99,65 @@ def ps(  # noqa: PLR0913 - one parameter for each option
     retained: Annotated[
         bool, typer.Option("--retained", help="List the instances that abandoned terminate hooks left running instead.")
     ] = False,
+    all_regions: Annotated[
+        bool, typer.Option("--all-regions", help="Those of every stack in every Region of the account.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Keep the list up to date on the terminal; q or Ctrl-C quits.")
+    ] = False,
+    interval: Annotated[
+        int, typer.Option(metavar="SECONDS", min=2, max=3600, help="With --watch: how often the list is read, at most.")
+    ] = 5,
     output: OutputForm = Output.TABLE,
 ) -> None:
     """List the instances that wait at our hooks, and what each waits for.
 
     The one whose time is over first comes first. For example: `asg-lifecycle ps --group web --status held`
     """
-    tools = open_action_tools(stack)
     if retained:
-        if hook is not None or status:
-            fail("--retained goes with --group alone", ExitCode.BAD_INPUT)
-        from asg_lifecycle.cli.retained import list_retained  # noqa: PLC0415 - it needs `open_action_tools`
-
-        list_retained(tools, group, output)
+        _list_retained(stack, group, output, refused=hook is not None or bool(status) or all_regions or watch)
         return
-    with reporting_failed_calls():
-        records = tools.records.in_flight()
-    now = tools.clock()
-    found = by_time_left(
-        each
-        for each in (summarize(record, now) for record in records)
-        if group in (None, each.group) and hook in (None, each.hook) and (not status or each.standing in status)
+    if watch:
+        _check_terminal(output)
+    wanted = WantedActions(group=group, hook=hook, standings=frozenset(status or ()))
+    stacks, unread = (
+        stacks_of_every_region(stack) if all_regions else ((StackOfActions(tools=open_action_tools(stack)),), ())
     )
-    columns = COLUMNS if output is Output.TABLE else (*COLUMNS, *DETAILS)
-    write_list(found, columns, output, none="no instance waits at our hooks" if not records else "none of these")
+    for sentence in unread:
+        warn(f"asg-lifecycle: {sentence}")
+    columns = IN_REGIONS if all_regions else LISTED
+    if watch and stacks:
+        from asg_lifecycle.cli import watched_list  # noqa: PLC0415 - only here the terminal is taken
+
+        watched_list.watch(stacks, wanted, columns, interval)
+        return
+    found = read_actions(stacks)
+    if found.failures and not all_regions:
+        fail(found.failures[0])
+    for sentence in found.failures:
+        warn(f"asg-lifecycle: {sentence}")
+    if stacks:
+        actions = found.actions(wanted, stacks[0].tools.clock())
+        details = [column.of(_summary) for column in DETAILS] if output is not Output.TABLE else []
+        none = "no instance waits at our hooks" if not found.records else "none of these"
+        write_list(actions, (*columns, *details), output, none=none)
+    if unread or found.failures:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def _list_retained(stack: str, group: str | None, output: Output, *, refused: bool) -> None:
+    if refused:
+        fail("--retained goes with --group alone", ExitCode.BAD_INPUT)
+    from asg_lifecycle.cli.retained import list_retained  # noqa: PLC0415 - it needs `open_action_tools`
+
+    list_retained(open_action_tools(stack), group, output)
+
+
+def _check_terminal(output: Output) -> None:
+    if output is not Output.TABLE:
+        fail(f"--watch shows a table, and --output {output} was said", ExitCode.BAD_INPUT)
+    if not sys.stdout.isatty():
+        fail("--watch needs a terminal; elsewhere call ps again and again", ExitCode.BAD_INPUT)
 
 
 def open_action_tools(stack: str) -> ActionTools:
@@ -101,5 +168,5 @@ def open_action_tools(stack: str) -> ActionTools:
 
     found = find_stack(stack)
     if not found.table:
-        fail(f"stack {stack} is no stack of asg-lifecycle: it has no output Table", ExitCode.BAD_INPUT)
+        fail(is_not_ours(stack, "it has no output Table"), ExitCode.BAD_INPUT)
     return compose_action_tools(found.table)

@@ -6,12 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write, write_json
-from asg_lifecycle.cli.options import THE_ONLY_STACK, AsJson, HookNamePrefix, StackName
-from asg_lifecycle.cli.stack import Stack, find_stack
+from asg_lifecycle.cli.console import (
+    ExitCode,
+    fail,
+    reporting_failed_calls,
+    say,
+    warn,
+    with_what_to_do,
+    write,
+    write_json,
+)
+from asg_lifecycle.cli.local_times import time_ago
+from asg_lifecycle.cli.options import THE_ONLY_STACK, HookNamePrefix, StackName
+from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
+from asg_lifecycle.cli.stack import Stack, find_stack, is_not_ours
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
 
@@ -19,9 +28,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.queues import DeadLetter
     from asg_lifecycle.composition.dead_letter_tools import DeadLetterTools
     from asg_lifecycle.intake.redrive import Content
-
-PIPE_WIDTH = 240
-"""Columns of a table that is not written to a terminal."""
 
 redrive = typer.Typer(
     help="Events that could not be delivered, or whose execution failed: look at them and start them again.",
@@ -46,6 +52,51 @@ class Received:
     contents: tuple[Content, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ListedContent:
+    """One action in a dead letter, as a list shows it.
+
+    Attributes:
+        dead_letter: the dead letter.
+        content: what is in it about the action.
+        now: when it was received, seconds since the epoch.
+    """
+
+    dead_letter: DeadLetter
+    content: Content
+    now: float
+
+    @property
+    def age(self) -> int:
+        """Seconds since the dead letter was sent."""
+        return round(self.now - self.dead_letter.sent_at)
+
+
+COLUMNS: tuple[Column[ListedContent], ...] = (
+    Column(name="message", value=lambda each: each.dead_letter.id),
+    Column(
+        name="instance",
+        value=lambda each: each.content.action and each.content.action.instance,
+    ),
+    Column(name="standing", value=lambda each: each.content.standing),
+    Column(
+        name="sent_at",
+        value=lambda each: each.dead_letter.sent_at,
+        text=lambda each: time_ago(each.dead_letter.sent_at, each.now),
+        always=False,
+    ),
+    Column(name="group", value=lambda each: each.content.action and each.content.action.group, always=False),
+    Column(name="hook", value=lambda each: each.content.action and each.content.action.hook, always=False),
+    Column(name="reason", value=lambda each: each.content.reason, may_be_cut=True),
+    Column(name="error", value=lambda each: _error(each.dead_letter), always=False),
+)
+DETAILS: tuple[Column[ListedContent], ...] = (
+    Column(name="token", value=lambda each: each.content.action and each.content.action.token),
+    Column(name="queue", value=lambda each: each.dead_letter.queue),
+    Column(name="age_seconds", value=lambda each: each.age),
+)
+
+
 @redrive.command("list")
 def list_dead_letters(  # noqa: PLR0913 - one parameter for each option
     *,
@@ -54,28 +105,26 @@ def list_dead_letters(  # noqa: PLR0913 - one parameter for each option
     function: Function = "",
     table: TableName = "",
     hook_name_prefix: HookNamePrefix = DEFAULT_HOOK_NAME_PREFIX,
-    as_json: AsJson = False,
+    output: OutputForm = Output.TABLE,
 ) -> None:
     """List the dead letters: what each is about, why it was not handled, and what became of its action.
 
     SQS has no call that only reads: messages are received, and given back at once. A message that somebody else has
     received at that moment is not listed.
+
+    For example: `asg-lifecycle redrive list`
     """
     tools, queues = _tools(stack, queue, function, table, hook_name_prefix)
     received = _receive(tools, queues)
     _give_back(tools, received)
-    if as_json:
-        for each in received:
-            write_json(_summary(each, tools.clock()))
-        return
-    if not received:
-        write("there are no dead letters")
-        return
-    listed = Table("message", "age", "group", "hook", "instance", "error", "state of the action")
-    for each in received:
-        for content in each.contents:
-            listed.add_row(*_row(each.dead_letter, content, tools.clock()))
-    Console(width=None if Console().is_terminal else PIPE_WIDTH).print(listed)
+    now = tools.clock()
+    found = [
+        ListedContent(dead_letter=each.dead_letter, content=content, now=now)
+        for each in received
+        for content in each.contents
+    ]
+    columns = COLUMNS if output is Output.TABLE else (*COLUMNS, *DETAILS)
+    write_list(found, columns, output, none="there are no dead letters")
 
 
 @redrive.command()
@@ -88,7 +137,10 @@ def show(  # noqa: PLR0913 - one parameter for each option
     table: TableName = "",
     hook_name_prefix: HookNamePrefix = DEFAULT_HOOK_NAME_PREFIX,
 ) -> None:
-    """Show all of one dead letter as JSON: its body, its attributes, and what became of its action."""
+    """Show all of one dead letter as JSON: its body, its attributes, and what became of its action.
+
+    For example: `asg-lifecycle redrive show 5fea7756-0ea4-451a-a703-a558b933e274`
+    """
     tools, queues = _tools(stack, queue, function, table, hook_name_prefix)
     received = _receive(tools, queues)
     _give_back(tools, received)
@@ -117,6 +169,8 @@ def start(  # noqa: PLR0913 - one parameter for each option
     """Start dead letters again. One is deleted only when its executions have been started.
 
     An action that an execution works on is left alone. The action of a dead execution is taken over where it stopped.
+
+    For example: `asg-lifecycle redrive start 5fea7756-0ea4-451a-a703-a558b933e274`
     """
     if bool(messages) == every:
         fail("name the dead letters, or say --all", ExitCode.BAD_INPUT)
@@ -129,7 +183,7 @@ def start(  # noqa: PLR0913 - one parameter for each option
         warn(f"{identity}: there is no such dead letter, or somebody else holds it")
     deleted = [_start_and_delete(tools, each, discard=discard) for each in wanted]
     if not received:
-        write("there are no dead letters")
+        say("there are no dead letters")
     if unknown or not all(deleted):
         raise typer.Exit(ExitCode.FAILED)
 
@@ -153,8 +207,10 @@ def _start_and_delete(tools: DeadLetterTools, received: Received, *, discard: bo
     try:
         tools.queues.delete(received.dead_letter)
     except CallFailed as failed:
-        warn(f"{identity}: started, but it could not be deleted: {failed}")
+        warn(f"{identity}: handled, but it could not be deleted: {with_what_to_do(failed)}")
         return False
+    left_out = " and ".join(content.standing for content in received.contents if content.action is None)
+    write(f"{identity}: deleted{f', with what is {left_out} in it' if left_out else ''}")
     return True
 
 
@@ -168,7 +224,7 @@ def _start(tools: DeadLetterTools, dead_letter: DeadLetter, content: Content, *,
     try:
         redriven = tools.redrive.start(dead_letter, content)
     except CallFailed as failed:
-        warn(f"{described}: no execution could be started: {failed}")
+        warn(f"{described}: no execution could be started: {with_what_to_do(failed)}")
         return False
     write(f"{described}: {'started' if redriven.started else 'left alone'}, {redriven.reason}")
     return redriven.started
@@ -188,7 +244,7 @@ def _tools(
     function, table = function or stack.function, table or stack.table
     if not (queues and function and table):
         reason = "its outputs name no queue, function or table"
-        fail(f"stack {stack_name} is no stack of asg-lifecycle: {reason}", ExitCode.BAD_INPUT)
+        fail(is_not_ours(stack_name, reason), ExitCode.BAD_INPUT)
     tools = compose_dead_letter_tools(
         function=function, table=table, hook_name_prefix=prefix, function_queue=stack.function_queue
     )
@@ -205,7 +261,7 @@ def _give_back(tools: DeadLetterTools, received: list[Received]) -> None:
     try:
         tools.queues.give_back(each.dead_letter for each in received)
     except CallFailed as failed:
-        warn(f"dead letters stay hidden for a minute: {failed}")
+        warn(f"dead letters stay hidden for a minute: {with_what_to_do(failed)}")
 
 
 def _summary(received: Received, now: float) -> dict[str, Any]:
@@ -227,13 +283,6 @@ def _summary(received: Received, now: float) -> dict[str, Any]:
             for content in received.contents
         ],
     }
-
-
-def _row(dead_letter: DeadLetter, content: Content, now: float) -> tuple[str, ...]:
-    action = content.action
-    about = (action.group, action.hook, action.instance) if action is not None else ("", "", "")
-    age = f"{(now - dead_letter.sent_at) / 60:.0f} min"
-    return (dead_letter.id, age, *about, _error(dead_letter), f"{content.standing}: {content.reason}")
 
 
 def _error(dead_letter: DeadLetter) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from asg_lifecycle.cli.console import ExitCode, fail
+from asg_lifecycle.cli.console import ExitCode, fail, with_what_to_do
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 
@@ -47,17 +47,43 @@ def find_stack(name: str, *, instead: str = "") -> Stack:
     Raises:
         typer.Exit: it cannot be read, there is none, or there are several and none was named.
     """
+    found = look_for_stack(name, instead=instead)
+    return fail(found, ExitCode.BAD_INPUT) if isinstance(found, str) else found
+
+
+def is_not_ours(name: str, lacking: str) -> str:
+    """Return a sentence about a stack that cannot be used.
+
+    Args:
+        name: the stack's name, empty for the only one there is.
+        lacking: what it lacks.
+    """
+    return f"{f'stack {name}' if name else 'the stack'} is no stack of asg-lifecycle: {lacking}"
+
+
+def look_for_stack(name: str, *, instead: str = "") -> Stack | str:
+    """Return the deployed stack, or a sentence that says why there is none to be found.
+
+    Args:
+        name: the stack's name, empty for the only one there is.
+        instead: the options that say the same, for the sentence; empty where there are none.
+    """
     from asg_lifecycle.composition.command_line import stack_outputs  # noqa: PLC0415 - offline commands load no boto3
 
     name_it = f"name it with --stack{f', or give {instead}' if instead else ''}"
     try:
-        found, outputs = (name, stack_outputs(name)) if name else _only_stack(name_it)
+        found = (name, stack_outputs(name)) if name else _only_stack(name_it)
     except CallFailed as failed:
         what = f"stack {name}" if name else "the stacks"
-        fail(f"{what} could not be read: {failed}; {name_it}", ExitCode.BAD_INPUT)
+        return f"{what} could not be read: {with_what_to_do(failed)}; {name_it}"
+    return found if isinstance(found, str) else stack_of(*found)
+
+
+def stack_of(name: str, outputs: dict[str, str]) -> Stack:
+    """Return the stack with these outputs."""
     features = outputs.get("BuiltInFeatures")
     return Stack(
-        name=found,
+        name=name,
         function=outputs.get("FunctionAlias", ""),
         table=outputs.get("Table", ""),
         plan_path=outputs.get("PlanPath", ""),
@@ -67,12 +93,26 @@ def find_stack(name: str, *, instead: str = "") -> Stack:
     )
 
 
-def _only_stack(name_it: str) -> tuple[str, dict[str, str]]:
+def our_stacks(region: str | None = None) -> dict[str, Stack]:
+    """Return the stacks of asg-lifecycle in this account and a Region, by name.
+
+    Args:
+        region: name of the Region, None for the present one.
+
+    Raises:
+        CallFailed: no answer, throttled, denied.
+    """
+    from asg_lifecycle.composition.command_line import every_stack  # noqa: PLC0415 - offline commands load no boto3
+
+    return {name: stack_of(name, outputs) for name, outputs in every_stack(region).items() if outputs.keys() >= OUTPUTS}
+
+
+def _only_stack(name_it: str) -> tuple[str, dict[str, str]] | str:
     from asg_lifecycle.composition.command_line import every_stack  # noqa: PLC0415 - offline commands load no boto3
 
     found = {name: outputs for name, outputs in every_stack().items() if outputs.keys() >= OUTPUTS}
-    if len(found) != 1:
-        several = f"there are several stacks of asg-lifecycle: {', '.join(sorted(found))}"
-        none = "there is no stack of asg-lifecycle in this account and Region"
-        fail(f"{several if found else none}; {name_it}", ExitCode.BAD_INPUT)
-    return next(iter(found.items()))
+    if len(found) == 1:
+        return next(iter(found.items()))
+    several = f"there are several stacks of asg-lifecycle: {', '.join(sorted(found))}"
+    none = "there is no stack of asg-lifecycle in this account and Region"
+    return f"{several if found else none}; {name_it}"

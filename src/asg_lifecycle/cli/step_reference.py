@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from rich.console import Console
+from rich.markdown import Markdown
 
+from asg_lifecycle.cli.console import write
+from asg_lifecycle.cli.output import Column, Output, write_plain
 from asg_lifecycle.model.durations import PATTERN, POSITIVE_PATTERN
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.plans.json_schema import plan_schema
-from asg_lifecycle.steps.catalog import CATALOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,10 +22,20 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.base import Step
 
 
-def overview() -> str:
-    """Return each kind with one sentence, a line each."""
-    width = max(len(step.kind) for step in CATALOG)
-    return "".join(f"{step.kind:{width}}  {step.purpose()}\n" for step in CATALOG)
+COLUMNS: tuple[Column[type[Step]], ...] = (
+    Column(name="kind", value=lambda step: step.kind),
+    Column(name="purpose", value=lambda step: step.purpose(), may_be_folded=True),
+)
+
+
+def write_page(step: type[Step], output: Output) -> None:
+    """Write the reference page of one kind: as text on a terminal, as Markdown elsewhere, or in a JSON object."""
+    if output is not Output.TABLE:
+        write_plain({"kind": step.kind, "purpose": step.purpose(), "page": page(step)}, output)
+    elif sys.stdout.isatty():
+        Console().print(Markdown(page(step)))
+    else:
+        write(page(step), end="")
 
 
 def page(step: type[Step]) -> str:

@@ -1,23 +1,25 @@
-"""`asg-lifecycle plan`, the commands about plans that are kept: list, show, put, delete, versions, restore."""
+"""`asg-lifecycle plan`, the commands about plans that are kept: list, show, put, delete."""
 
 from __future__ import annotations
 
 import difflib
 import json
 import sys
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write, write_json
-from asg_lifecycle.cli.options import THE_ONLY_STACK, AsJson, StackName
-from asg_lifecycle.cli.plan_access import PlanPath, open_plan_tools, read_plan_file
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, say, warn, write
+from asg_lifecycle.cli.local_times import time_ago
+from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
+from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list, write_plain
+from asg_lifecycle.cli.plan_access import PlanPath, open_plan_tools, read_usable_plan
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.plans import PlanTransition
 
 if TYPE_CHECKING:
-    from asg_lifecycle.aws.plan_store import PlanStore, PlanVersion
+    from asg_lifecycle.aws.plan_store import PlanStore, PlanVersion, StoredPlan
 
 PlanName = Annotated[str, typer.Argument(metavar="NAME", help="What hooks, tags and groups call the plan.")]
 ForLaunch = Annotated[
@@ -27,21 +29,40 @@ ForLaunch = Annotated[
 WithoutAsking = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def list_plans(*, stack: StackName = THE_ONLY_STACK, path: PlanPath = "", as_json: AsJson = False) -> None:
-    """List the plans there are."""
-    store = open_plan_tools(stack, path).store
+@dataclass(frozen=True, kw_only=True)
+class ListedPlan:
+    """A plan, and when it was looked at."""
+
+    plan: StoredPlan
+    now: float
+
+
+COLUMNS: tuple[Column[ListedPlan], ...] = (
+    Column(name="name", value=lambda each: each.plan.name, may_be_folded=True),
+    Column(name="transition", value=lambda each: each.plan.transition and each.plan.transition.value),
+    Column(name="version", value=lambda each: each.plan.version),
+    Column(
+        name="changed_at",
+        value=lambda each: each.plan.changed_at,
+        text=lambda each: time_ago(each.plan.changed_at, each.now),
+    ),
+)
+
+
+def list_plans(*, stack: StackName = THE_ONLY_STACK, path: PlanPath = "", output: OutputForm = Output.TABLE) -> None:
+    """List the plans there are.
+
+    For example: `asg-lifecycle plan list`
+    """
+    tools = open_plan_tools(stack, path)
+    store = tools.store
     with reporting_failed_calls():
         plans = store.plans()
-    if not plans and not as_json:
-        write(f"there are no plans below {store.path}")
     for each in plans:
         if each.transition is None:
             warn(f"{store.path}/{each.name} is no plan: plans are below {store.path}/launch and {store.path}/terminate")
-        elif as_json:
-            fields = {"transition": each.transition, "version": each.version, "changed_at": each.changed_at}
-            write_json({"name": each.name, **fields})
-        else:
-            write(f"{each.name}  {each.transition}  version {each.version}  {_moment(each.changed_at)}")
+    found = [ListedPlan(plan=each, now=tools.clock()) for each in plans if each.transition is not None]
+    write_list(found, COLUMNS, output, none=f"there are no plans below {store.path}")
 
 
 def show(  # noqa: PLR0913 - one parameter for each option
@@ -51,16 +72,22 @@ def show(  # noqa: PLR0913 - one parameter for each option
     version: Annotated[int, typer.Option(metavar="N", help="As it was put the N-th time; see `versions`.")] = 0,
     stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
-    as_json: AsJson = False,
+    output: OutputForm = Output.TABLE,
 ) -> None:
-    """Show a plan as it is kept, as YAML."""
+    """Show a plan as it is kept: as YAML, unless another form is wanted.
+
+    For example: `asg-lifecycle plan show web --version 3`
+    """
     store = open_plan_tools(stack, path).store
     with reporting_failed_calls():
-        transition = _transition_of(store, name, launch=launch)
-        text = _version(store, transition, name, version).text if version else _kept(store, transition, name)
+        transition = transition_of(store, name, launch=launch)
+        text = version_of(store, transition, name, version).text if version else kept_text(store, transition, name)
     if text is None:
-        _fail_without(store, transition, name)
-    write(text if as_json else _as_yaml(text), end="\n" if as_json else "")
+        fail_without(store, transition, name)
+    if output is Output.TABLE:
+        write(as_yaml(text), end="")
+    else:
+        write_plain(plain(text), output)
 
 
 def put(
@@ -75,12 +102,14 @@ def put(
 
     It replaces the plan of this name for the same hooks, after a question that shows the difference; one for the other
     hooks stays.
+
+    For example: `asg-lifecycle plan put web web.yaml`
     """
-    found = read_plan_file(file)
-    if found.plan is None or found.transition is None:
+    found = read_usable_plan(file)
+    if found.transition is None:
         raise typer.Exit(ExitCode.FAILED)
     store = open_plan_tools(stack, path).store
-    _put(store, found.transition, name, found.text, yes=yes)
+    put_text(store, found.transition, name, found.text, yes=yes)
 
 
 def delete(
@@ -91,89 +120,46 @@ def delete(
     stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
 ) -> None:
-    """Delete a plan, with all of its versions. Actions that follow it go on with it."""
+    """Delete a plan, with all of its versions. Actions that follow it go on with it.
+
+    For example: `asg-lifecycle plan delete web --terminate`
+    """
     store = open_plan_tools(stack, path).store
     with reporting_failed_calls():
-        transition = _transition_of(store, name, launch=launch)
-        text = _kept(store, transition, name)
+        transition = transition_of(store, name, launch=launch)
+        text = kept_text(store, transition, name)
     if text is None:
-        _fail_without(store, transition, name)
-    write(_as_yaml(text), end="")
-    _ask(f"delete plan {name} for {transition} hooks and its versions?", yes=yes)
+        fail_without(store, transition, name)
+    write(as_yaml(text), end="")
+    ask(f"delete plan {name} for {transition} hooks and its versions?", yes=yes)
     with reporting_failed_calls():
         store.delete(transition, name)
-    write(f"{name} for {transition} hooks is deleted below {store.path}")
+    say(f"{name} for {transition} hooks is deleted below {store.path}")
 
 
-def versions(
-    name: PlanName,
-    *,
-    launch: ForLaunch = None,
-    stack: StackName = THE_ONLY_STACK,
-    path: PlanPath = "",
-    as_json: AsJson = False,
-) -> None:
-    """List when a plan was put, by whom, and what changed each time, the newest last."""
-    store = open_plan_tools(stack, path).store
-    with reporting_failed_calls():
-        transition = _transition_of(store, name, launch=launch)
-        found = store.versions(transition, name)
-    if not found:
-        _fail_without(store, transition, name)
-    before = ""
-    for each in found:
-        if as_json:
-            fields = {"changed_at": each.changed_at, "changed_by": each.changed_by, "plan": _plain(each.text)}
-            write_json({"version": each.version, **fields})
-            continue
-        write(f"version {each.version}  {_moment(each.changed_at)}  {each.changed_by}".rstrip())
-        write(_difference(before, each.text), end="")
-        before = each.text
-
-
-def restore(  # noqa: PLR0913 - one parameter for each option
-    name: PlanName,
-    version: Annotated[int, typer.Argument(metavar="N", help="Which time; see `versions`.")],
-    *,
-    launch: ForLaunch = None,
-    yes: WithoutAsking = False,
-    stack: StackName = THE_ONLY_STACK,
-    path: PlanPath = "",
-) -> None:
-    """Put a plan again as it was put the N-th time."""
-    from asg_lifecycle.cli.plan_files import read_plan  # noqa: PLC0415 - few commands need YAML
-
-    store = open_plan_tools(stack, path).store
-    with reporting_failed_calls():
-        transition = _transition_of(store, name, launch=launch)
-        text = _version(store, transition, name, version).text
-    found = read_plan(text, transition)
-    if found.plan is None:
-        fail(f"version {version} of {name} cannot be used: {'; '.join(sentence for _, sentence in found.problems)}")
-    _put(store, transition, name, text, yes=yes)
-
-
-def _put(store: PlanStore, transition: PlanTransition, name: str, text: str, *, yes: bool) -> None:
+def put_text(store: PlanStore, transition: PlanTransition, name: str, text: str, *, yes: bool) -> None:
+    """Put a plan, after a question that shows the difference where it replaces one."""
     from asg_lifecycle.aws.plan_store import NAME  # noqa: PLC0415 - offline commands load no boto3
 
     if NAME.fullmatch(name) is None:
         sentence = f"{name!r} cannot name a plan: letters, digits, '_', '.' and '-', 128 at most"
         fail(sentence, ExitCode.BAD_INPUT)
     with reporting_failed_calls():
-        before = _kept(store, transition, name)
+        before = kept_text(store, transition, name)
     if before is not None:
-        difference = _difference(before, text)
-        if not difference:
-            write(f"{name} for {transition} hooks is kept below {store.path} as it is already")
+        changes = difference(before, text)
+        if not changes:
+            say(f"{name} for {transition} hooks is kept below {store.path} as it is already")
             return
-        write(difference, end="")
-        _ask(f"replace plan {name} for {transition} hooks?", yes=yes)
+        write(changes, end="")
+        ask(f"replace plan {name} for {transition} hooks?", yes=yes)
     with reporting_failed_calls():
         version = store.put(transition, name, text, replacing=before is not None)
-    write(f"{name} for {transition} hooks is kept below {store.path}, version {version}")
+    say(f"{name} for {transition} hooks is kept below {store.path}, version {version}")
 
 
-def _ask(question: str, *, yes: bool) -> None:
+def ask(question: str, *, yes: bool) -> None:
+    """Ask a question; end the command when the answer is no, or when nobody can answer."""
     if yes:
         return
     if not _somebody_can_be_asked():
@@ -185,7 +171,7 @@ def _somebody_can_be_asked() -> bool:
     return sys.stdin.isatty()
 
 
-def _transition_of(store: PlanStore, name: str, *, launch: bool | None) -> PlanTransition:
+def transition_of(store: PlanStore, name: str, *, launch: bool | None) -> PlanTransition:
     """Return the hooks of the plan that is meant: those that were said, or those of the only one of this name."""
     if launch is not None:
         return PlanTransition.LAUNCH if launch else PlanTransition.TERMINATE
@@ -197,15 +183,18 @@ def _transition_of(store: PlanStore, name: str, *, launch: bool | None) -> PlanT
     return found[0]
 
 
-def _fail_without(store: PlanStore, transition: PlanTransition, name: str) -> NoReturn:
+def fail_without(store: PlanStore, transition: PlanTransition, name: str) -> NoReturn:
+    """End the command: there is no such plan."""
     fail(f"there is no plan named {shown(name)} for {transition} hooks below {store.path}")
 
 
-def _kept(store: PlanStore, transition: PlanTransition, name: str) -> str | None:
+def kept_text(store: PlanStore, transition: PlanTransition, name: str) -> str | None:
+    """Return the text of a plan, None where there is none."""
     return store.texts(transition, name).get(name)
 
 
-def _version(store: PlanStore, transition: PlanTransition, name: str, number: int) -> PlanVersion:
+def version_of(store: PlanStore, transition: PlanTransition, name: str, number: int) -> PlanVersion:
+    """Return a plan as it was put the N-th time; end the command when there is no such version."""
     found = {each.version: each for each in store.versions(transition, name)}
     if number not in found:
         there_are = ", ".join(map(str, found)) or "none"
@@ -213,30 +202,27 @@ def _version(store: PlanStore, transition: PlanTransition, name: str, number: in
     return found[number]
 
 
-def _difference(before: str, after: str) -> str:
+def difference(before: str, after: str) -> str:
     """Return what changes from one plan to another, as lines of YAML; empty when nothing does."""
-    old, new = (_as_yaml(text).splitlines(keepends=True) if text else [] for text in (before, after))
+    old, new = (as_yaml(text).splitlines(keepends=True) if text else [] for text in (before, after))
     return "".join(list(difflib.unified_diff(old, new))[2:])
 
 
-def _as_yaml(text: str) -> str:
+def as_yaml(text: str) -> str:
+    """Return a plan as YAML."""
     import yaml  # noqa: PLC0415 - few commands need it
 
-    plain = _plain(text)
-    if isinstance(plain, str):
+    value = plain(text)
+    if isinstance(value, str):
         # Not written by this tool: show what it is.
         return f"{text}\n"
-    document: str = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+    document: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100)
     return document
 
 
-def _plain(text: str) -> object:
+def plain(text: str) -> object:
     """Return a plan as JSON values, or the text itself where it is no JSON."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

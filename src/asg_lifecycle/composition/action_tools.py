@@ -40,7 +40,11 @@ class ActionTools:
 
 
 def compose_action_tools(
-    table: str, clock: Callable[[], float] = time.time, pause: Callable[[float], None] = time.sleep
+    table: str,
+    clock: Callable[[], float] = time.time,
+    pause: Callable[[float], None] = time.sleep,
+    *,
+    region: str | None = None,
 ) -> ActionTools:
     """Return the parts. Nothing is called yet.
 
@@ -48,8 +52,9 @@ def compose_action_tools(
         table: name of the table of records.
         clock: seconds since the epoch.
         pause: waits so many seconds.
+        region: name of the Region, None for the present one.
     """
-    clients = Clients()
+    clients = Clients(region=region)
     records = RecordQueries(clients, table)
     return ActionTools(
         records=records,

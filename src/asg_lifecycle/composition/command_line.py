@@ -6,6 +6,7 @@ import json
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.publishing import Publishing
+from asg_lifecycle.aws.regions import Regions
 from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.model.wake_events import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, signal_detail
 
@@ -29,13 +30,25 @@ def send_signal(*, instance: str, name: str, succeeded: bool, message: str, hook
     )
 
 
-def every_stack() -> dict[str, dict[str, str]]:
-    """Return the outputs of every stack of this account and Region, by its name.
+def every_stack(region: str | None = None) -> dict[str, dict[str, str]]:
+    """Return the outputs of every stack of this account and a Region, by its name.
+
+    Args:
+        region: name of the Region, None for the present one.
 
     Raises:
         CallFailed: no answer, throttled, denied.
     """
-    return Stacks(Clients()).all()
+    return Stacks(Clients(region=region)).all()
+
+
+def enabled_regions() -> tuple[str, ...]:
+    """Return the names of the Regions that are enabled for this account.
+
+    Raises:
+        CallFailed: no answer, throttled, denied.
+    """
+    return Regions(Clients()).enabled()
 
 
 def stack_outputs(stack: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.model.messages import describe, encode
+from asg_lifecycle.model.messages import Unknown, describe, encode
 from asg_lifecycle.model.records import Record
 
 if TYPE_CHECKING:
@@ -75,7 +75,10 @@ class OperatorMessages:
 
         Raises:
             CallFailed: no answer, throttled, denied.
+            ValueError: no version of the application understands the message.
         """
+        if isinstance(message, Unknown):
+            raise ValueError(f"{describe(message)}: nothing was sent")  # noqa: TRY004 - its value is wrong
         said, sent, until = describe(message), False, self._clock() + patience
         while True:
             current = self._records.current([record.wait]).get(record.wait)

@@ -120,4 +120,9 @@ def plan_offline(action: LifecycleAction) -> PlanDecision:
     if chosen is not None:
         why = f"the NotificationMetadata of hook {action.hook} names it; the plan store was not asked"
         return PlanDecision(source=SOURCE, why=why, name=chosen)
-    return built_in(action, DEFAULT_FEATURES, {})
+    decision = built_in(action, DEFAULT_FEATURES, {})
+    why = (
+        f"hook {action.hook} names no plan, and the plan store was not asked: a plan that a tag of group "
+        f"{action.group} names, or one named {action.group} or {DEFAULT_PLAN}, comes before the built-in one"
+    )
+    return msgspec.structs.replace(decision, why=why)
