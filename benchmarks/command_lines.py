@@ -26,7 +26,8 @@ from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.every_command import commands_of
 from asg_lifecycle.cli.exit_codes import ExitCode
 from asg_lifecycle.composition import action_tools
-from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, PREFIX, TABLE, Deployment
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
+from asg_lifecycle_simulator.deployment.parameters import PREFIX, TABLE
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from asg_lifecycle.model.hooks import refuse
 from asg_lifecycle.model.interruptions import Interruption, interruption
 from asg_lifecycle.model.start_requests import StartReason, StartRequest
 from asg_lifecycle.plans.selection import plan_offline
-from asg_lifecycle_simulator.deployment.deployment import PREFIX, Deployment
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.parameters import PREFIX
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from handlers import notification
 

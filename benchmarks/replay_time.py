@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aws_durable_execution_sdk_python.execution import DurableExecutionInvocationInput, InitialExecutionState
 
-from asg_lifecycle_simulator.deployment.deployment import Parameters
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from benchmarks.coldstart import SOURCE, environment
 from benchmarks.waiting.designs.application import command_step
 from benchmarks.waiting.drain import Drain, DrainRegion

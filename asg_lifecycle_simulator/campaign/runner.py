@@ -24,7 +24,8 @@ from asg_lifecycle_simulator.campaign.history import (
 from asg_lifecycle_simulator.campaign.nemesis import Nemesis
 from asg_lifecycle_simulator.campaign.scenario import SWEEP_EVERY, TRANSITIONS
 from asg_lifecycle_simulator.campaign.world import World
-from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.silence import without_logging

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,9 +16,9 @@ from asg_lifecycle.model.messages import Message, encode
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.model.wake_events import READERS
-from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
-from asg_lifecycle.settings import HAND_OVER_AT, IntakeSettings, Settings
+from asg_lifecycle.settings import IntakeSettings, Settings
 from asg_lifecycle.store.records import decode
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.deployment.queue_poller import QueuePoller
 from asg_lifecycle_simulator.deployment.table import create_table
 from asg_lifecycle_simulator.services.durable_executions.function import ALIAS
@@ -41,9 +41,7 @@ RETRIES = (60.0, 120.0)
 """Seconds until Lambda tries a failed asynchronous invocation again, and again."""
 
 NOT_INVOKED = {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "not authorized to invoke", "RULE_ARN": "-"}
-TABLE = "asg-lifecycle"
 DETAIL_TYPES = frozenset({"EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"})
-PREFIX = "asg-lifecycle"
 FUNCTION = "lifecycle-action"
 PLAN_PATH = "/asg-lifecycle/asg-lifecycle/plans"
 WARNING = "EC2 Spot Instance Interruption Warning"
@@ -59,39 +57,6 @@ EARLY_DRAIN: dict[str, frozenset[str]] = {
 def without_jitter() -> float:
     """Return the chance that leaves every interval at its longest."""
     return 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parameters:
-    """The parameters of the template. Times in seconds.
-
-    Attributes:
-        table: name of the table of records.
-        prefix: `HookNamePrefix`.
-        sweep_every: between two sweeps; None for none.
-        early_drain: `EarlyDrain`.
-        drains_per_group: `DrainsPerGroup`; None for no limit.
-        execution_timeout: of the durable function.
-        signals: `Signals`.
-        features: the features of steps that are on.
-        hand_over_at: operations at which an execution hands over; no parameter of the template, the code's own number.
-        action_events: `ActionEvents`.
-        action_topic: ARN of the topic that `ActionTopic` makes; empty for none.
-        metrics_by_group: `MetricsByGroup`.
-    """
-
-    table: str = TABLE
-    prefix: str = PREFIX
-    sweep_every: float | None = None
-    early_drain: str = "off"
-    drains_per_group: int | None = None
-    execution_timeout: float = 180_000.0
-    signals: bool = True
-    features: frozenset[str] = DEFAULT_FEATURES
-    hand_over_at: int = HAND_OVER_AT
-    action_events: bool = True
-    action_topic: str = ""
-    metrics_by_group: bool = False
 
 
 class Deployment:

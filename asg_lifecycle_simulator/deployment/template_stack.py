@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from asg_lifecycle_simulator.deployment.deployment import FUNCTION, TABLE
+from asg_lifecycle_simulator.deployment.deployment import FUNCTION
+from asg_lifecycle_simulator.deployment.parameters import TABLE
 from asg_lifecycle_simulator.services.durable_executions.function import ALIAS
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asg_lifecycle_simulator.deployment.deployment import TABLE, Deployment
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.parameters import TABLE
 from asg_lifecycle_simulator.replay.history import History, RecordedExecution, State, Tree, moments
 from asg_lifecycle_simulator.replay.scenarios import SCENARIOS
 from asg_lifecycle_simulator.replay.testbed import RecordingTestbed

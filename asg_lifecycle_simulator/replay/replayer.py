@@ -11,7 +11,8 @@ from aws_durable_execution_sdk_python_testing.execution import Execution
 from asg_lifecycle.composition.lifecycle_action import compose
 from asg_lifecycle.model.messages import Message, encode
 from asg_lifecycle.settings import Settings
-from asg_lifecycle_simulator.deployment.deployment import PREFIX, TABLE, without_jitter
+from asg_lifecycle_simulator.deployment.deployment import without_jitter
+from asg_lifecycle_simulator.deployment.parameters import PREFIX, TABLE
 from asg_lifecycle_simulator.deployment.table import create_table
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline

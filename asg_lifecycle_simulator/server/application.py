@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.deployment.stack import create_stack
 from asg_lifecycle_simulator.deployment.table import create_table
 from asg_lifecycle_simulator.services.addresses import Addresses

@@ -13,7 +13,8 @@ from aws_lambda_powertools import Logger
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish
 from asg_lifecycle.model.records import Status
-from asg_lifecycle_simulator.deployment.deployment import FUNCTION, TABLE, Deployment, Parameters
+from asg_lifecycle_simulator.deployment.deployment import FUNCTION, Deployment
+from asg_lifecycle_simulator.deployment.parameters import TABLE, Parameters
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.deployment.written_lines import WrittenLines
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind

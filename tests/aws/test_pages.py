@@ -35,7 +35,8 @@ from asg_lifecycle.model.records import claim_record
 from asg_lifecycle.store.drain_slots import DrainSlots
 from asg_lifecycle.store.record_queries import RecordQueries
 from asg_lifecycle.store.records import Records
-from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, TABLE, Deployment
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
+from asg_lifecycle_simulator.deployment.parameters import TABLE
 from asg_lifecycle_simulator.deployment.template_stack import make_stack
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.region.pages import page_limit

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asg_lifecycle.composition import action_tools, hook_tools
-from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, PREFIX, TABLE, Deployment
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
+from asg_lifecycle_simulator.deployment.parameters import PREFIX, TABLE
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:

@@ -26,12 +26,13 @@ from asg_lifecycle.cli.exit_codes import MEANINGS, ExitCode
 from asg_lifecycle.cli.local_times import ago, local_time
 from asg_lifecycle.composition import action_tools, command_line
 from asg_lifecycle.model.messages import Unknown
-from asg_lifecycle_simulator.deployment.deployment import TABLE, Deployment
+from asg_lifecycle_simulator.deployment.parameters import TABLE
 from tests.cli.action_commands import SIGNAL, run, waiting
 
 if TYPE_CHECKING:
     from typer.core import TyperCommand
 
+    from asg_lifecycle_simulator.deployment.deployment import Deployment
     from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 ROOT = Path(__file__).parents[2]

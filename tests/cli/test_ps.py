@@ -15,7 +15,7 @@ from rich.console import Console
 from asg_lifecycle.cli.output import table_of
 from asg_lifecycle.cli.ps import COLUMNS, rounded
 from asg_lifecycle.model.action_summary import summarize
-from asg_lifecycle_simulator.deployment.deployment import TABLE
+from asg_lifecycle_simulator.deployment.parameters import TABLE
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from tests.cli.action_commands import COMMAND, HOOK, SIGNAL, run, waiting
 from tests.cli.conftest import make_stack

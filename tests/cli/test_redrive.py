@@ -16,7 +16,8 @@ from asg_lifecycle.cli.redrive import COLUMNS, ListedContent
 from asg_lifecycle.intake.redrive import Content
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
-from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, TABLE, Deployment
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
+from asg_lifecycle_simulator.deployment.parameters import TABLE
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asg_lifecycle.model.records import Record
-    from asg_lifecycle_simulator.deployment.deployment import Parameters
+    from asg_lifecycle_simulator.deployment.parameters import Parameters
     from asg_lifecycle_simulator.region.log import LogEntry
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
 

@@ -20,7 +20,8 @@ from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Nudge
 from asg_lifecycle.model.records import Status, action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
-from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash
 from handlers import interruption, signal_received

@@ -17,7 +17,8 @@ from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 from asg_lifecycle.plans.validation import find_problems
 from asg_lifecycle.steps.support.cluster_choice import CLUSTER_NAME_TAGS, CLUSTER_TAG
 from asg_lifecycle.steps.support.ecs_registrations import ECS_CLUSTER_TAG
-from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.deployment.testbed import Testbed as SimulatedTestbed
 from tests.model.test_plans_properties import as_json, good_plans, near_plans, values
 

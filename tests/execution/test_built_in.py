@@ -9,7 +9,8 @@ import pytest
 
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
-from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.services.status_checks import Checks
 

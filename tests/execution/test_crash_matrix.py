@@ -17,7 +17,7 @@ from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Finish, Nudge, Skip
 from asg_lifecycle.model.records import action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
-from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.deployment import Deployment
 from asg_lifecycle_simulator.deployment.failpoints import (
     AT_CALLS,
     AT_CHECKPOINTS,
@@ -25,6 +25,7 @@ from asg_lifecycle_simulator.deployment.failpoints import (
     InjectedFailure,
     UnluckyDeployment,
 )
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.timeline import VIRTUAL_START
 from asg_lifecycle_simulator.replay.testbed import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, RecordingTestbed

@@ -119,3 +119,16 @@ def test_an_operator_may_end_what_waits_for_its_turn(testbed: Testbed) -> None:
 
     assert [entry.instance for entry in testbed.log(LogKind.COMPLETED)] == [second, first, third]
     assert not testbed.run_command.runs(second)
+
+
+def test_a_record_that_cannot_be_closed_is_tried_ever_less_often(
+    testbed: Testbed, caplog: pytest.LogCaptureFixture
+) -> None:
+    draining(testbed, 1, at_once=1, duration=30)
+    testbed.run(10)
+    testbed.region.faults.deny("dynamodb", "UpdateItem")
+    testbed.run(1800)
+
+    tries = [record for record in caplog.records if record.getMessage().startswith("the record could not be closed")]
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert 10 < len(tries) < 50, "one every two seconds would be hundreds"

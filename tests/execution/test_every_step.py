@@ -20,7 +20,7 @@ from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import Target
 from asg_lifecycle.steps.catalog import KINDS
 from asg_lifecycle.store.signals import Signals
-from asg_lifecycle_simulator.deployment.deployment import TABLE
+from asg_lifecycle_simulator.deployment.parameters import TABLE
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from asg_lifecycle_simulator.services.status_checks import Checks
 

@@ -14,8 +14,8 @@ from asg_lifecycle.model.messages import Finish, Nudge, Skip
 from asg_lifecycle.model.metrics import DEFINITIONS, Metric, dimension_sets
 from asg_lifecycle.model.plans import Plan, PlannedStep
 from asg_lifecycle.model.records import Status, StepOutcome
-from asg_lifecycle_simulator.deployment.deployment import Parameters
 from asg_lifecycle_simulator.deployment.metric_lines import Datum, data_of
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash, CrashPoint

@@ -10,7 +10,8 @@ import pytest
 
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
-from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 
 from asg_lifecycle.execution.operation_count import counted
 from asg_lifecycle.model.timing import rarer_with_age
-from asg_lifecycle_simulator.deployment.deployment import Deployment, Parameters
+from asg_lifecycle_simulator.deployment.deployment import Deployment
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from asg_lifecycle_simulator.deployment.deployment import Parameters
+from asg_lifecycle_simulator.deployment.parameters import Parameters
 from benchmarks.waiting.drain import DOCUMENT, GROUP, LONGEST, DrainRegion
 from benchmarks.waiting.usage import Failed, Usage
 

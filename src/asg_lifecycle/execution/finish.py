@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from asg_lifecycle.aws.lifecycle_actions import Answer
-from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.end_metrics import observe_completion, observe_end
-from asg_lifecycle.execution.heartbeat import HeartbeatState, interpret_not_active, send_heartbeat
+from asg_lifecycle.execution.heartbeat import interpret_not_active, send_heartbeat
 from asg_lifecycle.execution.work.slot_wait import holder_of
 from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.plan_position import Position, position_of
+from asg_lifecycle.model.plan_position import position_of
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.timing import completion_retry
 from asg_lifecycle.observer import Metric
@@ -21,6 +20,7 @@ from asg_lifecycle.observer import Metric
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asg_lifecycle.execution.completion import Completion
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.race.decision import RaceOutcome
     from asg_lifecycle.execution.setup import Setup
@@ -36,34 +36,6 @@ STOP_TRIES = 5
 CLOSE_TRIES = 60
 SOON = 2.0
 LATER = 60.0
-
-
-class Completion(Polled, frozen=True, kw_only=True):
-    """How far the end of the action is.
-
-    Attributes:
-        noted: the record says which result is sent, or the table did not accept that.
-        sends: how many tries to complete it are over; each is noted in the record before it is sent.
-        stopping: where the work stood that has still to be stopped, None when there is none.
-        sent: an earlier `CompleteLifecycleAction` may have had its effect.
-        status: how the action ended, None while that is open.
-        reason: what happened at the end, added to the reason of the outcome.
-        heartbeat: the heartbeats while the action cannot be completed.
-        tries: how often the present part was tried.
-        failing_since: since when it cannot be completed, seconds since the epoch; None while nothing failed.
-        lost_ownership: another execution owns the action.
-    """
-
-    noted: bool = False
-    sends: int = 0
-    stopping: Position | None = None
-    sent: bool = False
-    status: Status | None = None
-    reason: str | None = None
-    heartbeat: HeartbeatState = HeartbeatState(next_at=0.0)
-    tries: int = 0
-    failing_since: float | None = None
-    lost_ownership: bool = False
 
 
 class Finisher:
@@ -241,7 +213,7 @@ class Finisher:
         )
 
     def _leave(self, state: Completion, now: float) -> Completion:
-        if self._limit is None:
+        if self._limit is None or state.left:
             return state
         try:
             self._dependencies.drain_slots.release(
@@ -252,7 +224,7 @@ class Finisher:
             self._dependencies.observer.warning(f"the drain slot could not be given back: {failed}")
             if state.tries + 1 < STOP_TRIES:
                 return msgspec.structs.replace(state, tries=state.tries + 1, delay=SOON)
-        return msgspec.structs.replace(state, tries=0)
+        return msgspec.structs.replace(state, left=True, tries=0)
 
     def _close(self, state: Completion, now: float) -> Completion:
         status = state.status or Status.OVER

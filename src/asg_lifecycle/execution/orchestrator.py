@@ -14,8 +14,9 @@ import msgspec
 
 from asg_lifecycle.execution import durable
 from asg_lifecycle.execution.claim import Claim, PriorState, claim
+from asg_lifecycle.execution.completion import Completion
 from asg_lifecycle.execution.dependencies import ActionContext, Dependencies
-from asg_lifecycle.execution.finish import Completion, Finisher
+from asg_lifecycle.execution.finish import Finisher
 from asg_lifecycle.execution.hand_over import HandOver
 from asg_lifecycle.execution.observation import Observation, Observed
 from asg_lifecycle.execution.operation_count import operations_used
