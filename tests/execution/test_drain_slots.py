@@ -124,9 +124,8 @@ def test_an_operator_may_end_what_waits_for_its_turn(testbed: Testbed) -> None:
 def test_a_record_that_cannot_be_closed_is_tried_ever_less_often(
     testbed: Testbed, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (instance,) = testbed.group(
-        plan={"steps": [{"kind": "wait", "options": {"duration": "1m"}}], "drains_per_group": 1}
-    )
+    wait = {"kind": "wait", "options": {"duration": "1m"}}
+    (instance,) = testbed.group(plan={"steps": [wait], "drains_per_group": 1})
     testbed.terminate(instance)
     testbed.run(10)
     testbed.region.faults.deny("dynamodb", "UpdateItem")
