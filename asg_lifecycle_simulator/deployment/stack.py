@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.region import Region
 
 STACK = "asg-lifecycle"
+SWEEP_EVERY = 300.0
+"""Seconds between two sweeps, as the template has them."""
 
 QUEUES = {
     "RuleDeadLetterQueueUrl": "rule",
@@ -32,10 +34,23 @@ def create_stack(region: Region, deployment: Deployment, name: str = STACK) -> N
     template = {
         # A stack has one resource at least.
         "Resources": {"Log": {"Type": "AWS::Logs::LogGroup"}},
+        "Parameters": {
+            key: {"Type": "String", "Default": value} for key, value in stack_parameters(deployment).items()
+        },
         "Outputs": {key: {"Value": value} for key, value in outputs.items()},
     }
     with region.unobserved():
         region.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+
+def stack_parameters(deployment: Deployment) -> dict[str, str]:
+    """Return the parameters that the command line reads, by key."""
+    parameters = deployment.parameters
+    return {
+        "HookNamePrefix": parameters.prefix,
+        "SweepMinutes": str(round((parameters.sweep_every or SWEEP_EVERY) / 60)),
+        "DrainsPerGroup": str(parameters.drains_per_group or 0),
+    }
 
 
 def stack_outputs(region: Region, deployment: Deployment) -> dict[str, str]:

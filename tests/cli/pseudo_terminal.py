@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -42,7 +42,7 @@ class PseudoTerminal:
             stdout=self._slave,
             stderr=self._slave,
             start_new_session=True,
-            env=os.environ | TERMINAL | environment,
+            env=_without_a_size(os.environ) | TERMINAL | environment,
         )
 
     def __enter__(self) -> Self:
@@ -105,3 +105,8 @@ class PseudoTerminal:
             return False
         self.written += os.read(self._master, 65536).decode(errors="replace")
         return True
+
+
+def _without_a_size(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the size of another terminal, which would count before that of ours."""
+    return {name: value for name, value in environment.items() if name not in {"COLUMNS", "LINES"}}

@@ -211,6 +211,8 @@ def test_a_file_that_cannot_be_used_is_named(configured: Path, text: str, said: 
 def test_a_profile_counts_before_the_credentials_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # boto3 keeps a session, and with it the credentials of whoever made it.
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     file = tmp_path / "config"
     file.write_text("[profile other]\nregion = eu-north-1\naws_access_key_id = OTHER\naws_secret_access_key = x\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(file))

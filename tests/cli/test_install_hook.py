@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from asg_lifecycle.aws.stacks import DeployedStack
 from asg_lifecycle.model.plans import PlanTransition
 from tests.cli.action_commands import HOOK, SIGNAL, run
 from tests.cli.conftest import make_stack
@@ -363,7 +364,8 @@ def test_a_stack_that_does_not_say_its_parameters(
 ) -> None:
     make_stack(testbed, "mine")
     testbed.autoscaling.create_group("web")
-    monkeypatch.setattr("asg_lifecycle.aws.stacks.Stacks.parameters", lambda *_: {})
+    deployed = DeployedStack(outputs={}, parameters={})
+    monkeypatch.setattr("asg_lifecycle.aws.stacks.Stacks.deployed", lambda *_: deployed)
     refused = run("install-hook", "--group", "web", "--terminate", "--yes")
     assert refused.exit_code == 2
     assert "stack mine has no parameter HookNamePrefix: say it with --hook-name-prefix" in refused.stderr

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
+from asg_lifecycle.model.wake_events import SIGNAL_SOURCE
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -57,6 +58,10 @@ def test_a_signal_for_another_hook_changes_nothing(testbed: Testbed[Deployment])
     assert testbed.completions() == []
 
 
+def signals_sent(stack: Testbed[Deployment]) -> int:
+    return sum(event["source"] == SIGNAL_SOURCE for event in stack.region.events.emitted)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -82,13 +87,13 @@ def test_to_an_instance_that_does_not_wait_nothing_is_sent(stack: Testbed[Deploy
     done = signal(instance)
     assert done.exit_code == 1
     assert f"{instance} does not wait at a hook of this stack" in done.stderr
-    assert ("events", "PutEvents") not in stack.region.calls
+    assert signals_sent(stack) == 0
 
     waits = waiting(stack)
     wrong = signal(waits, "--name", "drained", "--hook", "another")
     assert wrong.exit_code == 1
     assert f"does not wait under hook 'another', but under {HOOK}" in wrong.stderr
-    assert ("events", "PutEvents") not in stack.region.calls
+    assert signals_sent(stack) == 0
     assert signal(waits, "--name", "drained").stderr == ""
 
 
@@ -98,7 +103,7 @@ def test_what_could_not_be_looked_up_is_said_and_it_is_sent(stack: Testbed[Deplo
     done = signal(instance, "--name", "drained")
     assert done.exit_code == 0
     assert f"whether {instance} waits could not be looked up: permission dynamodb:Query is missing" in done.stderr
-    assert stack.region.calls["events", "PutEvents"] == 1
+    assert signals_sent(stack) == 1
 
 
 def test_a_stack_that_was_named_has_to_be_there(testbed: Testbed[Deployment]) -> None:

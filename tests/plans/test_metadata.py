@@ -130,7 +130,8 @@ def test_explain_says_the_same_as_the_handler() -> None:
                 "NotificationMetadata": metadata,
             },
         }
-        result = CliRunner().invoke(application, ["explain", "-"], input=json.dumps(event))
+        result = CliRunner().invoke(application, ["explain", "-", "--json"], input=json.dumps(event))
         assert result.exit_code == 0, result.output
-        (problem,) = json.loads(result.stdout)["plan"]["problems"]
+        (explained,) = json.loads(result.stdout)
+        (problem,) = explained["plan"]["problems"]
         assert words in problem

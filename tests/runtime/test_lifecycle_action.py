@@ -121,7 +121,7 @@ def test_the_packaged_function_drains_and_completes_in_the_lambda_runtime(
 
 UNCHECKED_HASH = 0b01
 """The flags of bytecode that is used without a look at its source (PEP 552)."""
-COMMAND_LINE_ONLY = {"cloudformation"}
+COMMAND_LINE_ONLY = {"cloudformation", "iam"}
 CLIENTS = """\
 from functools import cached_property
 from botocore.exceptions import UnknownServiceError

@@ -120,10 +120,19 @@ def about_plans(operator: Operator, folder: Path) -> None:
     operator(f"plan put web {file}", says="version 1")
     operator("plan list", says="web")
     operator("plan show web", says="kind: deregister-targets")
+    operator(f"plan diff web {file}", says="does not differ")
     operator("plan versions web", says="version 1")
     operator("plan restore web 1 --yes", says="as it is already")
     operator("plan explain --group web", says="deregister-targets: would")
     operator("plan delete web --yes", says="is deleted")
+
+
+def about_groups(operator: Operator) -> None:
+    operator("doctor", says="34 checks, 1 group", code=21)
+    operator("install-hook --group web --launch --yes", says="nothing to change")
+    operator("remove-hook --group web --name asg-lifecycle-terminate --yes", says=FIRST, code=1)
+    operator("drain --group web --all --keep-capacity --dry-run", says="dry run: nothing was done")
+    operator("terminate-retained --group web --reason 'to save' --yes", says="there is nothing to terminate", code=1)
 
 
 def about_dead_letters(operator: Operator, url: str) -> None:
@@ -143,6 +152,7 @@ def test_every_command_works_in_the_environment_that_the_server_prints(served: s
     operator(f"show {FIRST}", says="claimed")
     operator(f"explain {ROOT / 'events' / 'terminate.json'}", says=FIRST)
     about_plans(operator, tmp_path / "plans")
+    about_groups(operator)
     operator(f"nudge {FIRST} --yes", says="heard")
     operator(f"signal {FIRST} --name ready", says="sent signal ready")
     operator.until(f"show {FIRST}", says="ready, a success")

@@ -52,7 +52,7 @@ def examples(
 ) -> None:
     """Print the plans that come with this tool. Asks nothing of AWS.
 
-    For example: `asg-lifecycle plan examples web-service > web.yaml`
+    For example: `asg-lifecycle plan examples web-service`
     """
     texts = example_plans()
     if name and name not in texts:
