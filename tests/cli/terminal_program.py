@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import fcntl
+import signal
 import sys
 import termios
 import time
@@ -36,6 +37,8 @@ def main(scene: str, words: list[str]) -> None:
     """Set a scene, and run the program with these words."""
     # Ctrl-C reaches only the processes whose terminal it is.
     fcntl.ioctl(sys.stdin.fileno(), termios.TIOCSCTTY, 0)
+    # A test that was started in the background hands on that Ctrl-C is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # The metrics of the simulated functions are printed, and a command line never prints.
     builtins.print = lambda *_, **__: None
     if scene == "offline":
