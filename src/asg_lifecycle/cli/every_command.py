@@ -54,7 +54,7 @@ def _options_of_every_command(
         typer.Option("--quiet", "-q", help="Write only what was asked for, and errors.", rich_help_panel=PANEL),
     ] = False,
 ) -> None:
-    raise NotImplementedError
+    """Never called: its parameters alone are read, for the options that typer makes of them."""
 
 
 @_options.command()
@@ -62,7 +62,7 @@ def _options_of_lists(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Short for --output json.")] = False,
 ) -> None:
-    raise NotImplementedError
+    """Never called: its parameters alone are read, for the options that typer makes of them."""
 
 
 class CommandTree(TyperGroup):
