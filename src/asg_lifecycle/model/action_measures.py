@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.model.blockers import BlockerKind
     from asg_lifecycle.model.plans import Plan
-    from asg_lifecycle.model.records import Record, StepMemory, StepOutcome
+    from asg_lifecycle.model.records import Record
+    from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 
 
 def first_step_seconds(record: Record, outcomes: tuple[StepOutcome, ...]) -> float | None:

@@ -39,6 +39,11 @@ class RunningRound:
         """Whether the plan is carried out in it."""
         return self.current.held is None and self.current.idle is None
 
+    @property
+    def restarts(self) -> bool:
+        """Whether steps that failed begin again: an operator said so, or another execution goes on with the action."""
+        return self.current.restarts or (self.is_first and self.current.hold is None)
+
 
 def next_message(inbox: Callback[str]) -> Message:
     """Return the message that an inbox is sent; suspends the execution until one has come."""

@@ -8,13 +8,14 @@ import msgspec
 
 from asg_lifecycle.execution.work.broken_step import build_or_stand_in
 from asg_lifecycle.execution.work.entry_checkpoint import first_checkpoint, remembered_checkpoints
-from asg_lifecycle.execution.work.entry_runner import SIDE_BY_SIDE, EntryRunner, outcomes_of
+from asg_lifecycle.execution.work.entry_end import failure_of, summary_of
+from asg_lifecycle.execution.work.entry_runner import EntryRunner, outcomes_of
 from asg_lifecycle.execution.work.step_runner import ResolvedStep, StepRunner
 from asg_lifecycle.execution.work.work_state import PlanResult
 from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import IfMissing, OnFailure, PlannedStep, WhenSurviving
-from asg_lifecycle.model.progress import Done, Failed, Waiting
-from asg_lifecycle.model.records import StepOutcome
+from asg_lifecycle.model.progress import Done, Waiting
+from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import CallbackStep
 
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.plans import Plan
     from asg_lifecycle.model.replies import Reply
     from asg_lifecycle.steps.base import Step
-
-SEVERITY = (OnFailure.HOLD, OnFailure.ABANDON, OnFailure.CONTINUE)
-"""When several steps side by side fail, the first of these decides."""
-
 
 SIGNAL_EXPECTED_AFTER = 180.0
 """Seconds of a wait from which on its polls are a minute apart or more: an event that a poll goes before is late."""
@@ -52,6 +49,8 @@ class PlanRunner:
         reply: what came back through it, None as long as nothing has.
         slot_wait: gets the action its drain slot, None where as many may drain as there are.
         woken: a message says that a wait may be over.
+        hold: who has put the action on hold, when and why: only what is under way goes on. None where nobody has.
+        restarts: whether steps that failed begin again.
     """
 
     def __init__(  # noqa: PLR0913 - what is known where work begins
@@ -64,6 +63,8 @@ class PlanRunner:
         reply: Reply | None = None,
         slot_wait: SlotWait | None = None,
         woken: bool = False,
+        hold: str | None = None,
+        restarts: bool = False,
     ) -> None:
         self._action_context = action_context
         self._services = action_context.dependencies.services
@@ -71,9 +72,12 @@ class PlanRunner:
         self._facts = facts
         self._step_callback = step_callback
         self._reply = reply
-        self._limit = seconds(plan.timeout) if plan.timeout is not None else None
+        # Under a hold nobody waits for the end of the plan: only the deadline decides.
+        self._limit = seconds(plan.timeout) if plan.timeout is not None and hold is None else None
         self._slot_wait = slot_wait
         self._woken = woken
+        self._hold = hold
+        self._restarts = restarts
 
     def poll(self, state: WorkState) -> WorkState:
         """Go as far as the work can without waiting. Never raises: a fault of ours holds the action."""
@@ -89,17 +93,22 @@ class PlanRunner:
         clock = self._action_context.dependencies.clock
         if state.result is not None:
             return state
-        state = self._with_slot(state)
-        if state.result is not None or state.slot.delay is not None:
-            return state
+        if self._hold is None:
+            state = self._with_slot(state)
+            if state.result is not None or state.slot.delay is not None:
+                return state
         began = clock()
         while state.index < len(self.plan.steps):
+            if self._hold is not None and not _is_under_way(state):
+                break
             state = self._entry_polled(state)
             if state.result is not None or state.entry is not None:
                 return state
             if clock() >= began + ENOUGH or self._has_to_be_kept_before(state.index):
                 return msgspec.structs.replace(state, delay=0.0)
-        return _ended(state, "done", _summary(state.outcomes))
+        if self._hold is not None:
+            return _ended(state, "on_hold", f"on hold, said {self._hold}")
+        return _ended(state, "done", summary_of(state.outcomes))
 
     def _has_to_be_kept_before(self, index: int) -> bool:
         """Return whether the checkpoint log has to know what has ended before the entry at `index` begins.
@@ -129,7 +138,11 @@ class PlanRunner:
         runners, needless = self._resolve(index)
         if not runners:
             return _at_next_entry(state, needless)
-        entry = state.entry if state.entry is not None else first_checkpoint(state.memories, len(runners))
+        entry = (
+            state.entry
+            if state.entry is not None
+            else first_checkpoint(state.memories, len(runners), restarts=self._restarts)
+        )
         if self._needs_callback(runners[0].resolved.step, index, begins=not entry.steps[0].begun):
             return _ended(state, "needs_callback")
         entry_runner = EntryRunner(
@@ -137,7 +150,7 @@ class PlanRunner:
             runners,
             index=index,
             outcomes=state.outcomes + needless,
-            limit=self._limit,
+            limit=self._limit + state.extended_seconds if self._limit is not None else None,
             work_began_at=state.work_began_at,
             side_by_side=bool(self.plan.steps[index].parallel),
         )
@@ -149,8 +162,8 @@ class PlanRunner:
             return _ended(state, "timed_out", f"the work was not done within {readable(self._limit or 0)}")
         if entry.delay is not None:
             return msgspec.structs.replace(state, entry=entry, delay=entry.delay)
-        on_failure, reason = self._failure(index, runners, entry)
-        if on_failure is OnFailure.HOLD:
+        on_failure, reason = failure_of(self.plan.steps[index], index + 1, runners, entry)
+        if on_failure is OnFailure.HOLD or (on_failure is not None and self._hold is not None):
             return _ended(state, "held", reason)
         began = entry_runner.work_began(entry)
         state = _at_next_entry(state, needless + outcomes_of(runners, entry.steps), began)
@@ -209,22 +222,6 @@ class PlanRunner:
             if listened and long_ago and isinstance(polled.progress, Done):
                 dependencies.observer.count(Metric.SIGNAL_MISSED)
                 dependencies.observer.warning(f"no event told that this is over: {polled.progress.detail}")
-
-    def _failure(
-        self, index: int, runners: tuple[StepRunner, ...], state: EntryCheckpoint
-    ) -> tuple[OnFailure | None, str]:
-        """Return what the plan says about the failure of an entry, and the reason; None when it did not fail."""
-        failed = [
-            (runner, step.progress.reason)
-            for runner, step in zip(runners, state.steps, strict=True)
-            if isinstance(step.progress, Failed)
-        ]
-        if not failed:
-            return None, ""
-        on_failure = min((runner.resolved.on_failure for runner, _ in failed), key=SEVERITY.index)
-        entry = self.plan.steps[index]
-        told = "; ".join(f"{runner.kind}: {reason}" if entry.parallel else reason for runner, reason in failed)
-        return on_failure, f"step {index + 1} ({entry.kind or SIDE_BY_SIDE}) failed: {told}"
 
     def _needs_callback(self, step: Step, index: int, *, begins: bool) -> bool:
         """Return whether the step has to be given a callback: it has none yet, or begins again after an answer."""
@@ -287,14 +284,12 @@ def _at_next_entry(
     )
 
 
+def _is_under_way(state: WorkState) -> bool:
+    """Return whether the present entry has begun."""
+    return state.entry is not None or bool(state.memories)
+
+
 def _ended(state: WorkState, how: HowWorkEnds, reason: str = "", *, index: int | None = None) -> WorkState:
     at = index if index is not None else state.index
     result = PlanResult(how=how, reason=reason, index=at, outcomes=state.outcomes)
     return msgspec.structs.replace(state, result=result, delay=None)
-
-
-def _summary(outcomes: tuple[StepOutcome, ...]) -> str:
-    if not outcomes:
-        return "the plan has no steps"
-    counts = {how: sum(outcome.outcome == how for outcome in outcomes) for how in ("done", "skipped", "failed")}
-    return ", ".join(f"{count} {how}" for how, count in counts.items() if count) + f" of {len(outcomes)} steps"
