@@ -270,3 +270,12 @@ def test_what_aws_refuses_is_said_and_nothing_is_done(stack: Testbed[Deployment]
     assert f"{service}:{operation}" in refused.stderr
     stack.run(30)
     assert stack.completions() == []
+
+
+def test_quiet_says_only_what_was_asked_for(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", SIGNAL, COMMAND)
+    tried = run("finish", instance, *WHY, "--dry-run", "--quiet")
+    assert tried.stdout.splitlines()[0].endswith("ends with CONTINUE, with 2 of 2 steps not done")
+    done = run("finish", instance, *WHY, "--quiet")
+    # The metrics of the simulated functions stand in the same output.
+    assert (done.exit_code, [line for line in done.output.splitlines() if line[0] != "{"]) == (0, [])

@@ -9,10 +9,9 @@ from msgspec import Struct
 
 from asg_lifecycle.cli.confirmation import confirm_terminations
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
-from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
+from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, Reason, StackName, Yes
 from asg_lifecycle.cli.output import Column, Output, write_list
 from asg_lifecycle.cli.ps import open_action_tools, rounded
-from asg_lifecycle.cli.verbs import DryRun, Reason, Yes  # noqa: TC001 - typer reads them
 from asg_lifecycle.model.drain_progress import Termination
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.fields import is_instance_id

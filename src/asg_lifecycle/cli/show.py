@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from asg_lifecycle.cli.console import fail, reporting_failed_calls
+from asg_lifecycle.cli.local_times import local_time
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
 from asg_lifecycle.cli.ps import open_action_tools, rounded
@@ -31,11 +31,6 @@ class Ending(IntEnum):
     ABANDONED = 10
     LOST = 11
     ENDED_BY_OTHERS = 12
-
-
-def local_time(at: float | None) -> str:
-    """Return a time as this machine's clock shows it, with its zone; `-` where it is not known."""
-    return "-" if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 COLUMNS: tuple[Column[TimelineEntry], ...] = (

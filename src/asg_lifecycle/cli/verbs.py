@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
-from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
+from asg_lifecycle.cli.console import (
+    ExitCode,
+    fail,
+    reporting_failed_calls,
+    say,
+    warn,
+    with_what_to_do,
+    write_sentences,
+)
+from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, OptionalReason, Reason, StackName, Yes
 from asg_lifecycle.cli.ps import open_action_tools
 from asg_lifecycle.intake.operator_messages import Heard
 from asg_lifecycle.model.action_summary import ActionSummary, Standing, summarize
@@ -28,10 +36,6 @@ Targets = Annotated[
 ]
 Group = Annotated[str | None, typer.Option(metavar="NAME", help="All actions of this group instead.")]
 StatusOption = Annotated[list[Standing] | None, typer.Option(help="With --group: only these; may be given again.")]
-Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record and the log. Has to be given.")]
-OptionalReason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record and the log.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Wait = Annotated[int, typer.Option(metavar="SECONDS", min=0, help="How long to wait until it was heard.")]
 
 
@@ -141,17 +145,19 @@ def _act(  # noqa: PLR0913 - one parameter for each option
     ]
     for target in unknown:
         warn(f"{target} does not wait at a hook of this stack")
+    # What somebody is asked about, or asked to be told, is shown to the quiet, too.
+    tell = say if yes and not dry_run else write_sentences
     possible = []
     for record, summary in found:
         if why_not := refusal(verb, summary):
             warn(f"{_named(summary)}: nothing to {verb}, {why_not}")
         else:
-            write(f"{_named(summary)}: {effect(verb, summary)}")
+            tell(f"{_named(summary)}: {effect(verb, summary)}")
             possible.append((record, summary))
     if not possible:
         fail(f"there is nothing to {verb}")
     if dry_run:
-        write("dry run: nothing was done")
+        write_sentences("dry run: nothing was done")
         return
     if not yes:
         _confirm(verb, [summary for _, summary in possible])
@@ -194,13 +200,13 @@ def _deliver(  # noqa: PLR0913, PLR0917 - the action, what is to be done to it, 
     try:
         delivery = tools.messages.deliver(record, message_of(verb, by), wait)
     except CallFailed as failed:
-        warn(f"{_named(summary)}: {failed}")
+        warn(f"{_named(summary)}: {with_what_to_do(failed)}")
         return False
     after = delivery.record
     standing = f"now {after.status}: {after.detail}" if after is not None else "its record is gone"
     match delivery.heard:
         case Heard.HEARD:
-            write(f"{_named(summary)}: heard, {standing}")
+            say(f"{_named(summary)}: heard, {standing}")
             return True
         case Heard.ENDED:
             warn(f"{_named(summary)}: it ended before it heard that, {standing}")
