@@ -125,7 +125,7 @@ def test_on_a_terminal_the_id_has_to_be_typed(
         asked.append(question)
         return typed.format(instance=instance)
 
-    monkeypatch.setattr("asg_lifecycle.cli.verbs.is_interactive", lambda: True)
+    monkeypatch.setattr("asg_lifecycle.cli.confirmation.is_interactive", lambda: True)
     monkeypatch.setattr("typer.prompt", answer)
     assert run("finish", instance, "--reason", "told to").exit_code == code
     stack.run(30)
@@ -188,7 +188,7 @@ def test_an_action_that_ends_while_somebody_is_asked_is_said(
         stack.run(900)
         return instance
 
-    monkeypatch.setattr("asg_lifecycle.cli.verbs.is_interactive", lambda: True)
+    monkeypatch.setattr("asg_lifecycle.cli.confirmation.is_interactive", lambda: True)
     monkeypatch.setattr("typer.prompt", answer)
     said = run("skip", instance, "--reason", "told to")
 
@@ -241,7 +241,7 @@ def test_an_action_that_its_event_finds_meanwhile_is_still_the_same(
         stack.run(30)
         return instance
 
-    monkeypatch.setattr("asg_lifecycle.cli.verbs.is_interactive", lambda: True)
+    monkeypatch.setattr("asg_lifecycle.cli.confirmation.is_interactive", lambda: True)
     monkeypatch.setattr("typer.prompt", answer)
     said = run("skip", instance, "--reason", "told to")
     assert said.exit_code == 0, said.output

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.confirmation import confirm_terminations
+from asg_lifecycle.cli.confirmation import confirm_instances
 from asg_lifecycle.cli.console import (
     ExitCode,
     fail,
@@ -101,7 +101,7 @@ def drain(  # noqa: PLR0913 - one parameter for each option
         write_sentences("dry run: nothing was done")
     elif request.instances:
         if chosen.to_terminate and not yes:
-            confirm_terminations(chosen.to_terminate, "drain")
+            confirm_instances(chosen.to_terminate, "drain")
         _run(tools.drain(request, say), request, context)
 
 

@@ -116,7 +116,7 @@ def _limits_of(plan: Plan, record: Record) -> list[float | None]:
     entry = plan.steps[record.step_index]
     timeouts = [planned.timeout or entry.timeout for planned in entry.parallel or (entry,)]
     if len(timeouts) != len(record.present_steps):
-        # Some of the steps side by side were skipped, and which ones is not remembered: the shortest is the safe answer.
+        # Some of the steps side by side were skipped, and which ones is not remembered: the shortest is the safe one.
         shortest = min((seconds(timeout) for timeout in timeouts if timeout is not None), default=None)
         return [shortest] * len(record.present_steps)
     return [seconds(timeout) if timeout is not None else None for timeout in timeouts]

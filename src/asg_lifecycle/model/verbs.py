@@ -74,7 +74,9 @@ def possible_verbs(summary: ActionSummary) -> tuple[Verb, ...]:
     return tuple(verb for verb in POSSIBLE[summary.standing] if summary.under_way or verb not in OF_RUNNING_STEPS)
 
 
-def refusal(order: Order, record: Record, now: float, at: Callable[[float], str]) -> str | None:
+def refusal(  # noqa: PLR0911 - one line a case
+    order: Order, record: Record, now: float, at: Callable[[float], str]
+) -> str | None:
     """Return why an order would change nothing, a sentence; None when it would change something.
 
     Args:
@@ -103,7 +105,9 @@ def refusal(order: Order, record: Record, now: float, at: Callable[[float], str]
             return f"it is {summary.standing}, and no step is under way"
 
 
-def effect(order: Order, record: Record, now: float, at: Callable[[float], str]) -> str:
+def effect(  # noqa: PLR0911 - one line a case
+    order: Order, record: Record, now: float, at: Callable[[float], str]
+) -> str:
     """Return what an order will do, as an operator is asked to confirm it. Arguments as for `refusal`."""
     summary = summarize(record, now)
     left = summary.steps - (summary.step - 1) if summary.step is not None else summary.steps
