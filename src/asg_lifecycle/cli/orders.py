@@ -131,7 +131,7 @@ def _deliver(  # noqa: PLR0913, PLR0917 - the action, what is to be done to it, 
         warn(f"{_named(summary)}: {with_what_to_do(failed)}")
         return False
     after = delivery.record
-    standing = f"now {after.status}: {after.detail}" if after is not None else "its record is gone"
+    standing = _standing(after, tools.clock()) if after is not None else "its record is gone"
     match delivery.heard:
         case Heard.HEARD:
             say(f"{_named(summary)}: heard, {standing}")
@@ -143,6 +143,13 @@ def _deliver(  # noqa: PLR0913, PLR0917 - the action, what is to be done to it, 
         case Heard.NOT_SENT:
             warn(f"{_named(summary)}: it has no open inbox, {standing}; say it again in a moment")
     return False
+
+
+def _standing(record: Record, now: float) -> str:
+    if record.in_flight is None:
+        return f"now {record.status}: {record.detail}"
+    summary = summarize(record, now)
+    return f"now {summary.standing}: {summary.waits_for}"
 
 
 def _named(summary: ActionSummary) -> str:

@@ -56,7 +56,7 @@ def running_timeouts(record: Record, now: float) -> RunningTimeouts:
     ends = [
         memory.began_at + memory.blocked_seconds + memory.extended_seconds + limit + _blocked_now(memory, now)
         for memory, limit in zip(record.present_steps, limits, strict=False)
-        if limit is not None and memory in waiting
+        if limit is not None and memory in waiting and memory.began_at is not None
     ]
     work_began = record.work_began_at
     runs = plan.timeout is not None and work_began is not None and record.hold is None

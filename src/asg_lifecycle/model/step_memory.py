@@ -29,7 +29,8 @@ class StepMemory(Struct, frozen=True, kw_only=True):
     """What the record remembers of a step that is under way, for whoever goes on with it. Times as in `Record`.
 
     Attributes:
-        began_at: when the step may first have had an effect.
+        began_at: when the step may first have had an effect, None where it has still to begin.
+        attempt: how often operators have had it begin again.
         begun: its `begin` has answered.
         blocked_seconds: for how long a dependency had kept it waiting: that counts against no timeout.
         blocked_since: since when one keeps it waiting, beyond these seconds; None when none does.
@@ -37,7 +38,8 @@ class StepMemory(Struct, frozen=True, kw_only=True):
         progress: what it last answered, None before it did.
     """
 
-    began_at: float
+    began_at: float | None = None
+    attempt: int = 0
     begun: bool = False
     blocked_seconds: float = 0.0
     blocked_since: float | None = None

@@ -79,7 +79,9 @@ def decide(results: BranchResults, plan: Plan | None) -> RaceOutcome | None:  # 
             return RaceOutcome(how="over", reason=why)
         case BranchResults(message=Finish(result=result) as message):
             return RaceOutcome(how="complete", result=result, reason=describe(message))
-        case BranchResults(message=message, work=PlanResult() as work, keep_alive=None) if goes_before(message, work):
+        case BranchResults(message=message, work=PlanResult() as work) if goes_before(
+            message, work
+        ) and not is_at_deadline(results):
             return None
         case BranchResults(work=PlanResult(how="done", reason=why, outcomes=steps)):
             why = f"the work is done: {why}"
@@ -110,6 +112,11 @@ def goes_before(message: Message | None, work: PlanResult) -> bool:
     return isinstance(message, Extend) and work.how == "timed_out"
 
 
+def is_at_deadline(results: BranchResults) -> bool:
+    """Return whether the deadline was reached in a round."""
+    return results.keep_alive is not None and results.keep_alive.deadline_reached
+
+
 def is_out_of_operations(results: BranchResults) -> bool:
     """Return whether a branch has stopped because the execution has used nearly all operations that it may have."""
     work, keep_alive = results.work, results.keep_alive
@@ -126,7 +133,6 @@ class Round(Struct, frozen=True, kw_only=True):
         held: why no work is done, None when it is.
         hold: who has put it on hold, when and why: only what is under way goes on. None where nobody has.
         newly_held: whether work stopped in the round before.
-        restarts: whether steps that failed begin again.
         idle: why there is no work to do though nothing is wrong; None when there is. Of early work only.
         expired: the time that EC2 left the instance is over. Of early work only.
         message: the message that ended the round before, None when none did.
@@ -139,7 +145,6 @@ class Round(Struct, frozen=True, kw_only=True):
     held: str | None = None
     hold: str | None = None
     newly_held: bool = False
-    restarts: bool = False
     idle: str | None = None
     expired: bool = False
     message: Message | None = None
@@ -176,7 +181,6 @@ def next_round(current: Round, results: BranchResults, problems: str) -> Round:
         held=held,
         hold=hold,
         newly_held=newly_held,
-        restarts=isinstance(message, Resume),
         idle=current.idle,
         expired=current.expired,
         message=message,

@@ -13,7 +13,9 @@ from asg_lifecycle.model.action_measures import blocked_until
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Extend, Hold, Resume, Skip, Wake, describe
 from asg_lifecycle.model.plan_position import Position, position_of
+from asg_lifecycle.model.progress import Failed
 from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.step_memory import StepMemory
 from asg_lifecycle.model.timing import retry_delay
 from asg_lifecycle.observer import Metric
 
@@ -109,6 +111,8 @@ class RoundOpening:
             position = self._skipped(self._runner, position, message)
         if isinstance(message, Extend):
             position = extended(position, message.seconds)
+        if isinstance(message, Resume):
+            position = restarted(position)
         if isinstance(message, Skip | Resume):
             # An action that was out of time and is told to go on has its whole time again.
             position = msgspec.structs.replace(position, work_began_at=None, extended_seconds=0.0)
@@ -143,7 +147,7 @@ class RoundOpening:
             "hold": self._round.hold,
             "step_index": position.index,
             "step_outcomes": position.outcomes,
-            "step_began_at": min((step.began_at for step in position.steps), default=None),
+            "step_began_at": min((step.began_at for step in position.steps if step.began_at is not None), default=None),
             "present_steps": position.steps,
         }
         held, idle, now = self._round.held, self._round.idle, self._dependencies.clock()
@@ -179,6 +183,15 @@ class RoundOpening:
 
     def _update(self, changes: RecordChanges) -> Record | None:
         return self._dependencies.records.update(self._action_context.wait, self._action_context.execution, changes)
+
+
+def restarted(position: Position) -> Position:
+    """Return where the work stands when the present steps that failed are to begin again."""
+    steps = tuple(
+        StepMemory(attempt=memory.attempt + 1) if isinstance(memory.progress, Failed) else memory
+        for memory in position.steps
+    )
+    return msgspec.structs.replace(position, steps=steps)
 
 
 def extended(position: Position, length: float) -> Position:

@@ -41,8 +41,8 @@ class RunningRound:
 
     @property
     def restarts(self) -> bool:
-        """Whether steps that failed begin again: an operator said so, or another execution goes on with the action."""
-        return self.current.restarts or (self.is_first and self.current.hold is None)
+        """Whether steps that failed begin again: another execution goes on with the action, and nobody holds it."""
+        return self.is_first and self.current.hold is None
 
 
 def next_message(inbox: Callback[str]) -> Message:

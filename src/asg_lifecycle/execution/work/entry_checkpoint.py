@@ -52,7 +52,10 @@ def first_checkpoint(memories: tuple[StepMemory, ...], count: int, *, restarts: 
         restarts: whether those that failed begin again.
     """
     checkpoints = remembered_checkpoints(memories, count)
-    steps = tuple(StepCheckpoint() if restarts and isinstance(step.progress, Failed) else step for step in checkpoints)
+    steps = tuple(
+        StepCheckpoint(attempt=step.attempt) if restarts and isinstance(step.progress, Failed) else step
+        for step in checkpoints
+    )
     return EntryCheckpoint(
         steps=steps,
         due=(0.0,) * count,

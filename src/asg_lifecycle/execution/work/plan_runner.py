@@ -286,7 +286,7 @@ def _at_next_entry(
 
 def _is_under_way(state: WorkState) -> bool:
     """Return whether the present entry has begun."""
-    return state.entry is not None or bool(state.memories)
+    return state.entry is not None or any(memory.began_at is not None for memory in state.memories)
 
 
 def _ended(state: WorkState, how: HowWorkEnds, reason: str = "", *, index: int | None = None) -> WorkState:

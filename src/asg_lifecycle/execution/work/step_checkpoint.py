@@ -14,6 +14,7 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         began_at: when the step began, None before its first poll.
+        attempt: how often operators have had it begin again.
         begun: its `begin` has returned.
         progress: its last progress, None before the first.
         streak: the error of a dependency that stops it at present, None when none does.
@@ -25,6 +26,7 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     began_at: float | None = None
+    attempt: int = 0
     begun: bool = False
     progress: Progress | None = None
     streak: ErrorStreak | None = None
@@ -44,6 +46,7 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return the step as the record remembers it."""
         return cls(
             began_at=memory.began_at,
+            attempt=memory.attempt,
             begun=memory.begun,
             progress=memory.progress,
             blocked_seconds=memory.blocked_seconds,
@@ -54,7 +57,8 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def remembered(self) -> StepMemory:
         """Return what the record remembers of the step, which has begun or is about to."""
         return StepMemory(
-            began_at=self.began_at or 0.0,
+            began_at=self.began_at,
+            attempt=self.attempt,
             begun=self.begun,
             blocked_seconds=self.blocked_seconds,
             blocked_since=self.blocked_since,

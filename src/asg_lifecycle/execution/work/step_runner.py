@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asg_lifecycle.execution.work.failure_policy import (
-    progress_after_failure,
-    progress_when_missing,
-)
+from asg_lifecycle.execution.work.failure_policy import progress_after_failure, progress_when_missing
 from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.blockers import Blocker, BlockerKind, followed
 from asg_lifecycle.model.durations import readable
@@ -286,6 +283,7 @@ class StepRunner:
             began_at=state.began_at if state.began_at is not None else now,
             now=now,
             began_before=began_before,
+            attempt=state.attempt,
             callback=self.resolved.callback,
             reply=self.resolved.reply,
             execution=self._action_context.execution,
