@@ -11,7 +11,7 @@ from asg_lifecycle.execution.work.entry_checkpoint import first_checkpoint, reme
 from asg_lifecycle.execution.work.entry_end import failure_of, summary_of
 from asg_lifecycle.execution.work.entry_runner import EntryRunner, outcomes_of
 from asg_lifecycle.execution.work.step_runner import ResolvedStep, StepRunner
-from asg_lifecycle.execution.work.work_state import PlanResult
+from asg_lifecycle.execution.work.work_state import at_next_entry, ended, is_under_way
 from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import IfMissing, OnFailure, PlannedStep, WhenSurviving
 from asg_lifecycle.model.progress import Done, Waiting
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.work.entry_checkpoint import EntryCheckpoint
     from asg_lifecycle.execution.work.slot_wait import SlotWait
     from asg_lifecycle.execution.work.step_callbacks import StepCallback
-    from asg_lifecycle.execution.work.work_state import HowWorkEnds, WorkState
+    from asg_lifecycle.execution.work.work_state import WorkState
     from asg_lifecycle.model.instances import InstanceFacts
     from asg_lifecycle.model.plan_position import Position
     from asg_lifecycle.model.plans import Plan
@@ -36,6 +36,9 @@ SIGNAL_EXPECTED_AFTER = 180.0
 
 ENOUGH = 20.0
 """Seconds after which a poll begins no other entry of the plan: an invocation must not run into its timeout."""
+
+LEFT_AGAIN_AFTER = 5.0
+"""Seconds after which an action on hold tries again to leave the queue for drain slots."""
 
 
 class PlanRunner:
@@ -87,7 +90,7 @@ class PlanRunner:
             observer = self._action_context.dependencies.observer
             observer.count(Metric.INTERNAL_ERROR)
             observer.error(f"internal error: {error!r}", with_traceback=True)
-            return _ended(state, "held", f"internal error, see the log: {error!r}")
+            return ended(state, "held", f"internal error, see the log: {error!r}")
 
     def _polled(self, state: WorkState) -> WorkState:
         clock = self._action_context.dependencies.clock
@@ -99,7 +102,7 @@ class PlanRunner:
                 return state
         began = clock()
         while state.index < len(self.plan.steps):
-            if self._hold is not None and not _is_under_way(state):
+            if self._hold is not None and not is_under_way(state):
                 break
             state = self._entry_polled(state)
             if state.result is not None or state.entry is not None:
@@ -107,8 +110,14 @@ class PlanRunner:
             if clock() >= began + ENOUGH or self._has_to_be_kept_before(state.index):
                 return msgspec.structs.replace(state, delay=0.0)
         if self._hold is not None:
-            return _ended(state, "on_hold", f"on hold, said {self._hold}")
-        return _ended(state, "done", summary_of(state.outcomes))
+            return self._put_on_hold(state, self._hold)
+        return ended(state, "done", summary_of(state.outcomes))
+
+    def _put_on_hold(self, state: WorkState, hold: str) -> WorkState:
+        # An instance of which nothing was touched takes no turn from others.
+        if state.index == 0 and self._slot_wait is not None and not self._slot_wait.leave():
+            return msgspec.structs.replace(state, delay=LEFT_AGAIN_AFTER)
+        return ended(state, "on_hold", f"on hold, said {hold}")
 
     def _has_to_be_kept_before(self, index: int) -> bool:
         """Return whether the checkpoint log has to know what has ended before the entry at `index` begins.
@@ -129,7 +138,7 @@ class PlanRunner:
             return msgspec.structs.replace(state, slot=msgspec.structs.replace(state.slot, delay=None))
         slot = self._slot_wait.attempt(state.slot)
         if slot.lost_ownership:
-            return _ended(state, "lost_ownership")
+            return ended(state, "lost_ownership")
         return msgspec.structs.replace(state, slot=slot, delay=slot.delay)
 
     def _entry_polled(self, state: WorkState) -> WorkState:  # noqa: PLR0911 - one line a case
@@ -137,14 +146,14 @@ class PlanRunner:
         index = state.index
         runners, needless = self._resolve(index)
         if not runners:
-            return _at_next_entry(state, needless)
+            return at_next_entry(state, needless)
         entry = (
             state.entry
             if state.entry is not None
             else first_checkpoint(state.memories, len(runners), restarts=self._restarts)
         )
         if self._needs_callback(runners[0].resolved.step, index, begins=not entry.steps[0].begun):
-            return _ended(state, "needs_callback")
+            return ended(state, "needs_callback")
         entry_runner = EntryRunner(
             self._action_context,
             runners,
@@ -157,17 +166,17 @@ class PlanRunner:
         before, entry = entry, entry_runner.poll(entry)
         self._count_missed_signals(before, entry)
         if entry.lost_ownership:
-            return _ended(state, "lost_ownership")
+            return ended(state, "lost_ownership")
         if entry.timed_out:
-            return _ended(state, "timed_out", f"the work was not done within {readable(self._limit or 0)}")
+            return ended(state, "timed_out", f"the work was not done within {readable(self._limit or 0)}")
         if entry.delay is not None:
             return msgspec.structs.replace(state, entry=entry, delay=entry.delay)
         on_failure, reason = failure_of(self.plan.steps[index], index + 1, runners, entry)
         if on_failure is OnFailure.HOLD or (on_failure is not None and self._hold is not None):
-            return _ended(state, "held", reason)
+            return ended(state, "held", reason)
         began = entry_runner.work_began(entry)
-        state = _at_next_entry(state, needless + outcomes_of(runners, entry.steps), began)
-        return state if on_failure is not OnFailure.ABANDON else _ended(state, "abandon", reason, index=index)
+        state = at_next_entry(state, needless + outcomes_of(runners, entry.steps), began)
+        return state if on_failure is not OnFailure.ABANDON else ended(state, "abandon", reason, index=index)
 
     def observe(self, now: float) -> tuple[StepOutcome, ...]:
         """Return what each step would do now, skipped ones included. Changes nothing; never raises."""
@@ -269,27 +278,3 @@ class PlanRunner:
         wanted = planned.when_instance_survives
         skips = step.skip_if_instance_survives if wanted is None else wanted is WhenSurviving.SKIP
         return f"skipped: instance {instance} survives" if skips else None
-
-
-def _at_next_entry(
-    state: WorkState, outcomes: tuple[StepOutcome, ...], work_began_at: float | None = None
-) -> WorkState:
-    return msgspec.structs.replace(
-        state,
-        index=state.index + 1,
-        outcomes=state.outcomes + outcomes,
-        memories=(),
-        entry=None,
-        work_began_at=work_began_at if work_began_at is not None else state.work_began_at,
-    )
-
-
-def _is_under_way(state: WorkState) -> bool:
-    """Return whether the present entry has begun."""
-    return state.entry is not None or any(memory.began_at is not None for memory in state.memories)
-
-
-def _ended(state: WorkState, how: HowWorkEnds, reason: str = "", *, index: int | None = None) -> WorkState:
-    at = index if index is not None else state.index
-    result = PlanResult(how=how, reason=reason, index=at, outcomes=state.outcomes)
-    return msgspec.structs.replace(state, result=result, delay=None)

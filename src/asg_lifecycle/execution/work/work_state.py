@@ -82,3 +82,33 @@ def out_of_operations(state: WorkState) -> WorkState:
     """Return the work where it stands, for a fresh execution: this one may not have many more operations."""
     result = PlanResult(how="out_of_operations", index=state.index, outcomes=state.outcomes)
     return msgspec.structs.replace(state, result=result, delay=None)
+
+
+def is_under_way(state: WorkState) -> bool:
+    """Return whether the present entry has begun."""
+    return state.entry is not None or any(memory.began_at is not None for memory in state.memories)
+
+
+def at_next_entry(state: WorkState, outcomes: tuple[StepOutcome, ...], work_began_at: float | None = None) -> WorkState:
+    """Return the work at its next entry.
+
+    Args:
+        state: the work.
+        outcomes: of the entry that has ended.
+        work_began_at: when the work began, seconds since the epoch; None where that is as it was.
+    """
+    return msgspec.structs.replace(
+        state,
+        index=state.index + 1,
+        outcomes=state.outcomes + outcomes,
+        memories=(),
+        entry=None,
+        work_began_at=work_began_at if work_began_at is not None else state.work_began_at,
+    )
+
+
+def ended(state: WorkState, how: HowWorkEnds, reason: str = "", *, index: int | None = None) -> WorkState:
+    """Return the work ended: how, why, and at which entry, the present one unless it is told."""
+    at = index if index is not None else state.index
+    result = PlanResult(how=how, reason=reason, index=at, outcomes=state.outcomes)
+    return msgspec.structs.replace(state, result=result, delay=None)
