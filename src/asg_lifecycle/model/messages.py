@@ -79,7 +79,8 @@ class Unknown(Struct, frozen=True, tag="unknown", tag_field="message"):
     text: str
 
 
-Message: TypeAlias = Finish | Skip | Hold | Resume | Extend | Nudge | Wake | Join | Replied | Unknown
+Known: TypeAlias = Finish | Skip | Hold | Resume | Extend | Nudge | Wake | Join | Replied
+Message: TypeAlias = Known | Unknown
 
 TEXT_KEPT = 200
 
@@ -93,9 +94,7 @@ def decode(payload: str | bytes | None) -> Message:
     """Return the message in a callback result; anything that is no message of ours is `Unknown`, never an error."""
     raw = payload.encode(errors="replace") if isinstance(payload, str) else payload or b""
     try:
-        message: Message = msgspec.json.decode(
-            raw, type=Finish | Skip | Hold | Resume | Extend | Nudge | Wake | Join | Replied
-        )
+        message: Message = msgspec.json.decode(raw, type=Known)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Unknown(raw[:TEXT_KEPT].decode(errors="replace"))
     return message
