@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls
+from asg_lifecycle.cli.local_times import local_time
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
 from asg_lifecycle.cli.ps import open_action_tools, rounded
-from asg_lifecycle.cli.show import local_time
 from asg_lifecycle.model.durations import seconds
 from asg_lifecycle.model.records import Record, Status
 

@@ -26,6 +26,7 @@ class ActionTools:
         records: reads the records of actions in flight.
         history: reads the records of all actions.
         messages: delivers the messages of operators.
+        executions: the durable executions.
         caller: returns who calls, an ARN.
         clock: seconds since the epoch.
         pause: waits so many seconds.
@@ -34,6 +35,7 @@ class ActionTools:
     records: RecordQueries
     history: RecordHistory
     messages: OperatorMessages
+    executions: Executions
     caller: Callable[[], str]
     clock: Callable[[], float]
     pause: Callable[[float], None]
@@ -56,10 +58,12 @@ def compose_action_tools(
     """
     clients = Clients(region=region)
     records = RecordQueries(clients, table)
+    executions = Executions(clients, "")
     return ActionTools(
         records=records,
         history=RecordHistory(clients, table, records),
-        messages=OperatorMessages(records, Executions(clients, ""), clock, pause),
+        messages=OperatorMessages(records, executions, clock, pause),
+        executions=executions,
         caller=partial(caller, clients),
         clock=clock,
         pause=pause,
