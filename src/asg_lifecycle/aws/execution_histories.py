@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.model.execution_history import ExecutionHistory, HistoryEvent
+from asg_lifecycle.model.execution_history import ActionHistory, ExecutionHistory, HistoryEvent
 from asg_lifecycle.model.failures import THROTTLED_CODES, CallFailed
+from asg_lifecycle.model.history_reading import predecessor_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 EVENTS_A_PAGE = 500
 """With what was checkpointed. Lambda returns 1,000 at most."""
+
+MOST_PAGES = 40
+"""Of one action. An execution of 3,000 operations, which is the most, has less than 20 pages."""
+
+MOST_EXECUTIONS = 10
 
 PAUSE = 0.1
 """Seconds between two pages: an account may read 15 a second, and others read, too."""
@@ -36,27 +42,53 @@ class ExecutionHistories:
     Args:
         clients: the AWS clients.
         pause: waits so many seconds.
-        pages: the most that are read, of all executions together.
+        pages: the most that are read of one action's executions together.
+        executions: the most that are read of one action, the last ones.
     """
 
-    def __init__(self, clients: Clients, pause: Callable[[float], None], *, pages: int) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        pause: Callable[[float], None],
+        *,
+        pages: int = MOST_PAGES,
+        executions: int = MOST_EXECUTIONS,
+    ) -> None:
         self._clients = clients
         self._pause = pause
-        self._pages_left = pages
+        self._pages = pages
+        self._executions = executions
 
-    def read(self, execution: str) -> ExecutionHistory:
-        """Return the events of an execution, or as many as can be read. Does not raise for what AWS answers."""
+    def of_action(self, execution: str) -> ActionHistory:
+        """Return the histories of the executions that have worked on an action. Does not raise for what AWS answers.
+
+        Args:
+            execution: ARN of the one that owns it, or did at its end. Each names the one that it took it over from.
+        """
+        found: list[ExecutionHistory] = []
+        following: str | None = execution
+        left = self._pages
+        while following is not None and following not in {each.execution for each in found}:
+            if left <= 0 or len(found) >= self._executions:
+                return ActionHistory(executions=tuple(reversed(found)), earlier=True)
+            history, left = self._read(following, left)
+            found.append(history)
+            following = predecessor_in(history)
+        return ActionHistory(executions=tuple(reversed(found)))
+
+    def _read(self, execution: str, left: int) -> tuple[ExecutionHistory, int]:
+        """Return the events of an execution, as many as can be read, and how many pages are left to be read."""
         events: list[HistoryEvent] = []
         numbers: set[int] = set()
         marker: str | None = None
-        while self._pages_left > 0:
+        while left > 0:
             if events:
                 self._pause(PAUSE)
-            self._pages_left -= 1
+            left -= 1
             try:
                 page = self._page(execution, marker)
             except CallFailed as failed:
-                return _history(execution, events, more=True, failed=failed)
+                return _history(execution, events, more=True, failed=failed), left
             for told in page["Events"]:
                 event = event_of(told)
                 # A history that grows meanwhile may tell an event on two pages.
@@ -65,8 +97,8 @@ class ExecutionHistories:
                     events.append(event)
             marker = page.get("NextMarker")
             if not marker:
-                return _history(execution, events, more=False)
-        return _history(execution, events, more=True)
+                return _history(execution, events, more=False), left
+        return _history(execution, events, more=True), left
 
     def _page(self, execution: str, marker: str | None) -> GetDurableExecutionHistoryResponseTypeDef:
         for pause in THROTTLED_PAUSES:

@@ -15,6 +15,7 @@ from asg_lifecycle.cli.output_files import STANDARD_OUTPUT, write_file
 from asg_lifecycle.cli.ps import action_tools_of, rounded, stack_with_actions
 from asg_lifecycle.model.action_story import StoryError, read_story, story_values
 from asg_lifecycle.model.action_timeline import TimelineEntry, timeline_of, told_from
+from asg_lifecycle.model.story_history import price_by, source_of
 from asg_lifecycle.model.story_telling import story_of
 
 if TYPE_CHECKING:
@@ -76,10 +77,24 @@ def show(  # noqa: PLR0913 - one parameter for each option
         record = _found(tools, target)
         if follow:
             code, record = _followed(tools, record, found)
-        story = story_of(record, tools.clock(), stack=found.name or None, log_group=found.log_group)
+        story = _told(tools, record, found)
     _write(story, output, html)
     if code:
         raise typer.Exit(code)
+
+
+def _told(tools: ActionTools, record: Record, stack: Stack) -> ActionStory:
+    """Return the story of an action by its record and by what Lambda still knows of its executions."""
+    history, now = tools.history_of(record), tools.clock()
+    until = record.ended_at if record.ended_at is not None else now
+    return story_of(
+        record,
+        now,
+        stack=stack.name or None,
+        log_group=stack.log_group,
+        source=source_of(history, record),
+        price=price_by(history, record, until),
+    )
 
 
 def _write(story: ActionStory, output: Output, html: str | None) -> None:

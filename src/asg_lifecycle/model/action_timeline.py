@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model.action_story import Source, StepState
+from asg_lifecycle.model.action_story import EntryKind, Source, StepState
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.durations import roughly
 
@@ -19,6 +21,12 @@ BEGUN = frozenset({StepState.UNDER_WAY.value, StepState.UNFINISHED.value})
 PENDING = frozenset({StepState.TO_COME.value, StepState.NOT_BEGUN.value})
 """The states of steps that have not begun."""
 
+MERGED = frozenset({EntryKind.LOOK, EntryKind.BEAT})
+"""What is told once for as long as it stays the same: a long wait has hundreds."""
+
+REPEATED = MERGED | {EntryKind.WAIT}
+"""What does not keep looks and heartbeats apart."""
+
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):
     """One thing that happened.
@@ -26,7 +34,7 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
     Attributes:
         at: when, seconds since the epoch; None where the story does not know.
         what: what it is: `waiting`, `claimed`, `early`, `plan`, `queued`, `step`, `signal`, `message`, `taken over`,
-            `now`, `ended`, and what the execution history adds: `delivery`, `look`, `beat`, `takeover`, `completion`.
+            `now`, `ended`, and what the execution history adds: the values of `EntryKind`.
         detail: a sentence.
         lasted: for how long, seconds; None for a moment.
         number: of a step, from 1; None for all else.
@@ -103,7 +111,8 @@ def _said(story: ActionStory) -> list[TimelineEntry]:
         for signal in story.signals
     ]
     messages = [
-        TimelineEntry(at=message.at, what="message", detail=sentence_of_message(message)) for message in story.messages
+        TimelineEntry(at=message.at, what="message", detail=sentence_of_message(message))
+        for message in messages_of_record(story)
     ]
     taken = story.takeovers
     takeovers = (
@@ -128,8 +137,43 @@ def sentence_of_message(message: StoryMessage) -> str:
     return f"{message.what}{who}{why}"
 
 
+def messages_of_record(story: ActionStory) -> tuple[StoryMessage, ...]:
+    """Return the messages that the record alone tells: told from elsewhere, they have the time when they were heard."""
+    told = Counter(entry.detail for entry in story.source.entries if entry.kind is EntryKind.MESSAGE)
+    left = []
+    for message in story.messages:
+        sentence = sentence_of_message(message)
+        if told[sentence]:
+            told[sentence] -= 1
+        else:
+            left.append(message)
+    return tuple(left)
+
+
 def _told(story: ActionStory) -> list[TimelineEntry]:
-    return [TimelineEntry(at=entry.at, what=entry.kind.value, detail=entry.detail) for entry in story.source.entries]
+    """Return what is told from elsewhere; of looks and heartbeats only what is not the same as the one before."""
+    entries: list[TimelineEntry] = []
+    places: dict[tuple[EntryKind, str], int] = {}
+    counts: Counter[int] = Counter()
+    for entry in story.source.entries:
+        key = (entry.kind, entry.detail)
+        place = places.get(key)
+        if place is not None:
+            entries[place] = msgspec.structs.replace(entries[place], lasted=entry.at - (entries[place].at or entry.at))
+            counts[place] += 1
+            continue
+        if entry.kind not in REPEATED:
+            # What comes after a message, say, is a new stretch.
+            places.clear()
+        elif entry.kind in MERGED:
+            # A look that found something else ends those that found the same.
+            places = {known: at for known, at in places.items() if known[0] is not entry.kind}
+            places[key] = len(entries)
+        entries.append(TimelineEntry(at=entry.at, what=entry.kind.value, detail=entry.detail))
+    return [
+        msgspec.structs.replace(entry, detail=f"{entry.detail} ({counts[place] + 1} times)") if counts[place] else entry
+        for place, entry in enumerate(entries)
+    ]
 
 
 def _end(story: ActionStory) -> list[TimelineEntry]:

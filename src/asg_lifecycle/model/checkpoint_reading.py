@@ -83,10 +83,10 @@ class CheckpointReader:
         if found is None:
             yield unread(event)
         elif found.owner is None:
-            yield _entry(event, HistoryKind.DELIVERY, f"claimed by {self._execution}", succeeded=True)
+            yield _entry(event, HistoryKind.CLAIM, f"claimed by {self._execution}", succeeded=True)
         else:
             how = "told of the event" if found.joined else "had the action already"
-            yield _entry(event, HistoryKind.DELIVERY, f"{found.owner} {how}, which was {found.status}")
+            yield _entry(event, HistoryKind.CLAIM, f"{found.owner} {how}, which was {found.status}", succeeded=False)
 
     def _set_up(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, SetupPoll)

@@ -13,6 +13,8 @@ class HistoryKind(StrEnum):
 
     DELIVERY = "delivery"
     """An event, or a start request, reached the function."""
+    CLAIM = "claim"
+    """An execution took the action, or found that another has it."""
     PLAN = "plan"
     """A plan was chosen."""
     ROUND = "round"
@@ -36,7 +38,9 @@ class HistoryKind(StrEnum):
     COMPLETION = "completion"
     """The action was completed, or its end was found out."""
     END = "end"
-    """An execution ended."""
+    """An execution ended, and the action goes on, or is another's."""
+    RESULT = "result"
+    """An execution ended, and its action with it."""
     NOT_UNDERSTOOD = "not understood"
     """This version does not know what it is."""
 

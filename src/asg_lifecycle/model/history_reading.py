@@ -14,6 +14,7 @@ from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.history_entries import HistoryEntry, HistoryKind, generic_name
 from asg_lifecycle.model.history_payloads import Outcome, decoded, start_in
 from asg_lifecycle.model.messages import Unknown, decode, describe
+from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.start_requests import StartReason
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ STARTED = {
     StartReason.SPOT_INTERRUPTION: "EC2 reclaims the instance",
     StartReason.REBALANCE: "EC2 expects to reclaim the instance",
 }
+
+WITH_THE_ACTION = frozenset({Status.COMPLETED.value, Status.OVER.value, Status.LOST.value, Status.OBSERVED.value})
+"""The outcomes of an execution with which its action has ended."""
 
 
 def entries_of(history: ActionHistory) -> tuple[HistoryEntry, ...]:
@@ -132,7 +136,8 @@ class _ExecutionReader:
                 return _entry(event, HistoryKind.END, f"{self._name} ended")
             return _entry(event, HistoryKind.NOT_UNDERSTOOD, f"not understood: what {self._name} returned")
         why = f": {outcome.reason}" if outcome.reason else ""
-        return _entry(event, HistoryKind.END, f"{self._name} ended, {outcome.outcome.replace('_', ' ')}{why}")
+        kind = HistoryKind.RESULT if outcome.outcome in WITH_THE_ACTION else HistoryKind.END
+        return _entry(event, kind, f"{self._name} ended, {outcome.outcome.replace('_', ' ')}{why}")
 
     def _of_operation(self, event: HistoryEvent, name: str) -> Iterator[HistoryEntry]:
         if not self._is_known(name):

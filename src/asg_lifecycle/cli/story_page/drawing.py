@@ -9,7 +9,7 @@ from asg_lifecycle.cli.story_page.markup import Markup, after, clock, element, e
 from asg_lifecycle.cli.story_page.scale import Scale, scale_of
 from asg_lifecycle.model.action_story import EntryKind, StepState
 from asg_lifecycle.model.action_summary import Standing
-from asg_lifecycle.model.action_timeline import BEGUN, length_of, sentence_of_message
+from asg_lifecycle.model.action_timeline import BEGUN, length_of, messages_of_record, sentence_of_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -157,7 +157,9 @@ def _mark_rows(story: ActionStory, scale: Scale) -> Iterator[Row]:
     told = story.source.entries
     looks = [entry.at for entry in told if entry.kind is EntryKind.LOOK]
     beats = [entry.at for entry in told if entry.kind is EntryKind.BEAT]
-    messages = [(message.at, sentence_of_message(message)) for message in story.messages if message.at is not None]
+    messages = [
+        (message.at, sentence_of_message(message)) for message in messages_of_record(story) if message.at is not None
+    ]
     messages += [(entry.at, entry.detail) for entry in told if entry.kind is EntryKind.MESSAGE]
     signals = [(signal.at, signal.name) for signal in story.signals]
     takeovers = [(entry.at, entry.detail) for entry in told if entry.kind is EntryKind.TAKEOVER]
