@@ -56,7 +56,10 @@ def show(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Show what happened to the action of an instance, in the order of time, with pages of the AWS console.
 
-    JSON is the whole story, which `--from` shows again later and anywhere; the other forms are a list of what happened.
+    Looks, heartbeats and the exact price come from Lambda's execution history, which is kept for 14 days after the end;
+    without it the record tells the story alone, and the command says so. JSON is the whole story, which `--from` shows
+    again later and anywhere; the other forms are a list of what happened.
+
     With `--follow` the exit code is 0 for CONTINUE, 10 for ABANDON, 11 when Auto Scaling's own timeout came first, 12
     when somebody else ended it, and 13 when its execution failed and no other took over within two sweeps.
 

@@ -58,7 +58,7 @@ def _beginning(story: ActionStory) -> list[TimelineEntry]:
     token = f" with token {identity.token}" if identity.token is not None else ""
     entries = [
         TimelineEntry(at=beginning.at, what="waiting", detail=f"under hook {identity.hook}{token}"),
-        TimelineEntry(at=beginning.claimed_at, what="claimed", detail=f"by {identity.execution}"),
+        TimelineEntry(at=beginning.claimed_at, what="claimed", detail=_claimed_by(story)),
     ]
     if beginning.early_reason is not None:
         entries.append(
@@ -76,6 +76,16 @@ def _beginning(story: ActionStory) -> list[TimelineEntry]:
             TimelineEntry(at=beginning.queued_since, what="queued", detail="waited for a drain slot", lasted=lasted)
         )
     return entries
+
+
+def _claimed_by(story: ActionStory) -> str:
+    taken_over = any(entry.kind is EntryKind.TAKEOVER for entry in story.source.entries)
+    # The record names the execution that owns the action now.
+    return (
+        f"by the first of its executions; its owner is {story.identity.execution}"
+        if taken_over
+        else (f"by {story.identity.execution}")
+    )
 
 
 def _work(story: ActionStory) -> list[TimelineEntry]:

@@ -67,7 +67,7 @@ def _told(entry: HistoryEntry) -> ToldEntry:
     if entry.kind is HistoryKind.MESSAGE:
         # As the record's messages are shown.
         detail = sentence_of_message(message_in(detail))
-    return ToldEntry(at=max(0.0, entry.at), kind=EntryKind(entry.kind.value), detail=detail, succeeded=entry.succeeded)
+    return ToldEntry(at=entry.at, kind=EntryKind(entry.kind.value), detail=detail, succeeded=entry.succeeded)
 
 
 def _summary(told: Sequence[HistoryEntry], history: ActionHistory) -> str:
