@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.model.action_story import Source, StepState
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.durations import roughly
+from asg_lifecycle.model.story_parts import EntryKind, Source, StepState
 
 if TYPE_CHECKING:
-    from asg_lifecycle.model.action_story import ActionStory, StoryMessage, StoryStep
+    from asg_lifecycle.model.action_story import ActionStory
+    from asg_lifecycle.model.story_parts import StoryMessage, StoryStep
 
 BEGUN = frozenset({StepState.UNDER_WAY.value, StepState.UNFINISHED.value})
 """The states of steps that have begun and have not ended."""
+
+FIRST = frozenset({"waiting", EntryKind.DELIVERY.value})
+"""What comes before everything else of the same time."""
 
 PENDING = frozenset({StepState.TO_COME.value, StepState.NOT_BEGUN.value})
 """The states of steps that have not begun."""
@@ -143,7 +147,7 @@ def _end(story: ActionStory) -> list[TimelineEntry]:
             TimelineEntry(
                 at=story.read_at,
                 what="now",
-                detail=f"{present.standing}: {present.detail or 'nothing is known yet'}{left}",
+                detail=f"{_standing(story)}{left}",
                 lasted=story.read_at - story.beginning.at,
             )
         ]
@@ -158,13 +162,18 @@ def _end(story: ActionStory) -> list[TimelineEntry]:
     ]
 
 
+def _standing(story: ActionStory) -> str:
+    standing, detail = str(story.present.standing), story.present.detail or "nothing is known yet"
+    return detail if detail.startswith(f"{standing}:") else f"{standing}: {detail}"
+
+
 def _in_order(entries: list[TimelineEntry]) -> list[TimelineEntry]:
-    """Sort by time; what has none stays behind what it came after."""
+    """Sort by time; what has none stays behind what it came after, and a delivery before what it brought about."""
     known, keyed = 0.0, []
     for number, entry in enumerate(entries):
         known = max(known, entry.at) if entry.at is not None and entry.what not in {"ended", "now"} else known
-        keyed.append((entry.at if entry.at is not None else known, number, entry))
-    return [entry for _, _, entry in sorted(keyed, key=lambda each: each[:2])]
+        keyed.append((entry.at if entry.at is not None else known, entry.what not in FIRST, number, entry))
+    return [entry for *_, entry in sorted(keyed, key=lambda each: each[:3])]
 
 
 def _result(succeeded: bool) -> str:  # noqa: FBT001 - of a signal
