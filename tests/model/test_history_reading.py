@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asg_lifecycle.model.action_story import LATEST, EntryKind, Source, read_story, story_values
+from asg_lifecycle.model.action_story import read_story, story_values
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
 from asg_lifecycle.model.checkpoint_reading import CheckpointReader
 from asg_lifecycle.model.execution_history import ActionHistory, ExecutionHistory, HistoryEvent
 from asg_lifecycle.model.history_counts import counts_of
-from asg_lifecycle.model.history_entries import HistoryEntry, HistoryKind
+from asg_lifecycle.model.history_entries import EntryKind, HistoryEntry
 from asg_lifecycle.model.history_reading import BRANCHES, INBOX, RACES, REPLY, WAITS, entries_of, predecessor_in
 from asg_lifecycle.model.messages import Finish, Join, Nudge, Skip, Wake, encode
 from asg_lifecycle.model.records import claim_record
 from asg_lifecycle.model.story_history import MEMORY_GIGABYTES, price_by, source_of
+from asg_lifecycle.model.story_parts import LATEST, Source
 from asg_lifecycle.model.story_telling import story_of
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def test_every_operation_that_an_execution_has_is_known() -> None:
 )
 def test_what_is_not_understood_is_told(found: HistoryEvent) -> None:
     entry = only(found)
-    assert entry.kind is HistoryKind.NOT_UNDERSTOOD
+    assert entry.kind is EntryKind.NOT_UNDERSTOOD
     assert entry.detail.startswith("not understood: ")
     assert found.name is None or found.name in entry.detail or "dance" in entry.detail
 
@@ -96,9 +97,9 @@ def test_what_is_not_understood_is_told(found: HistoryEvent) -> None:
 def test_what_was_left_out_is_no_riddle() -> None:
     looks = [event("StepSucceeded", "work-1", left_out=True), event("StepSucceeded", "keep-alive-1", left_out=True)]
     told = entries_of(history(*looks, event("CallbackSucceeded", "inbox-1", left_out=True)))
-    assert [entry.kind for entry in told] == [HistoryKind.LOOK, HistoryKind.BEAT, HistoryKind.MESSAGE]
+    assert [entry.kind for entry in told] == [EntryKind.LOOK, EntryKind.BEAT, EntryKind.MESSAGE]
     assert told[0].detail == "work-1: what it found out was left out of the history"
-    assert only(event("ExecutionSucceeded", left_out=True)).kind is HistoryKind.END
+    assert only(event("ExecutionSucceeded", left_out=True)).kind is EntryKind.END
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_what_was_left_out_is_no_riddle() -> None:
 def test_a_message_tells_who_said_it(message: Message, said: str) -> None:
     told = event("CallbackSucceeded", "inbox-3", encode(message).decode())
     entry = only(told)
-    assert entry.kind is HistoryKind.MESSAGE
+    assert entry.kind is EntryKind.MESSAGE
     assert said in entry.detail
     (in_story,) = source_of(history(told), RECORD).entries
     assert in_story.kind is EntryKind.MESSAGE
@@ -123,15 +124,15 @@ def test_a_message_tells_who_said_it(message: Message, said: str) -> None:
 
 def test_failures_say_whether_they_are_tried_again() -> None:
     again = only(event("StepFailed", "claim", error="no table", next_attempt_after=4.0))
-    assert (again.kind, again.detail) == (HistoryKind.RETRY, "claim failed, tried again after 4s: no table")
+    assert (again.kind, again.detail) == (EntryKind.RETRY, "claim failed, tried again after 4s: no table")
     last = only(event("StepFailed", "claim", error="no table"))
-    assert (last.kind, last.detail, last.succeeded) == (HistoryKind.FAILURE, "claim failed: no table", False)
+    assert (last.kind, last.detail, last.succeeded) == (EntryKind.FAILURE, "claim failed: no table", False)
     died = only(event("InvocationCompleted", error="Runtime.ExitError: out of memory", began_at=1_009.0))
     assert died.detail == "invocation 1 of drain-1 failed: Runtime.ExitError: out of memory"
     timed_out = only(event("ExecutionTimedOut", error="no error was told"))
-    assert (timed_out.kind, timed_out.detail) == (HistoryKind.FAILURE, "drain-1 timed out: no error was told")
+    assert (timed_out.kind, timed_out.detail) == (EntryKind.FAILURE, "drain-1 timed out: no error was told")
     late = only(event("CallbackTimedOut", "callback-2-round-1", error="Callback timed out"))
-    assert (late.kind, late.succeeded) == (HistoryKind.MESSAGE, False)
+    assert (late.kind, late.succeeded) == (EntryKind.MESSAGE, False)
 
 
 def test_a_pause_is_told_with_its_reason() -> None:
@@ -213,10 +214,6 @@ def test_why_an_execution_was_started_is_told(start: dict[str, Any], said: str, 
 def test_an_event_that_is_none_is_not_called_one() -> None:
     assert only(event("ExecutionStarted", None, {"detail": {}})).detail == "an event started drain-1"
     assert only(event("ExecutionStarted", None, "[7]")).detail == "something that is no event started drain-1"
-
-
-def test_every_kind_of_entry_can_stand_in_a_story() -> None:
-    assert {kind.value for kind in HistoryKind} - {HistoryKind.RESULT.value} <= {kind.value for kind in EntryKind}
 
 
 def test_the_memory_is_that_of_the_template() -> None:
@@ -328,7 +325,7 @@ def test_no_history_is_too_strange_to_be_told(events: list[HistoryEvent]) -> Non
     told = entries_of(found)
 
     strange = [each for each in events if each.kind not in KINDS]
-    not_understood = [entry for entry in told if entry.kind is HistoryKind.NOT_UNDERSTOOD]
+    not_understood = [entry for entry in told if entry.kind is EntryKind.NOT_UNDERSTOOD]
     assert len(not_understood) >= len(strange)
     assert [entry.at for entry in told] == sorted(entry.at for entry in told)
     counts = counts_of(found)

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model.action_story import EntryKind, Source, StepState
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.durations import roughly
+from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.story_parts import Source, StepState
 
 if TYPE_CHECKING:
-    from asg_lifecycle.model.action_story import ActionStory, StoryMessage, StoryStep
+    from asg_lifecycle.model.action_story import ActionStory
+    from asg_lifecycle.model.story_parts import StoryMessage, StoryStep
 
 BEGUN = frozenset({StepState.UNDER_WAY.value, StepState.UNFINISHED.value})
 """The states of steps that have begun and have not ended."""
 
+FIRST = frozenset({"waiting", EntryKind.DELIVERY.value})
+"""What comes before everything else of the same time."""
+
 PENDING = frozenset({StepState.TO_COME.value, StepState.NOT_BEGUN.value})
 """The states of steps that have not begun."""
-
-MERGED = frozenset({EntryKind.LOOK, EntryKind.BEAT})
-"""What is told once for as long as it stays the same: a long wait has hundreds."""
-
-REPEATED = MERGED | {EntryKind.WAIT}
-"""What does not keep looks and heartbeats apart."""
 
 
 class TimelineEntry(Struct, frozen=True, kw_only=True):
@@ -161,29 +159,7 @@ def messages_of_record(story: ActionStory) -> tuple[StoryMessage, ...]:
 
 
 def _told(story: ActionStory) -> list[TimelineEntry]:
-    """Return what is told from elsewhere; of looks and heartbeats only what is not the same as the one before."""
-    entries: list[TimelineEntry] = []
-    places: dict[tuple[EntryKind, str], int] = {}
-    counts: Counter[int] = Counter()
-    for entry in story.source.entries:
-        key = (entry.kind, entry.detail)
-        place = places.get(key)
-        if place is not None:
-            entries[place] = msgspec.structs.replace(entries[place], lasted=entry.at - (entries[place].at or entry.at))
-            counts[place] += 1
-            continue
-        if entry.kind not in REPEATED:
-            # What comes after a message, say, is a new stretch.
-            places.clear()
-        elif entry.kind in MERGED:
-            # A look that found something else ends those that found the same.
-            places = {known: at for known, at in places.items() if known[0] is not entry.kind}
-            places[key] = len(entries)
-        entries.append(TimelineEntry(at=entry.at, what=entry.kind.value, detail=entry.detail))
-    return [
-        msgspec.structs.replace(entry, detail=f"{entry.detail} ({counts[place] + 1} times)") if counts[place] else entry
-        for place, entry in enumerate(entries)
-    ]
+    return [TimelineEntry(at=entry.at, what=entry.kind.value, detail=entry.detail) for entry in story.source.entries]
 
 
 def _end(story: ActionStory) -> list[TimelineEntry]:
@@ -197,7 +173,7 @@ def _end(story: ActionStory) -> list[TimelineEntry]:
             TimelineEntry(
                 at=story.read_at,
                 what="now",
-                detail=f"{present.standing}: {present.detail or 'nothing is known yet'}{left}",
+                detail=f"{_standing(story)}{left}",
                 lasted=story.read_at - story.beginning.at,
             )
         ]
@@ -212,13 +188,18 @@ def _end(story: ActionStory) -> list[TimelineEntry]:
     ]
 
 
+def _standing(story: ActionStory) -> str:
+    standing, detail = str(story.present.standing), story.present.detail or "nothing is known yet"
+    return detail if detail.startswith(f"{standing}:") else f"{standing}: {detail}"
+
+
 def _in_order(entries: list[TimelineEntry]) -> list[TimelineEntry]:
-    """Sort by time; what has none stays behind what it came after."""
+    """Sort by time; what has none stays behind what it came after, and a delivery before what it brought about."""
     known, keyed = 0.0, []
     for number, entry in enumerate(entries):
         known = max(known, entry.at) if entry.at is not None and entry.what not in {"ended", "now"} else known
-        keyed.append((entry.at if entry.at is not None else known, number, entry))
-    return [entry for _, _, entry in sorted(keyed, key=lambda each: each[:2])]
+        keyed.append((entry.at if entry.at is not None else known, entry.what not in FIRST, number, entry))
+    return [entry for *_, entry in sorted(keyed, key=lambda each: each[:3])]
 
 
 def _result(succeeded: bool) -> str:  # noqa: FBT001 - of a signal

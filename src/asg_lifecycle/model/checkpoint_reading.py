@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.model.history_entries import HistoryEntry, HistoryKind, generic_name
+from asg_lifecycle.model.history_entries import EntryKind, HistoryEntry, generic_name
 from asg_lifecycle.model.history_payloads import (
     ChosenPlan,
     ClaimResult,
@@ -18,15 +18,13 @@ from asg_lifecycle.model.history_payloads import (
     WorkPoll,
     decoded,
 )
+from asg_lifecycle.model.story_parts import LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asg_lifecycle.model.execution_history import HistoryEvent
     from asg_lifecycle.model.history_payloads import Heartbeat, StepEnd, Work
-
-LATEST = 32_503_680_000.0
-"""The beginning of the year 3000, seconds since the epoch: a time beyond is none."""
 
 
 class CheckpointReader:
@@ -83,10 +81,10 @@ class CheckpointReader:
         if found is None:
             yield unread(event)
         elif found.owner is None:
-            yield _entry(event, HistoryKind.CLAIM, f"claimed by {self._execution}", succeeded=True)
+            yield _entry(event, EntryKind.CLAIM, f"claimed by {self._execution}", succeeded=True)
         else:
             how = "told of the event" if found.joined else "had the action already"
-            yield _entry(event, HistoryKind.CLAIM, f"{found.owner} {how}, which was {found.status}", succeeded=False)
+            yield _entry(event, EntryKind.CLAIM, f"{found.owner} {how}, which was {found.status}", succeeded=False)
 
     def _set_up(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, SetupPoll)
@@ -96,9 +94,9 @@ class CheckpointReader:
         yield from self._planned(event, found.decision)
         yield from self._beats(event, found.heartbeat)
         if found.readiness == "waiting":
-            yield _entry(event, HistoryKind.RETRY, "the action could not be set up yet")
+            yield _entry(event, EntryKind.RETRY, "the action could not be set up yet")
         elif found.held is not None:
-            yield _entry(event, HistoryKind.FAILURE, f"held: {found.held}", succeeded=False)
+            yield _entry(event, EntryKind.FAILURE, f"held: {found.held}", succeeded=False)
 
     def _choose_plan(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, ChosenPlan)
@@ -112,16 +110,16 @@ class CheckpointReader:
             return
         self._plan = plan
         detail = "; ".join((f"{plan.source}, because {plan.why}", *plan.problems))
-        yield _entry(event, HistoryKind.PLAN, detail, succeeded=False if plan.problems else None)
+        yield _entry(event, EntryKind.PLAN, detail, succeeded=False if plan.problems else None)
 
     def _observe(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, ObservationPoll)
         if found is None:
             yield unread(event)
         elif found.reason:
-            yield _entry(event, HistoryKind.LOOK, found.reason)
+            yield _entry(event, EntryKind.LOOK, found.reason)
         else:
-            yield _entry(event, HistoryKind.RETRY, "what the plan would do could not be noted yet")
+            yield _entry(event, EntryKind.RETRY, "what the plan would do could not be noted yet")
 
     def _open_round(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, RoundPoll)
@@ -131,20 +129,20 @@ class CheckpointReader:
         yield from self._beats(event, found.heartbeat)
         if not found.entered:
             if found.heartbeat.over is None:
-                yield _entry(event, HistoryKind.RETRY, "the record could not be written yet")
+                yield _entry(event, EntryKind.RETRY, "the record could not be written yet")
             return
         if found.work.was_polled:
-            yield _entry(event, HistoryKind.ROUND, f"round {_number(event)} began")
+            yield _entry(event, EntryKind.ROUND, f"round {_number(event)} began")
             yield from self._look(event, found.work)
         else:
             # A message may have skipped a step.
             said = (f"round {_number(event)} began", *self._newly_ended(found.work))
-            yield _entry(event, HistoryKind.ROUND, "; ".join(said))
+            yield _entry(event, EntryKind.ROUND, "; ".join(said))
 
     def _work(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, WorkPoll)
         if found is None:
-            yield unread(event, HistoryKind.LOOK)
+            yield unread(event, EntryKind.LOOK)
             return
         if found.keep_alive is not None:
             yield from self._kept(event, found.keep_alive)
@@ -153,14 +151,14 @@ class CheckpointReader:
     def _keep_alive(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, KeepAlivePoll)
         if found is None:
-            yield unread(event, HistoryKind.BEAT)
+            yield unread(event, EntryKind.BEAT)
             return
         yield from self._kept(event, found)
 
     def _kept(self, event: HistoryEvent, found: KeepAlivePoll) -> Iterator[HistoryEntry]:
         yield from self._beats(event, found.heartbeat)
         if found.deadline_reached and self._is_new("deadline", self._execution):
-            yield _entry(event, HistoryKind.FAILURE, "the deadline was reached", succeeded=False)
+            yield _entry(event, EntryKind.FAILURE, "the deadline was reached", succeeded=False)
 
     def _look(self, event: HistoryEvent, work: Work) -> Iterator[HistoryEntry]:
         said = list(self._newly_ended(work))
@@ -179,7 +177,7 @@ class CheckpointReader:
         if not said and work.slot.said is not None:
             said.append(work.slot.said)
         yield _entry(
-            event, HistoryKind.LOOK, "; ".join(said) or "nothing was found out", succeeded=False if failed else None
+            event, EntryKind.LOOK, "; ".join(said) or "nothing was found out", succeeded=False if failed else None
         )
 
     def _newly_ended(self, work: Work) -> tuple[str, ...]:
@@ -202,12 +200,12 @@ class CheckpointReader:
         yield from self._beats(event, found.heartbeat)
         why = f": {found.reason}" if found.reason else ""
         if found.lost_ownership:
-            yield _entry(event, HistoryKind.TAKEOVER, "another execution had taken the action over")
+            yield _entry(event, EntryKind.TAKEOVER, "another execution had taken the action over")
         elif found.status is None:
-            yield _entry(event, HistoryKind.RETRY, f"the action could not be completed yet{why}")
+            yield _entry(event, EntryKind.RETRY, f"the action could not be completed yet{why}")
         else:
             done = found.status == "completed"
-            yield _entry(event, HistoryKind.COMPLETION, f"the action was {found.status}{why}", succeeded=done)
+            yield _entry(event, EntryKind.COMPLETION, f"the action was {found.status}{why}", succeeded=done)
 
     def _hand_over(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, HandOverPoll)
@@ -216,38 +214,38 @@ class CheckpointReader:
             return
         yield from self._beats(event, found.heartbeat)
         if found.how == "handed_over":
-            yield _entry(event, HistoryKind.TAKEOVER, "handed over to another execution", succeeded=True)
+            yield _entry(event, EntryKind.TAKEOVER, "handed over to another execution", succeeded=True)
         elif found.how is None:
-            yield _entry(event, HistoryKind.RETRY, "not handed over yet")
+            yield _entry(event, EntryKind.RETRY, "not handed over yet")
         else:
-            yield _entry(event, HistoryKind.FAILURE, f"it could not be handed over: {found.how}", succeeded=False)
+            yield _entry(event, EntryKind.FAILURE, f"it could not be handed over: {found.how}", succeeded=False)
 
     def _hand_on(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, ForwardingPoll)
         if found is None:
             yield unread(event)
         elif found.delay is not None:
-            yield _entry(event, HistoryKind.RETRY, f"{event.name}: not handed on yet")
+            yield _entry(event, EntryKind.RETRY, f"{event.name}: not handed on yet")
         else:
-            yield _entry(event, HistoryKind.MESSAGE, f"{event.name}: to the execution that owns the action, if any")
+            yield _entry(event, EntryKind.MESSAGE, f"{event.name}: to the execution that owns the action, if any")
 
     def _watch(self, event: HistoryEvent) -> Iterator[HistoryEntry]:
         found = decoded(event.payload, ForwardingPoll)
         if found is None:
             yield unread(event)
         elif found.delay is None:
-            yield _entry(event, HistoryKind.END, "the step ended whose callback this execution held")
+            yield _entry(event, EntryKind.END, "the step ended whose callback this execution held")
 
     def _beats(self, event: HistoryEvent, heartbeat: Heartbeat) -> Iterator[HistoryEntry]:
         last = heartbeat.last_at
         if last is not None and self._is_new("beat", last):
             at = last if 0 <= last <= LATEST else event.at
-            yield HistoryEntry(at=at, kind=HistoryKind.BEAT, detail="a heartbeat was accepted", succeeded=True)
+            yield HistoryEntry(at=at, kind=EntryKind.BEAT, detail="a heartbeat was accepted", succeeded=True)
         if heartbeat.failures and self._is_new("failed beat", self._execution, last, heartbeat.failures):
             why = heartbeat.problem or "no reason was told"
-            yield _entry(event, HistoryKind.BEAT, f"a heartbeat failed: {why}", succeeded=False)
+            yield _entry(event, EntryKind.BEAT, f"a heartbeat failed: {why}", succeeded=False)
         if heartbeat.over is not None and self._is_new("over", self._execution, heartbeat.over):
-            yield _entry(event, HistoryKind.BEAT, heartbeat.over, succeeded=False)
+            yield _entry(event, EntryKind.BEAT, heartbeat.over, succeeded=False)
 
     def _is_new(self, *what: object) -> bool:
         if what in self._told:
@@ -256,14 +254,14 @@ class CheckpointReader:
         return True
 
 
-def unread(event: HistoryEvent, kind: HistoryKind = HistoryKind.NOT_UNDERSTOOD) -> HistoryEntry:
+def unread(event: HistoryEvent, kind: EntryKind = EntryKind.NOT_UNDERSTOOD) -> HistoryEntry:
     """Return the entry for a result that cannot be read: of `kind` where Lambda left it out."""
     if event.left_out:
         return _entry(event, kind, f"{event.name}: what it found out was left out of the history")
-    return _entry(event, HistoryKind.NOT_UNDERSTOOD, f"not understood: the result of {event.name}")
+    return _entry(event, EntryKind.NOT_UNDERSTOOD, f"not understood: the result of {event.name}")
 
 
-def _entry(event: HistoryEvent, kind: HistoryKind, detail: str, *, succeeded: bool | None = None) -> HistoryEntry:
+def _entry(event: HistoryEvent, kind: EntryKind, detail: str, *, succeeded: bool | None = None) -> HistoryEntry:
     return HistoryEntry(at=event.at, kind=kind, detail=detail, succeeded=succeeded)
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class HistoryKind(StrEnum):
+class EntryKind(StrEnum):
     """What an entry tells."""
 
     DELIVERY = "delivery"
@@ -56,7 +56,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     """
 
     at: float
-    kind: HistoryKind
+    kind: EntryKind
     detail: str
     succeeded: bool | None = None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.model.checkpoint_reading import CheckpointReader, unread
 from asg_lifecycle.model.durations import readable
-from asg_lifecycle.model.history_entries import HistoryEntry, HistoryKind, generic_name
+from asg_lifecycle.model.history_entries import EntryKind, HistoryEntry, generic_name
 from asg_lifecycle.model.history_payloads import Outcome, decoded, start_in
 from asg_lifecycle.model.messages import Unknown, decode, describe
 from asg_lifecycle.model.records import Status
@@ -106,16 +106,16 @@ class _ExecutionReader:
                 yield self._succeeded(event)
             case "ExecutionFailed" | "ExecutionTimedOut" | "ExecutionStopped":
                 how = {"ExecutionFailed": "failed", "ExecutionTimedOut": "timed out"}.get(event.kind, "was stopped")
-                yield _entry(event, HistoryKind.FAILURE, f"{self._name} {how}: {_error(event)}", succeeded=False)
+                yield _entry(event, EntryKind.FAILURE, f"{self._name} {how}: {_error(event)}", succeeded=False)
             case "ExecutionPaused":
-                yield _entry(event, HistoryKind.PAUSE, f"{self._name} was paused: {event.payload or 'no reason given'}")
+                yield _entry(event, EntryKind.PAUSE, f"{self._name} was paused: {event.payload or 'no reason given'}")
             case "ExecutionResumed":
-                yield _entry(event, HistoryKind.PAUSE, f"{self._name} was resumed")
+                yield _entry(event, EntryKind.PAUSE, f"{self._name} was resumed")
             case "InvocationCompleted":
                 self._invocations += 1
                 if event.error is not None:
                     what = f"invocation {self._invocations} of {self._name} failed: {event.error}"
-                    yield _entry(event, HistoryKind.FAILURE, what, succeeded=False)
+                    yield _entry(event, EntryKind.FAILURE, what, succeeded=False)
             case _:
                 yield _not_understood(event)
 
@@ -123,20 +123,20 @@ class _ExecutionReader:
         start = start_in(event.payload)
         if start is None:
             what = "an event" if _is_object(event.payload) or event.left_out else "something that is no event"
-            return _entry(event, HistoryKind.DELIVERY, f"{what} started {self._name}")
+            return _entry(event, EntryKind.DELIVERY, f"{what} started {self._name}")
         known = next((said for reason, said in STARTED.items() if reason == start.reason), start.reason)
         if start.takes_over is None:
-            return _entry(event, HistoryKind.DELIVERY, f"{self._name} was started: {known}")
-        return _entry(event, HistoryKind.TAKEOVER, f"{self._name} was started to take over: {known}")
+            return _entry(event, EntryKind.DELIVERY, f"{self._name} was started: {known}")
+        return _entry(event, EntryKind.TAKEOVER, f"{self._name} was started to take over: {known}")
 
     def _succeeded(self, event: HistoryEvent) -> HistoryEntry:
         outcome = decoded(event.payload, Outcome)
         if outcome is None:
             if event.left_out:
-                return _entry(event, HistoryKind.END, f"{self._name} ended")
-            return _entry(event, HistoryKind.NOT_UNDERSTOOD, f"not understood: what {self._name} returned")
+                return _entry(event, EntryKind.END, f"{self._name} ended")
+            return _entry(event, EntryKind.NOT_UNDERSTOOD, f"not understood: what {self._name} returned")
         why = f": {outcome.reason}" if outcome.reason else ""
-        kind = HistoryKind.RESULT if outcome.outcome in WITH_THE_ACTION else HistoryKind.END
+        kind = EntryKind.RESULT if outcome.outcome in WITH_THE_ACTION else EntryKind.END
         return _entry(event, kind, f"{self._name} ended, {outcome.outcome.replace('_', ' ')}{why}")
 
     def _of_operation(self, event: HistoryEvent, name: str) -> Iterator[HistoryEntry]:
@@ -150,20 +150,20 @@ class _ExecutionReader:
                 yield from self._checkpoints.read(event)
             case "WaitStarted":
                 length = f" of {readable(event.lasts)}" if event.lasts is not None else ""
-                yield _entry(event, HistoryKind.WAIT, f"a wait{length} began: {event.name}")
+                yield _entry(event, EntryKind.WAIT, f"a wait{length} began: {event.name}")
             case "CallbackSucceeded" if name == INBOX:
                 yield _message(event)
             case "CallbackSucceeded" if name == REPLY:
-                yield _entry(event, HistoryKind.MESSAGE, f"a reply to {event.name}: {_shortened(event.payload)}")
+                yield _entry(event, EntryKind.MESSAGE, f"a reply to {event.name}: {_shortened(event.payload)}")
             case "CallbackFailed" | "CallbackTimedOut" if name == REPLY:
                 said = f"a failure came back through {event.name}: {_error(event)}"
-                yield _entry(event, HistoryKind.MESSAGE, said, succeeded=False)
+                yield _entry(event, EntryKind.MESSAGE, said, succeeded=False)
             case "StepFailed" if event.next_attempt_after is not None:
                 again = f"tried again after {readable(event.next_attempt_after)}"
-                yield _entry(event, HistoryKind.RETRY, f"{event.name} failed, {again}: {_error(event)}")
+                yield _entry(event, EntryKind.RETRY, f"{event.name} failed, {again}: {_error(event)}")
             case "StepFailed" | "ContextFailed" | "CallbackFailed" | "CallbackTimedOut" | "WaitCancelled":
                 how = {"CallbackTimedOut": "timed out", "WaitCancelled": "was cancelled"}.get(event.kind, "failed")
-                yield _entry(event, HistoryKind.FAILURE, f"{event.name} {how}: {_error(event)}", succeeded=False)
+                yield _entry(event, EntryKind.FAILURE, f"{event.name} {how}: {_error(event)}", succeeded=False)
             case _:
                 yield _not_understood(event)
 
@@ -173,19 +173,19 @@ class _ExecutionReader:
 
 def _message(event: HistoryEvent) -> HistoryEntry:
     if event.payload is None and event.left_out:
-        return unread(event, HistoryKind.MESSAGE)
+        return unread(event, EntryKind.MESSAGE)
     message = decode(event.payload)
     if isinstance(message, Unknown):
-        return _entry(event, HistoryKind.NOT_UNDERSTOOD, f"not understood: {describe(message)}")
-    return _entry(event, HistoryKind.MESSAGE, describe(message))
+        return _entry(event, EntryKind.NOT_UNDERSTOOD, f"not understood: {describe(message)}")
+    return _entry(event, EntryKind.MESSAGE, describe(message))
 
 
 def _not_understood(event: HistoryEvent) -> HistoryEntry:
     what = " ".join(part for part in (event.kind or "an event without a kind", event.name) if part)
-    return _entry(event, HistoryKind.NOT_UNDERSTOOD, f"not understood: {what}")
+    return _entry(event, EntryKind.NOT_UNDERSTOOD, f"not understood: {what}")
 
 
-def _entry(event: HistoryEvent, kind: HistoryKind, detail: str, *, succeeded: bool | None = None) -> HistoryEntry:
+def _entry(event: HistoryEvent, kind: EntryKind, detail: str, *, succeeded: bool | None = None) -> HistoryEntry:
     return HistoryEntry(at=event.at, kind=kind, detail=detail, succeeded=succeeded)
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.model.action_story import EntryKind, Source, StoryPrice, StorySource, ToldEntry
 from asg_lifecycle.model.action_timeline import sentence_of_message
 from asg_lifecycle.model.durations import roughly
 from asg_lifecycle.model.execution_history import KEPT_DAYS, missing_parts
 from asg_lifecycle.model.history_counts import counts_of
-from asg_lifecycle.model.history_entries import HistoryEntry, HistoryKind
+from asg_lifecycle.model.history_entries import EntryKind, HistoryEntry
 from asg_lifecycle.model.history_reading import entries_of
 from asg_lifecycle.model.prices import (
     AS_OF,
@@ -21,6 +20,7 @@ from asg_lifecycle.model.prices import (
     INSTANCE_SECOND,
     INVOCATION,
 )
+from asg_lifecycle.model.story_parts import Source, StoryPrice, StorySource, ToldEntry
 from asg_lifecycle.model.story_telling import message_in
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def source_of(history: ActionHistory, record: Record) -> StorySource:
 def _is_in_the_record(entry: HistoryEntry, record: Record) -> bool:
     """Return whether the record says the same."""
     match entry.kind:
-        case HistoryKind.RESULT:
+        case EntryKind.RESULT:
             return True
-        case HistoryKind.CLAIM:
+        case EntryKind.CLAIM:
             return bool(entry.succeeded)
-        case HistoryKind.PLAN:
+        case EntryKind.PLAN:
             return entry.detail.startswith(f"{record.plan_source}, because {record.plan_why}")
         case _:
             return False
@@ -64,23 +64,23 @@ def _is_in_the_record(entry: HistoryEntry, record: Record) -> bool:
 
 def _told(entry: HistoryEntry) -> ToldEntry:
     detail = entry.detail
-    if entry.kind is HistoryKind.MESSAGE:
+    if entry.kind is EntryKind.MESSAGE:
         # As the record's messages are shown.
         detail = sentence_of_message(message_in(detail))
-    return ToldEntry(at=entry.at, kind=EntryKind(entry.kind.value), detail=detail, succeeded=entry.succeeded)
+    return ToldEntry(at=entry.at, kind=entry.kind, detail=detail, succeeded=entry.succeeded)
 
 
 def _summary(told: Sequence[HistoryEntry], history: ActionHistory) -> str:
     kinds = Counter(entry.kind for entry in told)
-    accepted = sum(entry.kind is HistoryKind.BEAT and bool(entry.succeeded) for entry in told)
+    accepted = sum(entry.kind is EntryKind.BEAT and bool(entry.succeeded) for entry in told)
     executions = len(history.executions)
     parts = [
-        _counted(kinds[HistoryKind.LOOK], "look"),
+        _counted(kinds[EntryKind.LOOK], "look"),
         _counted(accepted, "heartbeat"),
-        _counted(kinds[HistoryKind.MESSAGE], "message"),
+        _counted(kinds[EntryKind.MESSAGE], "message"),
     ]
     said = f"{', '.join(parts[:-1])} and {parts[-1]} in {_counted(executions, 'execution')}"
-    unknown = kinds[HistoryKind.NOT_UNDERSTOOD]
+    unknown = kinds[EntryKind.NOT_UNDERSTOOD]
     return f"{said}; {_counted(unknown, 'thing')} of it not understood" if unknown else said
 
 

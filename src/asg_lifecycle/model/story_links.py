@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.model.action_story import StoryLink
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.console_links import (
     command_link,
@@ -19,6 +18,7 @@ from asg_lifecycle.model.console_links import (
     task_link,
 )
 from asg_lifecycle.model.progress import Waiting
+from asg_lifecycle.model.story_parts import StoryLink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

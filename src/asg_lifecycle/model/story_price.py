@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.model.action_story import StoryPrice
 from asg_lifecycle.model.durations import roughly
 from asg_lifecycle.model.prices import AS_OF, DURABLE_OPERATION, INSTANCE_SECOND
 from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.story_parts import StoryPrice
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.records import Record

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model.action_story import (
-    FORMAT,
-    VERSION,
-    ActionStory,
+from asg_lifecycle.model.action_story import FORMAT, VERSION, ActionStory
+from asg_lifecycle.model.action_summary import standing_of, summarize
+from asg_lifecycle.model.progress import blockers_in, sentence_of
+from asg_lifecycle.model.story_links import blocker_address, links_of, place_of
+from asg_lifecycle.model.story_parts import (
     Source,
     StepState,
     StoryBeginning,
@@ -27,16 +28,13 @@ from asg_lifecycle.model.action_story import (
     StoryTakeovers,
     StoryTimes,
 )
-from asg_lifecycle.model.action_summary import standing_of, summarize
-from asg_lifecycle.model.progress import blockers_in, sentence_of
-from asg_lifecycle.model.story_links import blocker_address, links_of, place_of
 from asg_lifecycle.model.story_price import price_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asg_lifecycle.model.action_story import StoryPrice
     from asg_lifecycle.model.records import Record, StepMemory
+    from asg_lifecycle.model.story_parts import StoryPrice
 
 RECORD_ALONE = StorySource(
     told_from=Source.RECORD,

@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.cli.story_page.markup import Markup, after, clock, element, escaped, joined, length
+from asg_lifecycle.cli.story_page.markup import Markup, after, clock, element, escaped, joined, length, short_name
 from asg_lifecycle.cli.story_page.scale import Scale, scale_of
-from asg_lifecycle.model.action_story import EntryKind, StepState
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.action_timeline import BEGUN, length_of, messages_of_record, sentence_of_message
+from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.story_parts import StepState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from asg_lifecycle.model.action_story import ActionStory, StoryStep
+    from asg_lifecycle.model.action_story import ActionStory
+    from asg_lifecycle.model.story_parts import StoryStep
 
 WIDTH, LEFT, RIGHT = 960.0, 205.0, 936.0
 TOP, ROW, BAR = 40.0, 38.0, 16.0
-LONGEST_NAME = 27
+LONGEST_NAME = 25
 """Characters that have room on the left."""
 
 MOST_ROWS = 200
@@ -133,8 +135,7 @@ def _step_rows(story: ActionStory, scale: Scale, targets: dict[int, str]) -> Ite
         for blocker in step.blockers:
             since = blocker.since if blocker.since is not None else step.began_at
             shapes = _bar(scale, since, story.until, "blocker", thin=True) if since is not None else Markup("")
-            name = _end_of_name(blocker.name)
-            yield Row(name=f"  {name}", note=f"  blocks: {blocker.kind}", shapes=shapes)
+            yield Row(name=f"  {short_name(blocker.name)}", note=f"  blocks: {blocker.kind}", shapes=shapes)
             count += 1
         count += 1
         if count >= MOST_ROWS:
@@ -210,13 +211,14 @@ def _grid(scale: Scale, height: float, start: float) -> Markup:
         x = scale.x(scale.start + passed)
         at = scale.start + passed - start
         parts.append(Markup(f'<path class="grid" d="M{x:.1f} {TOP - 8:g}V{height - 22:g}"/>'))
-        parts.append(_text(x, TOP - 14, "start" if not at else after(at), anchor="middle"))
+        parts.append(_text(x, TOP - 14, after(at), anchor="middle"))
     return Markup(f'<g aria-hidden="true">{joined(*parts)}</g>')
 
 
 def _placed(row: Row, top: float) -> Markup:
-    name = row.name if len(row.name) <= LONGEST_NAME else f"{row.name[: LONGEST_NAME - 1]}…"
     indent = 14 if row.name.startswith("  ") else 0
+    longest = LONGEST_NAME if not indent else LONGEST_NAME - 1
+    name = row.name if len(row.name) <= longest else f"{row.name[: longest - 1]}…"
     inner = [
         Markup(f'<text class="name" x="{8 + indent}" y="15">{escaped(name.strip())}</text>'),
         Markup(f'<text class="muted" x="{8 + indent}" y="29">{escaped(row.note.strip())}</text>'),
@@ -264,11 +266,6 @@ def _end_mark(x: float, colour: str) -> Markup:
 
 def _text(x: float, y: float, text: str, *, anchor: str) -> Markup:
     return element("text", escaped(text), class_="muted", x=x, y=y, text_anchor=anchor)
-
-
-def _end_of_name(name: str) -> str:
-    """Return what tells a thing from others of its kind: of an ARN what follows the account."""
-    return name.split(":", 5)[-1] if name.startswith("arn:") else name
 
 
 def _times(count: int) -> str:

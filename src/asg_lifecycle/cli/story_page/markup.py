@@ -57,8 +57,10 @@ def time_element(at: float | None) -> Markup:
 
 
 def after(seconds: float) -> str:
-    """Return how long after the beginning something was: `+2m10s`."""
-    return f"+{readable(seconds)}" if seconds >= 0 else f"-{readable(-seconds)}"
+    """Return how long after the beginning something was: `+2m10s`, `start`."""
+    if round(seconds) == 0:
+        return "start"
+    return f"+{readable(seconds)}" if seconds > 0 else f"-{readable(-seconds)}"
 
 
 def length(seconds: float | None) -> str:
@@ -71,6 +73,14 @@ def dollars(amount: float) -> str:
     if amount >= 1:
         return f"${amount:.2f}"
     return f"${amount:.6f}".rstrip("0").rstrip(".") if amount >= 1e-6 else "$0"  # noqa: PLR2004 - a millionth
+
+
+def short_name(name: str) -> str:
+    """Return what tells a thing from others of its kind: of an ARN what follows the account, without the kind."""
+    if not name.startswith("arn:"):
+        return name
+    resource = name.split(":", 5)[-1]
+    return resource.partition("/")[2] or resource
 
 
 def _number(value: str | float) -> str:

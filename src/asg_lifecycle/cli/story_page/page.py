@@ -13,24 +13,31 @@ from asg_lifecycle.cli.story_page.markup import (
     escaped,
     joined,
     length,
+    short_name,
     time_element,
 )
 from asg_lifecycle.cli.story_page.style import style_digest, style_sheet
-from asg_lifecycle.model.action_story import StepState
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.action_timeline import timeline_of, told_from
+from asg_lifecycle.model.story_parts import StepState
+from asg_lifecycle.model.timeline_rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asg_lifecycle.cli.story_page.drawing import Drawing
-    from asg_lifecycle.model.action_story import ActionStory, StoryStep
+    from asg_lifecycle.model.action_story import ActionStory
     from asg_lifecycle.model.action_timeline import TimelineEntry
+    from asg_lifecycle.model.story_parts import StoryStep
+
+
+LONG = frozenset({"why"})
+"""The cells that take several lines."""
 
 
 def story_page(story: ActionStory) -> str:
     """Return the page. It holds no half surrogate pair: it can be encoded."""
-    timeline = timeline_of(story)
+    timeline = rows_of(timeline_of(story))
     targets = {entry.number: f"entry-{place}" for place, entry in enumerate(timeline) if entry.number is not None}
     sheet = style_sheet()
     policy = (
@@ -44,8 +51,8 @@ def story_page(story: ActionStory) -> str:
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
         f'<title>{title}</title>\n<link rel="icon" href="data:,">\n<style>{sheet}</style>\n</head>\n<body>\n'
         '<a class="skip" href="#happened">Skip to what happened</a>\n'
-        f"{_header(story)}\n<main>\n{_timeline_section(draw(story, targets))}\n"
-        f"{_steps_section(story)}{_happened_section(story, timeline)}\n{_links_section(story)}</main>\n"
+        f"{_header(story)}\n<main>\n{_timeline_section(draw(story, targets))}\n{_facts(story)}\n"
+        f"{_blockers_section(story)}{_happened_section(story, timeline)}\n{_links_section(story)}</main>\n"
         f"{_footer(story)}\n</body>\n</html>\n"
     )
 
@@ -78,9 +85,9 @@ def _header(story: ActionStory) -> Markup:
     ]
     if said:
         parts.append(element("p", escaped(said)))
-    if present.problem and present.problem != said:
+    if present.problem and present.problem not in (said or ""):
         parts.append(element("p", escaped(f"Problem: {present.problem}")))
-    return element("header", joined(*parts, _facts(story)))
+    return element("header", joined(*parts))
 
 
 def _facts(story: ActionStory) -> Markup:
@@ -109,7 +116,7 @@ def _facts(story: ActionStory) -> Markup:
     if identity.token is not None:
         facts.append(("token", escaped(identity.token)))
     terms = (element("div", joined(element("dt", escaped(name)), element("dd", value))) for name, value in facts)
-    return element("dl", joined(*terms), class_="facts")
+    return _section("facts", "The action", element("dl", joined(*terms), class_="facts"))
 
 
 def _found_by(story: ActionStory) -> str:
@@ -138,13 +145,13 @@ def _timeline_section(drawing: Drawing) -> Markup:
     return _section("timeline", "Timeline", figure)
 
 
-def _steps_section(story: ActionStory) -> Markup:
+def _blockers_section(story: ActionStory) -> Markup:
     rows = [(number, step, blocker) for number, step in enumerate(story.steps, start=1) for blocker in step.blockers]
     if not rows:
         return Markup("")
     body = []
     for number, step, blocker in rows:
-        name = escaped(blocker.name)
+        name = element("span", escaped(short_name(blocker.name)), title=blocker.name)
         shown = _link(blocker.address, name) if blocker.address is not None else name
         since = joined(time_element(blocker.since)) if blocker.since is not None else Markup("-")
         body.append(
@@ -171,8 +178,7 @@ def _happened_section(story: ActionStory, timeline: Sequence[TimelineEntry]) -> 
         step = story.steps[entry.number - 1] if entry.number is not None else None
         when = time_element(entry.at)
         if entry.at is not None:
-            passed = escaped(after(entry.at - story.beginning.at))
-            when = joined(when, element("span", passed, class_="muted"))
+            when = joined(when, element("span", escaped(after(entry.at - story.beginning.at)), class_="muted"))
         lasted = (
             Markup('<td class="empty">-</td>')
             if entry.lasted is None
@@ -244,7 +250,7 @@ def _table(caption: str, columns: Sequence[str], rows: Sequence[Markup]) -> Mark
 
 
 def _cell(label: str, content: Markup) -> Markup:
-    return element("td", content, data_label=label)
+    return element("td", content, data_label=label, class_="long" if label in LONG else "short")
 
 
 def _link(address: str, content: Markup) -> Markup:

@@ -65,9 +65,9 @@ _RULES = """
 html{color-scheme:light dark;-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--text);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
-main,header,footer{max-width:68rem;margin:0 auto;padding:0 1.25rem}
+main,header,footer{max-width:68rem;margin-left:auto;margin-right:auto;padding:0 1.25rem}
 header{padding-top:1.75rem}
-footer{padding-bottom:2rem;color:var(--muted);font-size:.875rem}
+footer{margin-top:2rem;padding-bottom:2rem;color:var(--muted);font-size:.875rem}
 h1{font-size:1.6rem;line-height:1.25;margin:0 0 .35rem;overflow-wrap:anywhere}
 h2{font-size:1.15rem;margin:2rem 0 .75rem}
 p{margin:.35rem 0;overflow-wrap:anywhere}
@@ -80,14 +80,14 @@ a{color:var(--link)}
 .state{display:inline-flex;align-items:center;gap:.45em;font-weight:600}
 .state::before{content:"";width:.7em;height:.7em;border-radius:50%;background:currentColor;flex:none}
 .state>span{color:var(--text)}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.75rem 1.5rem;margin:1.25rem 0 0;
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.75rem 1.5rem;margin:0;
 padding:1rem 1.25rem;background:var(--panel);border-radius:8px}
 .facts div{min-width:0}
 dt{color:var(--muted);font-size:.8125rem}
 dd{margin:0;overflow-wrap:anywhere}
 figure{margin:0}
 .scroll{overflow-x:auto;background:var(--panel);border-radius:8px;padding:.75rem .5rem}
-svg{display:block;width:100%;min-width:44rem;height:auto;font-family:inherit}
+svg{display:block;width:100%;min-width:56rem;height:auto;font-family:inherit}
 svg text{font-size:12.5px;fill:var(--text)}
 svg .muted{fill:var(--muted);font-size:11.5px}
 svg .name{font-weight:600}
@@ -105,6 +105,10 @@ caption{text-align:left;color:var(--muted);font-size:.875rem;padding-bottom:.35r
 th,td{text-align:left;vertical-align:top;padding:.45rem .75rem .45rem 0;border-bottom:1px solid var(--line)}
 thead th{color:var(--muted);font-size:.8125rem;font-weight:600}
 td{overflow-wrap:anywhere}
+tbody th{min-width:9.5rem;font-weight:600;overflow-wrap:anywhere}
+td{min-width:3rem}
+td.short{white-space:nowrap}
+td.long{min-width:13rem}
 td.when{white-space:nowrap;font-variant-numeric:tabular-nums}
 td.when .muted{display:block;font-size:.8125rem}
 tr:target{background:var(--panel)}
@@ -119,6 +123,7 @@ td,th[scope=row]{display:block;border:0;padding:.05rem 0}
 td.when .muted{display:inline;margin-left:.6em}
 td[data-label]::before{content:attr(data-label) " ";color:var(--muted);font-size:.8125rem}
 td.empty{display:none}
+td.short{white-space:normal}
 }
 @media print{
 @page{margin:12mm}
