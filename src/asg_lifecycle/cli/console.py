@@ -62,6 +62,11 @@ def write_sentences(text: str) -> None:
         write(textwrap.fill(line, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False))
 
 
+def is_quiet() -> bool:
+    """Return whether only what was asked for is to be written."""
+    return _quiet.get()
+
+
 def say(sentence: str) -> None:
     """Write what is good to know and was not asked for to standard output, unless the command is to be quiet."""
     if not _quiet.get():

@@ -22,6 +22,7 @@ from asg_lifecycle.model.action_summary import ActionSummary, Standing
 from asg_lifecycle.model.durations import roughly
 
 if TYPE_CHECKING:
+    from asg_lifecycle.cli.stack import Stack
     from asg_lifecycle.composition.action_tools import ActionTools
 
 
@@ -162,11 +163,21 @@ def _check_terminal(output: Output) -> None:
 
 def open_action_tools(stack: str) -> ActionTools:
     """Return what the commands about actions work with."""
+    return action_tools_of(stack_with_actions(stack))
+
+
+def stack_with_actions(stack: str) -> Stack:
+    """Return the deployed stack, which has a table of records; end the command when there is none."""
+    found = find_stack(stack)
+    if not found.table:
+        fail(is_not_ours(stack, "it has no output Table"), ExitCode.BAD_INPUT)
+    return found
+
+
+def action_tools_of(stack: Stack) -> ActionTools:
+    """Return what the commands about the actions of a stack work with."""
     from asg_lifecycle.composition.action_tools import (  # noqa: PLC0415 - offline commands load no boto3
         compose_action_tools,
     )
 
-    found = find_stack(stack)
-    if not found.table:
-        fail(is_not_ours(stack, "it has no output Table"), ExitCode.BAD_INPUT)
-    return compose_action_tools(found.table)
+    return compose_action_tools(stack.table)

@@ -26,6 +26,7 @@ class Stack(Struct, frozen=True, kw_only=True):
         features: the features of steps that the stack has switched on.
         dead_letter_queues: URLs of the dead-letter queues.
         function_queue: URL of the durable function's own dead-letter queue, None where it is not known.
+        log_group: name of the log group of all functions, None where it is not known.
     """
 
     name: str = ""
@@ -35,6 +36,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     features: frozenset[str] = DEFAULT_FEATURES
     dead_letter_queues: tuple[str, ...] = ()
     function_queue: str | None = None
+    log_group: str | None = None
 
 
 def find_stack(name: str, *, instead: str = "") -> Stack:
@@ -90,6 +92,7 @@ def stack_of(name: str, outputs: dict[str, str]) -> Stack:
         features=frozenset(filter(None, features.split(","))) if features is not None else DEFAULT_FEATURES,
         dead_letter_queues=tuple(outputs[output] for output in QUEUE_OUTPUTS if output in outputs),
         function_queue=outputs.get("FunctionDeadLetterQueueUrl"),
+        log_group=outputs.get("LogGroupName"),
     )
 
 
