@@ -43,6 +43,8 @@ POSSIBLE = {
 
 def refusal(verb: Verb, summary: ActionSummary) -> str | None:
     """Return why a verb would change nothing, a sentence; None when it would change something."""
+    if verb is Verb.SKIP and summary.standing is Standing.HELD and not summary.steps:
+        return "its plan cannot be used, and has no step to skip"
     if verb in POSSIBLE[summary.standing]:
         return None
     match summary.standing:
