@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CONTINUE, ABANDON = ActionResult.CONTINUE, ActionResult.ABANDON
 
 
-def ended(how: Literal["done", "abandon", "held", "timed_out", "lost_ownership"]) -> PlanResult:
+def ended(how: Literal["done", "abandon", "held", "on_hold", "timed_out", "lost_ownership"]) -> PlanResult:
     return PlanResult(how=how, reason=f"work {how}", index=1, outcomes=())
 
 

@@ -15,19 +15,16 @@ from asg_lifecycle.cli.console import (
     reporting_failed_calls,
     say,
     warn,
-    with_what_to_do,
     write_sentences,
 )
 from asg_lifecycle.cli.local_times import local_time
 from asg_lifecycle.cli.ps import open_action_tools
-from asg_lifecycle.intake.operator_messages import Heard
+from asg_lifecycle.cli.verb_delivery import deliver_all, named, why_unknown
 from asg_lifecycle.model.action_summary import ActionSummary, Standing, summarize
-from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.verbs import ENDS_WORK, Order, effect, message_of, refusal
 
 if TYPE_CHECKING:
     from asg_lifecycle.composition.action_tools import ActionTools
-    from asg_lifecycle.model.records import Record
 
 
 class Wanted:
@@ -41,6 +38,13 @@ class Wanted:
         self.targets = tuple(dict.fromkeys(targets or ()))
         self._group = group
         self._status = status
+
+    def nothing_found(self, others: int) -> str:
+        """Return how a sentence begins which says that a group has no such action; empty where that was said."""
+        if self._group is None or others:
+            return ""
+        standing = f" and is {' or '.join(self._status)}" if self._status else ""
+        return f"no instance of group {self._group} waits at a hook of this stack{standing}: "
 
     def matches(self, summary: ActionSummary) -> bool:
         """Return whether an action is meant."""
@@ -88,18 +92,18 @@ def carry_out(order: Order, wanted: Wanted, manner: Manner, stack: str) -> None:
         target for target in wanted.targets if not any(target in (each.instance, each.token) for _, each in found)
     ]
     for target in unknown:
-        warn(f"{target} does not wait at a hook of this stack")
+        warn(why_unknown(tools, target))
     # What somebody is asked about, or asked to be told, is shown to the quiet, too.
     tell = say if manner.yes and not manner.dry_run else write_sentences
     possible = []
     for record, summary in found:
         if why_not := refusal(order, record, now, local_time):
-            warn(f"{_named(summary)}: nothing to {verb}, {why_not}")
+            warn(f"{named(summary)}: nothing to {verb}, {why_not}")
         else:
-            tell(f"{_named(summary)}: {effect(order, record, now, local_time)}")
+            tell(f"{named(summary)}: {effect(order, record, now, local_time)}")
             possible.append((record, summary))
     if not possible:
-        fail(f"there is nothing to {verb}")
+        fail(f"{wanted.nothing_found(len(found))}there is nothing to {verb}")
     if manner.dry_run:
         write_sentences("dry run: nothing was done")
         return
@@ -111,46 +115,11 @@ def carry_out(order: Order, wanted: Wanted, manner: Manner, stack: str) -> None:
             confirm_number(len(instances), verb)
     with reporting_failed_calls():
         by = _signature(tools, manner.reason)
-    heard = [_deliver(tools, order, record, summary, by, manner.wait) for record, summary in possible]
-    if unknown or len(possible) < len(found) or not all(heard):
+    heard = deliver_all(tools, message_of(order, by), possible, manner.wait)
+    if unknown or len(possible) < len(found) or not heard:
         raise typer.Exit(ExitCode.FAILED)
 
 
 def _signature(tools: ActionTools, reason: str) -> str:
     when = datetime.fromtimestamp(tools.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return f"{tools.caller()} at {when}{f': {reason.strip()}' if reason.strip() else ''}"
-
-
-def _deliver(  # noqa: PLR0913, PLR0917 - the action, what is to be done to it, and by whom
-    tools: ActionTools, order: Order, record: Record, summary: ActionSummary, by: str, wait: int
-) -> bool:
-    """Deliver the message and say what became of it; return whether it was heard."""
-    try:
-        delivery = tools.messages.deliver(record, message_of(order, by), wait)
-    except CallFailed as failed:
-        warn(f"{_named(summary)}: {with_what_to_do(failed)}")
-        return False
-    after = delivery.record
-    standing = _standing(after, tools.clock()) if after is not None else "its record is gone"
-    match delivery.heard:
-        case Heard.HEARD:
-            say(f"{_named(summary)}: heard, {standing}")
-            return True
-        case Heard.ENDED:
-            warn(f"{_named(summary)}: it ended before it heard that, {standing}")
-        case Heard.SENT:
-            warn(f"{_named(summary)}: sent, and not heard within {wait} s; it is heard within five minutes")
-        case Heard.NOT_SENT:
-            warn(f"{_named(summary)}: it has no open inbox, {standing}; say it again in a moment")
-    return False
-
-
-def _standing(record: Record, now: float) -> str:
-    if record.in_flight is None:
-        return f"now {record.status}: {record.detail}"
-    summary = summarize(record, now)
-    return f"now {summary.standing}: {summary.waits_for}"
-
-
-def _named(summary: ActionSummary) -> str:
-    return f"{summary.instance} (group {summary.group}, hook {summary.hook}, {summary.standing})"

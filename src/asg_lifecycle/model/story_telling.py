@@ -33,7 +33,8 @@ from asg_lifecycle.model.story_price import price_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asg_lifecycle.model.records import Record, StepMemory
+    from asg_lifecycle.model.records import Record
+    from asg_lifecycle.model.step_memory import StepMemory
     from asg_lifecycle.model.story_parts import StoryPrice
 
 RECORD_ALONE = StorySource(

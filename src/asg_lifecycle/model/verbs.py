@@ -86,6 +86,8 @@ def refusal(  # noqa: PLR0911 - one line a case
         at: a time as the operator knows it.
     """
     summary = summarize(record, now)
+    if order.verb is Verb.SKIP and summary.standing is Standing.HELD and not summary.steps:
+        return "its plan cannot be used, and has no step to skip"
     if order.verb in possible_verbs(summary):
         return why_not_extended(running_timeouts(record, now), at) if order.verb is Verb.EXTEND else None
     match summary.standing:
