@@ -468,7 +468,7 @@ def test_a_verb_for_a_group(stack: Testbed[Deployment], verb: Verb) -> None:
 @pytest.mark.parametrize("verb", Verb)
 def test_some_of_many_cannot(stack: Testbed[Deployment], verb: Verb) -> None:
     stack.run_command.behave(Behaviour(duration=40_000))
-    working, queued = waiting(stack, "web", COMMAND, SIGNAL, count=2, drains_per_group=1)
+    working, queued = waiting(stack, "web", {**COMMAND, "timeout": "5h"}, SIGNAL, count=2, drains_per_group=1)
     done = say(verb, "--group", "web", *WHY)
     stack.run(60)
     possible = verb in POSSIBLE[Standing.QUEUED]
