@@ -30,7 +30,8 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
     Attributes:
         at: when, seconds since the epoch; None where the story does not know.
         what: what it is: `waiting`, `claimed`, `early`, `plan`, `queued`, `step`, `signal`, `message`, `taken over`,
-            `now`, `ended`, and what the execution history adds: `delivery`, `look`, `beat`, `takeover`, `completion`.
+            `now`, `ended`, and what the execution history adds: `delivery`, `look`, `heartbeat`, `takeover`,
+            `completion`.
         detail: a sentence.
         lasted: for how long, seconds; None for a moment.
         number: of a step, from 1; None for all else.

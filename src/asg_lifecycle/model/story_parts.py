@@ -57,7 +57,7 @@ class EntryKind(StrEnum):
     """The event, or a repetition of it, reached the function."""
     LOOK = "look"
     """A step was polled."""
-    BEAT = "beat"
+    BEAT = "heartbeat"
     """A heartbeat was sent."""
     MESSAGE = "message"
     """A message was heard."""
