@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.history_entries import EntryKind as EntryKind  # noqa: PLC0414 - a part of stories, too
 from asg_lifecycle.model.records import Status
 
 LATEST = 32_503_680_000.0

@@ -13,7 +13,7 @@ LIGHT = {
     "muted": "#4b5563",
     "link": "#0b5cad",
     "focus": "#b35900",
-    "wait": "#8c959f",
+    "wait": "#7d8590",
     "done": "#1a7f37",
     "failed": "#b42318",
     "skipped": "#6e7781",
