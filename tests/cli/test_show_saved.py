@@ -35,11 +35,11 @@ def test_json_is_one_document_with_everything(stack: Testbed[Deployment]) -> Non
     (instance,) = waiting(stack, "web", SIGNAL, COMMAND)
     record = stack.deployment.record("web", "asg-lifecycle-terminate", instance)
     assert record is not None
-    for form in (["--json"], ["-o", "json"], ["--json", "--quiet"]):
-        shown = run("show", instance, *form)
-        assert (shown.exit_code, shown.stderr) == (0, "")
-        story: dict[str, Any] = json.loads(shown.stdout)
-        assert (story["format"], story["version"]) == (FORMAT, VERSION)
+    shown = [run("show", instance, *form) for form in (["--json"], ["-o", "json"], ["--json", "--quiet"])]
+    assert {(each.exit_code, each.stderr) for each in shown} == {(0, "")}
+    assert len({each.stdout for each in shown}) == 1
+    story: dict[str, Any] = json.loads(shown[0].stdout)
+    assert (story["format"], story["version"]) == (FORMAT, VERSION)
     assert story["identity"]["token"] == record.token
     assert story["identity"]["stack"] == "asg-lifecycle"
     assert [(step["kind"], step["state"]) for step in story["steps"]] == [

@@ -81,7 +81,7 @@ class Visit:
 
     def focused_by_tab(self) -> list[dict[str, Any]]:
         """Press Tab until the page is left; return what had the focus."""
-        found = []
+        found: list[dict[str, Any]] = []
         for _ in range(200):
             self.page.keyboard.press("Tab")
             focused = self.page.evaluate(FOCUSED)

@@ -34,9 +34,7 @@ ADDRESSES = st.sampled_from(
 
 def stories() -> st.SearchStrategy[ActionStory]:
     """Return any story, made of the types of its fields."""
-    return _of(ActionStory).map(
-        lambda story: msgspec.structs.replace(story, format=FORMAT, version=VERSION)  # type: ignore[type-var]
-    )
+    return _of(ActionStory).map(lambda story: msgspec.structs.replace(story, format=FORMAT, version=VERSION))
 
 
 def _of(struct: type[msgspec.Struct]) -> st.SearchStrategy[ActionStory]:
