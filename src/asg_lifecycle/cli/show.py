@@ -16,6 +16,7 @@ from asg_lifecycle.cli.ps import action_tools_of, rounded, stack_with_actions
 from asg_lifecycle.model.action_story import StoryError, read_story, story_values
 from asg_lifecycle.model.action_timeline import TimelineEntry, timeline_of, told_from
 from asg_lifecycle.model.story_telling import story_of
+from asg_lifecycle.model.timeline_rows import rows_of
 
 if TYPE_CHECKING:
     from asg_lifecycle.cli.stack import Stack
@@ -90,7 +91,10 @@ def _write(story: ActionStory, output: Output, html: str | None) -> None:
     if output is Output.JSON:
         write_plain(story_values(story), output)
     elif html is None or output is not Output.TABLE:
-        write_list(timeline_of(story), COLUMNS, output, none="nothing is known of it")
+        timeline = timeline_of(story)
+        # Only a table leaves anything out.
+        rows = rows_of(timeline) if output is Output.TABLE else timeline
+        write_list(rows, COLUMNS, output, none="nothing is known of it")
         if output is Output.TABLE and not is_quiet():
             _write_below(story)
     elif html != STANDARD_OUTPUT:

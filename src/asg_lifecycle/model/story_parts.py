@@ -285,7 +285,13 @@ class ToldEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class StorySource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the story is told from, why, and what that adds to the record, in the order of time."""
+    """What the story is told from, and what that adds to the record.
+
+    Attributes:
+        told_from: what it is told from.
+        why: why from no more, or how that came, a sentence.
+        entries: what the record does not say, in the order of time: of messages, those that it does not keep.
+    """
 
     told_from: Source
     why: str

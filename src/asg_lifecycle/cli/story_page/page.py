@@ -16,11 +16,11 @@ from asg_lifecycle.cli.story_page.markup import (
     short_name,
     time_element,
 )
-from asg_lifecycle.cli.story_page.rows import rows_of
 from asg_lifecycle.cli.story_page.style import style_digest, style_sheet
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.action_timeline import timeline_of, told_from
 from asg_lifecycle.model.story_parts import StepState
+from asg_lifecycle.model.timeline_rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The rows of the page's table: what comes again and again is one row."""
+"""A timeline for people: what comes again and again is one row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REPEATED = {EntryKind.BEAT.value: "heartbeats", EntryKind.LOOK.value: "looks"}
 
 
 def rows_of(timeline: Iterable[TimelineEntry]) -> tuple[TimelineEntry, ...]:
-    """Return the entries of the table: several of a kind that say the same, with nothing between them, are one."""
+    """Return the entries of a table: several of a kind that say the same, with nothing between them, are one."""
     return tuple(_rows(timeline))
 
 
