@@ -32,6 +32,8 @@ class StepState(StrEnum):
     OBSERVED = "observed"
     """The plan only observes: the step said what it would have done."""
     UNDER_WAY = "under way"
+    HELD = "held"
+    """It has failed, and an operator or the deadline decides."""
     TO_COME = "to come"
     UNFINISHED = "unfinished"
     """The action ended while it was under way."""
