@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from asg_lifecycle.cli.console import json_text
 from asg_lifecycle.model.action_story import ActionStory, StoryError, read_story, story_values
-from asg_lifecycle.model.action_timeline import timeline_of
+from asg_lifecycle.model.action_timeline import length_of, timeline_of
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.console_links import (
@@ -22,7 +22,7 @@ from asg_lifecycle.model.console_links import (
 )
 from asg_lifecycle.model.messages import Finish, Nudge, Wake, describe
 from asg_lifecycle.model.plans import PlanDecision
-from asg_lifecycle.model.progress import Waiting
+from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.records import Record, Status, StepMemory, StepOutcome, Takeovers
 from asg_lifecycle.model.story_telling import message_in, story_of
 from tests.model.stories import stories
@@ -114,6 +114,23 @@ def test_a_record_is_told_whole() -> None:
         ("command", COMMAND),
     ]
     assert [blocker.address is not None for blocker in story.steps[1].blockers] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("progress", "in_flight", "state", "took"),
+    [
+        (Failed("it broke"), "yes", "held", 237),
+        (Failed("it broke"), None, "failed", None),
+        (Done("it is done"), "yes", "done", None),
+        (None, "yes", "under way", 237),
+        (Waiting("it waits"), None, "unfinished", 237),
+    ],
+)
+def test_how_far_a_step_is(progress: Progress | None, in_flight: str | None, state: str, took: float | None) -> None:
+    memory = StepMemory(began_at=BEGAN + 63, begun=True, progress=progress)
+    story = story_of(record(present_steps=(memory,), in_flight=in_flight), BEGAN + 300)
+    assert story.steps[1].state == state
+    assert length_of(story, story.steps[1]) == took
 
 
 def test_what_ended_is_told_to_its_end() -> None:

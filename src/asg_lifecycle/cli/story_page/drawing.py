@@ -32,6 +32,7 @@ STATE_COLOURS = {
     StepState.SKIPPED: "skipped",
     StepState.OBSERVED: "observed",
     StepState.UNDER_WAY: "under-way",
+    StepState.HELD: "held",
     StepState.UNFINISHED: "unfinished",
 }
 """The colour of each state that has a bar."""
@@ -44,6 +45,7 @@ LEGEND = {
     "skipped": "step skipped",
     "observed": "step only observed",
     "under-way": "step under way",
+    "held": "step held",
     "unfinished": "step unfinished",
     "blocker": "blocker",
     "look": "look at the step",
