@@ -276,7 +276,7 @@ class StorySource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     Attributes:
         told_from: what it is told from.
         why: why from no more, or how that came, a sentence.
-        entries: what is known from elsewhere, in the order of time. A message that the record keeps, too, is shown once.
+        entries: what is known from elsewhere, in the order of time. A message that the record keeps is shown once.
     """
 
     told_from: Source
