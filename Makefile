@@ -42,7 +42,7 @@ quick: lint types contracts ## lint, types and the tests that tell most, within 
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -k "not 48_hours and not hangs" $(QUICK)
 
 demo: $(VENV)/ready ## drain one instance of a simulated group, live
-	@$(BIN)/python -m asg_lifecycle_simulator.demo
+	@$(BIN)/python -m asg_lifecycle_simulator.demo --page build/demo-story.html
 
 lint: $(VENV)/ready ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .

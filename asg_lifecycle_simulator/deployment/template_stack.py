@@ -100,6 +100,7 @@ def stack_template(region: Region, deployment: Deployment) -> dict[str, Any]:
     template = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader, see above
     resources = {key: each for key, each in template["Resources"].items() if each["Type"] in KEPT}
     named = {
+        "LogGroup": f"{TABLE}-LogGroup",
         "RecordsTable": TABLE,
         "RecordsTable.Arn": f"arn:aws:dynamodb:{region.name}:{region.account}:table/{TABLE}",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from asg_lifecycle_simulator.deployment.deployment import Deployment
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.replay.scenarios import SCENARIOS
 from asg_lifecycle_simulator.replay.testbed import COMMAND, RecordingTestbed
+from asg_lifecycle_simulator.services.durable_executions.function import NAMES
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
 if TYPE_CHECKING:
@@ -99,16 +101,27 @@ def test_no_more_executions_are_read_than_there_may_be(testbed: RecordingTestbed
 
 
 def test_an_event_on_two_pages_is_told_once(testbed: RecordingTestbed[Deployment]) -> None:
-    # As where a history is read from its end while it grows: what was first is second then.
     execution = run(testbed)
     whole = read(testbed, execution)
     testbed.region.page_size = 4
-    answer = testbed.deployment.service.get(execution)
-    pages = ExecutionHistories(Clients(), lambda _: answer.runs.insert(0, answer.runs[0]))
-    grown = pages.of_action(execution)
+    testbed.deployment.requests.histories_overlap = 2
+    testbed.region.calls.clear()
 
-    assert sorted(numbers(grown)) == sorted(set(numbers(grown)))
-    assert len(numbers(grown)) > len(numbers(whole))
+    assert read(testbed, execution) == whole
+    assert testbed.region.calls[CALL] > len(numbers(whole)) / 3
+
+
+def test_an_execution_that_says_it_took_over_from_itself_is_read_once(testbed: RecordingTestbed[Deployment]) -> None:
+    service = testbed.deployment.service
+    number = uuid.uuid5(NAMES, "lifecycle-action 1")
+    own = f"{service.function_arn}/durable-execution/loop/{number}"
+    start = {"reason": "takeover", "action": {}, "takes_over": own}
+    execution = service.start({"source": "asg-lifecycle", "start": start}, name="loop")
+    testbed.finish()
+
+    assert execution.arn == own
+    history = read(testbed, own)
+    assert (len(history.executions), history.earlier) == (1, False)
 
 
 def test_throttled_it_is_asked_again_after_a_while(testbed: RecordingTestbed[Deployment]) -> None:

@@ -38,7 +38,7 @@ def test_the_story_of_an_action_stands_in_the_order_of_time(stack: Testbed[Deplo
     instance = drained(stack)
     entries = listed(instance)
 
-    told = {"delivery", "beat", "round", "look", "completion"}
+    told = {"delivery", "heartbeat", "round", "look", "completion"}
     assert told <= {entry["what"] for entry in entries}
     assert [entry["what"] for entry in entries if entry["what"] not in told] == [
         "waiting",

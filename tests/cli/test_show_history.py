@@ -64,7 +64,7 @@ def test_the_whole_story_of_a_drain_with_a_takeover(stack: Testbed[Deployment]) 
     assert [look["at"] for look in looks] == sorted(look["at"] for look in looks)
     # The sweep sends one before it starts a takeover, and no execution knows of it.
     sent = {entry.time for entry in stack.region.log.of(LogKind.HEARTBEAT)}
-    beats = {entry["at"] for entry in entries(story, "beat")}
+    beats = {entry["at"] for entry in entries(story, "heartbeat")}
     assert beats <= sent
     assert len(sent - beats) <= 1
     woken, nudged, skipped = entries(story, "message")

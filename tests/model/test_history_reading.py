@@ -158,11 +158,11 @@ def test_each_heartbeat_is_told_once_and_at_its_own_time() -> None:
         )
     )
     assert [(entry.at, entry.kind.value, entry.succeeded) for entry in told] == [
-        (1_005.0, "beat", True),
-        (1_010.0, "beat", False),
-        (1_030.0, "beat", True),
-        (1_040.0, "beat", True),
-        (1_050.0, "beat", False),
+        (1_005.0, "heartbeat", True),
+        (1_010.0, "heartbeat", False),
+        (1_030.0, "heartbeat", True),
+        (1_040.0, "heartbeat", True),
+        (1_050.0, "heartbeat", False),
         (1_050.0, "failure", False),
     ]
 
@@ -182,7 +182,22 @@ def test_a_poll_that_sends_a_heartbeat_alone_is_no_look() -> None:
             event("StepSucceeded", "work-1", work("one task left", due=1_040.0)),
         )
     )
-    assert sorted(entry.kind.value for entry in told) == ["beat", "look", "look"]
+    assert sorted(entry.kind.value for entry in told) == ["heartbeat", "look", "look"]
+
+
+def test_the_older_state_of_a_branch_that_lost_the_race_ends_no_step_again() -> None:
+    done = [{"kind": "wait", "outcome": "done", "detail": "1 min passed"}]
+    polls = [
+        work("one task left", due=1_020.0, outcomes=done),
+        work("it waits", due=1_030.0, outcomes=[]),
+        work("no task left", due=1_040.0, outcomes=done),
+    ]
+    told = entries_of(history(*(event("StepSucceeded", "work-1", poll) for poll in polls)))
+    assert [entry.detail for entry in told] == [
+        "step 1 wait done: 1 min passed; one task left",
+        "it waits",
+        "no task left",
+    ]
 
 
 def test_a_step_that_failed_is_a_look_that_failed() -> None:

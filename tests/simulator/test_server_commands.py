@@ -127,6 +127,14 @@ def about_plans(operator: Operator, folder: Path) -> None:
     operator("plan delete web --yes", says="is deleted")
 
 
+def about_stories(operator: Operator, folder: Path) -> None:
+    story, page = folder / "story.json", folder / "story.html"
+    story.write_text(operator(f"show {FIRST} --json", says="deregister-targets").output, encoding="utf-8")
+    operator(f"show --from {story}", says="#InstanceDetails:instanceId=")
+    operator(f"show --from {story} --html {page}", says=f"wrote {page}")
+    assert FIRST in page.read_text(encoding="utf-8")
+
+
 def about_groups(operator: Operator) -> None:
     operator("doctor", says="34 checks, 1 group", code=21)
     operator("install-hook --group web --launch --yes", says="nothing to change")
@@ -150,6 +158,7 @@ def test_every_command_works_in_the_environment_that_the_server_prints(served: s
     operator.until("ps", says=FIRST)
     operator.until(f"why {FIRST}", says="deregister-targets")
     operator(f"show {FIRST}", says="claimed")
+    about_stories(operator, tmp_path)
     operator(f"explain {ROOT / 'events' / 'terminate.json'}", says=FIRST)
     about_plans(operator, tmp_path / "plans")
     about_groups(operator)

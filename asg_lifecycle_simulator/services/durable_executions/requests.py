@@ -57,6 +57,8 @@ class DurableRequests(Service):
         retention: seconds after its end for which an execution is known (`RetentionPeriodInDays`).
         histories_late: seconds after which an event is in the history; an execution that has ended may not have its
             end there yet (aws-durable-execution-sdk-js#351).
+        histories_overlap: so many events of a page of a history are told again at the beginning of the next. Nothing
+            that AWS says excludes it.
     """
 
     def __init__(self, region: Region, service: DurableService) -> None:
@@ -64,6 +66,7 @@ class DurableRequests(Service):
         self._service = service
         self.retention = RETENTION_DAYS * 86_400.0
         self.histories_late = 0.0
+        self.histories_overlap = 0
 
     def install(self) -> None:
         """Add the operations to moto's Lambda."""
@@ -175,7 +178,7 @@ class DurableRequests(Service):
         first, most = _page(given)
         answer: Response = {"Events": events[first : first + most]}
         if first + most < len(events):
-            answer["NextMarker"] = str(first + most)
+            answer["NextMarker"] = str(max(first + 1, first + most - self.histories_overlap))
         return answer
 
     def _known(self, request: LambdaResponse) -> SimulatedExecution:

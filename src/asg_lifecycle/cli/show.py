@@ -110,6 +110,7 @@ def _write(story: ActionStory, output: Output, html: str | None) -> None:
         write_plain(story_values(story), output)
     elif html is None or output is not Output.TABLE:
         timeline = timeline_of(story)
+        # Only a table leaves anything out.
         rows = rows_of(timeline) if output is Output.TABLE else timeline
         write_list(rows, COLUMNS, output, none="nothing is known of it")
         if output is Output.TABLE and not is_quiet():

@@ -2,6 +2,9 @@
 
 It is one JSON document, which `asg-lifecycle show --json` writes and `show --from` reads. Times are seconds since the
 epoch, durations seconds, money dollars. `model/story_telling.py` makes it from a record.
+
+A field that is added has a default, so that stories are read that were saved before. Any other change of the layout
+makes a new version.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.action_story import ActionStory
     from asg_lifecycle.model.story_parts import StoryMessage, StoryStep
 
-BEGUN = frozenset({StepState.UNDER_WAY.value, StepState.UNFINISHED.value})
+BEGUN = frozenset({StepState.UNDER_WAY.value, StepState.HELD.value, StepState.UNFINISHED.value})
 """The states of steps that have begun and have not ended."""
 
 FIRST = frozenset({"waiting", EntryKind.DELIVERY.value})

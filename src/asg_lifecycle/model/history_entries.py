@@ -21,7 +21,7 @@ class EntryKind(StrEnum):
     """A message, or the end of a part of the work, began another round."""
     LOOK = "look"
     """The work was polled."""
-    BEAT = "beat"
+    BEAT = "heartbeat"
     """A heartbeat was sent."""
     MESSAGE = "message"
     """Something came back through a callback: a message of an operator or an event, or the reply to a step."""

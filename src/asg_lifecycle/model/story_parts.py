@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.history_entries import EntryKind as EntryKind  # noqa: PLC0414 - a part of stories, too
 from asg_lifecycle.model.records import Status
 
 LATEST = 32_503_680_000.0
@@ -33,6 +33,8 @@ class StepState(StrEnum):
     OBSERVED = "observed"
     """The plan only observes: the step said what it would have done."""
     UNDER_WAY = "under way"
+    HELD = "held"
+    """It has failed, and an operator or the deadline decides."""
     TO_COME = "to come"
     UNFINISHED = "unfinished"
     """The action ended while it was under way."""
@@ -269,7 +271,13 @@ class ToldEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class StorySource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the story is told from, why, and what that adds to the record, in the order of time."""
+    """What the story is told from, and what that adds to the record.
+
+    Attributes:
+        told_from: what it is told from.
+        why: why from no more, or how that came, a sentence.
+        entries: what is known from elsewhere, in the order of time. A message that the record keeps is shown once.
+    """
 
     told_from: Source
     why: str

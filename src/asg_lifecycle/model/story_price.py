@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 BEGINNING = 3
 """The start of the execution, its claim and its set-up: one operation each."""
 
-FIRST_ROUND = 11
-"""Opening it, 2; the inbox, 1; the race and its three branches, 4; a first look at the work, 2; a first heartbeat, 2.
-A condition is metered once, and once more for each of its polls."""
+FIRST_ROUND = 9
+"""The inbox, 1; the race and its three branches, 4; a first look at the work, 2; a first heartbeat, 2. A condition is
+metered once, and once more for each of its polls."""
 
 END = 2
 """The completion is such a condition, too."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.action_story import FORMAT, VERSION, ActionStory
 from asg_lifecycle.model.action_summary import standing_of, summarize
-from asg_lifecycle.model.progress import blockers_in, sentence_of
+from asg_lifecycle.model.progress import Done, Failed, blockers_in, sentence_of
 from asg_lifecycle.model.story_links import blocker_address, links_of, place_of
 from asg_lifecycle.model.story_parts import (
     Source,
@@ -197,7 +197,7 @@ def _steps(record: Record) -> Iterator[StoryStep]:
 def _present_step(kind: str, memory: StepMemory, record: Record) -> StoryStep:
     return StoryStep(
         kind=kind,
-        state=StepState.UNFINISHED if record.in_flight is None else StepState.UNDER_WAY,
+        state=_present_state(memory, ended=record.in_flight is None),
         detail=sentence_of(memory.progress) if memory.progress is not None else None,
         began_at=memory.began_at,
         ended_at=None,
@@ -212,6 +212,17 @@ def _present_step(kind: str, memory: StepMemory, record: Record) -> StoryStep:
             for blocker in blockers_in(memory.progress)
         ),
     )
+
+
+def _present_state(memory: StepMemory, *, ended: bool) -> StepState:
+    match memory.progress:
+        case Done():
+            # Others beside it go on.
+            return StepState.DONE
+        case Failed():
+            return StepState.FAILED if ended else StepState.HELD
+        case _:
+            return StepState.UNFINISHED if ended else StepState.UNDER_WAY
 
 
 def _takeovers(record: Record) -> StoryTakeovers | None:

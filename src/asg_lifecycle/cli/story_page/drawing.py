@@ -32,6 +32,7 @@ STATE_COLOURS = {
     StepState.SKIPPED: "skipped",
     StepState.OBSERVED: "observed",
     StepState.UNDER_WAY: "under-way",
+    StepState.HELD: "held",
     StepState.UNFINISHED: "unfinished",
 }
 """The colour of each state that has a bar."""
@@ -44,6 +45,7 @@ LEGEND = {
     "skipped": "step skipped",
     "observed": "step only observed",
     "under-way": "step under way",
+    "held": "step held",
     "unfinished": "step unfinished",
     "blocker": "blocker",
     "look": "look at the step",
@@ -243,8 +245,8 @@ def _bar(scale: Scale, began_at: float, ended_at: float, colour: str, *, thin: b
 
 def _strokes(scale: Scale, times: Iterable[float], colour: str) -> Markup:
     """Return a stroke for each time; those that would stand in one place are one."""
-    places = sorted({round(scale.x(at), 1) for at in times})
-    path = "".join(f"M{x:g} 9v18" for x in places)
+    places = sorted({round(scale.x(at)) for at in times})
+    path = "".join(f"M{x} 9v18" for x in places)
     return Markup(f'<path class="mark c-{colour}" d="{path}"/>')
 
 

@@ -73,7 +73,7 @@ def _header(story: ActionStory) -> Markup:
     ended = present.standing is Standing.ENDED
     colour = "done" if present.result == "CONTINUE" else "deadline" if ended else "under-way"
     if present.standing is Standing.HELD:
-        colour = "unfinished"
+        colour = "held"
     said = present.reason if ended else present.detail
     way = "on its way into" if identity.transition == "launch" else "on its way out of"
     parts = [
