@@ -31,4 +31,4 @@ def why(
         fail(f"{instance} does not wait at a hook of this stack")
     now = tools.clock()
     for record in sorted(records, key=lambda each: each.event_time):
-        write_sentences(explain(record, now))
+        write_sentences(explain(record, now), hanging=False)
