@@ -107,7 +107,7 @@ def play(session: Session) -> None:
     reason = '--reason "{}"'
     watch, drain = "ps --watch --interval 2", f"drain --group {GROUP} --instance {INSTANCE} --shrink --yes"
     with session.running(watch) as watched, session.running(drain) as draining:
-        watched.read(lambda shown: "1/3" in shown and "deregister-targets: " in shown)
+        watched.read(lambda shown: "1/3" in shown and " to drain " in shown)
         session.keep("A drain begins in another terminal, and is watched.", watch, watched)
         watched.read(lambda shown: "2/3" in shown)
         session.keep("The same screen some seconds later. `q` ends it.", watch, watched)

@@ -167,7 +167,8 @@ def test_every_verb_against_every_status(stack: Testbed[Deployment]) -> None:
         assert standing_of(record_of(stack, instance, standing.value)) is standing
         for verb in Verb:
             said = run(verb, instance, "--reason", "told to", "--dry-run")
-            possible = verb in POSSIBLE[standing]
+            # A plan that cannot be used has no step to skip.
+            possible = verb in POSSIBLE[standing] and (standing, verb) != (Standing.HELD, Verb.SKIP)
             assert said.exit_code == (0 if possible else 1), (standing, verb, said.output)
             assert bool(said.stderr) is not possible
 

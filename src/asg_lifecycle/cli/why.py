@@ -27,6 +27,8 @@ def why(
     tools = open_action_tools(stack)
     with reporting_failed_calls():
         records = tools.records.of_instance(instance)
+        if not records:
+            records = tools.history.of_target(instance)
     if not records:
         fail(f"{instance} does not wait at a hook of this stack")
     now = tools.clock()

@@ -68,7 +68,9 @@ def effect(verb: Verb, summary: ActionSummary) -> str:
         case Verb.ABANDON:
             return f"ends with ABANDON{undone}"
         case Verb.SKIP:
-            return f"leaves step {summary.step or 1} of {summary.steps} ({summary.kind or 'not begun'}) and goes on"
+            first, width = summary.step or 1, (summary.kind or "").count("+") + 1
+            then = " and goes on" if first - 1 + width < summary.steps else ", the last one: the work is done"
+            return f"leaves step {first} of {summary.steps} ({summary.kind or 'not begun'}){then}"
         case Verb.NUDGE:
             return "is looked at now"
 
