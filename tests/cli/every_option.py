@@ -13,7 +13,7 @@ from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.every_command import commands_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from typer.core import TyperCommand
 
@@ -45,7 +45,12 @@ def values_of(option: Any, text: st.SearchStrategy[str] = TEXT) -> st.SearchStra
 
 @st.composite
 def words_of(
-    draw: st.DrawFn, command: TyperCommand, *, always: Collection[str] = (), text: st.SearchStrategy[str] = TEXT
+    draw: st.DrawFn,
+    command: TyperCommand,
+    *,
+    always: Collection[str] = (),
+    seldom: Collection[str] = (),
+    values: Callable[[Any], st.SearchStrategy[str]] = values_of,
 ) -> list[str]:
     """Draw options of a command, each with a value it takes.
 
@@ -53,14 +58,33 @@ def words_of(
         draw: hypothesis's.
         command: the command; its arguments are left out.
         always: the names of options that are always given.
-        text: what is typed where any text may be.
+        seldom: the names of options that are given one time in eight.
+        values: what is typed as the value of an option.
     """
     options: list[Any] = [each for each in command.params if each.param_type_name == "option"]
     words: list[str] = []
     for option in draw(st.permutations(options)):
-        if option.name not in always and not draw(st.booleans()):
+        if option.name not in always and draw(st.integers(0, 7 if option.name in seldom else 1)):
             continue
         for _ in range(draw(st.integers(1, 2)) if option.multiple else 1):
             flag = draw(st.sampled_from([*option.opts, *option.secondary_opts]))
-            words += [flag] if option.is_flag else [flag, draw(values_of(option, text))]
+            words += [flag] if option.is_flag else [flag, draw(values(option))]
+    return words
+
+
+@st.composite
+def arguments_of(
+    draw: st.DrawFn, command: TyperCommand, *, values: Callable[[Any], st.SearchStrategy[str]] = values_of
+) -> list[str]:
+    """Draw the arguments of a command, which are all of them as a rule.
+
+    Args:
+        draw: hypothesis's.
+        command: the command.
+        values: what is typed as an argument.
+    """
+    words: list[str] = []
+    for argument in command.params:
+        if argument.param_type_name == "argument" and draw(st.integers(0, 9)):
+            words += draw(st.lists(values(argument), min_size=1, max_size=2 if argument.nargs == -1 else 1))
     return words

@@ -36,7 +36,7 @@ class PseudoTerminal:
         self._settings = termios.tcgetattr(self._slave)
         self.written = ""
         self.process = subprocess.Popen(  # noqa: S603 - this interpreter, with arguments of a test
-            [sys.executable, "-m", "tests.cli.terminal_program", scene, *words],
+            [sys.executable, "-m", *self.program(scene), *words],
             cwd=ROOT,
             stdin=self._slave,
             stdout=self._slave,
@@ -44,6 +44,10 @@ class PseudoTerminal:
             start_new_session=True,
             env=_without_a_size(os.environ) | TERMINAL | environment,
         )
+
+    def program(self, scene: str) -> tuple[str, ...]:
+        """Return the module that is run, and the words before those of the command line."""
+        return "tests.cli.terminal_program", scene
 
     def __enter__(self) -> Self:
         return self

@@ -59,7 +59,7 @@ def test_the_one_whose_time_is_over_first_comes_first(stack: Testbed[Deployment]
         ["working", long, "long", "1/1"],
     ]
     assert lines[1].startswith("1h36m")
-    assert "waiting for signal drained" in lines[1]
+    assert "hook metadata  signal drained of instance" in lines[1]
     assert run("ps", "--group", "long").stdout.splitlines()[1].split()[2] == long
     assert run("ps", "--status", "held").stdout == "none of these\n"
     assert run("ps", "--hook", "another").stdout == "none of these\n"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asg_lifecycle.model.action_summary import Standing, standing_of, summarize
+from asg_lifecycle.model.action_summary import Standing, standing_of
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.messages import Nudge
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
-from asg_lifecycle.model.verbs import ENDS_WORK, Verb, possible_verbs
+from asg_lifecycle.model.verbs import ENDS_WORK, Verb
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from tests.cli.action_commands import COMMAND, HOOK, MISSPELT, SIGNAL, run, waiting
 
@@ -153,26 +153,6 @@ def test_what_does_not_wait_is_said(stack: Testbed[Deployment]) -> None:
     alone = run("finish", "i-0123456789abcdef0", *WHY)
     assert alone.exit_code == 1
     assert alone.stderr.endswith("asg-lifecycle: there is nothing to finish\n")
-
-
-def test_every_verb_against_every_status(stack: Testbed[Deployment]) -> None:
-    stack.run_command.behave(Behaviour(duration=4_000))
-    instances = {
-        Standing.WORKING: waiting(stack, "working", COMMAND)[0],
-        Standing.HELD: waiting(stack, "held", MISSPELT)[0],
-        Standing.QUEUED: waiting(stack, "queued", COMMAND, count=2, drains_per_group=1)[1],
-    }
-    stack.run(60)
-    for standing, instance in instances.items():
-        assert standing_of(record_of(stack, instance, standing.value)) is standing
-        for verb in Verb:
-            length = ("30m",) if verb is Verb.EXTEND else ()
-            said = run(verb, *length, instance, "--reason", "told to", "--dry-run")
-            summary = summarize(record_of(stack, instance, standing.value), 0)
-            # Neither its step nor its plan has a timeout: there is nothing to extend.
-            possible = verb in possible_verbs(summary) and verb is not Verb.EXTEND
-            assert said.exit_code == (0 if possible else 1), (standing, verb, said.output)
-            assert bool(said.stderr) is not possible
 
 
 def test_an_action_that_ends_while_somebody_is_asked_is_said(

@@ -51,15 +51,28 @@ def write(text: str, *, end: str = "\n") -> None:
     typer.echo(_encoded(f"{text}{end}"), nl=False)
 
 
-def write_sentences(text: str) -> None:
-    """Write lines of sentences to standard output, each broken between words where the terminal is narrower."""
-    if not sys.stdout.isatty():
-        write(text)
-        return
+def write_sentences(text: str, *, hanging: bool = True) -> None:
+    """Write lines of sentences to standard output, each broken between words where the terminal is narrower.
+
+    Args:
+        text: the lines.
+        hanging: what is broken off a line is indented by two columns more.
+    """
+    write(_broken(text, hanging=hanging) if sys.stdout.isatty() else text)
+
+
+def _broken(text: str, *, hanging: bool) -> str:
+    """Return lines, each broken between words where the terminal is narrower."""
     width = get_terminal_size().columns
-    for line in text.splitlines():
-        indent = " " * (len(line) - len(line.lstrip()))
-        write(textwrap.fill(line, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False))
+    return "\n".join(
+        textwrap.fill(
+            line,
+            width,
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + (2 if hanging else 0)),
+            break_on_hyphens=False,
+        )
+        for line in text.splitlines()
+    )
 
 
 def is_quiet() -> bool:
@@ -91,8 +104,13 @@ def _encoded(text: str) -> bytes:
 
 
 def warn(sentence: str) -> None:
-    """Write a line to standard error."""
-    typer.echo(_encoded(sentence), err=True)
+    """Write a line to standard error, broken between words where that is a terminal and narrower."""
+    typer.echo(_encoded(_broken(sentence, hanging=True) if sys.stderr.isatty() else sentence), err=True)
+
+
+def warn_with_command(label: str, command: str) -> None:
+    """Write a command that helps to standard error, in one piece, so that it can be copied from a terminal."""
+    typer.echo(_encoded(f"{label}: {command}"), err=True)
 
 
 def fail(sentence: str, code: ExitCode = ExitCode.FAILED) -> NoReturn:

@@ -13,6 +13,7 @@ from asg_lifecycle.cli.console import (
     reporting_failed_calls,
     say,
     warn,
+    warn_with_command,
     with_what_to_do,
     write_sentences,
 )
@@ -180,10 +181,11 @@ def _announce(request: DrainRequest, chosen: DrainSelection, reason: str, tell: 
 
 
 def _run(running: GroupDrain, request: DrainRequest, context: typer.Context) -> None:
+    code = ExitCode.FAILED
     try:
         stopped = running.run()
     except KeyboardInterrupt:
-        stopped = "interrupted"
+        stopped, code = "interrupted", ExitCode.INTERRUPTED
     except CallFailed as failed:
         stopped = with_what_to_do(failed)
     if stopped is None:
@@ -196,5 +198,5 @@ def _run(running: GroupDrain, request: DrainRequest, context: typer.Context) -> 
         warn(f"not begun: {', '.join(running.left)}")
     if running.under_way or running.left:
         named = [word for each in (*running.under_way, *running.left) for word in ("--instance", each)]
-        warn(f"to go on: {command_again(context, without=NOT_REPEATED, added=named)}")
-    raise typer.Exit(ExitCode.FAILED)
+        warn_with_command("to go on", command_again(context, without=NOT_REPEATED, added=named))
+    raise typer.Exit(code)

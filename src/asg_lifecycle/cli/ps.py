@@ -35,6 +35,12 @@ def rounded(length: float | None) -> str:
     return roughly(length)
 
 
+def _shortly(summary: ActionSummary) -> str:
+    """Return what an action waits for without what other columns say of it: a narrow terminal shows little of it."""
+    shown = summary.waits_for.removeprefix(f"{summary.kind}: ").removeprefix(f"{summary.standing}: ")
+    return shown.removeprefix("waiting for ")
+
+
 SOON = 300.0
 """Seconds before its deadline from which on an action stands out."""
 
@@ -60,7 +66,7 @@ COLUMNS: tuple[Column[ActionSummary], ...] = (
     Column(name="transition", value=lambda each: each.transition, always=False),
     Column(name="age", value=lambda each: each.age, text=lambda each: rounded(each.age), always=False),
     Column(name="plan", value=lambda each: each.plan, always=False),
-    Column(name="waits for", value=lambda each: each.waits_for, may_be_cut=True),
+    Column(name="waits for", value=lambda each: each.waits_for, text=_shortly, may_be_cut=True),
 )
 DETAILS: tuple[Column[ActionSummary], ...] = (
     Column(name="kind", value=lambda each: each.kind),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from asg_lifecycle.cli.console import ExitCode, fail, with_what_to_do
-from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 
 OUTPUTS = frozenset({"FunctionAlias", "PlanPath", "Table"})
@@ -77,7 +77,10 @@ def look_for_stack(name: str, *, instead: str = "") -> Stack | str:
         found = (name, stack_outputs(name)) if name else _only_stack(name_it)
     except CallFailed as failed:
         what = f"stack {name}" if name else "the stacks"
-        return f"{what} could not be read: {with_what_to_do(failed)}; {name_it}"
+        # Whoever may not list the stacks may still read the one that is named; no name helps against anything else.
+        hint = f"; {name_it}" if not name and failed.failure.consequence is Consequence.DENIED else ""
+        other = f"; or give {instead}" if instead and not hint else ""
+        return f"{what} could not be read: {with_what_to_do(failed)}{hint}{other}"
     return found if isinstance(found, str) else stack_of(*found)
 
 

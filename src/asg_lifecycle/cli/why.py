@@ -27,8 +27,10 @@ def why(
     tools = open_action_tools(stack)
     with reporting_failed_calls():
         records = tools.records.of_instance(instance)
+        if not records:
+            records = tools.history.of_target(instance)
     if not records:
         fail(f"{instance} does not wait at a hook of this stack")
     now = tools.clock()
     for record in sorted(records, key=lambda each: each.event_time):
-        write_sentences(explain(record, now))
+        write_sentences(explain(record, now), hanging=False)

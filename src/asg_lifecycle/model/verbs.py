@@ -120,8 +120,7 @@ def effect(  # noqa: PLR0911 - one line a case
         case Verb.ABANDON:
             return f"ends with ABANDON{undone}"
         case Verb.SKIP:
-            then = "stays on hold" if summary.hold is not None else "goes on"
-            return f"leaves step {summary.step or 1} of {summary.steps} ({summary.kind or 'not begun'}) and {then}"
+            return f"leaves step {summary.step or 1} of {summary.steps} ({summary.kind or 'not begun'}){_then(summary)}"
         case Verb.HOLD:
             under_way = f"step {summary.step} ({summary.kind}) goes on, " if summary.under_way else ""
             return f"is held: {under_way}no further step begins, and it is not completed before its deadline"
@@ -132,6 +131,13 @@ def effect(  # noqa: PLR0911 - one line a case
             return sentence_of_extension(running_timeouts(record, now), order.length, at)
         case Verb.NUDGE:
             return "is looked at now"
+
+
+def _then(summary: ActionSummary) -> str:
+    if summary.hold is not None:
+        return " and stays on hold"
+    first, width = summary.step or 1, (summary.kind or "").count("+") + 1
+    return " and goes on" if first - 1 + width < summary.steps else ", the last one: the work is done"
 
 
 def message_of(order: Order, by: str) -> Finish | Skip | Hold | Resume | Extend | Nudge:  # noqa: PLR0911 - one line a case
