@@ -114,13 +114,17 @@ def play(session: Session) -> None:
         watched.press("q")
         assert watched.wait() == 0
         session.run("What does it wait for?", f"why {INSTANCE}")
+        hold = f"hold {INSTANCE} {reason.format('an audit wants to look at it')} --yes"
+        session.run("Somebody wants to look at the instance before it goes: no further step is to begin.", hold)
+        assert draining.wait() == 1
+        session.keep("In the other terminal the drain has stopped.", drain, draining)
+        session.run("", f"why {INSTANCE}")
+        session.run("The audit is over.", f"resume {INSTANCE} --yes")
         skip = f"skip {INSTANCE} {reason.format('the backup was made by hand')}"
         session.run("The signal never comes: the step is left.", skip, answer=INSTANCE)
         session.run("", "ps")
         finish = f"finish {INSTANCE} {reason.format('approved on the phone')}"
         session.run("Nothing else is needed, and the instance goes.", finish, answer=INSTANCE)
-        assert draining.wait() == 0
-        session.keep("In the other terminal the drain has ended, too.", drain, draining)
     session.run("", "ps")
     session.run("What happened is kept.", "history")
     again = f"finish {INSTANCE} {reason.format('once more')} --yes"

@@ -9,8 +9,7 @@ import pytest
 
 from asg_lifecycle.cli.history import COLUMNS
 from asg_lifecycle.cli.output import Column, table_of
-from asg_lifecycle.model.action_summary import summarize
-from asg_lifecycle.model.verbs import Verb, effect
+from asg_lifecycle.model.verbs import Order, Verb, effect
 from tests.cli.action_commands import HOOK, SIGNAL, run, waiting
 
 if TYPE_CHECKING:
@@ -57,16 +56,16 @@ def test_skipping_the_last_step_says_that_the_work_is_done(stack: Testbed[Deploy
     (instance,) = waiting(stack, "web", SIGNAL, {"parallel": [SIGNAL, {**SIGNAL, "options": {"name": "other"}}]})
     record = stack.deployment.record("web", HOOK, instance)
     assert record is not None
-    assert effect(Verb.SKIP, summarize(record, 0.0)) == "leaves step 1 of 3 (wait-for-signal) and goes on"
+    assert effect(Order(verb=Verb.SKIP), record, 0.0, str) == "leaves step 1 of 3 (wait-for-signal) and goes on"
     run("skip", instance, "--yes", "--reason", "told to")
     stack.run(30)
     last = stack.deployment.record("web", HOOK, instance)
     assert last is not None
-    assert effect(Verb.SKIP, summarize(last, 0.0)) == (
+    assert effect(Order(verb=Verb.SKIP), last, 0.0, str) == (
         "leaves step 2 of 3 (wait-for-signal+wait-for-signal), the last one: the work is done"
     )
     alone = msgspec.structs.replace(record, plan_kinds=record.plan_kinds[:1])
-    assert effect(Verb.SKIP, summarize(alone, 0.0)).endswith("(wait-for-signal), the last one: the work is done")
+    assert effect(Order(verb=Verb.SKIP), alone, 0.0, str).endswith("(wait-for-signal), the last one: the work is done")
 
 
 @pytest.mark.parametrize("command", [("ps",), ("version",)])

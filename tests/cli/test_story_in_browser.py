@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from asg_lifecycle.cli.story_page.page import story_page
-from asg_lifecycle.model.records import StepOutcome
+from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle.model.story_parts import EntryKind, Source, StorySource, ToldEntry
 from asg_lifecycle.model.story_telling import story_of
 from benchmarks.story.browser import CHROMIUM, browser, missing
