@@ -27,8 +27,9 @@ from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decide, decisions_in_text
 from asg_lifecycle.model.hooks import refuse
 from asg_lifecycle.model.interruptions import Interruption, interruption
-from asg_lifecycle.model.records import Status, StepOutcome, claim_record
+from asg_lifecycle.model.records import Status, claim_record
 from asg_lifecycle.model.start_requests import StartReason, StartRequest
+from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle.plans.selection import plan_offline
 from asg_lifecycle_simulator.deployment.deployment import Deployment

@@ -65,6 +65,7 @@ class Deployment:
     Attributes:
         parameters: those of the template.
         service: the durable executions.
+        requests: what Lambda answers about them.
         rule_fails: the rule cannot invoke the function: its events go to the rule's dead-letter queue.
         queues: URLs of the queues by name: `rule`, `function` and `notification-dead` for dead letters,
             `notification` for the hooks.
@@ -96,7 +97,7 @@ class Deployment:
         )
         self.service.on_failure = self._keep_failure
         self._invocations = InvocationQueue(region, self.service)
-        region.add(DurableRequests(region, self.service))
+        self.requests = region.add(DurableRequests(region, self.service))
         self.intake = compose_intake(
             IntakeSettings(
                 table=self.parameters.table,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.model.story_parts import EntryKind, Source, StorySource, ToldEntry
+from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.story_parts import Source, StorySource, ToldEntry
 from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What AWS charges: the one place where prices stand, beside the two that the command line tells.
+"""What AWS charges: the one place where prices stand, beside those that the command line tells.
 
 us-east-1, collected second-hand in November 2026. Free tiers are left out, and so is data transfer.
 """
@@ -8,7 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asg_lifecycle.model.prices import AS_OF as AS_OF  # noqa: PLC0414 - the date of all prices
-from asg_lifecycle.model.prices import DURABLE_OPERATION, INSTANCE_SECOND
+from asg_lifecycle.model.prices import (
+    DURABLE_GIGABYTE_MONTH,
+    DURABLE_GIGABYTE_WRITTEN,
+    DURABLE_OPERATION,
+    GIGABYTE_SECOND,
+    INSTANCE_SECOND,
+    INVOCATION,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +36,10 @@ class Prices:
     """
 
     durable_operation: float = DURABLE_OPERATION
-    durable_gigabyte_written: float = 0.25
-    durable_gigabyte_month: float = 0.15
-    invocation: float = 0.20e-6
-    gigabyte_second: float = 0.0000133334
+    durable_gigabyte_written: float = DURABLE_GIGABYTE_WRITTEN
+    durable_gigabyte_month: float = DURABLE_GIGABYTE_MONTH
+    invocation: float = INVOCATION
+    gigabyte_second: float = GIGABYTE_SECOND
     write_unit: float = 0.625e-6
     read_unit: float = 0.125e-6
     queue_request: float = 0.40e-6

@@ -149,7 +149,7 @@ def stop_an_execution(it: Account) -> None:
 def pause_an_execution(it: Account) -> None:
     wait(it)
     (execution,) = it.testbed.deployment.executions
-    execution.paused = True
+    it.testbed.deployment.service.pause(execution.arn)
 
 
 def retain_an_instance(it: Account) -> None:

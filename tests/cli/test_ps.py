@@ -165,7 +165,7 @@ def test_why_says_what_holds_an_instance(stack: Testbed[Deployment]) -> None:
         f"Instance {instance} of group web (terminate hook {HOOK}) has been waiting for 10m and is working at step "
         f"1 of 2 (wait-for-signal): waiting for signal drained of instance {instance}. It is kept by signal drained "
         "(it has not come, for 9m59s). By itself it ends when what it waits for has come, or else in 1d, at its "
-        "deadline, as its plan says for that case. An operator may skip, nudge, finish or abandon it.\n"
+        "deadline, as its plan says for that case. An operator may skip, hold, extend, nudge, finish or abandon it.\n"
     )
 
 

@@ -38,12 +38,13 @@ def test_the_story_of_an_action_stands_in_the_order_of_time(stack: Testbed[Deplo
     instance = drained(stack)
     entries = listed(instance)
 
-    assert [entry["what"] for entry in entries] == [
+    told = {"delivery", "beat", "round", "look", "completion"}
+    assert told <= {entry["what"] for entry in entries}
+    assert [entry["what"] for entry in entries if entry["what"] not in told] == [
         "waiting",
         "claimed",
         "plan",
-        "step",
-        "step",
+        *["step"] * 2,
         *["message"] * 2,
         "ended",
     ]

@@ -23,8 +23,9 @@ from asg_lifecycle.cli.story_page.style import (
     style_digest,
     style_sheet,
 )
-from asg_lifecycle.model.records import StepOutcome
-from asg_lifecycle.model.story_parts import EntryKind, Source, StorySource, ToldEntry
+from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.step_memory import StepOutcome
+from asg_lifecycle.model.story_parts import Source, StorySource, ToldEntry
 from asg_lifecycle.model.story_telling import story_of
 from tests.model.stories import HOSTILE, stories
 from tests.model.test_action_story import BEGAN, record

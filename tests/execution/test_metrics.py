@@ -13,7 +13,8 @@ from asg_lifecycle.model.blockers import Blocker, BlockerKind, blocked_seconds
 from asg_lifecycle.model.messages import Finish, Nudge, Skip
 from asg_lifecycle.model.metrics import DEFINITIONS, Metric, dimension_sets
 from asg_lifecycle.model.plans import Plan, PlannedStep
-from asg_lifecycle.model.records import Status, StepOutcome
+from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle_simulator.deployment.metric_lines import Datum, data_of
 from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind

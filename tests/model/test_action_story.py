@@ -23,7 +23,8 @@ from asg_lifecycle.model.console_links import (
 from asg_lifecycle.model.messages import Finish, Nudge, Wake, describe
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
-from asg_lifecycle.model.records import Record, Status, StepMemory, StepOutcome, Takeovers
+from asg_lifecycle.model.records import Record, Status, Takeovers
+from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 from asg_lifecycle.model.story_telling import message_in, story_of
 from tests.model.stories import stories
 

@@ -163,6 +163,9 @@ def test_every_command_works_in_the_environment_that_the_server_prints(served: s
     about_plans(operator, tmp_path / "plans")
     about_groups(operator)
     operator(f"nudge {FIRST} --yes", says="heard")
+    operator(f"hold {FIRST} --reason 'to look at it' --yes", says="heard, now held: on hold; deregister-targets")
+    operator(f"resume {FIRST} --yes", says="heard, now working: deregister-targets")
+    operator(f"extend 30m {FIRST} --yes", says="no timeout runs", code=1)
     operator(f"signal {FIRST} --name ready", says="sent signal ready")
     operator.until(f"show {FIRST}", says="ready, a success")
 

@@ -86,6 +86,7 @@ OPERATOR_PERMISSIONS = (
     "events:PutEvents",
     "iam:SimulatePrincipalPolicy",
     "lambda:GetDurableExecution",
+    "lambda:GetDurableExecutionHistory",
     "lambda:InvokeFunction",
     "lambda:ListDurableExecutionsByFunction",
     "lambda:SendDurableExecutionCallbackSuccess",

@@ -15,7 +15,7 @@ from asg_lifecycle.model.durations import seconds
 from asg_lifecycle.model.records import Record, Status
 
 if TYPE_CHECKING:
-    from asg_lifecycle.model.records import StepOutcome
+    from asg_lifecycle.model.step_memory import StepOutcome
 
 
 def longest_step(record: Record) -> StepOutcome | None:

@@ -15,6 +15,7 @@ from asg_lifecycle.cli.output_files import STANDARD_OUTPUT, write_file
 from asg_lifecycle.cli.ps import action_tools_of, rounded, stack_with_actions
 from asg_lifecycle.model.action_story import StoryError, read_story, story_values
 from asg_lifecycle.model.action_timeline import TimelineEntry, timeline_of, told_from
+from asg_lifecycle.model.story_history import price_by, source_of
 from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle.model.timeline_rows import rows_of
 
@@ -56,7 +57,10 @@ def show(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Show what happened to the action of an instance, in the order of time, with pages of the AWS console.
 
-    JSON is the whole story, which `--from` shows again later and anywhere; the other forms are a list of what happened.
+    Looks, heartbeats and the exact price come from Lambda's execution history, which is kept for 14 days after the end;
+    without it the record tells the story alone, and the command says so. JSON is the whole story, which `--from` shows
+    again later and anywhere; the other forms are a list of what happened.
+
     With `--follow` the exit code is 0 for CONTINUE, 10 for ABANDON, 11 when Auto Scaling's own timeout came first, 12
     when somebody else ended it, and 13 when its execution failed and no other took over within two sweeps.
 
@@ -77,10 +81,24 @@ def show(  # noqa: PLR0913 - one parameter for each option
         record = _found(tools, target)
         if follow:
             code, record = _followed(tools, record, found)
-        story = story_of(record, tools.clock(), stack=found.name or None, log_group=found.log_group)
+        story = _told(tools, record, found)
     _write(story, output, html)
     if code:
         raise typer.Exit(code)
+
+
+def _told(tools: ActionTools, record: Record, stack: Stack) -> ActionStory:
+    """Return the story of an action by its record and by what Lambda still knows of its executions."""
+    history, now = tools.history_of(record), tools.clock()
+    until = record.ended_at if record.ended_at is not None else now
+    return story_of(
+        record,
+        now,
+        stack=stack.name or None,
+        log_group=stack.log_group,
+        source=source_of(history, record),
+        price=price_by(history, record, until),
+    )
 
 
 def _write(story: ActionStory, output: Output, html: str | None) -> None:
@@ -92,7 +110,6 @@ def _write(story: ActionStory, output: Output, html: str | None) -> None:
         write_plain(story_values(story), output)
     elif html is None or output is not Output.TABLE:
         timeline = timeline_of(story)
-        # Only a table leaves anything out.
         rows = rows_of(timeline) if output is Output.TABLE else timeline
         write_list(rows, COLUMNS, output, none="nothing is known of it")
         if output is Output.TABLE and not is_quiet():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.durations import roughly
-from asg_lifecycle.model.story_parts import EntryKind, Source, StepState
+from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.story_parts import Source, StepState
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.action_story import ActionStory
@@ -30,8 +32,7 @@ class TimelineEntry(Struct, frozen=True, kw_only=True):
     Attributes:
         at: when, seconds since the epoch; None where the story does not know.
         what: what it is: `waiting`, `claimed`, `early`, `plan`, `queued`, `step`, `signal`, `message`, `taken over`,
-            `now`, `ended`, and what the execution history adds: `delivery`, `look`, `heartbeat`, `takeover`,
-            `completion`.
+            `now`, `ended`, and what the execution history adds: the values of `EntryKind`.
         detail: a sentence.
         lasted: for how long, seconds; None for a moment.
         number: of a step, from 1; None for all else.
@@ -55,7 +56,7 @@ def _beginning(story: ActionStory) -> list[TimelineEntry]:
     token = f" with token {identity.token}" if identity.token is not None else ""
     entries = [
         TimelineEntry(at=beginning.at, what="waiting", detail=f"under hook {identity.hook}{token}"),
-        TimelineEntry(at=beginning.claimed_at, what="claimed", detail=f"by {identity.execution}"),
+        TimelineEntry(at=beginning.claimed_at, what="claimed", detail=_claimed_by(story)),
     ]
     if beginning.early_reason is not None:
         entries.append(
@@ -73,6 +74,16 @@ def _beginning(story: ActionStory) -> list[TimelineEntry]:
             TimelineEntry(at=beginning.queued_since, what="queued", detail="waited for a drain slot", lasted=lasted)
         )
     return entries
+
+
+def _claimed_by(story: ActionStory) -> str:
+    taken_over = any(entry.kind is EntryKind.TAKEOVER for entry in story.source.entries)
+    # The record names the execution that owns the action now.
+    return (
+        f"by the first of its executions; its owner is {story.identity.execution}"
+        if taken_over
+        else (f"by {story.identity.execution}")
+    )
 
 
 def _work(story: ActionStory) -> list[TimelineEntry]:
@@ -108,7 +119,8 @@ def _said(story: ActionStory) -> list[TimelineEntry]:
         for signal in story.signals
     ]
     messages = [
-        TimelineEntry(at=message.at, what="message", detail=sentence_of_message(message)) for message in story.messages
+        TimelineEntry(at=message.at, what="message", detail=sentence_of_message(message))
+        for message in messages_of_record(story)
     ]
     taken = story.takeovers
     takeovers = (
@@ -131,6 +143,19 @@ def sentence_of_message(message: StoryMessage) -> str:
     who = f", said {message.who}" if message.who is not None else ""
     why = f": {message.why}" if message.why is not None else ""
     return f"{message.what}{who}{why}"
+
+
+def messages_of_record(story: ActionStory) -> tuple[StoryMessage, ...]:
+    """Return the messages that the record alone tells: told from elsewhere, they have the time when they were heard."""
+    told = Counter(entry.detail for entry in story.source.entries if entry.kind is EntryKind.MESSAGE)
+    left = []
+    for message in story.messages:
+        sentence = sentence_of_message(message)
+        if told[sentence]:
+            told[sentence] -= 1
+        else:
+            left.append(message)
+    return tuple(left)
 
 
 def _told(story: ActionStory) -> list[TimelineEntry]:

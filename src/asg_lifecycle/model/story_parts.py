@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.actions import ActionResult
+from asg_lifecycle.model.history_entries import EntryKind
 from asg_lifecycle.model.records import Status
 
 LATEST = 32_503_680_000.0
@@ -50,23 +51,6 @@ class Source(StrEnum):
     """Lambda's durable execution history, too."""
     SIMULATOR = "simulator"
     """The log of the simulator, too."""
-
-
-class EntryKind(StrEnum):
-    """What a record does not keep, and a durable execution history does."""
-
-    DELIVERY = "delivery"
-    """The event, or a repetition of it, reached the function."""
-    LOOK = "look"
-    """A step was polled."""
-    BEAT = "heartbeat"
-    """A heartbeat was sent."""
-    MESSAGE = "message"
-    """A message was heard."""
-    TAKEOVER = "takeover"
-    """Another execution took the action over."""
-    COMPLETION = "completion"
-    """`CompleteLifecycleAction` was called."""
 
 
 class StoryLink(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

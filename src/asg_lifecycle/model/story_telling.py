@@ -33,7 +33,9 @@ from asg_lifecycle.model.story_price import price_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asg_lifecycle.model.records import Record, StepMemory
+    from asg_lifecycle.model.records import Record
+    from asg_lifecycle.model.step_memory import StepMemory
+    from asg_lifecycle.model.story_parts import StoryPrice
 
 RECORD_ALONE = StorySource(
     told_from=Source.RECORD,
@@ -57,13 +59,14 @@ class ChosenPlan(Struct, frozen=True, kw_only=True):
     observe: bool = False
 
 
-def story_of(
+def story_of(  # noqa: PLR0913 - what is known from where
     record: Record,
     read_at: float,
     *,
     stack: str | None = None,
     log_group: str | None = None,
     source: StorySource = RECORD_ALONE,
+    price: StoryPrice | None = None,
 ) -> ActionStory:
     """Return the story of an action.
 
@@ -73,6 +76,7 @@ def story_of(
         stack: name of the CloudFormation stack of the application, None where it is not known.
         log_group: where the application logs, None where that is not known.
         source: what is known from elsewhere.
+        price: what the wait has cost, where that is known from elsewhere.
     """
     until = record.ended_at if record.ended_at is not None else read_at
     return ActionStory(
@@ -110,7 +114,7 @@ def story_of(
             reason=record.reason,
             ended_at=record.ended_at,
         ),
-        price=price_of(record, until),
+        price=price if price is not None else price_of(record, until),
         source=source,
         links=links_of(record, log_group),
     )

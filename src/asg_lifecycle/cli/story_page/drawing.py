@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from asg_lifecycle.cli.story_page.markup import Markup, after, clock, element, escaped, joined, length, short_name
 from asg_lifecycle.cli.story_page.scale import Scale, scale_of
 from asg_lifecycle.model.action_summary import Standing
-from asg_lifecycle.model.action_timeline import BEGUN, length_of, sentence_of_message
-from asg_lifecycle.model.story_parts import EntryKind, StepState
+from asg_lifecycle.model.action_timeline import BEGUN, length_of, messages_of_record, sentence_of_message
+from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.story_parts import StepState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -159,7 +160,9 @@ def _mark_rows(story: ActionStory, scale: Scale) -> Iterator[Row]:
     told = story.source.entries
     looks = [entry.at for entry in told if entry.kind is EntryKind.LOOK]
     beats = [entry.at for entry in told if entry.kind is EntryKind.BEAT]
-    messages = [(message.at, sentence_of_message(message)) for message in story.messages if message.at is not None]
+    messages = [
+        (message.at, sentence_of_message(message)) for message in messages_of_record(story) if message.at is not None
+    ]
     messages += [(entry.at, entry.detail) for entry in told if entry.kind is EntryKind.MESSAGE]
     signals = [(signal.at, signal.name) for signal in story.signals]
     takeovers = [(entry.at, entry.detail) for entry in told if entry.kind is EntryKind.TAKEOVER]
