@@ -228,6 +228,11 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
+def test_who_put_it_on_hold_is_said() -> None:
+    page = story_page(story_of(record(hold="arn:x at 2027-01-15T08:00:00Z: <later>"), BEGAN + 60))
+    assert "<p>On hold, said arn:x at 2027-01-15T08:00:00Z: &lt;later&gt;</p>" in page
+
+
 def test_an_outcome_of_a_later_version_is_drawn_and_named() -> None:
     outcome = StepOutcome(kind="wait", outcome="postponed", detail="later", began_at=BEGAN, ended_at=BEGAN + 9)
     page = story_page(story_of(msgspec.structs.replace(record(), step_outcomes=(outcome,)), BEGAN + 60))
