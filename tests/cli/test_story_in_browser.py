@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from asg_lifecycle.cli.story_page.page import story_page
+from asg_lifecycle.model.history_entries import EntryKind
 from asg_lifecycle.model.step_memory import StepOutcome
-from asg_lifecycle.model.story_parts import EntryKind, Source, StorySource, ToldEntry
+from asg_lifecycle.model.story_parts import Source, StorySource, ToldEntry
 from asg_lifecycle.model.story_telling import story_of
 from benchmarks.story.browser import CHROMIUM, browser, missing
 from tests.cli.test_story_page import contrast

@@ -23,8 +23,9 @@ from asg_lifecycle.cli.story_page.style import (
     style_digest,
     style_sheet,
 )
+from asg_lifecycle.model.history_entries import EntryKind
 from asg_lifecycle.model.step_memory import StepOutcome
-from asg_lifecycle.model.story_parts import EntryKind, Source, StorySource, ToldEntry
+from asg_lifecycle.model.story_parts import Source, StorySource, ToldEntry
 from asg_lifecycle.model.story_telling import story_of
 from tests.model.stories import HOSTILE, stories
 from tests.model.test_action_story import BEGAN, record
@@ -225,6 +226,11 @@ def _luminance(colour: str) -> float:
     channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_who_put_it_on_hold_is_said() -> None:
+    page = story_page(story_of(record(hold="arn:x at 2027-01-15T08:00:00Z: <later>"), BEGAN + 60))
+    assert "<p>On hold, said arn:x at 2027-01-15T08:00:00Z: &lt;later&gt;</p>" in page
 
 
 def test_an_outcome_of_a_later_version_is_drawn_and_named() -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asg_lifecycle.model.action_story import story_values
-from asg_lifecycle.model.story_parts import EntryKind, Source, StorySource, ToldEntry
+from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.story_parts import Source, StorySource, ToldEntry
 from asg_lifecycle.model.story_telling import story_of
 from tests.cli.pseudo_terminal import CLOSED, OPENED, PseudoTerminal
 from tests.model.test_action_story import BEGAN, record

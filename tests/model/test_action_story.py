@@ -20,11 +20,13 @@ from asg_lifecycle.model.console_links import (
     target_group_link,
     task_link,
 )
+from asg_lifecycle.model.history_entries import EntryKind
 from asg_lifecycle.model.messages import Finish, Nudge, Wake, describe
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.progress import Done, Failed, Progress, Waiting
 from asg_lifecycle.model.records import Record, Status, Takeovers
 from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
+from asg_lifecycle.model.story_parts import Source, StorySource, ToldEntry
 from asg_lifecycle.model.story_telling import message_in, story_of
 from tests.model.stories import stories
 
@@ -169,6 +171,13 @@ def test_a_message_stands_at_its_time() -> None:
     assert [entry.what for entry in timeline] == ["waiting", "claimed", "plan", "step", "message", "step", "now"]
 
 
+def test_a_delivery_stands_before_what_it_brought_about() -> None:
+    delivered = ToldEntry(at=BEGAN + 2, kind=EntryKind.DELIVERY, detail="it came")
+    source = StorySource(told_from=Source.HISTORY, why="it was read", entries=(delivered,))
+    timeline = timeline_of(story_of(record(), BEGAN + 300, source=source))
+    assert [entry.what for entry in timeline][:3] == ["waiting", "delivery", "claimed"]
+
+
 def test_nobody_works_on_it_is_told() -> None:
     taken = record(takeovers=Takeovers(count=3, position="step 2", attempt="x"), unowned_since=BEGAN + 90)
     story = story_of(taken, BEGAN + 300)
@@ -207,6 +216,8 @@ def test_what_is_no_story_is_refused(text: str, words: str) -> None:
         (("identity", "surname"), "x", "surname"),
         (("links", 0, "address"), "javascript:alert(1)", r"\$\.links\[0\]\.address"),
         (("links", 0, "address"), "https://console.aws.amazon.com.example.com/", r"\$\.links\[0\]\.address"),
+        (("links", 0, "address"), "http://a.console.aws.amazon.com/", r"\$\.links\[0\]\.address"),
+        (("links", 0, "address"), "https://a.console.aws.amazon.com.example.com/", r"\$\.links\[0\]\.address"),
         (("links", 0, "address"), "https://a.console.aws.amazon.com/\n", r"\$\.links\[0\]\.address"),
     ],
 )

@@ -220,6 +220,7 @@ class StoryPresent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         detail_at: when that was written.
         problem: what is wrong, None when nothing is.
         paused_since: since when its execution is paused.
+        hold: who put it on hold, when and why; None where nobody has.
         result: what it was, or is being, completed with.
         reason: why that result, or how it ended.
         ended_at: when it ended.
@@ -234,6 +235,7 @@ class StoryPresent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     result: ActionResult | None
     reason: str | None
     ended_at: Moment | None
+    hold: str | None = None
 
 
 class StoryPrice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -110,6 +110,7 @@ def story_of(  # noqa: PLR0913 - what is known from where
             detail_at=record.detail_at,
             problem=record.problem,
             paused_since=record.paused_since,
+            hold=record.hold,
             result=record.result,
             reason=record.reason,
             ended_at=record.ended_at,

@@ -85,6 +85,8 @@ def _header(story: ActionStory) -> Markup:
     ]
     if said:
         parts.append(element("p", escaped(said)))
+    if present.hold:
+        parts.append(element("p", escaped(f"On hold, said {present.hold}")))
     if present.problem and present.problem not in (said or ""):
         parts.append(element("p", escaped(f"Problem: {present.problem}")))
     return element("header", joined(*parts))
