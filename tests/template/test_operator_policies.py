@@ -179,7 +179,7 @@ def test_iam_accepts_their_length(expanded: Expanded, policy: str) -> None:
     assert len(text.replace(" ", "")) <= LONGEST
 
 
-def _long(value: Any) -> Any:
+def _long(value: Any) -> Any:  # noqa: PLR0911 - one line a function
     """Return a part of a policy with long values in the places of what CloudFormation puts there."""
     match value:
         case {"Fn::GetAtt": [name, "Arn"]}:
