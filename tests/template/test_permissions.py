@@ -20,6 +20,7 @@ from asg_lifecycle.aws.permissions import (
     READ_ONLY_PERMISSIONS,
     SIGNAL_PERMISSIONS,
     SWEEP_PERMISSIONS,
+    policy_output,
 )
 from tests.template.checks import declared_permissions
 from tests.template.expanded import ROOT
@@ -153,3 +154,17 @@ def test_clients_are_used_in_no_way_that_hides_a_call(monkeypatch: pytest.Monkey
 )
 def test_each_permission_is_declared_once(permissions: tuple[str, ...]) -> None:
     assert list(permissions) == sorted(set(permissions))
+
+
+@pytest.mark.parametrize(
+    ("action", "output"),
+    [
+        ("dynamodb:Query", "ReadOnlyPolicyArn"),
+        ("route53:ListResourceRecordSets", "ReadOnlyPolicyArn"),
+        ("ssm:PutParameter", "OperatorPolicyArn"),
+        ("ssm:GetParameter", None),
+        ("ecs:StopTask", None),
+    ],
+)
+def test_who_lacks_a_permission_is_told_which_policy_has_it(action: str, output: str | None) -> None:
+    assert policy_output(action) == output

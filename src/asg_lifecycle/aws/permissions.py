@@ -80,7 +80,6 @@ READ_ONLY_PERMISSIONS = (
     "events:ListRules",
     "events:ListTargetsByRule",
     "iam:SimulatePrincipalPolicy",
-    "lambda:GetDurableExecution",
     "lambda:ListDurableExecutionsByFunction",
     "sns:ListSubscriptionsByTopic",
     "sqs:ChangeMessageVisibility",
@@ -127,6 +126,7 @@ CHANGE_PERMISSIONS = (
     "autoscaling:TerminateInstanceInAutoScalingGroup",
     "autoscaling:UpdateAutoScalingGroup",
     "events:PutEvents",
+    "lambda:GetDurableExecution",
     "lambda:InvokeFunction",
     "lambda:SendDurableExecutionCallbackSuccess",
     "sqs:DeleteMessage",
@@ -134,3 +134,17 @@ CHANGE_PERMISSIONS = (
     "ssm:PutParameter",
 )
 """IAM actions of the commands that change something, beside those of the commands that do not."""
+
+READ_ONLY_OUTPUT = "ReadOnlyPolicyArn"
+OPERATOR_OUTPUT = "OperatorPolicyArn"
+
+
+def policy_output(action: str) -> str | None:
+    """Return the stack's output that names the managed policy by which people get a permission, None where none has it.
+
+    Args:
+        action: IAM action. That of people who look is preferred to that of people who act.
+    """
+    if action in READ_ONLY_PERMISSIONS or action in PREVIEW_PERMISSIONS:
+        return READ_ONLY_OUTPUT
+    return OPERATOR_OUTPUT if action in CHANGE_PERMISSIONS else None
