@@ -10,6 +10,7 @@ import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
@@ -86,13 +87,10 @@ class Person:
                 made.meta.events.register("provide-client-params.*.*", self._try)
             return made
 
-        Clients.__init__ = construct  # type: ignore[method-assign]
-        Clients._make = make_client  # type: ignore[method-assign]
-        try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Clients, "__init__", construct)
+            patch.setattr(Clients, "_make", make_client)
             yield
-        finally:
-            Clients.__init__ = before  # type: ignore[method-assign]
-            Clients._make = make  # type: ignore[method-assign]
 
     def _try(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
         signing, operation = model.service_model.signing_name, model.name
