@@ -104,6 +104,8 @@ class Deployment:
                 hook_name_prefix=self.parameters.prefix,
                 sweep_interval=self.parameters.sweep_every or SWEEP_EVERY,
                 metrics_by_group=self.parameters.metrics_by_group,
+                action_events=self.parameters.action_events,
+                action_topic=self.parameters.action_topic,
             ),
             clock=timeline.now,
             chance=chance,

@@ -60,7 +60,7 @@ TABLE = {"RecordsTable.Arn"}
 EVERYTHING = {"*"}
 
 DOORS = {
-    "SweepFunction": {*SWEEP_PERMISSIONS},
+    "SweepFunction": {*SWEEP_PERMISSIONS, *ACTION_EVENT_PERMISSIONS},
     "NotificationFunction": {
         *NOTIFICATION_PERMISSIONS,
         "sqs:DeleteMessage",

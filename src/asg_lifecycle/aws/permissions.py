@@ -23,7 +23,7 @@ CORE_PERMISSIONS = (
 """IAM actions that the durable function uses outside of steps; each step declares its own."""
 
 ACTION_EVENT_PERMISSIONS = ("events:PutEvents", "sns:Publish")
-"""IAM actions of the durable function where it tells others about actions."""
+"""IAM actions of the durable function and of the sweep where they tell others about actions."""
 
 SWEEP_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
