@@ -136,7 +136,7 @@ def storms(facts: AccountFacts) -> Iterator[Observation]:
             yield Observation(
                 evidence=f"hook {hook.name} of group {group.name}: should its {size} instances end at once, they "
                 f"are too many for HeartbeatTimeout {timeout:g} s: {'; '.join(reasons)}",
-                command=commands.change_hook(group.name, hook.name, "--heartbeat-timeout", str(longer)),
+                command=commands.change_hook(facts.stack, group.name, hook, heartbeat=longer),
                 group=group.name,
                 hook=hook.name,
             )
