@@ -11,6 +11,7 @@ from asg_lifecycle.model.doctor import commands
 from asg_lifecycle.model.doctor.findings import Check, Observation, Severity
 from asg_lifecycle.model.doctor.hooks import LONGEST_HEARTBEAT
 from asg_lifecycle.model.doctor.plans import SIMULATION
+from asg_lifecycle.model.lifecycle_states import is_retained
 from asg_lifecycle.model.timing import heartbeat_interval
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ CALLS_OF_AN_ACTION = 2
 STORM_HEARTBEAT = 900
 """Seconds of `HeartbeatTimeout` that a storm of five thousand passes with."""
 
-RETAINED = ":Retained"
 PARTS = 3
 """Numbers of a version; those that are left out are 0."""
 
@@ -145,7 +145,7 @@ def storms(facts: AccountFacts) -> Iterator[Observation]:
 def retained_instances(facts: AccountFacts) -> Iterator[Observation]:
     """Yield the groups with instances that were abandoned and retained (R10)."""
     for group in facts.groups or ():
-        retained = [instance for instance, state in group.states.items() if state.endswith(RETAINED)]
+        retained = [instance for instance, state in group.states.items() if is_retained(state)]
         if retained:
             yield Observation(
                 evidence=f"group {group.name} has {len(retained)} retained "
