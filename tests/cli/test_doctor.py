@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.deployment.deployment import Deployment
     from asg_lifecycle_simulator.deployment.testbed import Testbed
 
-TREE = get_command(application)
-assert isinstance(TREE, TyperGroup)
 SEVERITIES = {check.name: check.severity for check in CHECKS}
 CODES = {Severity.ERROR: 21, Severity.WARNING: 20, Severity.NOTE: 0}
 OWN_RULE = {
@@ -358,7 +356,9 @@ def assert_is_accepted(command: str) -> None:
     words = shlex.split(command)
     if words[0] != "asg-lifecycle":
         return
-    path, leaf = next(it for it in commands_of(TREE) if tuple(words[1 : 1 + len(it[0])]) == it[0])
+    tree = get_command(application)
+    assert isinstance(tree, TyperGroup)
+    path, leaf = next(it for it in commands_of(tree) if tuple(words[1 : 1 + len(it[0])]) == it[0])
     with leaf.make_context("doctor", words[1 + len(path) :]) as context:
         assert context.params
 
