@@ -60,7 +60,7 @@ TABLE = {"RecordsTable.Arn"}
 EVERYTHING = {"*"}
 
 DOORS = {
-    "SweepFunction": {*SWEEP_PERMISSIONS},
+    "SweepFunction": {*SWEEP_PERMISSIONS, *ACTION_EVENT_PERMISSIONS},
     "NotificationFunction": {
         *NOTIFICATION_PERMISSIONS,
         "sqs:DeleteMessage",
@@ -83,6 +83,8 @@ SWITCHED = {
     "ContainerInstanceRule": "HearsOfEcs",
     "CommandRule": "HearsOfCommands",
     "OperationsDashboard": "MakesDashboard",
+    "OperatorPolicy": "MakesOperatorPolicies",
+    "ReadOnlyPolicy": "MakesOperatorPolicies",
     "Signal": "HearsSignals",
     "MissedSignals": "HearsSignals",
     **{f"{parameter}Policy": f"Grants{parameter}" for step in CATALOG for parameter in step.permissions_by_parameter()},
