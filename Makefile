@@ -48,7 +48,8 @@ quick: lint types contracts ## lint, types and the tests that tell most, within 
 
 # Two at a time: checkov and cdk-nag need most of a minute between them, and the rest is done meanwhile.
 gates: $(VENV)/ready ## security: template, code, dependencies, workflows, licences; brings its own Node
-	@$(MAKE) --no-print-directory --jobs=2 checkov cdk-nag bandit pip-audit zizmor licences
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target \
+	  checkov cdk-nag bandit pip-audit zizmor licences
 
 checkov: $(VENV)/ready $(GATES)/checkov/ready ## the expanded template with every switch on
 	@$(BIN)/python -m gates.check_template checkov $(GATES)/checkov/bin/checkov
@@ -57,7 +58,7 @@ cdk-nag: $(VENV)/ready $(GATES)/cdk-nag ## the same: the packs AwsSolutions and 
 	@$(BIN)/python -m gates.check_template cdk_nag $(NODE)/node
 
 bandit: $(GATES)/bandit/ready ## the code that runs in the function, on instances and on operators' machines
-	@$(GATES)/bandit/bin/bandit --quiet --configfile pyproject.toml --recursive src gates asg_lifecycle_simulator
+	@$(GATES)/bandit/bin/bandit --quiet --configfile pyproject.toml --recursive src
 	@echo "bandit: nothing found"
 
 pip-audit: $(VENV)/ready $(GATES)/pip-audit/ready ## known vulnerabilities of what the function carries; says if it cannot ask

@@ -73,7 +73,8 @@ def check(tool: Tool, executable: str) -> tuple[list[str], str]:
         template = Path(folder) / "template.json"
         template.write_text(json.dumps(without_explanations(expanded)))
         found = findings(tool, executable, template)
-    explained = [*explained_in_metadata(expanded), *explained_in_file(GENERATED.read_bytes(), expanded, source())]
+    written = source()
+    explained = [*explained_in_metadata(written), *explained_in_file(GENERATED.read_bytes(), expanded, written)]
     explained = [it for it in explained if it.tool == tool]
     return list(unsettled(found, explained)), f"{len(found)} findings, each explained"
 

@@ -139,6 +139,9 @@ def read_cdk_nag(report: bytes) -> list[Finding]:
 def explained_in_metadata(template: dict[str, Any]) -> Iterator[Explanation]:
     """Yield what the resources of a template explain themselves.
 
+    Args:
+        template: the one that is written. SAM copies the Metadata of a function to some of what it makes.
+
     Raises:
         ValueError: an explanation has another form than the tools know.
     """

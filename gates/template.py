@@ -21,7 +21,15 @@ EXPLAINING = ("checkov", "cdk_nag")
 
 CHOSEN: dict[str, Any] = {
     "AlarmTopicArn": "arn:aws:sns:us-west-2:123456789012:alarms",
+    "AutoScalingGroupTag": "production",
     "EarlyDrain": "spot-interruptions-and-rebalance",
+    "EcsClusters": "production-*",
+    "KmsKeyArn": "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
+    "ReservedConcurrency": 50,
+    "RolePath": "/service/",
+    "SecurityGroupIds": "sg-0123456789abcdef0",
+    "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
 }
 """The values of parameters that are no plain switches and have conditions."""
 
@@ -106,6 +114,8 @@ class Resolver:
                 return self._is_met(value)
             case {"Fn::Sub": _} | {"Fn::Join": _}:
                 return self._text(value)
+            case {"Fn::Split": [str(between), text]}:
+                return str(self.resolve(text)).split(between)
             case dict():
                 resolved = {name: self.resolve(it) for name, it in value.items()}
                 return {name: it for name, it in resolved.items() if it is not ABSENT}

@@ -191,6 +191,7 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
         "RuleArn": "AWS::Events::Rule",
         "RuleDeadLetterQueueUrl": "AWS::SQS::Queue",
         "FunctionDeadLetterQueueUrl": "AWS::SQS::Queue",
+        "EventDeadLetterQueueUrl": "AWS::SQS::Queue",
         "SweepFunctionName": "AWS::Lambda::Function",
         "ActionTopicArn": "AWS::SNS::Topic",
         "NotificationFunctionArn": "AWS::Lambda::Alias",
