@@ -12,9 +12,12 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.template.expanded import Expanded, expand, source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 EXPLAINING = ("checkov", "cdk_nag")
 """The keys of a resource's `Metadata` below which findings are explained."""
@@ -44,16 +47,23 @@ class Absent:
 ABSENT = Absent()
 
 
-def with_every_switch_on() -> Expanded:
+def with_every_switch_on(
+    chosen: Mapping[str, object] | None = None, template: dict[str, Any] | None = None
+) -> Expanded:
     """Return the expanded template with parameters, conditions and mappings put in.
 
     References to resources and pseudo parameters stay as they are.
 
+    Args:
+        chosen: values of parameters, in place of those above.
+        template: as it is written; `template.yaml` if none is given.
+
     Raises:
         ValueError: a condition is not met although every switch is on: a parameter's value is missing above.
     """
-    expanded = expand(source())
-    resolver = Resolver(expanded.template, parameters_with_every_switch_on(expanded.template["Parameters"]))
+    expanded = expand(template or source())
+    parameters = parameters_with_every_switch_on(expanded.template["Parameters"]) | dict(chosen or {})
+    resolver = Resolver(expanded.template, parameters)
     unmet = {name for name in expanded.template["Conditions"] if not resolver.holds(name)}
     if unmet != NOT_MET:
         raise ValueError(f"not met with every switch on: {sorted(unmet)}, expected {sorted(NOT_MET)}")
