@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from gates.findings import (
     Finding,
@@ -66,14 +66,19 @@ def findings(tool: Tool, executable: str, template: Path) -> list[Finding]:
             return read_cdk_nag(run([executable, HERE / "cdk_nag" / "check.mjs", template]))
 
 
-def check(tool: Tool, executable: str) -> tuple[list[str], str]:
-    """Return a sentence for each thing that is not settled, and what to say if there is none."""
-    expanded = with_every_switch_on().template
+def check(tool: Tool, executable: str, written: dict[str, Any]) -> tuple[list[str], str]:
+    """Return a sentence for each thing that is not settled, and what to say if there is none.
+
+    Args:
+        tool: what is to look at the template.
+        executable: checkov, or Node for cdk-nag.
+        written: the template as it is written.
+    """
+    expanded = with_every_switch_on(template=written).template
     with tempfile.TemporaryDirectory() as folder:
         template = Path(folder) / "template.json"
         template.write_text(json.dumps(without_explanations(expanded)))
         found = findings(tool, executable, template)
-    written = source()
     explained = [*explained_in_metadata(written), *explained_in_file(GENERATED.read_bytes(), expanded, written)]
     explained = [it for it in explained if it.tool == tool]
     return list(unsettled(found, explained)), f"{len(found)} findings, each explained"
@@ -83,7 +88,7 @@ def main() -> None:
     """Check the template with the tool that is named, and exit with 1 if something is not settled."""
     name, executable = sys.argv[1:]
     tool = next(it for it in get_args(Tool) if it == name)
-    problems, summary = check(tool, executable)
+    problems, summary = check(tool, executable, source())
     for problem in problems:
         sys.stderr.write(f"{problem}\n")
     if problems:
