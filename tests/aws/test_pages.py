@@ -37,7 +37,7 @@ from asg_lifecycle.store.record_queries import RecordQueries
 from asg_lifecycle.store.records import Records
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
 from asg_lifecycle_simulator.deployment.parameters import TABLE
-from asg_lifecycle_simulator.deployment.template_stack import make_stack
+from asg_lifecycle_simulator.deployment.stack import make_stack
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 from asg_lifecycle_simulator.region.pages import page_limit
 

@@ -19,7 +19,7 @@ from asg_lifecycle.model.doctor.findings import Severity
 from asg_lifecycle.model.doctor.registry import CHECKS
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH
-from asg_lifecycle_simulator.deployment.template_stack import make_stack
+from asg_lifecycle_simulator.deployment.stack import make_stack
 from tests.cli.action_commands import HOOK, SIGNAL, run
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def tag_a_group_without_hook(it: Account) -> None:
 
 def name_another_queue(it: Account) -> None:
     it.client("sqs").create_queue(QueueName="other")
-    it.hook(NotificationTargetARN=it.testbed.deployment.queue_arn("x").rpartition(":")[0] + ":other", RoleARN="role")
+    region = it.testbed.region
+    it.hook(NotificationTargetARN=f"arn:aws:sqs:{region.name}:{region.account}:other", RoleARN="role")
 
 
 def notify_our_topic(it: Account) -> None:

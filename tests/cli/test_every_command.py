@@ -348,3 +348,10 @@ def test_a_time_has_its_zone() -> None:
     )
     assert shown.stdout == "2027-01-15 09:00:00 CET\n"
     assert local_time(None) == "-"
+
+
+def test_what_is_said_of_a_failed_call_is_said_for_the_operator() -> None:
+    # As text a denied call says what the function lacks.
+    modules = sorted((ROOT / "src" / "asg_lifecycle" / "cli").glob("*.py"))
+    said = re.compile(r"\{failed\}|str\(failed\)")
+    assert [path.name for path in modules if said.search(path.read_text(encoding="utf-8"))] == ["console.py"]

@@ -381,7 +381,7 @@ def test_an_entry_that_is_refused_is_counted(
     testbed: Testbed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An answer of EventBridge whose entry was not taken: the simulated bus refuses sources that are AWS's.
-    monkeypatch.setattr("asg_lifecycle.execution.action_events.SOURCE", "aws.lifecycle")
+    monkeypatch.setattr("asg_lifecycle.aws.action_events.SOURCE", "aws.lifecycle")
     drain(testbed)
     testbed.finish()
 

@@ -127,6 +127,23 @@ def test_blocked_time_is_the_time_of_the_cause(testbed: Testbed, metrics: Metric
     }
 
 
+def test_a_disruption_budget_is_a_cause_of_its_own(testbed: Testbed, metrics: Metrics) -> None:
+    step = {"kind": "drain-kubernetes", "options": {"cluster": "production"}}
+    (instance,) = testbed.group(plan={"steps": [step]}, heartbeat=300)
+    cluster = testbed.kubernetes.cluster()
+    here = cluster.join(instance)
+    cluster.run(here, "database", takes=10)
+    budget = cluster.budget("quorum", "database", min_available=1)
+    testbed.terminate(instance)
+    testbed.run(1_800)
+    budget.min_available = 0
+    testbed.finish()
+
+    assert sum(metrics.values(Metric.BLOCKED_SECONDS, cause="pod-disruption-budget")) == pytest.approx(1_800, abs=310)
+    # From the eviction to the next poll.
+    assert sum(metrics.values(Metric.BLOCKED_SECONDS, cause="pod")) <= 300
+
+
 def test_a_permission_is_a_cause_of_its_own(testbed: Testbed, metrics: Metrics) -> None:
     testbed.region.faults.deny("elbv2", "DeregisterTargets")
     waiting(testbed, on_failure="continue")

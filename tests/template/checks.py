@@ -73,7 +73,7 @@ ENCRYPTED = (
 WRITES_LOG_LINES = {"logs:CreateLogStream", "logs:PutLogEvents"}
 KEEPS_FAILED_EVENTS = {"sqs:SendMessage"}
 DOORS = {
-    "SweepFunction": {*SWEEP_PERMISSIONS, *WRITES_LOG_LINES, *KEEPS_FAILED_EVENTS},
+    "SweepFunction": {*SWEEP_PERMISSIONS, *ACTION_EVENT_PERMISSIONS, *WRITES_LOG_LINES, *KEEPS_FAILED_EVENTS},
     "NotificationFunction": {
         *NOTIFICATION_PERMISSIONS,
         *WRITES_LOG_LINES,
@@ -97,6 +97,8 @@ SWITCHED = {
     "ContainerInstanceRule": "HearsOfEcs",
     "CommandRule": "HearsOfCommands",
     "OperationsDashboard": "MakesDashboard",
+    "OperatorPolicy": "MakesOperatorPolicies",
+    "ReadOnlyPolicy": "MakesOperatorPolicies",
     "Signal": "HearsSignals",
     "MissedSignals": "HearsSignals",
     "KeyNetworkAndTracingPolicy": "UsesKeyNetworkOrTracing",

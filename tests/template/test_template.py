@@ -194,6 +194,8 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
         "EventDeadLetterQueueUrl": "AWS::SQS::Queue",
         "SweepFunctionName": "AWS::Lambda::Function",
         "ActionTopicArn": "AWS::SNS::Topic",
+        "ReadOnlyPolicyArn": "AWS::IAM::ManagedPolicy",
+        "OperatorPolicyArn": "AWS::IAM::ManagedPolicy",
         "NotificationFunctionArn": "AWS::Lambda::Alias",
         "NotificationQueueArn": "AWS::SQS::Queue",
         "NotificationTopicArn": "AWS::SNS::Topic",

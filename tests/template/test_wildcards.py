@@ -19,6 +19,7 @@ WITHOUT_RESOURCES = frozenset(
     {
         "autoscaling:DescribeAutoScalingGroups",
         "autoscaling:DescribeAutoScalingInstances",
+        "autoscaling:DescribeInstanceRefreshes",
         "autoscaling:DescribeLifecycleHooks",
         "autoscaling:DescribeLoadBalancerTargetGroups",
         "autoscaling:DescribeLoadBalancers",
@@ -29,6 +30,7 @@ WITHOUT_RESOURCES = frozenset(
         "ec2:DescribeInstanceStatus",
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRegions",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
         "ec2:DescribeVpcs",
@@ -38,6 +40,7 @@ WITHOUT_RESOURCES = frozenset(
         "elasticloadbalancing:DescribeTargetGroupAttributes",
         "elasticloadbalancing:DescribeTargetGroups",
         "elasticloadbalancing:DescribeTargetHealth",
+        "events:ListRules",
         "servicediscovery:GetNamespace",
         "servicediscovery:GetOperation",
         "servicediscovery:ListInstances",
@@ -54,6 +57,9 @@ WITHOUT_RESOURCES = frozenset(
 )
 """Actions that name no resource which is known when the stack is made (Service Authorization Reference)."""
 
+FOR_PEOPLE = frozenset({"cloudformation:DescribeStacks"})
+"""What people need to find the stack among all of the Region."""
+
 MADE_BY_LAMBDA = frozenset(
     {
         "ec2:AssignPrivateIpAddresses",
@@ -63,6 +69,12 @@ MADE_BY_LAMBDA = frozenset(
     }
 )
 """What Lambda does with its network interfaces; their code is denied it by the same policy."""
+
+ALSO_ON_EVERYTHING = {
+    "KeyNetworkAndTracingPolicy": MADE_BY_LAMBDA,
+    "OperatorPolicy": FOR_PEOPLE,
+    "ReadOnlyPolicy": FOR_PEOPLE,
+}
 
 SCOPES = {
     "AutoScalingGroups": "autoScalingGroupName/only-mine",
@@ -91,7 +103,7 @@ def on_everything(template: dict[str, Any]) -> Iterator[str]:
     for name, statement in statements(with_every_switch_on(template=template)):
         if statement["Effect"] != "Allow" or "*" not in listed(statement["Resource"]):
             continue
-        known = WITHOUT_RESOURCES | (MADE_BY_LAMBDA if name == "KeyNetworkAndTracingPolicy" else frozenset())
+        known = WITHOUT_RESOURCES | ALSO_ON_EVERYTHING.get(name, frozenset())
         yield from (f"{name} allows {it} on everything" for it in listed(statement["Action"]) if it not in known)
         if name not in explained:
             yield f"{name} does not say why"

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from asg_lifecycle.aws.permissions import policy_output
 from asg_lifecycle.cli.exit_codes import ExitCode as ExitCode  # noqa: PLC0414 - every command ends with one of them
-from asg_lifecycle.model.failures import CallFailed, Consequence
+from asg_lifecycle.model.failures import CallFailed, Consequence, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,12 +115,16 @@ def reporting_failed_calls() -> Iterator[None]:
         fail(with_what_to_do(failed))
 
 
+def _granted_by(action: str) -> str:
+    output = policy_output(action)
+    return f", and the managed policy of the stack's output {output} grants it" if output is not None else ""
+
+
 def with_what_to_do(failed: CallFailed) -> str:
     """Return what is said of a call that failed, on one line, and what mends it where that is known."""
     failure = failed.failure
     sentence = " ".join(str(failed).split())
     if failure.consequence is Consequence.DENIED:
-        message = " ".join(failure.message.split())
-        return f"permission {failure.action} is missing: {message} ({failure.code}); your own credentials need it"
+        return " ".join(f"{missing(failure)}; your own identity lacks it{_granted_by(failure.action)}".split())
     hint = WHAT_TO_DO.get(failure.code)
     return f"{sentence}; {hint}" if hint else sentence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asg_lifecycle.cli.confirmation import confirm_terminations
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, with_what_to_do, write
 from asg_lifecycle.cli.options import THE_ONLY_STACK, HookNamePrefix, StackName
 from asg_lifecycle.cli.ps import open_action_tools
 from asg_lifecycle.cli.verbs import DryRun, OptionalReason, Yes  # noqa: TC001 - typer reads them
@@ -170,7 +170,7 @@ def _run(running: GroupDrain, request: DrainRequest, *, again: list[str]) -> Non
     except KeyboardInterrupt:
         stopped = "interrupted"
     except CallFailed as failed:
-        stopped = str(failed)
+        stopped = with_what_to_do(failed)
     if stopped is None:
         write(f"group {request.group}: {len(request.instances)} drained")
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, with_what_to_do, write
 from asg_lifecycle.cli.hook_access import DryRun, FormOfTool, PrefixOfStack, Way, Yes, find_group, open_hook_tools
 from asg_lifecycle.cli.hook_list import COLUMNS, DETAILS, warn_about, write_changes, write_difference, write_snippet
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
@@ -202,5 +202,5 @@ def _apply(tools: HookTools, each: GroupProposal, request: HookRequest) -> str |
         if again.proposal.differences:
             return unlike(again.proposal.wanted, tools.hooks.put(each.group.name, again.proposal.wanted))
     except CallFailed as failed:
-        return str(failed)
+        return with_what_to_do(failed)
     return None

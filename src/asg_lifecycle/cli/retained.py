@@ -8,7 +8,7 @@ import typer
 from msgspec import Struct
 
 from asg_lifecycle.cli.confirmation import confirm_terminations
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, with_what_to_do, write
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, write_list
 from asg_lifecycle.cli.ps import open_action_tools, rounded
@@ -175,7 +175,7 @@ def _terminate(tools: DrainTools, instance: str) -> bool:
                 told = tools.capacity.terminate(instance, shrink=False) is not Termination.NOT_DONE
             tools.actions.pause(LOOKS_EVERY)
     except CallFailed as failed:
-        warn(f"{instance}: {failed}")
+        warn(f"{instance}: {with_what_to_do(failed)}")
         return False
     warn(f"{instance}: Auto Scaling was told, and still lists it as retained after {GONE_WITHIN:.0f} s; look again")
     return False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, with_what_to_do, write
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.ps import open_action_tools
 from asg_lifecycle.intake.operator_messages import Heard
@@ -194,7 +194,7 @@ def _deliver(  # noqa: PLR0913, PLR0917 - the action, what is to be done to it, 
     try:
         delivery = tools.messages.deliver(record, message_of(verb, by), wait)
     except CallFailed as failed:
-        warn(f"{_named(summary)}: {failed}")
+        warn(f"{_named(summary)}: {with_what_to_do(failed)}")
         return False
     after = delivery.record
     standing = f"now {after.status}: {after.detail}" if after is not None else "its record is gone"

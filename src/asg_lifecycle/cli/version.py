@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 
-from asg_lifecycle.cli.console import write
+from asg_lifecycle.cli.console import with_what_to_do, write
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.stack import OUTPUTS
 from asg_lifecycle.model.failures import CallFailed
@@ -34,7 +34,7 @@ def version(stack: StackName = THE_ONLY_STACK) -> None:
     try:
         found = _outputs(stack)
     except CallFailed as failed:
-        write(f"stack {stack}: could not be read: {failed}" if stack else f"stack: could not be read: {failed}")
+        write(f"{f'stack {stack}' if stack else 'stack'}: could not be read: {with_what_to_do(failed)}")
         return
     for name, outputs in sorted(found.items()):
         write(f"stack {name} {outputs.get(OUTPUT) or 'does not say its version: it is older than this tool'}")

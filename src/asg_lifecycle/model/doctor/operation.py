@@ -200,7 +200,8 @@ def not_checked(facts: AccountFacts) -> Iterator[Observation]:
     for unread in facts.unread:
         if unread.permission == SIMULATION:
             continue
-        mend = f"grant {unread.permission} to whoever runs this" if unread.denied else "run this again"
+        grant = f"grant {unread.permission} to whoever runs this, as the policy of the output ReadOnlyPolicyArn does"
+        mend = grant if unread.denied else "run this again"
         yield Observation(
             evidence=f"{unread.what} could not be read: {unread.reason}; not checked: {', '.join(unread.checks)}",
             command=mend,
