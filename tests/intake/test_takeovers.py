@@ -18,6 +18,7 @@ from asg_lifecycle_simulator.region.log import LogKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from asg_lifecycle_simulator.region.events import Event
     from tests.intake.conftest import IntakeTestbed
 
 FOUR_HOURS = 4 * 3600.0
@@ -73,11 +74,11 @@ def test_after_the_third_takeover_it_is_held_with_the_error_and_kept_alive(
     assert max(later - before for before, later in pairwise(beats)) <= 301
 
 
-def told_of_holds(testbed: IntakeTestbed) -> list[dict[str, Any]]:
+def told_of_holds(testbed: IntakeTestbed) -> list[Event]:
     """Return the events `Lifecycle Action Held` from now on."""
-    found: list[dict[str, Any]] = []
+    found: list[Event] = []
     testbed.region.subscribe(
-        lambda event: found.append(dict(event["detail"])) if event["detail-type"] == EventKind.HELD.value else None
+        lambda event: found.append(event) if event["detail-type"] == EventKind.HELD.value else None
     )
     return found
 
@@ -90,7 +91,7 @@ def test_others_are_told_that_the_sweep_holds_it(testbed_of: Callable[..., Intak
     testbed.run(FOUR_HOURS)
 
     record = testbed.record(instance)
-    (event,) = (msgspec.convert(each, ActionEvent) for each in told)
+    (event,) = (msgspec.convert(each["detail"], ActionEvent) for each in told)
     assert (event.instance, event.status, event.reason) == (instance, Status.HELD, record.problem)
     assert (event.execution, event.token) == (record.execution, record.token)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_elb import ElasticLoadBalancingClient
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from mypy_boto3_route53 import Route53Client
@@ -185,9 +186,10 @@ class Clients:
         return client
 
     @cached_property
-    def iam(self) -> Any:  # noqa: ANN401 - the stubs of IAM are not among the requirements
+    def iam(self) -> IAMClient:
         """The IAM client, of the command line: one service for all Regions."""
-        return self._make("iam", REPEATABLE)
+        client: IAMClient = self._make("iam", REPEATABLE)
+        return client
 
     @cached_property
     def route53(self) -> Route53Client:
