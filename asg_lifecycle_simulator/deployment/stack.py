@@ -1,7 +1,7 @@
 """The application's CloudFormation stack in a simulated region: the resources of `template.yaml` that can be looked at.
 
 The template's own text is used, so that its rules, alarms and policies are what a command finds. Functions and the
-table are those of the deployment. SAM's transform is done here for what functions bring along: their roles and rules.
+table are those of the deployment. SAM's transform is done here for what functions bring along: their rules.
 """
 
 from __future__ import annotations
@@ -118,6 +118,7 @@ def stack_template(region: Region, deployment: Deployment, chosen: Mapping[str, 
     named = {
         "RecordsTable": table,
         "RecordsTable.Arn": f"arn:aws:dynamodb:{region.name}:{region.account}:table/{table}",
+        "LogGroup.Arn": f"arn:aws:logs:{region.name}:{region.account}:log-group:LogGroup:*",
     }
     for key, each in template["Resources"].items():
         if each["Type"] == FUNCTION_KIND:
@@ -145,8 +146,8 @@ def _present(value: Any, conditions: Mapping[str, Any], parameters: Mapping[str,
                 return holds(conditions[name])
             case {"Fn::Not": [inner]}:
                 return not holds(inner)
-            case {"Fn::And": list(every)}:
-                return all(map(holds, every))
+            case {"Fn::And": list(every)} | {"Fn::Or": list(every)}:
+                return (all if "Fn::And" in condition else any)(map(holds, every))
             case {"Fn::Equals": [{"Ref": str(name)}, str(text)]}:
                 return bool(parameters[name]["Default"] == text)
         raise ValueError(f"the simulated stack does not know {condition}")
@@ -175,16 +176,10 @@ def _names(region: Region, deployment: Deployment, function: str) -> dict[str, s
 
 
 def _of_function(function: str, resource: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the role and the rules that SAM makes for a function."""
+    """Return the rules that SAM makes for a function."""
     properties = resource["Properties"]
     condition = {"Condition": resource["Condition"]} if "Condition" in resource else {}
-    policies = [
-        {"PolicyName": f"{function}RolePolicy{number}", "PolicyDocument": document}
-        for number, document in enumerate(properties.get("Policies", ()))
-    ]
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]}, "Policies": policies}
-    made: dict[str, Any] = {f"{function}Role": {"Type": "AWS::IAM::Role", **condition, "Properties": role}}
+    made: dict[str, Any] = {}
     target = {"Id": function, "Arn": {"Ref": f"{function}.Alias" if function == DURABLE else f"{function}.Arn"}}
     for key, event in properties.get("Events", {}).items():
         given = event["Properties"]

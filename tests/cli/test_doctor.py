@@ -319,7 +319,7 @@ SCENES = {
         ("1 alarms of stack asg-lifecycle are gone",),
         "sam deploy",
     ),
-    "alarm-without-action": Scene(nothing, ("11 of 11 alarms",), "AlarmTopicArn=TOPIC_ARN", {"AlarmTopicArn": ""}),
+    "alarm-without-action": Scene(nothing, ("12 of 12 alarms",), "AlarmTopicArn=TOPIC_ARN", {"AlarmTopicArn": ""}),
     "topic-without-subscriber": Scene(unsubscribe, (":alarms, which has no confirmed",), "aws sns subscribe"),
     "storm-beyond-quotas": Scene(
         make_a_large_group,

@@ -192,6 +192,7 @@ def test_every_output_is_there_and_explained(expanded: Expanded) -> None:
         "RuleDeadLetterQueueUrl": "AWS::SQS::Queue",
         "FunctionDeadLetterQueueUrl": "AWS::SQS::Queue",
         "LogGroupName": "AWS::Logs::LogGroup",
+        "EventDeadLetterQueueUrl": "AWS::SQS::Queue",
         "SweepFunctionName": "AWS::Lambda::Function",
         "ActionTopicArn": "AWS::SNS::Topic",
         "ReadOnlyPolicyArn": "AWS::IAM::ManagedPolicy",
