@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +99,7 @@ def make_stack(
 
 def stack_template(region: Region, deployment: Deployment) -> dict[str, Any]:
     """Return the template of the simulated stack."""
-    template = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader, see above
+    template = pickle.loads(_own_template())  # noqa: S301 - pickled below
     resources = {key: each for key, each in template["Resources"].items() if each["Type"] in KEPT}
     named = {
         "RecordsTable": TABLE,
@@ -116,6 +118,13 @@ def stack_template(region: Region, deployment: Deployment) -> dict[str, Any]:
         parameter["Default"] = str(parameter["Default"])
     parts = {key: template[key] for key in ("Parameters", "Mappings", "Conditions", "Outputs")}
     return {"AWSTemplateFormatVersion": "2010-09-09", **_filled(parts | {"Resources": resources}, named)}
+
+
+@cache
+def _own_template() -> bytes:
+    """Return the application's template, read once and pickled: each stack changes a copy of its own."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    return pickle.dumps(yaml.load(text, Loader=_Loader))  # noqa: S506 - a safe loader, see above
 
 
 def _names(region: Region, deployment: Deployment, function: str) -> dict[str, str]:

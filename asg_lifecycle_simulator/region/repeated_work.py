@@ -12,9 +12,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
+import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.client import ClientCreator
+from botocore.hooks import EventAliaser
+from botocore.loaders import create_loader
 from botocore.useragent import UserAgentString
+from moto.cloudformation.models import Stack
 from moto.core import responses
 from moto.core.serialize import XFormedAttributePicker
 from moto.core.utils import method_names_from_class
@@ -40,6 +44,9 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     # Each region anew: its services give moto's classes methods, and take them away.
     replace(responses, "method_names_from_class", cache(method_names_from_class))
     replace(boto3, "client", CLIENT)
+    replace(botocore.session, "create_loader", LOADER)
+    replace(EventAliaser, "_alias_event_name", ALIASES)
+    replace(Stack, "parse_template", staticmethod(_read_template))
     replace(ClientCreator, "_load_service_model", SERVICE_MODEL)
     replace(ClientCreator, "_create_client_class", CLIENT_CLASS)
     replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
@@ -114,6 +121,29 @@ def _once_for_settings(make: Callable[..., Any]) -> Callable[..., Any]:
         return known[key][0]
 
     return client
+
+
+def _aliases(find: Callable[[Any, str], str]) -> Callable[[Any, str], str]:
+    """Return `EventAliaser._alias_event_name` so that it looks for the name of an event once.
+
+    It looks through a list of names that is the same for all clients. A few hundred events have names.
+    """
+    known: dict[str, str] = {}
+
+    def alias_of(aliaser: EventAliaser, event: str) -> str:
+        if (alias := known.get(event)) is None:
+            alias = known[event] = find(aliaser, event)
+        return alias
+
+    return alias_of
+
+
+def _read_template(template: str) -> Any:  # noqa: ANN401 - a template is any JSON or YAML
+    """Return a stack's template. Most are JSON, which moto reads as YAML: a hundred times as slowly."""
+    try:
+        return json.loads(template)
+    except ValueError:
+        return READ_TEMPLATE(template)
 
 
 def _dynamodb_answer(serialize: Callable[..., Any]) -> Callable[..., Any]:
@@ -222,6 +252,11 @@ PARSER: Any = vars(expressions)["UpdateExpressionParser"]
 PARSE = PARSER.make
 POSSIBLE_KEYS = _possible_keys(XFormedAttributePicker.get_possible_keys)
 SERVICE_MODEL = _once_for_a_service(vars(ClientCreator)["_load_service_model"])
+LOADER = cache(create_loader)
+"""Each session would read the models of its services and the endpoints of all Regions again."""
+
+ALIASES = _aliases(vars(EventAliaser)["_alias_event_name"])
+READ_TEMPLATE = Stack.parse_template
 CLIENT = _once_for_settings(boto3.client)
 CLIENT_CLASS = _once_for_a_service(vars(ClientCreator)["_create_client_class"])
 DYNAMODB_ANSWER = _dynamodb_answer(DynamoResult.execute_result)
