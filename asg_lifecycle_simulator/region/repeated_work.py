@@ -26,6 +26,8 @@ from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 from moto.dynamodb.responses import DynamoResult
 
+from asg_lifecycle_simulator.region.dynamodb_items import lighten_items
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
@@ -50,6 +52,7 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     replace(ClientCreator, "_load_service_model", SERVICE_MODEL)
     replace(ClientCreator, "_create_client_class", CLIENT_CLASS)
     replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
+    lighten_items(replace)
     replace(PARSER, "make", _parsed)
     replace(validators, "deepcopy", _copied)
     replace(TRAVERSER, "traverse_node_recursively", _traversed)
