@@ -21,15 +21,14 @@ from xml.sax.saxutils import escape
 from botocore.exceptions import ConnectionClosedError
 from moto import backend_index
 from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.base_backend import BackendDict
 from moto.core.botocore_stubber import BotocoreStubber
-from moto.core.exceptions import HTTPException
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request, determine_request_protocol, normalize_request
 from moto.core.routing import ServiceOperationRouter, get_service_router
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:

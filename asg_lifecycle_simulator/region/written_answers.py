@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape, quoteattr
 
-import xmltodict
 from moto.core import serialize
 from moto.core.serialize import AttributePicker
+from moto.core.utils import get_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,9 +69,10 @@ def _document(body: dict[str, Any], *, full_document: bool, pretty: bool, short_
             return _written(body, full_document=full_document, short=short_empty_elements)
     except _UnusualError:
         pass
-    return xmltodict.unparse(
+    document: str = XMLTODICT.unparse(
         body, full_document=full_document, pretty=pretty, short_empty_elements=short_empty_elements
     )
+    return document
 
 
 def _written(body: dict[str, Any], *, full_document: bool, short: bool) -> str:
@@ -142,7 +143,8 @@ def _is_name(name: object) -> bool:
     return True
 
 
-MISSING: Any = vars(serialize)["MISSING"]
 TRANSFORMS: dict[tuple[int, int, str, str], tuple[Callable[[Any], Any] | None, object]] = {}
-VALUE = serialize.get_value
-CHECK_NAME: Any = vars(xmltodict)["_validate_name"]
+MISSING: Any = vars(serialize)["MISSING"]
+VALUE = get_value
+XMLTODICT: Any = vars(serialize)["xmltodict"]
+CHECK_NAME: Any = vars(XMLTODICT)["_validate_name"]
