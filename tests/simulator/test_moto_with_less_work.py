@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from moto.core import serialize
 from moto.dynamodb import responses
@@ -17,7 +17,9 @@ from asg_lifecycle_simulator.region.dynamodb_items import lighten_items
 from asg_lifecycle_simulator.region.written_answers import write_answers_faster
 
 TEXT = st.sampled_from(["", "a", "ü", "a<b & c>d", "1.0", "\n\"'"])
-NAMES = st.sampled_from(["a", "member", "item", "#text", "@xmlns", "#comment", "no name"])
+NAMES = st.sampled_from(["a", "member", "item", "#text", "@xmlns"])
+ORDINARY = {"a": "<&>", "b": [], "c": "", "@xmlns": "q\"&'", "member": [1, True, None, {"a": 1.5}, "x"]}
+UNUSUAL = {"a": [b"x", (1, 2)], "#comment": "said", "@number": 1, "member": {"no name": 1}}
 CONTENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT | st.binary(max_size=2),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(NAMES, below, max_size=4) | st.tuples(below),
@@ -55,6 +57,13 @@ def xml(body: dict[str, Any], **settings: bool) -> str:
         return repr(error)
 
 
+@example(body={"Root": ORDINARY}, full=True, short=False)
+@example(body={"Root": ORDINARY}, full=True, short=True)
+@example(body={"Root": ORDINARY, "Other": [ORDINARY]}, full=False, short=True)
+@example(body={"Root": [ORDINARY, ORDINARY]}, full=True, short=False)
+@example(body={"Root": {"b": []}}, full=True, short=True)
+@example(body={"Root": UNUSUAL}, full=False, short=False)
+@example(body={"Root": {"#comment": "said", "a": b"x"}}, full=True, short=False)
 @given(
     body=st.dictionaries(NAMES, CONTENTS, max_size=2),
     full=st.booleans(),
