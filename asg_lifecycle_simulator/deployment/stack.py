@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +106,13 @@ def _parameters(deployment: Deployment) -> dict[str, str]:
     }
 
 
+@cache
+def _own_template() -> bytes:
+    """Return the application's template, read once and pickled: each stack changes a copy of its own."""
+    text = TEMPLATE.read_text(encoding="utf-8")
+    return pickle.dumps(yaml.load(text, Loader=_Loader))  # noqa: S506 - a safe loader, see above
+
+
 def stack_template(region: Region, deployment: Deployment, chosen: Mapping[str, str]) -> dict[str, Any]:
     """Return the template of the simulated stack.
 
@@ -112,7 +121,7 @@ def stack_template(region: Region, deployment: Deployment, chosen: Mapping[str, 
         deployment: the application in it.
         chosen: values of parameters.
     """
-    template = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a safe loader, see above
+    template = pickle.loads(_own_template())  # noqa: S301 - pickled below
     resources = {key: each for key, each in template["Resources"].items() if each["Type"] in KEPT}
     table = deployment.parameters.table
     named = {

@@ -58,15 +58,6 @@ class Screen(Struct, frozen=True):
     shown: str
 
 
-class OperatorTerminal(PseudoTerminal):
-    """One run of the command line itself."""
-
-    def program(self, scene: str) -> tuple[str, ...]:
-        """Return the module of the command line, which needs no scene."""
-        del scene
-        return ("asg_lifecycle.cli",)
-
-
 class Session:
     """The screens of a session in a terminal of so many columns and lines."""
 
@@ -76,12 +67,12 @@ class Session:
         self._environment = environment
 
     @contextmanager
-    def running(self, line: str) -> Iterator[OperatorTerminal]:
+    def running(self, line: str) -> Iterator[PseudoTerminal]:
         """Run a command, and let it be watched while it does."""
-        with OperatorTerminal("", *shlex.split(line), **self._size, **self._environment) as terminal:  # type: ignore[arg-type]
+        with PseudoTerminal("", *shlex.split(line), **self._size, **self._environment) as terminal:  # type: ignore[arg-type]
             yield terminal
 
-    def keep(self, caption: str, line: str, terminal: OperatorTerminal) -> None:
+    def keep(self, caption: str, line: str, terminal: PseudoTerminal) -> None:
         """Keep what a terminal shows now."""
         columns = self._size["columns"]
         broken = [
