@@ -1,4 +1,4 @@
-"""`tests.cli.terminal_program` or the command line itself, forked from a process that has imported it: nearly all of its time went into imports.
+"""A program in a terminal, forked from a process that has imported it: nearly all of its time went into imports.
 
 What it does to a terminal needs a process of its own. That the installed program starts is shown in `test_main.py`.
 """
@@ -12,8 +12,9 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.cli.__main__ import PROGRAM
 from asg_lifecycle.cli.app import application
-from tests.cli.terminal_program import PROGRAM, main
+from tests.cli.terminal_program import main
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
