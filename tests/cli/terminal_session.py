@@ -177,7 +177,7 @@ def document(played: dict[tuple[int, int], list[Screen]]) -> str:
 
 LENGTH = r"\b\d+ ?(?:d|h|min|m|s)(?: ?\d+ ?(?:h|min|m|s))?\b"
 DIFFERS = (
-    (r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? UTC|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)? UTC|\d\d:\d\d:\d\d UTC|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
     (r"(.*(?:\d/\d|metadata|\d[hms]) {2,})[^\n]*…", r"\1…"),
     (LENGTH, "LENGTH"),
     (r"\s+", " "),
