@@ -59,6 +59,9 @@ COMMAND_TARGETS = {
 TABLE = {"RecordsTable.Arn"}
 EVERYTHING = {"*"}
 
+LISTS = frozenset({"HttpHosts"})
+"""The parameters that grant steps what they need when they are not empty."""
+
 DOORS = {
     "SweepFunction": {*SWEEP_PERMISSIONS},
     "NotificationFunction": {
@@ -85,6 +88,7 @@ SWITCHED = {
     "OperationsDashboard": "MakesDashboard",
     "Signal": "HearsSignals",
     "MissedSignals": "HearsSignals",
+    "HttpHostsParameter": "GrantsHttpHosts",
     **{f"{parameter}Policy": f"Grants{parameter}" for step in CATALOG for parameter in step.permissions_by_parameter()},
 }
 """The condition of everything whose logical id begins so."""
@@ -161,10 +165,17 @@ RESOURCES: dict[str, set[str]] = {
     "ssm:CancelCommand": EVERYTHING,
     "ssm:DescribeInstanceInformation": EVERYTHING,
     "ssm:GetCommandInvocation": EVERYTHING,
+    "secretsmanager:GetSecretValue": {
+        f"arn:${{AWS::Partition}}:secretsmanager:{HERE}:secret:asg-lifecycle/${{AWS::StackName}}/http/*"
+    },
     "ssm:GetParameter": {
         "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/asg-lifecycle/${AWS::StackName}/kubernetes/*"
     },
-    "ssm:GetParameters": PLANS,
+    "ssm:GetParameters": PLANS
+    | {
+        f"arn:${{AWS::Partition}}:ssm:{HERE}:parameter/asg-lifecycle/${{AWS::StackName}}/{below}"
+        for below in ("http/*", "http-hosts")
+    },
     "ssm:GetParametersByPath": PLANS,
     "ssm:ListCommands": EVERYTHING,
     "ssm:SendCommand": COMMAND_TARGETS,
@@ -440,11 +451,12 @@ def steps_are_granted_by_their_feature(expanded: Expanded) -> Iterator[str]:
         if allowed != wanted:
             yield f"{template_parameter}: missing {sorted(wanted - allowed)}, spare {sorted(allowed - wanted)}"
         parameter = expanded.template["Parameters"].get(template_parameter, {})
-        if parameter.get("AllowedValues") != ["off", "on"]:
+        is_list = template_parameter in LISTS
+        if (parameter.get("Default") != "") if is_list else (parameter.get("AllowedValues") != ["off", "on"]):
             yield f"there is no parameter {template_parameter} to switch on and off"
-        if expanded.template["Conditions"].get(f"Grants{template_parameter}") != {
-            "Fn::Equals": [{"Ref": template_parameter}, "on"]
-        }:
+        on = {"Fn::Equals": [{"Ref": template_parameter}, "on"]}
+        filled = {"Fn::Not": [{"Fn::Equals": [{"Ref": template_parameter}, ""]}]}
+        if expanded.template["Conditions"].get(f"Grants{template_parameter}") != (filled if is_list else on):
             yield f"{template_parameter} is not granted by its parameter"
         kinds = [step.kind for step in CATALOG if template_parameter in step.permissions_by_parameter()]
         if missing := [kind for kind in kinds if kind not in parameter.get("Description", "")]:

@@ -25,6 +25,7 @@ class BlockerKind(StrEnum):
     DISRUPTION_BUDGET = "disruption-budget"
     DNS_RECORD = "dns-record"
     FUNCTION = "function"
+    HTTP_API = "http-api"
     INSTANCE = "instance"
     INTERNAL_ERROR = "internal-error"
     LOAD_BALANCER = "load-balancer"
