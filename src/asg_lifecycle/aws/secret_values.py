@@ -49,7 +49,7 @@ class SecretValues:
             action, text = "ssm:GetParameters", self._parameters.find(stored) or ""
         else:
             action = "secretsmanager:GetSecretValue"
-            with calling(action):
+            with calling("secretsmanager:GetSecretValue"):
                 text = self._clients.secretsmanager.get_secret_value(SecretId=stored).get("SecretString", "")
         value = (_field(text, field, name, action) if field else text).strip()
         if not value or not value.isascii() or not value.isprintable():

@@ -1,4 +1,7 @@
-"""One request over a connection of its own, to an address that was looked at. Loads the HTTP library of boto3.
+"""One request over a connection of its own, to an address that was looked at.
+
+Python's own `http.client`, which boto3 has loaded already. urllib3, which stands on it, would add what is switched off
+here (pools, retries, redirects, decoding), and logs what it cannot read of an answer, with whatever stands in it.
 
 Everything is bounded: the time from the connection to the last byte, and the bytes of the answer. Redirects are answers
 like others.
@@ -6,23 +9,19 @@ like others.
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 import threading
 from contextlib import ExitStack, contextmanager
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
-from typing import TYPE_CHECKING
-
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.model.http_exchanges import LARGEST_ANSWER, HttpAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from urllib3.response import BaseHTTPResponse
 
     from asg_lifecycle.model.http_exchanges import HttpRequest
 
@@ -45,7 +44,7 @@ class NoAnswerError(Exception):
     """The request was sent, in part or whole, and there is no answer. The sentence says why."""
 
 
-def connect(request: HttpRequest, address: tuple[str, int], context: ssl.SSLContext | None) -> HTTPConnection:
+def connect(request: HttpRequest, address: tuple[str, int], context: ssl.SSLContext | None) -> socket.socket:
     """Return an open connection.
 
     Args:
@@ -56,36 +55,28 @@ def connect(request: HttpRequest, address: tuple[str, int], context: ssl.SSLCont
     Raises:
         NotSentError: there is none.
     """
-    host, port = address
-    timeout = min(CONNECT_SECONDS, request.seconds)
-    connection = (
-        HTTPConnection(host, port, timeout=timeout)
-        if context is None
-        else HTTPSConnection(
-            host,
-            port,
-            timeout=timeout,
-            ssl_context=context,
-            # The name that the certificate has to have, and that the server is told.
-            server_hostname=request.url.host,
-            assert_hostname=request.url.host,
-        )
-    )
     try:
-        connection.connect()
-    except (HTTPError, OSError) as error:
-        connection.close()
-        if isinstance(error, ssl.SSLCertVerificationError):
-            raise NotTrustedError(error.verify_message or "it is not valid") from error
+        plain = socket.create_connection(address, timeout=min(CONNECT_SECONDS, request.seconds))
+    except OSError as error:
         raise NotSentError(_why(error)) from error
-    return connection
+    if context is None:
+        return plain
+    try:
+        # The name that the server is told, and that has to be in its certificate.
+        return context.wrap_socket(plain, server_hostname=request.url.host)
+    except ssl.SSLCertVerificationError as error:
+        plain.close()
+        raise NotTrustedError(error.verify_message or "it is not valid") from error
+    except (OSError, ValueError) as error:
+        plain.close()
+        raise NotSentError(_why(error)) from error
 
 
-def exchange(connection: HTTPConnection, request: HttpRequest, *, with_body: bool) -> HttpAnswer:
+def exchange(connected: socket.socket, request: HttpRequest, *, with_body: bool) -> HttpAnswer:
     """Send a request and return its answer; the connection is closed.
 
     Args:
-        connection: an open connection.
+        connected: an open connection.
         request: what is sent.
         with_body: read the body of any answer; otherwise that of an error alone.
 
@@ -98,15 +89,16 @@ def exchange(connection: HTTPConnection, request: HttpRequest, *, with_body: boo
         "Accept-Encoding": "identity",
         "Connection": "close",
     }
+    connected.settimeout(request.seconds)
     with ExitStack() as held:
-        is_over = held.enter_context(_given_up_after(request.seconds, connection))
-        connection.timeout = request.seconds
+        connection = HTTPConnection(request.url.host, request.url.port)
+        connection.sock, connection.response_class = connected, _WholeHead
+        held.callback(connected.close)
+        is_over = held.enter_context(_given_up_after(request.seconds, connected))
         try:
-            connection.request(
-                request.method, request.url.target, request.body, headers, preload_content=False, decode_content=False
-            )
+            connection.request(request.method, request.url.target, request.body, headers)
             response = connection.getresponse()
-        except (HTTPError, HTTPException, OSError) as error:
+        except (HTTPException, OSError) as error:
             raise NoAnswerError(f"not within {request.seconds:g} s" if is_over.is_set() else _why(error)) from error
         held.callback(response.close)
         body, whole = b"", True
@@ -122,37 +114,62 @@ def exchange(connection: HTTPConnection, request: HttpRequest, *, with_body: boo
         )
 
 
-def _body(response: BaseHTTPResponse) -> tuple[bytes, bool]:
+def _body(response: HTTPResponse) -> tuple[bytes, bool]:
     """Return as much of the body as may be read, and whether that is all."""
     parts: list[bytes] = []
     size = 0
     try:
-        while part := response.read(min(PART, LARGEST_ANSWER + 1 - size), decode_content=False):
+        while part := response.read(min(PART, LARGEST_ANSWER + 1 - size)):
             parts.append(part)
             size += len(part)
             if size > LARGEST_ANSWER:
                 return b"".join(parts)[:LARGEST_ANSWER], False
-    except (HTTPError, HTTPException, OSError):
-        # Shorter than it was said to be, or cut off: the caller is told that it is not whole.
+    except (HTTPException, OSError):
+        # Cut off: the caller is told that it is not whole.
         return b"".join(parts), False
-    return b"".join(parts), True
+    # The bytes that were announced and did not come.
+    return b"".join(parts), not response.length
+
+
+class _LastLine(io.BufferedReader):
+    """Knows the last line that was read."""
+
+    last = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.last = super().readline(size)
+        return self.last
+
+
+class _WholeHead(HTTPResponse):
+    """An answer whose head ends with an empty line: for `http.client` it also ends where the connection does."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **named: Any) -> None:  # noqa: ANN401 - those of the base class
+        super().__init__(sock, *args, **named)
+        self.fp.close()
+        self._lines = _LastLine(sock.makefile("rb", buffering=0))
+        self.fp = self._lines
+
+    def begin(self) -> None:
+        super().begin()
+        if self._lines.last not in {b"\r\n", b"\n"}:
+            raise HTTPException("the head of the answer breaks off")
 
 
 @contextmanager
-def _given_up_after(seconds: float, connection: HTTPConnection) -> Iterator[threading.Event]:
-    """Close a connection at its end, or when its time is over: a timeout of the socket begins anew with each byte.
+def _given_up_after(seconds: float, connected: socket.socket) -> Iterator[threading.Event]:
+    """Shut a connection down when its time is over: a timeout of the socket begins anew with each byte.
 
     Yields:
         What tells whether the time was over.
     """
     is_over = threading.Event()
-    held = connection.sock
 
     def give_up() -> None:
         is_over.set()
         try:
             # That of a TLS socket would let the reader go on without TLS.
-            socket.socket.shutdown(held, socket.SHUT_RDWR)
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)
         except OSError:
             # The server has closed it at the same moment.
             return
@@ -164,7 +181,6 @@ def _given_up_after(seconds: float, connection: HTTPConnection) -> Iterator[thre
         yield is_over
     finally:
         timer.cancel()
-        connection.close()
 
 
 def _why(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Sends the requests of plans. The HTTP library is loaded, and a name resolved, when the first one is sent."""
+"""Sends the requests of plans. What connects is loaded when the first one is sent."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from asg_lifecycle.model.network_addresses import is_allowed_host
 from asg_lifecycle.model.redaction import Redaction
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
-
-    from urllib3.connection import HTTPConnection
 
     from asg_lifecycle.aws.http_hosts import HttpHosts
     from asg_lifecycle.aws.request_signing import RequestSigning
@@ -123,7 +122,7 @@ class HttpApis:
             self._secrets.forget(auth.secret)
         return Sent(answer=answer, redact=redact)
 
-    def _connect(self, request: HttpRequest, context: ssl.SSLContext | None) -> HTTPConnection:
+    def _connect(self, request: HttpRequest, context: ssl.SSLContext | None) -> socket.socket:
         """Return a connection to an address that was looked at.
 
         Raises:
