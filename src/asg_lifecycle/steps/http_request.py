@@ -135,7 +135,7 @@ class SendHttpRequest(StatefulStep[HttpRequestOptions, HttpRequestState]):
                 if not holds(condition, answers.parsed(sent), values):
                     return Failed(f"{request} was answered {answers.in_words(sent)}: expect.condition does not hold")
             except CannotApplyError as error:
-                return Failed(f"{request} was answered {status}: {sent.redact(str(error))}")
+                return Failed(f"{request} was answered {status}: {answers.shown(sent, error)}")
         if options.poll is None:
             return Done(f"{request} was answered {status}")
         return self._waiting(
@@ -214,7 +214,7 @@ class SendHttpRequest(StatefulStep[HttpRequestOptions, HttpRequestState]):
             return self._not_yet(request, poll, state, answers.in_words(sent))
         answer = answers.parsed(sent)
         said = sentence_from(poll.progress, answer, values) if poll.progress is not None else ""
-        said = sent.redact(said)[: answers.SHOWN]
+        said = answers.shown(sent, said)
         if poll.fail_when is not None and holds(poll.fail_when, answer, values):
             return Failed(f"{request}: fail_when holds" + (f": {said}" if said else ""))
         if poll.until is not None and holds(poll.until, answer, values):

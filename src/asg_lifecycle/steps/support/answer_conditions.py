@@ -25,12 +25,9 @@ SAMPLE = "sample"
 UNKNOWN = "unknown"
 """What a sentence says in place of a value that the answer does not have."""
 
-LONGEST_VALUE = 100
-"""Characters of a value that a sentence repeats."""
-
 
 class CannotApplyError(Exception):
-    """A condition cannot be applied to an answer; the sentence says why."""
+    """A condition cannot be applied to an answer; the sentence says why, with what stands in the answer."""
 
 
 def condition_problem(condition: Condition) -> str | None:
@@ -122,8 +119,7 @@ def search(expression: str, answer: object) -> Any:  # noqa: ANN401 - JSON of so
     try:
         return jmespath.search(expression, answer)
     except (JMESPathError, TypeError, ValueError, ArithmeticError) as error:
-        why = " ".join(str(error).split())[:LONGEST_VALUE]
-        raise CannotApplyError(f"{expression!r} cannot be applied to the answer: {why}") from error
+        raise CannotApplyError(f"{expression!r} cannot be applied to the answer: {error}") from error
 
 
 def _is_placeholder(braces: re.Match[str]) -> bool:
@@ -146,7 +142,8 @@ def _is_same_number(one: object, other: object) -> bool:
 def _in_words(value: object) -> str:
     if value is None:
         return UNKNOWN
-    return (value if isinstance(value, str) else json.dumps(value))[:LONGEST_VALUE]
+    # As long as it is: half a secret would not be found.
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 class Samples(dict[str, str]):

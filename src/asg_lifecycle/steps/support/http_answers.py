@@ -49,10 +49,15 @@ def may_have_had_its_effect(sent: Sent) -> bool:
     return sent.answer.status >= SERVER_ERROR and not is_asked_to_wait(sent)
 
 
+def shown(sent: Sent, text: object) -> str:
+    """Return a text with something of an answer in it for people: on one line, short, and without secrets."""
+    # In this order: what is cut off in the midst of a secret, or changed in it, would not be found.
+    return " ".join(sent.redact(str(text)).split())[:SHOWN]
+
+
 def in_words(sent: Sent) -> str:
     """Return the status of an answer, with the first line of its body."""
-    # What is cut off in the midst of a secret would not be found.
-    line = sent.redact(sent.answer.first_line)[:SHOWN]
+    line = shown(sent, sent.answer.first_line)
     return f"{sent.answer.status}: {line}" if line else f"{sent.answer.status}"
 
 
@@ -76,7 +81,7 @@ def refused(request: HttpRequest, sent: Sent) -> CallFailed:
 
 def not_usable(request: HttpRequest, sent: Sent, why: object) -> CallFailed:
     """Return that an answer has not what the plan asks of it."""
-    return _failed(request, NOT_USABLE, f"{request.url}: {sent.redact(str(why))[:SHOWN]}", Consequence.REFUSED)
+    return _failed(request, NOT_USABLE, f"{request.url}: {shown(sent, why)}", Consequence.REFUSED)
 
 
 def effect_open(request: HttpRequest | str, why: str) -> Failed:
