@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import json
+import html
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,32 +17,41 @@ SHORTEST = 4
 
 
 class Redaction:
-    """Hides secrets, and the forms in which an answer may repeat them: as JSON, in a URL, in base64.
+    """Hides secrets, also where a text repeats them as URLs, JSON or HTML write them, or in base64.
+
+    Each character may be written in any of these ways: a URL may leave some as they are.
 
     Args:
         secrets: what must not be read.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
+        texts = {text for secret in secrets if len(secret) >= SHORTEST for text in (secret, _in_base64(secret))}
         # The longest first: one secret may be a part of another.
-        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        ordered = sorted(texts, key=lambda text: (-len(text), text))
+        self._pattern = re.compile("|".join("".join(map(_written, text)) for text in ordered)) if ordered else None
 
     def __call__(self, text: str) -> str:
         """Return the text with every secret hidden."""
-        for form in self._forms:
-            text = text.replace(form, HIDDEN)
-        return text
+        return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
 
 
-def _forms(secret: str) -> tuple[str, ...]:
-    encoded = base64.b64encode(secret.encode()).decode()
-    return (
-        secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        quote(secret, safe=""),
-        quote_plus(secret),
-        encoded,
-        encoded.rstrip("="),
-    )
+def _in_base64(secret: str) -> str:
+    return base64.b64encode(secret.encode()).decode().rstrip("=")
+
+
+def _written(character: str) -> str:
+    """Return a regular expression for the ways in which a character may be written."""
+    code = ord(character)
+    ways = {
+        re.escape(character),
+        "".join(f"(?i:%{byte:02x})" for byte in character.encode()),
+        rf"(?i:\\u{code:04x})",
+        rf"\\{re.escape(character)}",
+        f"&#0*{code};",
+        f"(?i:&#x0*{code:x};)",
+        re.escape(html.escape(character)),
+    }
+    if character == " ":
+        ways.add(r"\+")
+    return f"(?:{'|'.join(sorted(ways, key=len, reverse=True))})"
