@@ -76,6 +76,7 @@ def test_what_it_began_is_waited_for(testbed: Testbed) -> None:
         ({"until": "length(a)"}, [{"a": None}], "held", "'length(a)' cannot be applied to the answer"),
         ({"until": "a"}, ["<html>"], "held", "the answer is not JSON"),
         ({"until": "a", "progress": "{a.b} of {instance}"}, [{"c": 1}, {"a": 1}], "completed", "unknown of i-"),
+        ({"until": "a", "progress": "{length([a, '{group}'])} {a}"}, [{"a": "x"}], "completed", "holds: 2 x"),
     ],
 )
 def test_conditions_decide(testbed: Testbed, poll: Any, answers: list[Any], status: str, said: str) -> None:
@@ -438,6 +439,7 @@ H = f"http://{HOST}/"
         ({"url": H, "poll": {"until": "[?a=={instance}]"}}, "between single quotes"),
         ({"url": H, "poll": {"until": "a", "url": "http://other/"}}, "poll.url is of another server"),
         ({"url": H, "poll": {"until": "a", "progress": "{a ||} left"}}, "poll.progress: 'a ||' is not an expression"),
+        ({"url": H, "poll": {"until": "a", "progress": "{a[?b=={group}]}"}}, "poll.progress: a placeholder cannot be"),
         ({"url": H, "poll": {"until_status": [404], "wait_status": [404]}}, "404 in until_status and in wait_status"),
         ({"url": f"{H}{{found}}"}, "{found} stands for what find finds, and there is no find"),
         ({"url": H, "find": {"url": "http://other/", "value": "a"}}, "find.url is of another server"),

@@ -26,7 +26,7 @@ class Redaction:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        texts = {text for secret in secrets if len(secret) >= SHORTEST for text in (secret, _in_base64(secret))}
+        texts = {text for secret in secrets if len(secret) >= SHORTEST for text in (secret, *_in_base64(secret))}
         # The longest first: one secret may be a part of another.
         ordered = sorted(texts, key=lambda text: (-len(text), text))
         self._pattern = re.compile("|".join("".join(map(_written, text)) for text in ordered)) if ordered else None
@@ -36,8 +36,9 @@ class Redaction:
         return text if self._pattern is None else self._pattern.sub(HIDDEN, text)
 
 
-def _in_base64(secret: str) -> str:
-    return base64.b64encode(secret.encode()).decode().rstrip("=")
+def _in_base64(secret: str) -> tuple[str, str]:
+    encoded = base64.b64encode(secret.encode()).decode()
+    return encoded, encoded.rstrip("=")
 
 
 def _written(character: str) -> str:

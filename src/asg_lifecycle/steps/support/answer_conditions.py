@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from msgspec import Meta
 
 from asg_lifecycle.model.http_texts import in_condition
-from asg_lifecycle.model.placeholders import FOUND, KNOWN, fill_found
+from asg_lifecycle.model.placeholders import FOUND, KNOWN, CannotFillError, fill_found
 
 if TYPE_CHECKING:
     from asg_lifecycle.steps.support.http_building import Values
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Condition: TypeAlias = Annotated[str, Meta(min_length=1, max_length=2000)] | dict[str, Any]
 """An expression of JMESPath, or JSON that the answer has to hold."""
 
-_BRACES = re.compile(r"\{([^{}]+)\}")
+_BRACES = re.compile(r"\{((?:[^{}]|\{[^{}]*\})+)\}")
+"""An expression in braces, in which placeholders have braces of their own."""
+
 _PLACEHOLDER = re.compile(KNOWN)
 SAMPLE = "sample"
 """What stands in for every placeholder where a plan is checked."""
@@ -34,13 +36,19 @@ def condition_problem(condition: Condition) -> str | None:
     """Return what is wrong with a condition of a plan, None when nothing is."""
     if isinstance(condition, dict):
         return None if condition else "the condition is an empty object, which every answer meets"
-    return _expression_problem(fill_found(condition, Samples(), SAMPLE, _as_it_is))
+    if (problem := _expression_problem(fill_found(condition, Samples(), SAMPLE, _as_it_is))) is not None:
+        return problem
+    try:
+        fill_found(condition, Samples(), SAMPLE, in_condition)
+    except CannotFillError as error:
+        return re.sub("^.*safely: ", "a placeholder cannot be put in: ", str(error))
+    return None
 
 
 def sentence_problem(text: str) -> str | None:
     """Return what is wrong with the expressions in a sentence of a plan, None when nothing is."""
     expressions = (found[1] for found in _BRACES.finditer(text) if not _is_placeholder(found))
-    return next((problem for each in expressions if (problem := _expression_problem(each)) is not None), None)
+    return next((problem for each in expressions if (problem := condition_problem(each)) is not None), None)
 
 
 def parse_answer(body: bytes) -> Any:  # noqa: ANN401 - JSON of somebody else's
@@ -85,7 +93,10 @@ def sentence_from(text: str, answer: object, values: Values) -> str:
     for found in _BRACES.finditer(text):
         parts.append(text[end : found.start()])
         end = found.end()
-        parts.append(values.fill(found[0]) if _is_placeholder(found) else _in_words(search(found[1], answer)))
+        if _is_placeholder(found):
+            parts.append(values.fill(found[0]))
+        else:
+            parts.append(_in_words(search(values.fill(found[1], in_condition), answer)))
     sentence = "".join([*parts, text[end:]])
     return "".join(character if character.isprintable() else " " for character in sentence)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from msgspec import Meta, Struct, to_builtins
@@ -10,7 +9,7 @@ from msgspec import Meta, Struct, to_builtins
 from asg_lifecycle.model.bounds import matching
 from asg_lifecycle.model.durations import PositiveDuration, seconds
 from asg_lifecycle.model.http_auth import HttpAuth
-from asg_lifecycle.model.http_texts import header_problem, in_condition, in_header, in_plain_text, in_url, parse_url
+from asg_lifecycle.model.http_texts import header_problem, in_header, in_plain_text, in_url, parse_url
 from asg_lifecycle.model.placeholders import FOUND, CannotFillError, fill_found
 from asg_lifecycle.steps.support.answer_conditions import (
     SAMPLE,
@@ -247,9 +246,3 @@ def _condition_problems(place: str, condition: Condition | None) -> Iterator[str
         return
     if (problem := condition_problem(condition)) is not None:
         yield f"{place}: {problem}"
-        return
-    if isinstance(condition, str):
-        try:
-            fill_found(condition, Samples(), SAMPLE, in_condition)
-        except CannotFillError as error:
-            yield f"{place}: {re.sub('^.*safely: ', 'a placeholder cannot be put in: ', str(error))}"
