@@ -427,6 +427,11 @@ H = f"http://{HOST}/"
         ({"url": "https://h", "auth": {"bearer": "/asg-lifecycle/p/kubernetes/x"}}, "is something else; expected the"),
         ({"url": H, "headers": {"Authorization": "Bearer x"}}, "a plan is no place for secrets"),
         ({"url": H, "headers": {"Host": "evil"}}, "it is set for you"),
+        (
+            {"url": "https://h", "auth": {"header": {"name": "Host", "value": "/asg-lifecycle/p/http/x"}}},
+            "auth.header has the name of host, which is no header for secrets",
+        ),
+        ({"url": H, "poll": {"method": "HEAD", "until": "a"}}, "conditions on a body, which HEAD has not"),
         ({"url": H, "headers": {"a b": "c"}}, "headers has the name 'a b'"),
         ({"url": H, "headers": {"A": "b\nc"}}, "expected printable ASCII"),
         ({"url": H, "headers": {"A": "1", "a": "2"}}, "twice"),

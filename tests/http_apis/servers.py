@@ -18,9 +18,11 @@ LOOPBACK = "127.0.0.1"
 
 
 @contextmanager
-def raw_server(answer: Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+def raw_server(
+    answer: Callable[[socket.socket], None], context: ssl.SSLContext | None = None, *, reads: bool = True
+) -> Iterator[RawServer]:
     """Yield a server that reads the head of each request, and lets `answer` do what it wants with the connection."""
-    server = RawServer(answer, context)
+    server = RawServer(answer, context, reads=reads)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -36,10 +38,11 @@ class RawServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, answer: Callable[[socket.socket], None], context: ssl.SSLContext | None) -> None:
+    def __init__(self, answer: Callable[[socket.socket], None], context: ssl.SSLContext | None, *, reads: bool) -> None:
         super().__init__((LOOPBACK, 0), Handler)
         self.answer = answer
         self.context = context
+        self.reads = reads
         self.over = threading.Event()
         self.heads: list[bytes] = []
 
@@ -59,7 +62,7 @@ class Handler(socketserver.BaseRequestHandler):
             if self.server.context is not None:
                 connection = self.server.context.wrap_socket(connection, server_side=True)
             head = b""
-            while b"\r\n\r\n" not in head and (part := connection.recv(4096)):
+            while self.server.reads and b"\r\n\r\n" not in head and (part := connection.recv(4096)):
                 head += part
             self.server.heads.append(head)
             self.server.answer(connection)

@@ -17,12 +17,14 @@ from asg_lifecycle.aws.http_hosts import HttpHosts
 from asg_lifecycle.aws.request_signing import RequestSigning, trusted_authorities
 from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.aws.secret_values import SecretValues
+from asg_lifecycle.composition.lifecycle_action import compose
 from asg_lifecycle.http_apis.http_apis import HttpApis
-from asg_lifecycle.http_apis.network import Network
+from asg_lifecycle.http_apis.network import Network, resolve_by_system, why_forbidden_by_rules
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.http_auth import BasicAuth, HeaderAuth, HttpAuth, Sigv4Auth
 from asg_lifecycle.model.http_exchanges import LARGEST_ANSWER, NO_ANSWER, NO_CONNECTION, NOT_TRUSTED, HttpRequest
 from asg_lifecycle.model.http_texts import parse_url
+from asg_lifecycle.settings import Settings
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH
 from asg_lifecycle_simulator.services.certificates import certificates
 from tests.http_apis.servers import LOOPBACK, drips, ok, raw_server, resets, says
@@ -302,6 +304,24 @@ def test_a_server_without_tls_gets_nothing(testbed: Testbed) -> None:
             apis(testbed, server.port).send(request(f"https://{HOST}/"), None, with_body=True)
         assert not any(head.startswith(b"GET") for head in server.heads)
     assert raised.value.failure.code == NO_CONNECTION
+
+
+def test_a_handshake_that_never_ends_is_given_up_in_time(testbed: Testbed) -> None:
+    over = threading.Event()
+    began = time.monotonic()
+    # The head of a record of TLS, and then its bytes, each long before a socket's own timeout.
+    with raw_server(drips(0.05, over, b"\x16\x03\x03\x3f\xff"), reads=False) as server:
+        with pytest.raises(CallFailed) as raised:
+            apis(testbed, server.port).send(request(f"https://{HOST}/", seconds=0.6), None, with_body=True)
+        over.set()
+    assert raised.value.failure.code == NO_CONNECTION
+    assert time.monotonic() - began < 2.5
+
+
+def test_the_function_is_composed_with_the_network_there_is() -> None:
+    settings = Settings(table="t", hook_name_prefix="", record_retention=1.0, plan_path="/asg-lifecycle/s/plans")
+    network = compose(settings).services.http_apis._network  # noqa: SLF001 - there is no other way to it, nor shall be
+    assert (network._resolve, network._why_forbidden) == (resolve_by_system, why_forbidden_by_rules)  # noqa: SLF001
 
 
 def secret(testbed: Testbed, name: str = TOKEN, value: str = PASSWORD) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asg_lifecycle.http_apis.network import ForbiddenAddressError, Network, resolve
+from asg_lifecycle.http_apis.network import ForbiddenAddressError, Network, resolve_by_system
 from asg_lifecycle.model.network_addresses import is_allowed_host, why_forbidden
 
 FORBIDDEN = [
@@ -77,7 +77,7 @@ def test_an_address_inside_another_is_judged_as_it_is(address: object) -> None:
 @pytest.mark.parametrize("written", ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "0x7f.1", "0"])
 def test_other_ways_to_write_an_address_lead_to_what_they_mean(written: str) -> None:
     # The plan's check refuses them; where they came all the same, the resolver says what they are.
-    addresses = [address for address, _ in resolve(written, 80)]
+    addresses = [address for address, _ in resolve_by_system(written, 80)]
     assert addresses
     with pytest.raises(ForbiddenAddressError, match="which is"):
         Network().addresses(written, 80)

@@ -1,20 +1,17 @@
-"""Sends the requests of plans. What connects is loaded when the first one is sent."""
+"""Sends the requests of plans. What only a request needs is loaded when the first one is sent."""
 
 from __future__ import annotations
 
 import base64
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from asg_lifecycle.aws.ttl_cache import TtlCache
-from asg_lifecycle.http_apis.network import ForbiddenAddressError, Network
+from asg_lifecycle.http_apis.network import ForbiddenAddressError
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 from asg_lifecycle.model.http_exchanges import NO_ANSWER, NO_CONNECTION, NOT_ALLOWED, NOT_TRUSTED
-from asg_lifecycle.model.network_addresses import is_allowed_host
-from asg_lifecycle.model.redaction import Redaction
 
 if TYPE_CHECKING:
     import socket
@@ -23,8 +20,10 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.http_hosts import HttpHosts
     from asg_lifecycle.aws.request_signing import RequestSigning
     from asg_lifecycle.aws.secret_values import SecretValues
+    from asg_lifecycle.http_apis.network import Network
     from asg_lifecycle.model.http_auth import HttpAuth
     from asg_lifecycle.model.http_exchanges import HttpAnswer, HttpRequest
+    from asg_lifecycle.model.redaction import Redaction
 
 CONTEXT_KEPT = 3_600.0
 """Seconds that what TLS needs is kept: reading a hundred authorities takes longer than a request."""
@@ -36,7 +35,6 @@ UNAUTHORIZED = frozenset({401, 403})
 """Statuses with which a secret is refused."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class Sent:
     """An answer, and what hides the secrets of its request in it.
 
@@ -45,8 +43,9 @@ class Sent:
         redact: hides the secrets in any text of it.
     """
 
-    answer: HttpAnswer
-    redact: Redaction
+    def __init__(self, answer: HttpAnswer, redact: Redaction) -> None:
+        self.answer = answer
+        self.redact = redact
 
 
 class HttpApis:
@@ -84,6 +83,8 @@ class HttpApis:
         Raises:
             CallFailed: the hosts could not be read.
         """
+        from asg_lifecycle.model.network_addresses import is_allowed_host  # noqa: PLC0415 - see the module
+
         if self._hosts is None:
             return None
         allowed = self._hosts.allowed()
@@ -104,6 +105,7 @@ class HttpApis:
             CallFailed: there is no answer. The code `NO_ANSWER` alone leaves open whether the request had its effect.
         """
         from asg_lifecycle.http_apis.connection import NoAnswerError, exchange  # noqa: PLC0415 - see the module
+        from asg_lifecycle.model.redaction import Redaction  # noqa: PLC0415 - see the module
 
         if self._hosts is None:
             raise _failed(request, NOT_ALLOWED, "only the deployed function sends requests", Consequence.REFUSED)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
-
-from asg_lifecycle.model.network_addresses import why_forbidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,7 +16,7 @@ class ForbiddenAddressError(Exception):
     """A name leads to an address that no request may go to; the sentence says which."""
 
 
-def resolve(host: str, port: int) -> list[tuple[str, int]]:
+def resolve_by_system(host: str, port: int) -> list[tuple[str, int]]:
     """Return the addresses of a host, each once, in the order of the resolver.
 
     Raises:
@@ -29,17 +26,28 @@ def resolve(host: str, port: int) -> list[tuple[str, int]]:
     return list(dict.fromkeys((str(address[0]), port) for *_, address in found))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Network:
-    """How names are resolved, and which addresses are refused. The function has no other than this one.
+def why_forbidden_by_rules(address: str) -> str | None:
+    """Return why no request may go to an address, None when one may."""
+    from asg_lifecycle.model.network_addresses import why_forbidden  # noqa: PLC0415 - needed for a request alone
 
-    Attributes:
-        resolve: returns the addresses of a host.
-        why_forbidden: returns why no request may go to an address, None when one may.
+    return why_forbidden(address)
+
+
+class Network:
+    """How names are resolved, and which addresses are refused. The function has no other than the one there is.
+
+    No dataclass: making one takes longer than all else here, at each cold start.
+
+    Args:
+        resolve: returns the addresses of a host; None for the resolver of the system.
+        why_forbidden: returns why no request may go to an address, None when one may; None for the rules of the model.
     """
 
-    resolve: Resolve = resolve
-    why_forbidden: Callable[[str], str | None] = why_forbidden
+    def __init__(
+        self, *, resolve: Resolve | None = None, why_forbidden: Callable[[str], str | None] | None = None
+    ) -> None:
+        self._resolve = resolve or resolve_by_system
+        self._why_forbidden = why_forbidden or why_forbidden_by_rules
 
     def addresses(self, host: str, port: int) -> list[tuple[str, int]]:
         """Return where connections to a host may go.
@@ -49,11 +57,11 @@ class Network:
             OSError: it has none.
         """
         try:
-            found = list(self.resolve(host, port))
+            found = list(self._resolve(host, port))
         except UnicodeError as error:
             raise OSError(f"{host} is no name that can be resolved") from error
         for address, _ in found:
-            if (why := self.why_forbidden(address)) is not None:
+            if (why := self._why_forbidden(address)) is not None:
                 raise ForbiddenAddressError(f"{host} leads to {address}, which is {why}")
         if not found:
             raise OSError(f"{host} has no address")

@@ -171,6 +171,8 @@ class HttpRequestOptions(Struct, frozen=True, kw_only=True, forbid_unknown_field
         if isinstance(url, str):
             yield url
             return
+        if self.auth is not None and self.auth.headers[0] in RESERVED.keys() - {"authorization"}:
+            yield f"auth.header has the name of {self.auth.headers[0]}, which is no header for secrets"
         if self.auth is not None and url.scheme != "https":
             yield "auth needs https: a secret is not sent where everybody can read it"
         if self.certificate_authority is not None and "-----BEGIN CERTIFICATE-----" not in self.certificate_authority:
@@ -197,6 +199,8 @@ class HttpRequestOptions(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @staticmethod
     def _poll_problems(poll: PollOptions, url: HttpUrl, reserved: dict[str, str]) -> Iterator[str]:
+        if poll.method == "HEAD" and (poll.until or poll.fail_when or poll.progress):
+            yield "poll has conditions on a body, which HEAD has not"
         if poll.until is None and not poll.until_status:
             yield "poll has neither until nor until_status: it would never end"
         if poll.url is not None:
