@@ -404,6 +404,20 @@ def test_a_placeholder_without_a_value_fails_the_step(testbed: Testbed) -> None:
     assert "{tag:Pool} has no value" in outcome(testbed)[1]
 
 
+@pytest.mark.parametrize("where", ["poll", "find"])
+def test_a_placeholder_leads_no_secret_to_another_server(testbed: Testbed, where: str) -> None:
+    api = serve(testbed, POST=answer(), GET=answer({"id": 1}))
+    testbed.http_apis.allow("*.example.com")
+    names = testbed.http_apis.names
+    names |= {(f"{name}.example.com", 80): names[HOST, 80] for name in ("web", "asg-lifecycle-terminate")}
+    other = {"url": "http://{hook}.example.com/", "until": "a"} if where == "poll" else {}
+    find = {"find": {"url": "http://{hook}.example.com/", "value": "id"}} if where == "find" else {}
+    options = {"method": "POST", "url": "http://{group}.example.com/", **({"poll": other} if other else find)}
+    begun(testbed, {"kind": "http-request", "options": options})
+    assert (outcome(testbed)[0], api.asked) == ("held", [])
+    assert "which is another server than" in outcome(testbed)[1]
+
+
 def test_requests_side_by_side(testbed: Testbed) -> None:
     api = serve(testbed, POST=answer(), PUT=answer(), GET=[answer({"jobs": 1}), answer({"jobs": 0})])
     begun(testbed, {"parallel": [step(poll=POLL), step("PUT", "/other")]}, within=100)

@@ -55,25 +55,22 @@ def connect(request: HttpRequest, address: tuple[str, int], context: ssl.SSLCont
     Raises:
         NotSentError: there is none.
     """
-    seconds = min(CONNECT_SECONDS, request.seconds)
     try:
-        connected = socket.create_connection(address, timeout=seconds)
+        connected = socket.create_connection(address, timeout=min(CONNECT_SECONDS, request.seconds))
     except OSError as error:
         raise NotSentError(_why(error)) from error
     if context is None:
         return connected
     try:
-        # The name that the server is told, and that has to be in its certificate.
-        connected = context.wrap_socket(connected, server_hostname=request.url.host, do_handshake_on_connect=False)
-        with _given_up_after(seconds, connected):
-            connected.do_handshake()
+        # The name that the server is told, and that has to be in its certificate. The timeout is that of the whole
+        # handshake, unlike those of reading and writing.
+        return context.wrap_socket(connected, server_hostname=request.url.host)
     except ssl.SSLCertVerificationError as error:
         connected.close()
         raise NotTrustedError(error.verify_message or "it is not valid") from error
     except (OSError, ValueError) as error:
         connected.close()
         raise NotSentError(_why(error)) from error
-    return connected
 
 
 def exchange(connected: socket.socket, request: HttpRequest, *, with_body: bool) -> HttpAnswer:

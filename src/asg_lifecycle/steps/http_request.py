@@ -98,12 +98,17 @@ class SendHttpRequest(StatefulStep[HttpRequestOptions, HttpRequestState]):
             return answers.effect_open(self._named(target), "the function was interrupted")
         found = None
         if options.find is not None:
+            # Before the secret is sent anywhere: it is for one server.
+            first_request(options, Values(values=target.values, found=UNKNOWN))
             looked_up = self._find(target, options.find)
             if not isinstance(looked_up, str):
                 return looked_up
             found = looked_up
         values = Values(values=target.values, found=found)
         request = first_request(options, values)
+        if options.poll is not None:
+            # What cannot be polled is not begun.
+            poll_request(options, options.poll, values)
         try:
             sent = self._services.http_apis.send(request, options.auth, with_body=options.expect.condition is not None)
         except CallFailed as failed:
