@@ -4,6 +4,11 @@ VENV := .venv
 SAM_VENV := .venv-sam
 BIN := $(VENV)/bin
 SAM := $(CURDIR)/$(SAM_VENV)/bin/sam
+# One environment for each tool of the gates: what one of them needs must not decide the versions of another.
+GATES := .venv-gates
+NODE := $(CURDIR)/$(GATES)/node/bin
+WORKFLOWS := $(wildcard .github/workflows/*.y*ml)
+SBOM := dist/sbom.json
 PYTEST_ARGS ?=
 N ?= 1000
 SEED ?= 1
@@ -29,7 +34,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
+.PHONY: help test quick gates checkov cdk-nag bandit pip-audit zizmor licences planted-defects sbom demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,15 +46,47 @@ test: $(VENV)/ready $(SAM_VENV)/ready ## everything: lint, strict types, import 
 quick: lint types contracts ## lint, types and the tests that tell most, within a minute
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -k "not 48_hours and not hangs" $(QUICK)
 
+# Two at a time: checkov and cdk-nag need most of a minute between them, and the rest is done meanwhile.
+gates: $(VENV)/ready ## security: template, code, dependencies, workflows, licences; brings its own Node
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target \
+	  checkov cdk-nag bandit pip-audit zizmor licences planted-defects
+
+checkov: $(VENV)/ready $(GATES)/checkov/ready ## the expanded template with every switch on
+	@$(BIN)/python -m gates.check_template checkov $(GATES)/checkov/bin/checkov
+
+cdk-nag: $(VENV)/ready $(GATES)/cdk-nag ## the same: the packs AwsSolutions and Serverless
+	@$(BIN)/python -m gates.check_template cdk_nag $(NODE)/node
+
+bandit: $(GATES)/bandit/ready ## the code that runs in the function, on instances and on operators' machines
+	@$(GATES)/bandit/bin/bandit --quiet --configfile pyproject.toml --recursive src
+	@echo "bandit: nothing found"
+
+pip-audit: $(VENV)/ready $(GATES)/pip-audit/ready ## known vulnerabilities of what the function carries; says if it cannot ask
+	@$(BIN)/python -m gates.dependencies vulnerabilities $(GATES)/pip-audit/bin/pip-audit requirements/runtime.txt
+
+zizmor: $(if $(WORKFLOWS),$(GATES)/zizmor/ready) ## the workflows, where there are some
+	@$(if $(WORKFLOWS),$(GATES)/zizmor/bin/zizmor --offline --quiet $(WORKFLOWS),echo "zizmor: there are no workflows")
+
+licences: $(VENV)/ready sbom ## the licence of each package that the function carries
+	@$(BIN)/python -m gates.dependencies licences $(SBOM)
+
+planted-defects: $(VENV)/ready $(GATES)/checkov/ready $(GATES)/cdk-nag $(GATES)/bandit/ready $(GATES)/pip-audit/ready ## each of these tools finds one
+	@GATES_FOLDER=$(GATES) $(BIN)/python -m pytest -q -n 0 tests/gates/test_planted_defects.py
+
+sbom: $(GATES)/cyclonedx-bom/ready $(GATES)/function ## dist/sbom.json: what the function carries, as CycloneDX
+	@mkdir -p $(dir $(SBOM))
+	@$(GATES)/cyclonedx-bom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file $(SBOM) $(GATES)/function/bin/python
+
 demo: $(VENV)/ready ## drain one instance of a simulated group, live
-	@$(BIN)/python -m asg_lifecycle_simulator.demo
+	@$(BIN)/python -m asg_lifecycle_simulator.demo --page build/demo-story.html
 
 lint: $(VENV)/ready ## ruff: rules and format
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 
 types: $(VENV)/ready ## mypy, strict
-	@$(BIN)/mypy --no-error-summary src asg_lifecycle_simulator benchmarks tests
+	@$(BIN)/mypy --no-error-summary src asg_lifecycle_simulator benchmarks gates tests
 
 contracts: $(VENV)/ready ## which module may import which
 	@$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
@@ -102,10 +139,11 @@ requirements: $(VENV)/ready ## compile the pinned requirements anew, with the la
 	  python -c '$(FUNCTION_REQUIREMENTS)' | $(COMPILE) --upgrade --output-file runtime.txt - && \
 	  $(COMPILE) --upgrade --output-file dev.txt --constraint runtime.txt \
 	    --extra function --group ../pyproject.toml:dev ../pyproject.toml && \
-	  $(COMPILE) --upgrade --output-file sam.txt sam.in
+	  $(COMPILE) --upgrade --output-file sam.txt sam.in && \
+	  for each in gates/*.in; do $(COMPILE) --upgrade --output-file "$${each%.in}.txt" "$$each" || exit 1; done
 
 clean: ## remove everything that was made
-	@rm -rf $(VENV) $(SAM_VENV) .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(SAM_VENV) $(GATES) gates/cdk_nag/node_modules dist .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/ready: $(VENV)/installed pyproject.toml
 	@$(BIN)/pip install --quiet --quiet --no-deps --no-build-isolation --editable .
@@ -125,4 +163,26 @@ $(SAM_VENV)/ready: requirements/sam.txt
 	@rm -rf $(SAM_VENV)
 	@$(PYTHON) -m venv $(SAM_VENV)
 	@$(SAM_VENV)/bin/pip install --quiet --quiet --no-deps --require-hashes --requirement requirements/sam.txt
+	@touch $@
+
+$(GATES)/%/ready: requirements/gates/%.txt
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	@echo "making $(@D) ..."
+	@rm -rf $(@D)
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --quiet --no-deps --require-hashes --requirement $<
+	@touch $@
+
+# What the function's package is made of, and nothing else: no pip, either.
+$(GATES)/function: requirements/runtime.txt $(GATES)/cyclonedx-bom/ready
+	@echo "making $@ ..."
+	@rm -rf $@
+	@$(PYTHON) -m venv --without-pip $@
+	@$(GATES)/cyclonedx-bom/bin/pip --python $@/bin/python install --quiet --quiet --no-deps --require-hashes --requirement $<
+	@touch $@
+
+$(GATES)/cdk-nag: gates/cdk_nag/package-lock.json $(GATES)/node/ready
+	@echo "making $@ ..."
+	@cd gates/cdk_nag && PATH="$(NODE):$$PATH" npm ci --silent || { \
+	  echo "cdk-nag needs its packages from npm's registry: npm ci in gates/cdk_nag says what is in the way" >&2; exit 1; }
 	@touch $@

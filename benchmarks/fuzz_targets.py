@@ -19,12 +19,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from hypothesis import strategies as st
 
+from asg_lifecycle.cli.story_page.page import story_page
 from asg_lifecycle.model import messages, start_requests
+from asg_lifecycle.model.action_story import ActionStory, StoryError, read_story, story_values
+from asg_lifecycle.model.action_timeline import timeline_of
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.events import Decision, Handle, Ignore, Invalid, decide, decisions_in_text
 from asg_lifecycle.model.hooks import refuse
 from asg_lifecycle.model.interruptions import Interruption, interruption
+from asg_lifecycle.model.records import Status, claim_record
 from asg_lifecycle.model.start_requests import StartReason, StartRequest
+from asg_lifecycle.model.step_memory import StepOutcome
+from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle.plans.selection import plan_offline
 from asg_lifecycle_simulator.deployment.deployment import Deployment
 from asg_lifecycle_simulator.deployment.parameters import PREFIX
@@ -32,7 +38,7 @@ from asg_lifecycle_simulator.deployment.testbed import Testbed
 from handlers import notification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 EVENTS = Path(__file__).parents[1] / "events"
 INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
@@ -81,9 +87,9 @@ values = st.recursive(
 
 
 @st.composite
-def mutated(draw: st.DrawFn) -> Any:  # noqa: ANN401 - any JSON
+def mutated(draw: st.DrawFn, samples: Sequence[Any] = tuple(SAMPLES)) -> Any:  # noqa: ANN401 - any JSON
     """Draw a sample with up to three of its parts replaced, removed or put into a text."""
-    payload = copy.deepcopy(draw(st.sampled_from(SAMPLES)))
+    payload = copy.deepcopy(draw(st.sampled_from(samples)))
     for _ in range(draw(st.integers(0, 3))):
         path = draw(st.sampled_from(list(paths(payload))))
         way = draw(st.sampled_from(["value", "value", "sample", "text", "list", "removed"]))
@@ -187,6 +193,44 @@ def check_plan(metadata: str) -> None:
     assert msgspec.json.decode(msgspec.json.encode(decision), type=type(decision)) == decision
 
 
+def check_story(text: str) -> None:
+    """Check how a saved story is read: it is refused on one line, or can be shown in every form."""
+    story = _read(text)
+    if isinstance(story, str):
+        assert "\n" not in story
+        return
+    assert read_story(json.dumps(story_values(story))) == story
+    assert timeline_of(story)
+    assert story_page(story).encode()
+
+
+def _read(text: str) -> ActionStory | str:
+    try:
+        return read_story(text)
+    except StoryError as refused:
+        return str(refused)
+
+
+def _saved_stories() -> Iterator[Any]:
+    """Yield the story of an action in flight, and of one that has ended."""
+    claimed = claim_record(
+        ACTION, execution="arn:aws:lambda:eu-west-1:123456789012:function:f:1/x", now=0.0, retention=0
+    )
+    working = msgspec.structs.replace(
+        claimed,
+        status=Status.WORKING,
+        plan_source="default",
+        plan_why="it is the default",
+        plan_kinds=("wait", "wait"),
+        step_outcomes=(StepOutcome(kind="wait", outcome="done", detail="waited", began_at=1.0, ended_at=2.0),),
+        messages=("skip the current step, said somebody at 2027-01-15T08:00:00Z: why not",),
+        deadline=1_800_100_000.0,
+    )
+    ended = msgspec.structs.replace(working, status=Status.LOST, in_flight=None, ended_at=1_800_000_100.0)
+    for record in (working, ended):
+        yield json.loads(json.dumps(story_values(story_of(record, 1_800_000_200.0, log_group="logs"))))
+
+
 def _check_decision(decision: Decision, prefix: str) -> None:
     if not isinstance(decision, Handle):
         _check_reason(decision)
@@ -265,6 +309,7 @@ FUZZ_TARGETS = {
         st.binary(max_size=60) | texts.map(lambda text: text.encode(errors="replace")), check_message
     ),
     "plan": FuzzTarget(texts, check_plan),
+    "story": FuzzTarget(mutated(tuple(_saved_stories())).map(json.dumps) | texts, check_story),
 }
 """Those that are pure functions. The handler of notifications needs a region, see `notification_queue`."""
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
+from functools import cache
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, settings
+from typer import testing
+from typer.main import get_command
+
+if TYPE_CHECKING:
+    from typer import Typer
+    from typer.core import TyperCommand
 
 # A machine that is busy takes its time: how long an example or its data take says nothing about the code.
 # `make fuzz` draws more examples for longer.
@@ -22,3 +31,18 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000)
+
+
+@cache
+def _tree_of(application: Typer, _: str | None) -> TyperCommand:
+    return get_command(application)  # type: ignore[return-value]  # click's class, which typer carries
+
+
+def pytest_configure() -> None:
+    """Have the tree of our commands made once; typer's `CliRunner` makes it for each call, and that takes longer.
+
+    The tree keeps nothing of a call. It depends on one variable: whether typer looks for the shell that called.
+    """
+    detection = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"
+    replaced: dict[str, object] = vars(testing)
+    replaced["_get_command"] = lambda application: _tree_of(application, os.environ.get(detection))

@@ -36,7 +36,7 @@ The application tells what becomes of an action, unasked: as events on the defau
 - What an operation does may be done twice, so an event may come twice, and EventBridge and SNS deliver at least once.
   The `id` is the same then: `ACTION-KIND-NUMBER`. Two holds of one action have two ids.
 - Nothing of ours listens to them. A plan that is only observed tells nobody. What the sweep holds, because no
-  execution can work on it, is an alarm and no event.
+  execution can work on it, is told like any other hold. An alarm tells of events that could not be published.
 - Examples of rules are in [examples/event-rules](../examples/event-rules/README.md).
 """
 

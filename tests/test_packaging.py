@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,7 +15,10 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parents[1]
 REQUIREMENTS = ROOT / "requirements"
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PINNED = ["runtime", "dev", "sam"]
+GATES = [path.stem for path in sorted((REQUIREMENTS / "gates").glob("*.in"))]
+"""The tools of `make gates`, each with an environment of its own."""
+PINNED = ["runtime", "dev", "sam", *(f"gates/{name}" for name in GATES)]
+CDK_NAG = ROOT / "gates" / "cdk_nag"
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?==(?P<version>[^\s;]+)")
 
 FUNCTION = PROJECT["project"]["optional-dependencies"]["function"]
@@ -47,6 +51,24 @@ def test_every_requirement_is_pinned_with_hashes_and_says_nothing_of_where_it_ca
     assert [entry for entry in found if not PIN.match(entry)] == []
     assert [entry for entry in found if not re.search(r"--hash=sha256:[0-9a-f]{64}", entry)] == []
     assert re.findall(r"https?:|--(?:extra-)?index-url|--find-links|file:|^#", "\n".join(found), re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("name", ["sam", *(f"gates/{name}" for name in GATES)])
+def test_the_pins_of_a_tool_are_of_what_it_is_asked_for(name: str) -> None:
+    (wanted,) = map(Requirement, (REQUIREMENTS / f"{name}.in").read_text().split())
+    assert all(map(wanted.specifier.contains, pins(name)[normalized(wanted.name)]))
+
+
+def test_the_lock_of_cdk_nag_pins_with_hashes_and_says_nothing_of_where_it_came_from() -> None:
+    packages: dict[str, Any] = json.loads((CDK_NAG / "package-lock.json").read_text())["packages"]
+    asked = json.loads((CDK_NAG / "package.json").read_text())["dependencies"]
+    assert packages.pop("")["dependencies"] == asked
+    assert {packages[f"node_modules/{name}"]["version"] for name in asked} == set(asked.values())
+    # What another package brings along in itself is covered by that one's.
+    fetched = {name: it for name, it in packages.items() if not it.get("inBundle")}
+    assert [name for name, it in fetched.items() if not it.get("integrity", "").startswith("sha512-")] == []
+    assert [name for name, it in packages.items() if "resolved" in it] == []
+    assert "omit-lockfile-registry-resolved=true" in (CDK_NAG / ".npmrc").read_text().split()
 
 
 @pytest.mark.parametrize(
@@ -106,4 +128,4 @@ def test_continuous_integration_makes_what_developers_make() -> None:
     lines = script.read_text().splitlines()
     assert lines[0] == "#!/usr/bin/env bash"
     assert "set -euo pipefail" in lines
-    assert lines[-1] == "make test"
+    assert lines[-2:] == ["make test", "make gates"]

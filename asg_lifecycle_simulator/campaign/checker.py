@@ -29,6 +29,8 @@ HELD_48_HOURS = 900
 HANDED_OVER_WITHIN = 100
 """Metered operations that an execution may need to hand its action over, late messages included."""
 
+FINISHING = ("finish CONTINUE", "finish ABANDON")
+
 
 def released_only_when_done(history: RunHistory) -> Iterator[str]:
     """(a) No CONTINUE before the work was done, unless the plan or an operator said so."""
@@ -145,8 +147,10 @@ def begun_once(history: RunHistory) -> Iterator[str]:
     for wait in waits(history):
         runs = _runs(history, wait)
         steps = history.scenario.kinds.count("run-command")
-        if len(runs) > steps * hooks:
-            yield f"{wait.instance} got {len(runs)} commands for {steps * hooks} steps"
+        # A command that has failed is sent again when an operator resumes the action.
+        resumed = sum(what == "resume" for _, what, instance, _ in history.said if instance == wait.instance)
+        if len(runs) > steps * hooks * (1 + resumed):
+            yield f"{wait.instance} got {len(runs)} commands for {steps * hooks} steps, resumed {resumed} times"
     comments = [run.command.comment for run in history.commands]
     yield from (f"{comment!r} was sent twice" for comment in sorted({c for c in comments if comments.count(c) > 1}))
 
@@ -237,6 +241,23 @@ def came_to_an_end(history: RunHistory) -> Iterator[str]:
             yield f"an execution has {execution.metered_operations} metered operations"
 
 
+def held_back(history: RunHistory) -> Iterator[str]:
+    """(h) What is on hold is not completed before it is resumed, or an operator or the deadline ends it."""
+    for record in history.records:
+        if "hold, said an operator" not in record.messages or history.stopped:
+            continue
+        said = [(at, what) for at, what, *whom in history.said if whom == [record.instance, record.hook]]
+        for wait in waits(history):
+            ended_at = wait.ended_at if wait.ended_at is not None else 0.0
+            if wait.token != record.token or wait.by != BY_US:
+                continue
+            if ended_at >= wait.began_at + 0.95 * history.scenario.overall:
+                continue
+            last = [what for at, what in said if at <= ended_at and what in {"hold", "resume", *FINISHING}]
+            if last and last[-1] == "hold":
+                yield f"{wait.instance} was completed with {wait.result} while it was on hold"
+
+
 INVARIANTS: dict[str, Callable[[RunHistory], Iterator[str]]] = {
     "a": released_only_when_done,
     "b": kept_alive,
@@ -245,6 +266,7 @@ INVARIANTS: dict[str, Callable[[RunHistory], Iterator[str]]] = {
     "e": recorded_truly,
     "f": left_alone,
     "g": came_to_an_end,
+    "h": held_back,
 }
 
 

@@ -264,11 +264,15 @@ class _Draw:
     def _messages(self, *, endless: bool) -> tuple[OperatorMessage, ...]:
         if not self._chance(0.25):
             return self._last_message() if endless else ()
-        whats = ("finish CONTINUE", "finish ABANDON", "skip", "nudge", "nudge", "garbage")
+        whats = ("finish CONTINUE", "finish ABANDON", "skip", "hold", "resume", "extend", "nudge", "nudge", "garbage")
         messages = tuple(
             OperatorMessage(what=self._random.choice(whats), at=self._random.uniform(2, 600))
             for _ in range(self._random.randint(1, 3))
         )
+        held = [message.at for message in messages if message.what == "hold"]
+        if held:
+            # What is on hold stays until its deadline: nearly always somebody resumes it.
+            messages += (OperatorMessage(what="resume", at=max(held) + self._random.uniform(5, 300)),)
         return (*messages, *self._last_message()) if endless else messages
 
     def _last_message(self) -> tuple[OperatorMessage, ...]:

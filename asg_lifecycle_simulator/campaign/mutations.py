@@ -59,14 +59,14 @@ MUTATIONS = (
     ),
     Mutation(
         name="a step that failed is taken for done",
-        file="execution/work/plan_runner.py",
-        old="            if isinstance(step.progress, Failed)",
-        new="            if isinstance(step.progress, Failed) and not step.begun",
+        file="execution/work/entry_end.py",
+        old="        if isinstance(step.progress, Failed)",
+        new="        if isinstance(step.progress, Failed) and not step.begun",
     ),
     Mutation(
         name="a failure never holds",
         file="execution/work/plan_runner.py",
-        old="        if on_failure is OnFailure.HOLD:",
+        old="        if on_failure is OnFailure.HOLD or (on_failure is not None and self._hold is not None):",
         new='        if on_failure == "never":',
     ),
     Mutation(

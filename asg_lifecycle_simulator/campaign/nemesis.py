@@ -10,7 +10,7 @@ from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException
 from botocore.exceptions import ClientError
 
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import Finish, Nudge, Skip
+from asg_lifecycle.model.messages import Extend, Finish, Hold, Nudge, Resume, Skip
 from asg_lifecycle_simulator.campaign.history import FOREIGN_HOOK, GROUP, OUR_HOOK
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.region.log import LogKind
@@ -38,6 +38,9 @@ MESSAGES: dict[str, Message | bytes] = {
     "finish CONTINUE": Finish(ActionResult.CONTINUE),
     "finish ABANDON": Finish(ActionResult.ABANDON),
     "skip": Skip(),
+    "hold": Hold(),
+    "resume": Resume(),
+    "extend": Extend(seconds=300),
     "nudge": Nudge(),
     "garbage": b"{nothing of ours",
 }

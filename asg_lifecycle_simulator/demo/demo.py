@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import io
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -28,10 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scale", type=float, default=60.0, help="how much faster than real time (default 60)")
     parser.add_argument("--delay", type=int, default=600, help="deregistration delay in seconds (default 600)")
     parser.add_argument("--logs", action="store_true", help="print the application's own log at the end")
+    parser.add_argument(
+        "--page", type=Path, metavar="FILE", help="write the story of the drain as a page, as asg-lifecycle show --html"
+    )
     options = parser.parse_args(arguments)
     console = Console(file=sys.stdout)
     log = io.StringIO()
-    complaints = _play(console, options.scale, options.delay, log)
+    complaints = _play(console, options, log)
     if options.logs:
         console.print(log.getvalue(), markup=False, highlight=False, soft_wrap=True)
     for complaint in complaints:
@@ -42,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _play(console: Console, scale: float, delay: int, log: io.StringIO) -> list[str]:
+def _play(console: Console, options: argparse.Namespace, log: io.StringIO) -> list[str]:
     """Play the drain; the application writes to `log`. Something is seen at once, before what takes seconds."""
     waiting = console.status(BEGINS) if console.is_terminal else None
     if waiting is None:
@@ -54,7 +58,8 @@ def _play(console: Console, scale: float, delay: int, log: io.StringIO) -> list[
         with contextlib.redirect_stdout(log):
             from asg_lifecycle_simulator.demo.play import play  # noqa: PLC0415 - takes seconds, see above
 
-            return play(console, scale, delay, waiting.stop if waiting is not None else lambda: None)
+            begin = waiting.stop if waiting is not None else lambda: None
+            return play(console, options.scale, options.delay, begin, options.page)
     finally:
         if waiting is not None:
             waiting.stop()

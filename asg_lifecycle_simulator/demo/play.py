@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from rich.live import Live
 
+from asg_lifecycle.cli.story_page.page import story_page
 from asg_lifecycle.composition.lifecycle_action import compose
+from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle.settings import Settings
 from asg_lifecycle_simulator.demo.checker import complaints_about
 from asg_lifecycle_simulator.demo.drain import HEARTBEAT_TIMEOUT, TABLE, Drain
 from asg_lifecycle_simulator.demo.view import SHOWN, clock, cost, history, view
 from asg_lifecycle_simulator.deployment.table import create_table
+from asg_lifecycle_simulator.deployment.told_entries import told_by_simulator
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import ScaledTimeline
 from asg_lifecycle_simulator.server import presets
@@ -29,6 +32,7 @@ from handlers import lifecycle_action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from aws_durable_execution_sdk_python_testing.runner import DurableFunctionTestRunner
     from rich.console import Console
@@ -39,7 +43,7 @@ PATIENCE = 60.0
 """Real seconds after which a demo that has not ended is given up."""
 
 
-def play(console: Console, scale: float, delay: int, begin: Callable[[], None]) -> list[str]:
+def play(console: Console, scale: float, delay: int, begin: Callable[[], None], page: Path | None = None) -> list[str]:
     """Drain one of two instances, show it, and return what was wrong with it.
 
     Args:
@@ -47,6 +51,7 @@ def play(console: Console, scale: float, delay: int, begin: Callable[[], None]) 
         scale: how much faster than real time.
         delay: the deregistration delay, seconds.
         begin: called when there is something to see.
+        page: where its story is written as a page, None for nowhere.
     """
     timeline = ScaledTimeline(scale)
     region = Region(timeline)
@@ -75,10 +80,27 @@ def play(console: Console, scale: float, delay: int, begin: Callable[[], None]) 
                 # Elsewhere each line of it has been printed when it happened.
                 console.print(history(drain))
             console.print(cost(drain, operations))
+            if page is not None:
+                _write_page(console, drain, page)
             complaints = complaints_about(drain.entries(), HEARTBEAT_TIMEOUT)
             return complaints if ended else [f"not ended within {PATIENCE:.0f} real seconds", *complaints]
     finally:
         timeline.close()
+
+
+def _write_page(console: Console, drain: Drain, file: Path) -> None:
+    """Write the story of the drain as a page, and say where; or why it could not be written."""
+    record = drain.record()
+    if record is None:
+        return
+    story = story_of(record, drain.timeline.now(), source=told_by_simulator(drain.entries()))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(story_page(story), encoding="utf-8")
+    except OSError as error:
+        console.print(f"its story could not be written: {error}", style="yellow", highlight=False, soft_wrap=True)
+        return
+    console.print(f"Its story, to open in a browser: {file}", highlight=False, markup=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)

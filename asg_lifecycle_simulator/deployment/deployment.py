@@ -18,7 +18,7 @@ from asg_lifecycle.model.records import CURRENT, Record, wait_key
 from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.settings import IntakeSettings, Settings
 from asg_lifecycle.store.records import decode
-from asg_lifecycle_simulator.deployment.parameters import Parameters
+from asg_lifecycle_simulator.deployment.parameters import SWEEP_EVERY, Parameters
 from asg_lifecycle_simulator.deployment.queue_poller import QueuePoller
 from asg_lifecycle_simulator.deployment.table import create_table
 from asg_lifecycle_simulator.services.durable_executions.function import ALIAS
@@ -65,6 +65,7 @@ class Deployment:
     Attributes:
         parameters: those of the template.
         service: the durable executions.
+        requests: what Lambda answers about them.
         rule_fails: the rule cannot invoke the function: its events go to the rule's dead-letter queue.
         queues: URLs of the queues by name: `rule`, `function` and `notification-dead` for dead letters,
             `notification` for the hooks.
@@ -96,14 +97,16 @@ class Deployment:
         )
         self.service.on_failure = self._keep_failure
         self._invocations = InvocationQueue(region, self.service)
-        region.add(DurableRequests(region, self.service))
+        self.requests = region.add(DurableRequests(region, self.service))
         self.intake = compose_intake(
             IntakeSettings(
                 table=self.parameters.table,
                 function=self.service.alias_arn,
                 hook_name_prefix=self.parameters.prefix,
-                sweep_interval=self.parameters.sweep_every or 300.0,
+                sweep_interval=self.parameters.sweep_every or SWEEP_EVERY,
                 metrics_by_group=self.parameters.metrics_by_group,
+                action_events=self.parameters.action_events,
+                action_topic=self.parameters.action_topic,
             ),
             clock=timeline.now,
             chance=chance,
@@ -124,7 +127,7 @@ class Deployment:
             plan_path=PLAN_PATH,
             signals=self.parameters.signals,
             built_in_features=self.parameters.features,
-            sweep_interval=self.parameters.sweep_every or 300.0,
+            sweep_interval=self.parameters.sweep_every or SWEEP_EVERY,
             function=f"{FUNCTION}:{ALIAS}",
             hand_over_at=self.parameters.hand_over_at,
             action_events=self.parameters.action_events,
@@ -147,13 +150,20 @@ class Deployment:
         self.redeploy()
 
     def open_queues(self, autoscaling: AutoScaling) -> None:
-        """Make the dead-letter queues, and the queue and topic that hooks may notify."""
+        """Make the dead-letter queues, and the queue and topic that hooks may notify, where there is no stack."""
         with self._region.unobserved():
             sqs, sns = self._region.client("sqs"), self._region.client("sns")
             for name in ("rule", "function", "notification", "notification-dead"):
                 self.queues[name] = sqs.create_queue(QueueName=f"asg-lifecycle-{name}")["QueueUrl"]
             self.topic = sns.create_topic(Name="asg-lifecycle")["TopicArn"]
-            sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=self.queue_arn("notification"))
+        self.take_notifications(autoscaling)
+
+    def take_notifications(self, autoscaling: AutoScaling) -> None:
+        """Start executions for what hooks put on the queue `notification` and on the topic."""
+        with self._region.unobserved():
+            self._region.client("sns").subscribe(
+                TopicArn=self.topic, Protocol="sqs", Endpoint=self.queue_arn("notification")
+            )
         poller = QueuePoller(
             self._region,
             queue=self.queues["notification"],
@@ -164,7 +174,7 @@ class Deployment:
 
     def queue_arn(self, name: str) -> str:
         """Return the ARN of one of `queues`."""
-        return f"arn:aws:sqs:{self._region.name}:{self._region.account}:asg-lifecycle-{name}"
+        return f"arn:aws:sqs:{self._region.name}:{self._region.account}:{self.queues[name].rpartition('/')[2]}"
 
     def sweep(self) -> dict[str, Any]:
         """Sweep now, and return what the function answers."""

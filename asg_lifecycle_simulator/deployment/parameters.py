@@ -9,6 +9,8 @@ from asg_lifecycle.settings import HAND_OVER_AT
 
 TABLE = "asg-lifecycle"
 PREFIX = "asg-lifecycle"
+SWEEP_EVERY = 300.0
+"""Seconds between two sweeps, as the template has them."""
 
 
 @dataclass(frozen=True, kw_only=True)

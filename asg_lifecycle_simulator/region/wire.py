@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import socket
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,12 +19,16 @@ from urllib.parse import urlparse
 from xml.sax.saxutils import escape
 
 from botocore.exceptions import ConnectionClosedError
+from moto import backend_index
+from moto.backends import get_backend
+from moto.core.base_backend import BackendDict
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request, determine_request_protocol, normalize_request
 from moto.core.routing import ServiceOperationRouter, get_service_router
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
@@ -155,25 +160,52 @@ def _replaced(owner: type, name: str, value: object) -> Iterator[None]:
 
 def _in_process(gate: Gate) -> Callable[[BotocoreStubber, AWSPreparedRequest], TYPE_RESPONSE | None]:
     process_request = BotocoreStubber.process_request
+    # A region's services give moto's classes methods, and take them away: found anew in each.
+    method_of = cache(_method)
 
     def gated(stubber: BotocoreStubber, request: AWSPreparedRequest) -> TYPE_RESPONSE | None:
-        if not (urlparse(request.url).hostname or "").endswith(AWS_DOMAINS):
+        address = urlparse(request.url)
+        if not (address.hostname or "").endswith(AWS_DOMAINS):
             return process_request(stubber, request)
+        normalized = normalize_request(request)
 
         def serve(limit: PageLimit | None = None) -> Response:
             if limit is not None:
                 _limit(request, limit)
-            answer = process_request(stubber, request)
+            if limit is None and address.path == "/" and (method := method_of(f"https://{address.netloc}/")):
+                try:
+                    answer = method(normalized, normalized.raw_url, normalized.headers)
+                except HTTPException as error:
+                    answer = error.code, error.get_headers(), error.get_body()
+            else:
+                answer = process_request(stubber, request)
             status, headers, body = (404, {}, "") if answer is None else answer
             return Response(body, status, dict(headers))
 
         try:
-            response = gate(normalize_request(request), serve)
+            response = gate(normalized, serve)
         except AnswerLostError:
             raise ConnectionClosedError(endpoint_url=request.url) from None
         return response.status_code, dict(response.headers), response.get_data()
 
     return gated
+
+
+def _method(url: str) -> Callable[..., Any] | None:
+    """Return what answers the requests of a service whose requests all have one address, as `process_request` finds it.
+
+    Args:
+        url: that address. The address of a service that has several is left to moto, which tries some 200 patterns.
+    """
+    for service, pattern in backend_index.backend_url_patterns:
+        if pattern.match(url):
+            backends = get_backend(service)  # type: ignore[call-overload]
+            if not isinstance(backends, BackendDict):
+                return None
+            of_account = backends[DEFAULT_ACCOUNT_ID]
+            backend = of_account["us-east-1"] if "us-east-1" in of_account else of_account["aws"]
+            return next((method for known, method in backend.urls.items() if re.match(known, url)), None)
+    return None
 
 
 def _over_http(gate: Gate) -> Callable[..., Iterable[bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import Finish, Nudge, Skip, Wake
+from asg_lifecycle.model.messages import Extend, Finish, Hold, Nudge, Resume, Skip, Wake
 from asg_lifecycle.model.records import action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.replay.testbed import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, RecordingTestbed
@@ -73,10 +73,10 @@ def bad_plan(testbed: AnyTestbed) -> None:
 
 
 def plan_chosen_again(testbed: AnyTestbed) -> None:
-    """A nudge reads a plan again that cannot be used; it is as wrong as before."""
+    """A plan that cannot be used is read again when the action is resumed; it is as wrong as before."""
     testbed.drain({"steps": [{"kind": "no-such-step"}]})
     testbed.run(60)
-    testbed.send_message(Nudge())
+    testbed.send_message(Resume())
     testbed.run(60)
     testbed.send_message(Finish(ActionResult.ABANDON))
     testbed.finish()
@@ -94,12 +94,24 @@ def called_back(testbed: AnyTestbed) -> None:
 
 
 def failed_step(testbed: AnyTestbed) -> None:
-    """A step fails and holds the action; a nudge begins it again, an operator skips it."""
+    """A step fails and holds the action; it begins again when it is resumed, and is skipped when that fails."""
     testbed.drain({"steps": [COMMAND]}, command=Behaviour(duration=5, exit_code=1))
     testbed.run(60)
-    testbed.send_message(Nudge())
+    testbed.send_message(Resume())
     testbed.run(60)
     testbed.send_message(Skip())
+    testbed.finish()
+
+
+def on_hold(testbed: AnyTestbed) -> None:
+    """An operator gives a step more time, holds the action while it ends, and resumes it."""
+    testbed.drain(TWO_STEPS, command=Behaviour(duration=5))
+    testbed.run(3)
+    testbed.send_message(Extend(seconds=300))
+    testbed.run(3)
+    testbed.send_message(Hold())
+    testbed.run(120)
+    testbed.send_message(Resume())
     testbed.finish()
 
 
@@ -250,6 +262,7 @@ SCENARIOS: dict[str, Callable[[AnyTestbed], None]] = {
         plan_chosen_again,
         called_back,
         failed_step,
+        on_hold,
         deadline,
         over,
         duplicate,

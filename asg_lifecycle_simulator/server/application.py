@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.deployment.deployment import Deployment
-from asg_lifecycle_simulator.deployment.parameters import Parameters
-from asg_lifecycle_simulator.deployment.stack import create_stack
+from asg_lifecycle_simulator.deployment.parameters import SWEEP_EVERY, Parameters
+from asg_lifecycle_simulator.deployment.stack import make_stack
 from asg_lifecycle_simulator.deployment.table import create_table
 from asg_lifecycle_simulator.services.addresses import Addresses
 from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
@@ -16,7 +16,9 @@ from asg_lifecycle_simulator.services.event_bus import EventBus
 from asg_lifecycle_simulator.services.functions import Functions
 from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
 from asg_lifecycle_simulator.services.lattice import Lattice
+from asg_lifecycle_simulator.services.role_policies import RolePolicies
 from asg_lifecycle_simulator.services.route53 import Dns
+from asg_lifecycle_simulator.services.stacks import Stacks
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.traffic_sources import TrafficSources
 
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
     from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
-SWEEP_EVERY = 300.0
-"""Seconds."""
+NOTIFICATIONS = {"Notifications": "on"}
+"""The parameters of the stack: hooks may notify it."""
 
 
 def add_services(region: Region, autoscaling: AutoScaling, target_groups: TargetGroups) -> None:
@@ -47,6 +49,8 @@ def add_services(region: Region, autoscaling: AutoScaling, target_groups: Target
     region.add(Addresses(region))
     region.add(CloudMap(region))
     region.add(Dns(region))
+    region.add(Stacks(region))
+    region.add(RolePolicies(region))
 
 
 def deploy(
@@ -69,6 +73,10 @@ def deploy(
         deployment.__enter__()  # The region takes with it what this makes.
     else:
         create_table(region, table)
-    deployment.open_queues(autoscaling)
-    create_stack(region, deployment)
+    outputs = make_stack(region, deployment, parameters=NOTIFICATIONS)
+    with region.unobserved():
+        name = outputs["NotificationQueueArn"].rpartition(":")[2]
+        deployment.queues["notification"] = region.client("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+    deployment.topic = outputs["NotificationTopicArn"]
+    deployment.take_notifications(autoscaling)
     return deployment

@@ -1,6 +1,7 @@
-"""`iam:SimulatePrincipalPolicy`: what the policies inside a role allow, without conditions.
+"""What policies allow: `iam:SimulatePrincipalPolicy` for those inside a role, without conditions, and managed ones.
 
-moto does not have the operation. A denial from outside of the role, such as an organisation's, is set with `refuse`.
+moto does not have the operation, and checks no call. A denial from outside of the role, such as an organisation's, is
+set with `refuse`.
 Sources: https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html,
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html.
 """
@@ -17,12 +18,13 @@ from moto.iam.responses import IamResponse
 from asg_lifecycle_simulator.services.base import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.base import Request, Response
 
 RESULTS_A_PAGE = 100
+ALLOWED = "allowed"
 IMPLICIT = "implicitDeny"
 
 
@@ -40,6 +42,23 @@ class RolePolicies(Service):
     def install(self) -> None:
         """Answer what moto does not."""
         self.answer_query(IamResponse, {"simulate_principal_policy": self._simulate})
+
+    def allows(self, policy: str, action: str, resource: str, context: Mapping[str, str]) -> bool:
+        """Return whether somebody with one managed policy alone may do something.
+
+        Args:
+            policy: its ARN.
+            action: IAM action.
+            resource: ARN of what it is done to, `*` for an action that knows no resources.
+            context: the values of condition keys that the request has.
+
+        Raises:
+            ValueError: a condition is not known here.
+        """
+        (version,) = iam_backends[self.region.account]["aws"].get_policy(policy).versions
+        statements = json.loads(version.document)["Statement"]
+        applicable = [statement for statement in statements if _is_met(statement, context)]
+        return self._decision(action, resource, applicable) == ALLOWED
 
     def _simulate(self, request: Request) -> Response:
         name = str(request["PolicySourceArn"]).rpartition("/")[2]
@@ -79,7 +98,14 @@ class RolePolicies(Service):
             if any(fnmatchcase(action, pattern) for pattern in _values(statement["Action"]))
             and any(fnmatchcase(resource, pattern) for pattern in _values(statement["Resource"]))
         }
-        return "explicitDeny" if "Deny" in effects else "allowed" if "Allow" in effects else IMPLICIT
+        return "explicitDeny" if "Deny" in effects else ALLOWED if "Allow" in effects else IMPLICIT
+
+
+def _is_met(statement: Mapping[str, Any], context: Mapping[str, str]) -> bool:
+    conditions = statement.get("Condition", {})
+    if unknown := conditions.keys() - {"StringEquals"}:
+        raise ValueError(f"the simulator does not know the condition {', '.join(unknown)}")
+    return all(context.get(key) in _values(wanted) for key, wanted in conditions.get("StringEquals", {}).items())
 
 
 def _values(value: object) -> list[str]:

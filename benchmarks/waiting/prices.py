@@ -1,4 +1,4 @@
-"""What AWS charges: the one place where prices stand.
+"""What AWS charges: the one place where prices stand, beside those that the command line tells.
 
 us-east-1, collected second-hand in November 2026. Free tiers are left out, and so is data transfer.
 """
@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-AS_OF = "2026-11"
+from asg_lifecycle.model.prices import AS_OF as AS_OF  # noqa: PLC0414 - the date of all prices
+from asg_lifecycle.model.prices import (
+    DURABLE_GIGABYTE_MONTH,
+    DURABLE_GIGABYTE_WRITTEN,
+    DURABLE_OPERATION,
+    GIGABYTE_SECOND,
+    INSTANCE_SECOND,
+    INVOCATION,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +35,13 @@ class Prices:
         instance_second: of the instance that waits, an m5.large.
     """
 
-    durable_operation: float = 8e-6
-    durable_gigabyte_written: float = 0.25
-    durable_gigabyte_month: float = 0.15
-    invocation: float = 0.20e-6
-    gigabyte_second: float = 0.0000133334
+    durable_operation: float = DURABLE_OPERATION
+    durable_gigabyte_written: float = DURABLE_GIGABYTE_WRITTEN
+    durable_gigabyte_month: float = DURABLE_GIGABYTE_MONTH
+    invocation: float = INVOCATION
+    gigabyte_second: float = GIGABYTE_SECOND
     write_unit: float = 0.625e-6
     read_unit: float = 0.125e-6
     queue_request: float = 0.40e-6
     state_transition: float = 25e-6
-    instance_second: float = 0.096 / 3600
+    instance_second: float = INSTANCE_SECOND

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.model.execution_history import KEPT_DAYS
+
 if TYPE_CHECKING:
     from benchmarks.waiting.prices import Prices
 
-RETENTION_MONTHS = 14 / 30
+RETENTION_MONTHS = KEPT_DAYS / 30
 """For which Lambda keeps the checkpoint log of an execution that has ended."""
 
 

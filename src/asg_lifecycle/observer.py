@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.metrics import MetricUnit
 
+from asg_lifecycle.model.failures import Consequence
 from asg_lifecycle.model.log_keys import ACTION_KEYS
 from asg_lifecycle.model.metrics import DEFINITIONS, Metric
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.model.blockers import BlockerKind
+    from asg_lifecycle.model.failures import Failure
 
 __all__ = ["KEYS", "Metric", "MetricSet", "Observer"]
 
@@ -115,6 +117,13 @@ class Observer:
         """Record a value for each cause."""
         for cause, value in values.items():
             self._add(metric, value, ("cause", cause.value))
+
+    def unpublished(self, failure: Failure) -> None:
+        """Count and log that an event about an action could not be published."""
+        self.count(Metric.EVENT_UNPUBLISHED)
+        if failure.consequence is Consequence.DENIED:
+            self.count(Metric.PERMISSION_MISSING)
+        self.warning(f"an event about the action could not be published, it is left out: {failure}")
 
     def _add(self, metric: Metric, value: float, *dimensions: tuple[str, str]) -> None:
         # Branches of a race are threads: `setdefault` lets two of them write to the same set.

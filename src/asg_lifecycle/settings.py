@@ -113,6 +113,8 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
         stack: name of the CloudFormation stack.
         sweep_interval: seconds between two sweeps.
         metrics_by_group: metrics are written for each group, too.
+        action_events: an event is put on the default bus when the sweep holds an action.
+        action_topic: ARN of the topic where the same is published, empty for none.
     """
 
     table: str
@@ -121,15 +123,18 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
     stack: str = LOCAL
     sweep_interval: float = 300.0
     metrics_by_group: bool = False
+    action_events: bool = False
+    action_topic: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Return what the environment gives.
 
-        `TABLE_NAME`, `FUNCTION_ARN`, `HOOK_NAME_PREFIX`, `STACK_NAME`, `SWEEP_MINUTES` and `METRICS_BY_GROUP`.
+        `TABLE_NAME`, `FUNCTION_ARN`, `HOOK_NAME_PREFIX`, `STACK_NAME`, `SWEEP_MINUTES` and `METRICS_BY_GROUP`; of the
+        sweep `ACTION_EVENTS`, `ACTION_TOPIC` and `ACTION_TOPIC_ARN`, too, without which nothing is published.
 
         Raises:
-            KeyError: `TABLE_NAME` or `FUNCTION_ARN` is not set.
+            KeyError: `TABLE_NAME` or `FUNCTION_ARN` is not set; or `ACTION_TOPIC_ARN` where `ACTION_TOPIC` is on.
             ValueError: `SWEEP_MINUTES` is not a number.
         """
         return cls(
@@ -139,6 +144,8 @@ class IntakeSettings(Struct, frozen=True, kw_only=True):
             stack=environment.get("STACK_NAME", LOCAL),
             sweep_interval=_sweep_interval(environment),
             metrics_by_group=environment.get("METRICS_BY_GROUP") == "on",
+            action_events=environment.get("ACTION_EVENTS") == "on",
+            action_topic=environment["ACTION_TOPIC_ARN"] if environment.get("ACTION_TOPIC") == "on" else "",
         )
 
 

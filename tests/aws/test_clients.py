@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.clients import PROMPT, Clients
 from asg_lifecycle_simulator.region.environment import region_environment
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "elb": lambda client: client.describe_load_balancers(),
     "elbv2": lambda client: client.describe_target_groups(),
     "iam": lambda client: client.list_roles(),
-    "prompt_events": lambda client: client.list_event_buses(),
-    "prompt_sns": lambda client: client.list_topics(),
     "route53": lambda client: client.list_hosted_zones(),
     "secretsmanager": lambda client: client.get_secret_value(SecretId="a"),
     "servicediscovery": lambda client: client.list_services(),
@@ -55,8 +53,6 @@ SENT_ONCE = {
     "elb",
     "elbv2",
     "events",
-    "prompt_events",
-    "prompt_sns",
     "route53",
     "secretsmanager",
     "servicediscovery",
@@ -95,10 +91,8 @@ def test_a_client_is_made_once_with_its_timeouts(name: str) -> None:
     clients = Clients()
     client = getattr(clients, name)
     assert client is getattr(clients, name)
-    # A heartbeat that hangs leaves time for two more; a function that is asked may take its time; what is told to
-    # others delays nothing.
+    # A heartbeat that hangs leaves time for two more; a function that is asked may take its time.
     timeouts = {"autoscaling": (3, 4), "functions": (3, 4), "asked_functions": (3, 60)}
-    timeouts |= {"prompt_events": (1, 2), "prompt_sns": (1, 2)}
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == timeouts.get(name, (3, 10))
     assert client.meta.region_name == ("aws-global" if name in {"iam", "route53"} else "eu-central-1")
 
@@ -119,6 +113,12 @@ def test_how_often_a_request_is_sent(name: str, monkeypatch: pytest.MonkeyPatch)
         CALLS[name](client)
     assert len(sent) == (1 if name in SENT_ONCE else 2)
     assert all(seconds <= 1 for seconds in waited)
+
+
+@pytest.mark.parametrize("name", ["events", "sns"])
+def test_what_is_told_to_others_delays_nothing(name: str) -> None:
+    config = getattr(Clients(publishing=PROMPT), name).meta.config
+    assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (1, 2, 1)
 
 
 def test_every_client_has_a_call_here() -> None:

@@ -16,8 +16,6 @@ IAM_PREFIXES = {
     "elb": "elasticloadbalancing",
     "elbv2": "elasticloadbalancing",
     "functions": "lambda",
-    "prompt_events": "events",
-    "prompt_sns": "sns",
     "tagging": "tag",
     "vpc_lattice": "vpc-lattice",
 }
@@ -26,8 +24,6 @@ IAM_PREFIXES = {
 BOTO_SERVICES = {
     "asked_functions": "lambda",
     "functions": "lambda",
-    "prompt_events": "events",
-    "prompt_sns": "sns",
     "tagging": "resourcegroupstaggingapi",
     "vpc_lattice": "vpc-lattice",
 }

@@ -176,8 +176,17 @@ def test_an_execution_that_never_ends_is_seen(good: RunHistory) -> None:
     assert "g" in letters(dataclasses.replace(good, unfinished=1))
 
 
+def test_a_completion_under_a_hold_is_seen(good: RunHistory) -> None:
+    (record, *rest) = good.records
+    held = msgspec.structs.replace(record, messages=("hold, said an operator",))
+    said = (end_of(good).time - 5, "hold", record.instance, record.hook)
+    assert "h" in letters(dataclasses.replace(good, records=[held, *rest], said=[said]))
+    resumed = (end_of(good).time - 1, "resume", record.instance, record.hook)
+    assert "h" not in letters(dataclasses.replace(good, records=[held, *rest], said=[said, resumed]))
+
+
 def test_every_invariant_is_tried_here() -> None:
-    assert set(INVARIANTS) == set("abcdefg")
+    assert set(INVARIANTS) == set("abcdefgh")
 
 
 def test_every_mutation_can_be_made(tmp_path: Path) -> None:

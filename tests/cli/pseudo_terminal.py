@@ -8,12 +8,12 @@ import pty
 import re
 import select
 import struct
-import subprocess
-import sys
 import termios
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from tests.cli.forked_program import start
 
 if TYPE_CHECKING:
     import signal
@@ -28,30 +28,31 @@ CLOSED = "\x1b[?25h\x1b[?1049l"
 
 
 class PseudoTerminal:
-    """One run of `tests.cli.terminal_program` in a terminal of so many columns and lines."""
+    """One run of `tests.cli.terminal_program`, or without a scene of the command line itself, in a terminal.
+
+    Args:
+        scene: of the program; empty for the command line in the environment given.
+        words: of the command line.
+        columns: of the terminal.
+        lines: of the terminal.
+        environment: more variables.
+    """
 
     def __init__(self, scene: str, *words: str, columns: int, lines: int, **environment: str) -> None:
         self._master, self._slave = pty.openpty()
         self.resize(columns, lines)
         self._settings = termios.tcgetattr(self._slave)
         self.written = ""
-        self.process = subprocess.Popen(  # noqa: S603 - this interpreter, with arguments of a test
-            [sys.executable, "-m", "tests.cli.terminal_program", scene, *words],
-            cwd=ROOT,
-            stdin=self._slave,
-            stdout=self._slave,
-            stderr=self._slave,
-            start_new_session=True,
-            env=_without_a_size(os.environ) | TERMINAL | environment,
-        )
+        environment = _without_a_size(os.environ) | TERMINAL | environment
+        self.process = start(os.ttyname(self._slave), (scene, *words), environment, ROOT)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
+        if self.process.is_alive():
             self.process.kill()
-            self.process.wait()
+        self.process.join()
         os.close(self._master)
         os.close(self._slave)
 
@@ -66,7 +67,8 @@ class PseudoTerminal:
         os.write(self._master, keys.encode())
 
     def tell(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
 
     def read(self, until: Callable[[str], bool]) -> str:
         """Read until what the terminal shows fulfils a condition, and return what it shows."""
@@ -76,15 +78,15 @@ class PseudoTerminal:
             self._read_some()
         return self.shown
 
-    def wait(self) -> int:
+    def wait(self) -> int | None:
         """Read until the program ends, and return its exit code."""
         end = time.monotonic() + PATIENCE
-        while self.process.poll() is None:
+        while self.process.is_alive():
             assert time.monotonic() < end, self.shown
             self._read_some()
         while self._read_some():
             pass
-        return self.process.returncode
+        return self.process.exitcode
 
     @property
     def shown(self) -> str:

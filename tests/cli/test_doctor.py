@@ -5,21 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from asg_lifecycle.cli import doctor as doctor_command
+from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.doctor import in_words, is_typed
-from asg_lifecycle.composition import doctor
+from asg_lifecycle.cli.every_command import commands_of
+from asg_lifecycle.composition import action_tools, doctor, hook_tools
 from asg_lifecycle.model.doctor.findings import Severity
 from asg_lifecycle.model.doctor.registry import CHECKS
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH
-from asg_lifecycle_simulator.deployment.template_stack import make_stack
+from asg_lifecycle_simulator.deployment.stack import make_stack
 from tests.cli.action_commands import HOOK, SIGNAL, run
 
 if TYPE_CHECKING:
@@ -87,6 +92,17 @@ def _time_of_the_region(testbed: Testbed[Deployment], monkeypatch: pytest.Monkey
     monkeypatch.setattr(doctor, "compose_doctor", partial(doctor.compose_doctor, clock=testbed.timeline.now))
 
 
+@pytest.fixture
+def stack_in_time(testbed: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch) -> Testbed[Deployment]:
+    """Return a region whose time is that of the commands that change something."""
+    timeline = testbed.timeline
+    in_time = partial(action_tools.compose_action_tools, clock=timeline.now, pause=timeline.run_for)
+    monkeypatch.setattr(action_tools, "compose_action_tools", in_time)
+    hooks_in_time = partial(hook_tools.compose_hook_tools, clock=timeline.now, pause=timeline.run_for)
+    monkeypatch.setattr(hook_tools, "compose_hook_tools", hooks_in_time)
+    return testbed
+
+
 def findings(*words: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(run("doctor", "--json", *words).stdout)
     return found
@@ -112,7 +128,8 @@ def tag_a_group_without_hook(it: Account) -> None:
 
 def name_another_queue(it: Account) -> None:
     it.client("sqs").create_queue(QueueName="other")
-    it.hook(NotificationTargetARN=it.testbed.deployment.queue_arn("x").rpartition(":")[0] + ":other", RoleARN="role")
+    region = it.testbed.region
+    it.hook(NotificationTargetARN=f"arn:aws:sqs:{region.name}:{region.account}:other", RoleARN="role")
 
 
 def notify_our_topic(it: Account) -> None:
@@ -149,7 +166,7 @@ def stop_an_execution(it: Account) -> None:
 def pause_an_execution(it: Account) -> None:
     wait(it)
     (execution,) = it.testbed.deployment.executions
-    execution.paused = True
+    it.testbed.deployment.service.pause(execution.arn)
 
 
 def retain_an_instance(it: Account) -> None:
@@ -228,20 +245,20 @@ SCENES = {
     "group-without-hook": Scene(
         tag_a_group_without_hook,
         ("group workers has no hook", "'asg-lifecycle'"),
-        "put-lifecycle-hook --auto-scaling-group-name workers --lifecycle-hook-name asg-lifecycle-terminate",
+        "asg-lifecycle install-hook --group workers --terminate --stack asg-lifecycle",
     ),
     "plan-without-hook": Scene(
         lambda it: it.testbed.deployment.put_plan("web", {"steps": [SIGNAL]}, PlanTransition.LAUNCH),
         ("plan web for launch hooks is for group web",),
-        "--lifecycle-hook-name asg-lifecycle-launch --lifecycle-transition autoscaling:EC2_INSTANCE_LAUNCHING",
+        "asg-lifecycle install-hook --group web --launch --stack asg-lifecycle",
     ),
     "heartbeat-below-sweep": Scene(
-        lambda it: it.hook(HeartbeatTimeout=599), ("599 s", "600 s"), "--heartbeat-timeout 600"
+        lambda it: it.hook(HeartbeatTimeout=599), ("599 s", "600 s"), "--name asg-lifecycle-terminate --timeout 600s"
     ),
     "hook-shorter-than-plan": Scene(
         lambda it: it.hook(plan={"steps": [SIGNAL], "timeout": "30h"}),
         ("1d6h (its timeout)", "GlobalTimeout (1d1h", "900 s"),
-        "--heartbeat-timeout 1140",
+        "--timeout 1140s",
     ),
     "plan-longer-than-any-hook": Scene(
         lambda it: it.hook(plan={"steps": [SIGNAL | {"timeout": "1d"}, SIGNAL | {"timeout": "2d"}]}),
@@ -249,10 +266,12 @@ SCENES = {
         "asg-lifecycle plan list",
     ),
     "default-result-contradicts-plan": Scene(
-        lambda it: it.hook(DefaultResult="CONTINUE"), ("is CONTINUE", "on_timeout: abandon"), "--default-result ABANDON"
+        lambda it: it.hook(DefaultResult="CONTINUE"),
+        ("is CONTINUE", "on_timeout: abandon"),
+        "asg-lifecycle install-hook --group web --terminate --name asg-lifecycle-terminate",
     ),
     "several-hooks-on-one-transition": Scene(
-        put_two_hooks, ("2 hooks of ours for terminate", HOOK, "asg-lifecycle-again"), "aws autoscaling delete-"
+        put_two_hooks, ("2 hooks of ours for terminate", HOOK, "asg-lifecycle-again"), "remove-hook --group web --name "
     ),
     "hook-of-others": Scene(
         lambda it: it.hook(name="Terminate-LC-Hook"), ("Terminate-LC-Hook",), "describe-lifecycle-hooks"
@@ -300,12 +319,12 @@ SCENES = {
         ("1 alarms of stack asg-lifecycle are gone",),
         "sam deploy",
     ),
-    "alarm-without-action": Scene(nothing, ("10 of 10 alarms",), "AlarmTopicArn=TOPIC_ARN", {"AlarmTopicArn": ""}),
+    "alarm-without-action": Scene(nothing, ("12 of 12 alarms",), "AlarmTopicArn=TOPIC_ARN", {"AlarmTopicArn": ""}),
     "topic-without-subscriber": Scene(unsubscribe, (":alarms, which has no confirmed",), "aws sns subscribe"),
     "storm-beyond-quotas": Scene(
         make_a_large_group,
         ("its 310 instances", "HeartbeatTimeout 30 s", "a heartbeat every 15 s makes 21 calls a second, of 20"),
-        "--heartbeat-timeout 900",
+        "--timeout 900s",
         with_it=frozenset({"heartbeat-below-sweep"}),
     ),
     "retained-instances": Scene(
@@ -332,6 +351,48 @@ def test_a_clean_account_has_no_finding(testbed: Testbed[Deployment]) -> None:
     assert findings() == []
 
 
+def assert_is_accepted(command: str) -> None:
+    """See that the parser takes a command of ours, with all of its options."""
+    words = shlex.split(command)
+    if words[0] != "asg-lifecycle":
+        return
+    tree = get_command(application)
+    assert isinstance(tree, TyperGroup)
+    path, leaf = next(it for it in commands_of(tree) if tuple(words[1 : 1 + len(it[0])]) == it[0])
+    with leaf.make_context("doctor", words[1 + len(path) :]) as context:
+        assert context.params
+
+
+MENDED = {
+    "group-without-hook",
+    "plan-without-hook",
+    "heartbeat-below-sweep",
+    "hook-shorter-than-plan",
+    "default-result-contradicts-plan",
+    "several-hooks-on-one-transition",
+    "retained-instances",
+}
+"""The findings whose command is ours, and mends what was found by itself."""
+
+
+@pytest.mark.parametrize("name", sorted(MENDED))
+def test_the_command_that_mends_a_finding_does(stack_in_time: Testbed[Deployment], name: str) -> None:
+    it = account(stack_in_time)
+    with stack_in_time.region.unobserved():
+        SCENES[name].arrange(it)
+    if name == "group-without-hook":
+        # The one that its tag names: a hook without a plan would hold the instances.
+        it.testbed.deployment.put_plan("web", {"steps": [SIGNAL]})
+    (finding,) = [each for each in findings() if each["finding"] == name]
+    words = shlex.split(finding["command"])
+    assert words[0] == "asg-lifecycle"
+    reason = ("--reason", "looked into") if "terminate-retained" in words else ()
+    mended = run(*words[1:], *reason, "--yes")
+    assert mended.exit_code == 0, mended.output
+    stack_in_time.run(120)
+    assert name not in {each["finding"] for each in findings()}
+
+
 @pytest.mark.parametrize("name", SCENES)
 def test_each_finding_is_found_where_it_is_and_alone(
     testbed: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch, name: str
@@ -350,6 +411,8 @@ def test_each_finding_is_found_where_it_is_and_alone(
     assert [part for part in scene.says if part not in finding["evidence"]] == []
     assert scene.mends in finding["command"]
     assert done.exit_code == max(CODES[Severity(each["severity"])] for each in found)
+    for each in found:
+        assert_is_accepted(each["command"])
     words = run("doctor").stdout
     assert f"{SEVERITIES[name]}: {name}\n  {finding['evidence']}\n" in words
     assert finding["command"] in words

@@ -59,7 +59,7 @@ def test_the_one_whose_time_is_over_first_comes_first(stack: Testbed[Deployment]
         ["working", long, "long", "1/1"],
     ]
     assert lines[1].startswith("1h36m")
-    assert "waiting for signal drained" in lines[1]
+    assert "hook metadata  signal drained of instance" in lines[1]
     assert run("ps", "--group", "long").stdout.splitlines()[1].split()[2] == long
     assert run("ps", "--status", "held").stdout == "none of these\n"
     assert run("ps", "--hook", "another").stdout == "none of these\n"
@@ -165,7 +165,7 @@ def test_why_says_what_holds_an_instance(stack: Testbed[Deployment]) -> None:
         f"Instance {instance} of group web (terminate hook {HOOK}) has been waiting for 10m and is working at step "
         f"1 of 2 (wait-for-signal): waiting for signal drained of instance {instance}. It is kept by signal drained "
         "(it has not come, for 9m59s). By itself it ends when what it waits for has come, or else in 1d, at its "
-        "deadline, as its plan says for that case. An operator may skip, nudge, finish or abandon it.\n"
+        "deadline, as its plan says for that case. An operator may skip, hold, extend, nudge, finish or abandon it.\n"
     )
 
 

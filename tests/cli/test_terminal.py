@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
 
+from asg_lifecycle.model.action_story import story_values
+from asg_lifecycle.model.history_entries import EntryKind
+from asg_lifecycle.model.story_parts import Source, StorySource, ToldEntry
+from asg_lifecycle.model.story_telling import story_of
 from tests.cli.pseudo_terminal import CLOSED, OPENED, PseudoTerminal
+from tests.model.test_action_story import BEGAN, record
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SIZES = [(80, 24), (140, 40)]
 LONG_GROUP = "awseb-e-abcdefghij-stack-AWSEBAutoScalingGroup-1A2B3C4D5E6F7"
@@ -28,6 +38,23 @@ def test_a_list_keeps_within_the_terminal_and_cuts_no_name(columns: int, lines: 
     group = "".join(line[where[0] : where[1]].strip() for line in shown[1:])
     assert group.startswith(LONG_GROUP)
     assert (len(shown) == 4) is (columns == 140)
+
+
+@pytest.mark.parametrize(("columns", "lines"), SIZES)
+def test_a_story_keeps_within_the_terminal_and_breaks_no_address(columns: int, lines: int, tmp_path: Path) -> None:
+    beats = tuple(ToldEntry(at=BEGAN + each, kind=EntryKind.BEAT, detail="accepted") for each in range(70, 270, 9))
+    story = story_of(record(), BEGAN + 300, source=StorySource(told_from=Source.HISTORY, why="read", entries=beats))
+    file = tmp_path / "story.json"
+    file.write_text(json.dumps(story_values(story)), encoding="utf-8")
+    with PseudoTerminal("offline", "show", "--from", str(file), columns=columns, lines=lines) as terminal:
+        assert terminal.wait() == 0
+        shown = terminal.shown.splitlines()
+
+    addresses = [line.partition(": ")[2] for line in shown if ": https://" in line]
+    assert addresses == [link.address for link in story.links]
+    assert all(len(line) <= columns for line in shown if ": https://" not in line), shown
+    assert sum("23 heartbeats" in line for line in shown) == 1
+    assert not any("heartbeat " in line for line in shown)
 
 
 def test_no_color_means_none() -> None:

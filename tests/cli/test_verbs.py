@@ -11,7 +11,7 @@ from asg_lifecycle.model.action_summary import Standing, standing_of
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.messages import Nudge
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
-from asg_lifecycle.model.verbs import ENDS_WORK, POSSIBLE, Verb
+from asg_lifecycle.model.verbs import ENDS_WORK, Verb
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from tests.cli.action_commands import COMMAND, HOOK, MISSPELT, SIGNAL, run, waiting
 
@@ -61,12 +61,12 @@ def test_the_present_step_is_skipped_and_the_next_one_begins(stack: Testbed[Depl
     assert stack.completions() == []
 
 
-def test_a_step_that_failed_begins_again_when_it_is_nudged(stack: Testbed[Deployment]) -> None:
+def test_a_step_that_failed_begins_again_when_it_is_resumed(stack: Testbed[Deployment]) -> None:
     (instance,) = waiting(stack, "web", {"kind": "deregister-targets", "options": {"names": ["blue"]}})
     stack.run(60)
     assert record_of(stack, instance).status == "held"
     stack.target_group("blue", instance, delay=10)
-    assert run("nudge", instance).exit_code == 0
+    assert run("resume", instance).exit_code == 0
     stack.run(60)
     assert stack.completions() == ["CONTINUE CompleteLifecycleAction"]
 
@@ -125,7 +125,7 @@ def test_on_a_terminal_the_id_has_to_be_typed(
         asked.append(question)
         return typed.format(instance=instance)
 
-    monkeypatch.setattr("asg_lifecycle.cli.verbs.is_interactive", lambda: True)
+    monkeypatch.setattr("asg_lifecycle.cli.confirmation.is_interactive", lambda: True)
     monkeypatch.setattr("typer.prompt", answer)
     assert run("finish", instance, "--reason", "told to").exit_code == code
     stack.run(30)
@@ -155,23 +155,6 @@ def test_what_does_not_wait_is_said(stack: Testbed[Deployment]) -> None:
     assert alone.stderr.endswith("asg-lifecycle: there is nothing to finish\n")
 
 
-def test_every_verb_against_every_status(stack: Testbed[Deployment]) -> None:
-    stack.run_command.behave(Behaviour(duration=4_000))
-    instances = {
-        Standing.WORKING: waiting(stack, "working", COMMAND)[0],
-        Standing.HELD: waiting(stack, "held", MISSPELT)[0],
-        Standing.QUEUED: waiting(stack, "queued", COMMAND, count=2, drains_per_group=1)[1],
-    }
-    stack.run(60)
-    for standing, instance in instances.items():
-        assert standing_of(record_of(stack, instance, standing.value)) is standing
-        for verb in Verb:
-            said = run(verb, instance, "--reason", "told to", "--dry-run")
-            possible = verb in POSSIBLE[standing]
-            assert said.exit_code == (0 if possible else 1), (standing, verb, said.output)
-            assert bool(said.stderr) is not possible
-
-
 def test_an_action_that_ends_while_somebody_is_asked_is_said(
     stack: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +171,7 @@ def test_an_action_that_ends_while_somebody_is_asked_is_said(
         stack.run(900)
         return instance
 
-    monkeypatch.setattr("asg_lifecycle.cli.verbs.is_interactive", lambda: True)
+    monkeypatch.setattr("asg_lifecycle.cli.confirmation.is_interactive", lambda: True)
     monkeypatch.setattr("typer.prompt", answer)
     said = run("skip", instance, "--reason", "told to")
 
@@ -241,7 +224,7 @@ def test_an_action_that_its_event_finds_meanwhile_is_still_the_same(
         stack.run(30)
         return instance
 
-    monkeypatch.setattr("asg_lifecycle.cli.verbs.is_interactive", lambda: True)
+    monkeypatch.setattr("asg_lifecycle.cli.confirmation.is_interactive", lambda: True)
     monkeypatch.setattr("typer.prompt", answer)
     said = run("skip", instance, "--reason", "told to")
     assert said.exit_code == 0, said.output
@@ -270,3 +253,12 @@ def test_what_aws_refuses_is_said_and_nothing_is_done(stack: Testbed[Deployment]
     assert f"{service}:{operation}" in refused.stderr
     stack.run(30)
     assert stack.completions() == []
+
+
+def test_quiet_says_only_what_was_asked_for(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", SIGNAL, COMMAND)
+    tried = run("finish", instance, *WHY, "--dry-run", "--quiet")
+    assert tried.stdout.splitlines()[0].endswith("ends with CONTINUE, with 2 of 2 steps not done")
+    done = run("finish", instance, *WHY, "--quiet")
+    # The metrics of the simulated functions stand in the same output.
+    assert (done.exit_code, [line for line in done.output.splitlines() if line[0] != "{"]) == (0, [])

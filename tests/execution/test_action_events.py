@@ -17,7 +17,7 @@ import pytest
 from asg_lifecycle.model import events, wake_events
 from asg_lifecycle.model.action_events import SOURCE, ActionEvent, EventKind
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import Finish, Nudge
+from asg_lifecycle.model.messages import Finish, Nudge, Resume
 from asg_lifecycle.model.records import Status, action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.deployment.deployment import Deployment
@@ -281,7 +281,7 @@ def test_nobody_is_told_of_what_is_only_observed(testbed: Testbed) -> None:
 def test_what_is_held_again_has_another_id(testbed: Testbed) -> None:
     drain(testbed, {"steps": [FAILING]})
     testbed.run(200)
-    testbed.deployment.send_message(testbed.record(), Nudge(by="ann"))
+    testbed.deployment.send_message(testbed.record(), Resume(by="ann"))
     testbed.run(200)
 
     assert kinds(testbed) == ["Started", *["Step Failed", "Held"] * 2]
@@ -300,7 +300,7 @@ def test_what_the_execution_that_takes_over_tells_has_other_ids(testbed: Testbed
     testbed.deployment.start(payload(start))
     testbed.run(60)
     assert kinds(testbed) == ["Started", "Step Failed", "Held"]
-    testbed.deployment.send_message(testbed.record(), Nudge(by="ann"))
+    testbed.deployment.send_message(testbed.record(), Resume(by="ann"))
     testbed.run(200)
 
     assert kinds(testbed) == ["Started", *["Step Failed", "Held"] * 2]
@@ -381,7 +381,7 @@ def test_an_entry_that_is_refused_is_counted(
     testbed: Testbed, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An answer of EventBridge whose entry was not taken: the simulated bus refuses sources that are AWS's.
-    monkeypatch.setattr("asg_lifecycle.execution.action_events.SOURCE", "aws.lifecycle")
+    monkeypatch.setattr("asg_lifecycle.aws.action_events.SOURCE", "aws.lifecycle")
     drain(testbed)
     testbed.finish()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import Finish, Nudge, Skip
+from asg_lifecycle.model.messages import Finish, Hold, Nudge, Resume, Skip
 from asg_lifecycle.model.records import action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.deployment.deployment import Deployment
@@ -49,6 +49,9 @@ MET = 0.7
 
 BRIEF = Behaviour(duration=2)
 FAILING = Behaviour(duration=2, exit_code=1)
+
+PAUSE = 60.0
+"""Seconds for which an operator holds an action: longer than a crash delays it."""
 
 MIDWAY = 7.0
 """Seconds from the start: the targets are draining."""
@@ -139,6 +142,16 @@ def hold(testbed: Testbed, instances: list[str]) -> None:
     send_message(testbed, instances, Finish(ActionResult.CONTINUE, by="anna"))
 
 
+def pause(testbed: Testbed, instances: list[str]) -> None:
+    terminate(testbed, instances)
+    testbed.run(MIDWAY)
+    send_message(testbed, instances, Hold())
+    testbed.run(PAUSE)
+    assert {record_of(testbed, instance).status for instance in instances} == {"held"}
+    assert not testbed.completions()
+    send_message(testbed, instances, Resume())
+
+
 def find(testbed: Testbed, instances: list[str]) -> None:
     testbed.region.events.deliveries = lambda _: ()
     terminate(testbed, instances)
@@ -179,6 +192,7 @@ PLAYS = {
     "drain": Play(plan=TWO_STEPS, act=drain),
     "nudge": Play(plan=DRAIN, act=nudge, window=(MIDWAY, 12), outcomes=("done",)),
     "skip": Play(plan=TWO_STEPS, act=skip, window=(MIDWAY, 8), outcomes=("skipped", "done")),
+    "pause": Play(plan=TWO_STEPS, act=pause, window=(MIDWAY, PAUSE + 12)),
     "fail": Play(plan=SHORT, act=hold, command=FAILING, outcomes=(), window=(5, 45)),
     "hold": Play(plan=SHORT, act=hold, command=FAILING, outcomes=(), window=(60, 70)),
     "sweep": Play(plan=SHORT, act=find, window=(30, 42), outcomes=("done",)),

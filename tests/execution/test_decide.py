@@ -11,7 +11,7 @@ from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
 from asg_lifecycle.execution.race.decision import MESSAGES_KEPT, BranchResults, RaceOutcome, Round, decide, next_round
 from asg_lifecycle.execution.work.work_state import PlanResult
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, Unknown, describe
+from asg_lifecycle.model.messages import Extend, Finish, Hold, Message, Nudge, Resume, Skip, Unknown, describe
 from asg_lifecycle.model.plans import OnTimeout, Plan, Result
 
 if TYPE_CHECKING:
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 CONTINUE, ABANDON = ActionResult.CONTINUE, ActionResult.ABANDON
 
 
-def ended(how: Literal["done", "abandon", "held", "timed_out", "lost_ownership"]) -> PlanResult:
+def ended(how: Literal["done", "abandon", "held", "on_hold", "timed_out", "lost_ownership"]) -> PlanResult:
     return PlanResult(how=how, reason=f"work {how}", index=1, outcomes=())
 
 
 KEEP_ALIVES = {
     "beating": None,
+    "merged": KeepAlive(heartbeat=HeartbeatState(next_at=5.0), delay=5.0),
     "over": KeepAlive(heartbeat=HeartbeatState(next_at=5.0, over="ended without us"), delay=None),
     "deadline": KeepAlive(heartbeat=HeartbeatState(next_at=5.0), deadline_reached=True, delay=None),
 }
@@ -34,6 +35,9 @@ MESSAGES: dict[str, Message | None] = {
     "finish CONTINUE": Finish(CONTINUE, by="ann"),
     "finish ABANDON": Finish(ABANDON, by="ann"),
     "skip": Skip(by="ann"),
+    "hold": Hold(by="ann"),
+    "resume": Resume(by="ann"),
+    "extend": Extend(seconds=60, by="ann"),
     "nudge": Nudge(by="ann"),
     "unknown": Unknown("?"),
 }
@@ -43,6 +47,7 @@ WORKS = {
     "abandon": ended("abandon"),
     "held": ended("held"),
     "timed_out": ended("timed_out"),
+    "on_hold": ended("on_hold"),
     "lost_ownership": ended("lost_ownership"),
 }
 
@@ -81,6 +86,8 @@ def expected(alive: str, message: str, work: str, plan: Plan) -> RaceOutcome | N
         (work == "lost_ownership", TAKEN),
         (alive == "over", OVER),
         (message in TOLD, TOLD.get(message)),
+        (message == "hold" and work in {"done", "abandon", "timed_out"} and alive != "deadline", None),
+        (message == "extend" and work == "timed_out" and alive != "deadline", None),
         (work == "done", done(ABANDON if plan.result is Result.ABANDON else CONTINUE)),
         (work == "abandon", ABANDONED),
         (work == "timed_out" and plan.on_timeout is not OnTimeout.HOLD, late(plan.on_timeout)),
@@ -168,25 +175,28 @@ def test_every_next_round(message: str, work: str, held: str | None, problems: s
     said = MESSAGES[message]
     current = Round(number=3, held=held, newly_held=held is not None, message=Nudge(), messages=("earlier",))
     following = next_round(current, BranchResults(message=said, work=WORKS[work]), problems)
-    if work == "held" and not isinstance(MESSAGES[message], Skip | Nudge):
+    if work == "held" and not isinstance(said, Skip | Resume):
         assert (following.held, following.newly_held) == ("work held", True)
-    elif message in {"skip", "nudge"}:
+    elif message in {"skip", "resume"}:
         assert (following.held, following.newly_held) == (problems or None, False)
+    elif work == "on_hold":
+        assert (following.held, following.newly_held) == ("work on_hold", False)
     else:
         assert (following.held, following.newly_held) == (held, False)
+    assert following.hold == ("ann" if message == "hold" else None)
     assert following.number == 4
     assert following.message == said
     assert following.messages == (("earlier",) if said is None else ("earlier", describe(said)))
 
 
-@pytest.mark.parametrize("message", ["skip", "nudge"])
+@pytest.mark.parametrize("message", ["skip", "resume"])
 def test_a_word_begins_held_work_again(message: str) -> None:
     held = next_round(Round(), BranchResults(work=WORKS["held"]), "")
     assert held.held == "work held"
     assert next_round(held, BranchResults(message=MESSAGES[message]), "").held is None
 
 
-@pytest.mark.parametrize("message", ["skip", "nudge", "unknown"])
+@pytest.mark.parametrize("message", ["skip", "resume", "hold", "extend", "nudge", "unknown"])
 def test_no_word_begins_the_work_of_a_plan_that_cannot_be_used(message: str) -> None:
     held = Round(held=PROBLEMS)
     assert next_round(held, BranchResults(message=MESSAGES[message]), PROBLEMS).held == PROBLEMS

@@ -18,7 +18,8 @@ from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.kubernetes.client import trusting
 from asg_lifecycle.kubernetes.clusters import Clusters
-from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.blockers import BlockerKind
+from asg_lifecycle.model.records import Status, blockers_of
 from asg_lifecycle.plans.validation import find_problems
 from asg_lifecycle_simulator.services.certificates import certificates
 
@@ -100,8 +101,25 @@ def test_a_budget_that_blocks_is_named_and_waited_for(testbed: Testbed) -> None:
     detail = testbed.record().detail or ""
     assert f"default/{pod.name} is kept: The disruption budget database-quorum needs 1 healthy pods and has 1" in detail
     assert pod.told_at is None
+    (blocker,) = blockers_of(testbed.record())
+    assert (blocker.kind, blocker.name) == (BlockerKind.POD_DISRUPTION_BUDGET, "default/database-quorum")
+    needs = "The disruption budget database-quorum needs 1 healthy pods and has 1 currently"
+    assert blocker.reason == f"keeps default/{pod.name}: {needs}"
     budget.min_available = 0
     assert HOUR <= drained(testbed)[0] <= HOUR + 400
+
+
+def test_a_budget_is_one_blocker_for_all_pods_that_it_keeps(testbed: Testbed) -> None:
+    instance, cluster, here = node(testbed)
+    web = sorted(cluster.run(here, "web", count=2), key=lambda pod: pod.name)
+    (slow,) = cluster.run(here, "worker", takes=25)
+    cluster.budget("quorum", "web", min_available=2)
+    testbed.terminate(instance)
+    testbed.run(15)
+    budget, other = blockers_of(testbed.record())
+    assert budget.kind is BlockerKind.POD_DISRUPTION_BUDGET
+    assert budget.reason.startswith(f"keeps default/{web[0].name}, default/{web[1].name}: The disruption budget quorum")
+    assert (other.kind, other.name) == (BlockerKind.POD, f"default/{slow.name}")
 
 
 def test_a_budget_lets_pods_go_one_after_the_other(testbed: Testbed) -> None:
@@ -127,6 +145,9 @@ def test_a_pod_that_two_budgets_are_for_is_explained(testbed: Testbed) -> None:
     assert f"default/{pod.name} is kept: This pod has more than one PodDisruptionBudget" in (
         testbed.record().detail or ""
     )
+    # Which ones they are, the answer does not say.
+    (blocker,) = blockers_of(testbed.record())
+    assert (blocker.kind, blocker.name) == (BlockerKind.POD_DISRUPTION_BUDGET, f"default/{pod.name}")
 
 
 def test_after_its_time_a_pod_is_deleted_whatever_its_budget_says(testbed: Testbed) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import Finish, Nudge, Skip
+from asg_lifecycle.model.messages import Finish, Nudge, Resume, Skip
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 
@@ -153,7 +153,7 @@ def test_a_failed_step_is_held_until_an_operator_has_mended_it(testbed: Testbed)
     assert testbed.completions() == []
 
     testbed.run_command.manage(instance)
-    testbed.deployment.send_message(held, Nudge("the night shift"))
+    testbed.deployment.send_message(held, Resume("the night shift"))
     execution = testbed.finish(within=1000)
 
     assert execution.result["result"] == "CONTINUE"

@@ -10,7 +10,7 @@ from asg_lifecycle.execution.work.plan_runner import PlanRunner
 from asg_lifecycle.execution.work.step_runner import StepRunner
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.blockers import BlockerKind
-from asg_lifecycle.model.messages import Finish, Nudge, Skip
+from asg_lifecycle.model.messages import Finish, Resume, Skip
 from asg_lifecycle.model.records import Status, blockers_of
 from asg_lifecycle.plans.selection import Planning
 from asg_lifecycle.steps.run_command import RunCommand
@@ -74,7 +74,7 @@ def test_a_fault_holds_the_instance_and_is_said_once(
         assert testbed.completions() == []
         assert testbed.beats()[-1] > HOUR - 300
 
-    testbed.deployment.send_message(testbed.record(), Nudge(by="me"))
+    testbed.deployment.send_message(testbed.record(), Resume(by="me"))
     testbed.finish()
     assert testbed.record().status is Status.COMPLETED
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]

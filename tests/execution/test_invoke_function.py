@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.model.actions import LifecycleAction, Transition
-from asg_lifecycle.model.messages import Nudge, Skip
+from asg_lifecycle.model.messages import Nudge, Resume, Skip
 from asg_lifecycle.model.records import Status, action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle.plans.validation import find_problems
@@ -106,7 +106,7 @@ def test_a_callback_is_heard_when_it_comes(testbed: Testbed) -> None:
     assert len(testbed.execution.operations) <= 19
 
 
-def test_a_callback_that_fails_holds_and_a_nudge_asks_again(testbed: Testbed) -> None:
+def test_a_callback_that_fails_holds_and_a_resumed_step_asks_again(testbed: Testbed) -> None:
     begun(testbed, invoke(wait_for="callback"))
     first = callback(testbed)
     testbed.deployment.service.callbacks.fail(first, "disk full")
@@ -115,7 +115,7 @@ def test_a_callback_that_fails_holds_and_a_nudge_asks_again(testbed: Testbed) ->
     assert status is Status.HELD
     assert "function archive did not succeed: disk full" in said
 
-    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.deployment.send_message(testbed.record(), Resume())
     testbed.run(5)
     assert callback(testbed) != first
     testbed.deployment.service.callbacks.succeed(callback(testbed), b"done")

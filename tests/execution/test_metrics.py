@@ -13,7 +13,8 @@ from asg_lifecycle.model.blockers import Blocker, BlockerKind, blocked_seconds
 from asg_lifecycle.model.messages import Finish, Nudge, Skip
 from asg_lifecycle.model.metrics import DEFINITIONS, Metric, dimension_sets
 from asg_lifecycle.model.plans import Plan, PlannedStep
-from asg_lifecycle.model.records import Status, StepOutcome
+from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle_simulator.deployment.metric_lines import Datum, data_of
 from asg_lifecycle_simulator.deployment.parameters import Parameters
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
@@ -125,6 +126,23 @@ def test_blocked_time_is_the_time_of_the_cause(testbed: Testbed, metrics: Metric
     assert {dict(datum.dimensions).get("cause") for datum in metrics.data() if datum.name == "BlockedSeconds"} == {
         "target-group"
     }
+
+
+def test_a_disruption_budget_is_a_cause_of_its_own(testbed: Testbed, metrics: Metrics) -> None:
+    step = {"kind": "drain-kubernetes", "options": {"cluster": "production"}}
+    (instance,) = testbed.group(plan={"steps": [step]}, heartbeat=300)
+    cluster = testbed.kubernetes.cluster()
+    here = cluster.join(instance)
+    cluster.run(here, "database", takes=10)
+    budget = cluster.budget("quorum", "database", min_available=1)
+    testbed.terminate(instance)
+    testbed.run(1_800)
+    budget.min_available = 0
+    testbed.finish()
+
+    assert sum(metrics.values(Metric.BLOCKED_SECONDS, cause="pod-disruption-budget")) == pytest.approx(1_800, abs=310)
+    # From the eviction to the next poll.
+    assert sum(metrics.values(Metric.BLOCKED_SECONDS, cause="pod")) <= 300
 
 
 def test_a_permission_is_a_cause_of_its_own(testbed: Testbed, metrics: Metrics) -> None:

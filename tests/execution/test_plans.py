@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asg_lifecycle.model.messages import Nudge, Skip, Wake
+from asg_lifecycle.model.messages import Nudge, Resume, Skip, Wake
 from asg_lifecycle.model.records import Status, action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
@@ -284,7 +284,7 @@ def test_a_plan_that_holds_when_it_takes_too_long_waits_for_a_word_and_has_its_t
     testbed.run(1500)
     assert (testbed.record().status, testbed.record().problem) == ("held", "the work was not done within 15m")
     assert testbed.completions() == []
-    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.deployment.send_message(testbed.record(), Resume())
     testbed.finish()
 
     assert steps(testbed) == [("run-command", "done")] * 2
@@ -321,7 +321,7 @@ def side_by_side(*members: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"steps": [{"parallel": list(members), **more}, command("after")]}
 
 
-def test_a_named_plan_that_was_mended_is_followed_after_a_nudge(testbed: Testbed) -> None:
+def test_a_named_plan_that_was_mended_is_followed_once_it_is_resumed(testbed: Testbed) -> None:
     testbed.deployment.put_plan("web", {"steps": [{"kind": "no-such-step"}]})
     (instance,) = testbed.group(plan="web")
     testbed.run_command.manage(instance)
@@ -329,14 +329,14 @@ def test_a_named_plan_that_was_mended_is_followed_after_a_nudge(testbed: Testbed
     testbed.run(30)
     assert testbed.record().status is Status.HELD
 
-    # A nudge without a change holds as before.
-    testbed.deployment.send_message(testbed.record(), Nudge())
+    # Without a change it is held as before.
+    testbed.deployment.send_message(testbed.record(), Resume())
     testbed.run(90)
     assert "unknown kind 'no-such-step'" in (testbed.record().problem or "")
 
     testbed.deployment.put_plan("web", {"steps": [command()]})
     testbed.run(90)
-    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.deployment.send_message(testbed.record(), Resume())
     testbed.finish()
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
     record = testbed.record()
@@ -350,7 +350,7 @@ def test_a_plan_that_cannot_be_read_again_holds_as_before(testbed: Testbed) -> N
     testbed.terminate(instance)
     testbed.run(90)
     testbed.region.faults.throttle("ssm", "GetParameters", times=50)
-    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.deployment.send_message(testbed.record(), Resume())
     testbed.run(90)
     assert testbed.record().status is Status.HELD
     assert testbed.completions() == []
@@ -406,7 +406,7 @@ def test_of_several_failures_the_gravest_decides(
     assert (testbed.record().status, testbed.completions()) == (status, completions)
 
 
-def test_a_nudge_begins_again_only_what_failed(testbed: Testbed) -> None:
+def test_a_resumed_action_begins_again_only_what_failed(testbed: Testbed) -> None:
     (instance,) = testbed.group(plan=side_by_side(DEREGISTER, command("good")))
     testbed.target_group("blue", instance, delay=60)
     testbed.terminate(instance)
@@ -415,7 +415,7 @@ def test_a_nudge_begins_again_only_what_failed(testbed: Testbed) -> None:
     assert "not managed by Systems Manager" in (testbed.record().problem or "")
     testbed.run_command.manage(instance)
     asked = testbed.calls("elbv2")
-    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.deployment.send_message(testbed.record(), Resume())
     testbed.finish()
 
     assert testbed.calls("elbv2") == asked
@@ -546,6 +546,6 @@ def test_work_that_goes_on_after_it_was_held_is_not_shown_as_held(testbed: Testb
     testbed.run(400)
     assert (testbed.record().status, testbed.record().problem) == ("held", "the work was not done within 5m")
 
-    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.deployment.send_message(testbed.record(), Resume())
     testbed.run(60)
     assert (testbed.record().status, testbed.record().problem) == ("working", None)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asg_lifecycle.model.messages import Nudge
+from asg_lifecycle.model.messages import Resume
 from asg_lifecycle.model.records import action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.region.log import LogKind
@@ -89,10 +89,10 @@ def test_what_was_held_stays_held_and_is_not_counted_again(testbed: Testbed) -> 
     assert "exit code 1" in record.problem
     assert len(testbed.run_command.runs(instance)) == 1
     testbed.run_command.behave(Behaviour(duration=5))
-    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.deployment.send_message(testbed.record(), Resume())
     testbed.run(60)
-    # A command that failed is not run again: the nudge finds it failed.
-    assert testbed.record().status == "held"
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert len(testbed.run_command.runs(instance)) == 2
 
 
 def test_a_living_owner_is_not_taken_over(testbed: Testbed) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from asg_lifecycle.execution import orchestrator
 from asg_lifecycle.execution.race.race import Race
+from asg_lifecycle.model.action_events import ActionEvent, EventKind
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.observer import Metric, Observer
 from asg_lifecycle_simulator.region.log import LogKind
@@ -16,6 +18,7 @@ from asg_lifecycle_simulator.region.log import LogKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from asg_lifecycle_simulator.region.events import Event
     from tests.intake.conftest import IntakeTestbed
 
 FOUR_HOURS = 4 * 3600.0
@@ -69,6 +72,58 @@ def test_after_the_third_takeover_it_is_held_with_the_error_and_kept_alive(
     assert gauges[Metric.HELD_NOW] == 1
     beats = [entry.time for entry in testbed.region.log.of(LogKind.HEARTBEAT)]
     assert max(later - before for before, later in pairwise(beats)) <= 301
+
+
+def told_of_holds(testbed: IntakeTestbed) -> list[Event]:
+    """Return the events `Lifecycle Action Held` from now on."""
+    found: list[Event] = []
+    testbed.region.subscribe(
+        lambda event: found.append(event) if event["detail-type"] == EventKind.HELD.value else None
+    )
+    return found
+
+
+@pytest.mark.usefixtures("fault")
+def test_others_are_told_that_the_sweep_holds_it(testbed_of: Callable[..., IntakeTestbed]) -> None:
+    testbed = testbed_of(sweep_every=300)
+    told = told_of_holds(testbed)
+    instance = waiting(testbed)
+    testbed.run(FOUR_HOURS)
+
+    record = testbed.record(instance)
+    (event,) = (msgspec.convert(each["detail"], ActionEvent) for each in told)
+    assert (event.instance, event.status, event.reason) == (instance, Status.HELD, record.problem)
+    assert (event.execution, event.token) == (record.execution, record.token)
+
+
+@pytest.mark.usefixtures("fault")
+@pytest.mark.parametrize("refused", [True, False])
+def test_that_nobody_can_be_told_holds_nothing_up(testbed_of: Callable[..., IntakeTestbed], *, refused: bool) -> None:
+    testbed = testbed_of(sweep_every=300)
+    told = told_of_holds(testbed)
+    if refused:
+        testbed.region.faults.deny("events", "PutEvents")
+    else:
+        testbed.region.faults.lose_request("events", "PutEvents", times=1_000)
+    instance = waiting(testbed)
+    testbed.run(FOUR_HOURS)
+
+    assert told == []
+    assert testbed.record(instance).status is Status.HELD
+    assert testbed.autoscaling.instance_state(instance) == "Terminating:Wait"
+    # When the work began and when it was held, and not again with each sweep.
+    assert testbed.region.calls["events", "PutEvents"] == 2
+
+
+@pytest.mark.usefixtures("fault")
+def test_where_nobody_is_told_of_actions_the_sweep_tells_nobody(
+    testbed_of: Callable[..., IntakeTestbed],
+) -> None:
+    testbed = testbed_of(sweep_every=300, action_events=False)
+    instance = waiting(testbed)
+    testbed.run(FOUR_HOURS)
+    assert testbed.record(instance).status is Status.HELD
+    assert testbed.region.calls["events", "PutEvents"] == 0
 
 
 @pytest.mark.usefixtures("fault")

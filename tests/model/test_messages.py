@@ -7,7 +7,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import TEXT_KEPT, Finish, Message, Nudge, Skip, Unknown, decode, describe, encode
+from asg_lifecycle.model.messages import (
+    TEXT_KEPT,
+    Extend,
+    Finish,
+    Hold,
+    Known,
+    Message,
+    Nudge,
+    Resume,
+    Skip,
+    Unknown,
+    decode,
+    describe,
+    encode,
+)
 
 LONGEST_CALLBACK_RESULT = 256 * 1024
 
@@ -15,11 +29,18 @@ messages = st.one_of(
     st.builds(Finish, result=st.sampled_from(ActionResult), by=st.text()),
     st.builds(Skip, by=st.text()),
     st.builds(Nudge, by=st.text()),
+    st.builds(Hold, by=st.text()),
+    st.builds(Resume, by=st.text()),
+    st.builds(Extend, seconds=st.integers(min_value=1, max_value=2**31), by=st.text()),
 )
 any_text = st.text(st.characters(exclude_categories=()))
 nearly = st.dictionaries(
     st.sampled_from(["message", "result", "by", "text", "other"]),
-    st.sampled_from(["finish", "skip", "nudge", "unknown", "CONTINUE", "ABANDON", "continue"]) | st.none() | any_text,
+    st.sampled_from(
+        ["finish", "skip", "hold", "resume", "extend", "nudge", "unknown", "CONTINUE", "ABANDON", "continue"]
+    )
+    | st.none()
+    | any_text,
 ).map(json.dumps)
 
 
@@ -37,7 +58,7 @@ def test_a_message_comes_back_as_it_was_sent(message: Message) -> None:
 @example('{"message": "skip", "more": ' + "[" * 100_000)
 def test_whatever_arrives_is_a_message(payload: bytes | str | None) -> None:
     message = decode(payload)
-    assert isinstance(message, Finish | Skip | Nudge | Unknown)
+    assert isinstance(message, Known | Unknown)
     # It goes into a checkpoint, a log line and the record.
     encode(message)
     describe(message).encode()
@@ -49,6 +70,9 @@ def test_whatever_arrives_is_a_message(payload: bytes | str | None) -> None:
         ('{"message": "finish", "result": "CONTINUE"}', Finish(ActionResult.CONTINUE)),
         ('{"message": "finish", "result": "ABANDON", "by": "ann"}', Finish(ActionResult.ABANDON, by="ann")),
         ('{"message": "skip"}', Skip()),
+        ('{"message": "hold", "by": "ann"}', Hold(by="ann")),
+        ('{"message": "resume"}', Resume()),
+        ('{"message": "extend", "seconds": 60}', Extend(seconds=60)),
         ('{"message": "nudge"}', Nudge()),
         ('{"message": "nudge", "of a later version": 1}', Nudge()),
         (b'{"by": "J\xc3\xb6rg", "message": "skip"}', Skip(by="Jörg")),
@@ -71,6 +95,10 @@ def test_a_message_as_an_operator_writes_it(payload: str | bytes, message: Messa
         '{"message": "finish", "result": "continue"}',
         '{"message": "finish", "result": null}',
         '{"message": "skip", "by": 5}',
+        '{"message": "extend"}',
+        '{"message": "extend", "seconds": 0}',
+        '{"message": "extend", "seconds": -60}',
+        '{"message": "extend", "seconds": "60"}',
         '{"result": "CONTINUE"}',
         '{"message": "unknown", "text": "x"}',
         '{"message": "nudge"} and more',
@@ -104,4 +132,7 @@ def test_a_message_never_fills_the_record(message: Message) -> None:
 def test_describe_says_what_is_asked_and_by_whom() -> None:
     assert describe(Finish(ActionResult.ABANDON, by="ann: broken")) == "finish ABANDON, said ann: broken"
     assert describe(Skip(by="ann")) == "skip the current step, said ann"
+    assert describe(Hold(by="ann")) == "hold, said ann"
+    assert describe(Resume(by="ann")) == "resume, said ann"
+    assert describe(Extend(seconds=5_400, by="ann")) == "1h30m more, said ann"
     assert describe(Nudge()) == "look again now, said an event"

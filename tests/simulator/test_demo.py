@@ -73,7 +73,9 @@ def in_terminal(folder: Path, *arguments: str, until: str = "") -> tuple[int, st
 
 
 def test_the_demo_drains_and_says_each_thing_once(tmp_path: Path) -> None:
-    with running(tmp_path, "--scale", "120", "--delay", "300") as demo:
+    temporary, page = tmp_path / "temporary", tmp_path / "build" / "story.html"
+    temporary.mkdir()
+    with running(temporary, "--scale", "120", "--delay", "300", "--page", str(page)) as demo:
         assert demo.stdout is not None
         began = time.monotonic()
         first = demo.stdout.readline()
@@ -94,7 +96,18 @@ def test_the_demo_drains_and_says_each_thing_once(tmp_path: Path) -> None:
     assert len(lines) == len(set(lines))
     for once in ("elbv2 deregistered web:80", "elbv2 drained web:80", "CONTINUE", "Terminated"):
         assert sum(once in line for line in lines if not line.startswith("✓")) == 1, once
-    assert list(tmp_path.iterdir()) == []
+    assert list(temporary.iterdir()) == []
+    assert lines[-2] == f"Its story, to open in a browser: {page}"
+    told = page.read_text(encoding="utf-8")
+    for words in ("completed with CONTINUE after ", "step 1 done", " heartbeats", "told from the record and the sim"):
+        assert words.lower() in told.lower(), words
+
+
+def test_a_page_that_cannot_be_written_spoils_no_demo(tmp_path: Path) -> None:
+    with running(tmp_path, "--scale", "240", "--delay", "300", "--page", "/dev/null/story.html") as demo:
+        output, errors = demo.communicate(timeout=PATIENCE)
+    assert (demo.returncode, errors) == (0, "")
+    assert "its story could not be written: [Errno 17] File exists" in output
 
 
 def test_the_last_panel_counts_nothing_down(tmp_path: Path) -> None:

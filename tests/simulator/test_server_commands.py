@@ -127,8 +127,18 @@ def about_plans(operator: Operator, folder: Path) -> None:
     operator("plan delete web --yes", says="is deleted")
 
 
+def about_stories(operator: Operator, folder: Path) -> None:
+    story, page = folder / "story.json", folder / "story.html"
+    story.write_text(operator(f"show {FIRST} --json", says="deregister-targets").output, encoding="utf-8")
+    operator(f"show --from {story}", says="#InstanceDetails:instanceId=")
+    operator(f"show --from {story} --html {page}", says=f"wrote {page}")
+    assert FIRST in page.read_text(encoding="utf-8")
+
+
 def about_groups(operator: Operator) -> None:
-    operator("doctor", says="34 checks, 1 group", code=21)
+    # Nobody is told of alarms in the simulator, and nothing else is wrong.
+    told = operator("doctor", says="0 errors, 1 warning, 0 notes; 34 checks, 1 group", code=20)
+    assert "alarm-without-action" in told.output
     operator("install-hook --group web --launch --yes", says="nothing to change")
     operator("remove-hook --group web --name asg-lifecycle-terminate --yes", says=FIRST, code=1)
     operator("drain --group web --all --keep-capacity --dry-run", says="dry run: nothing was done")
@@ -140,6 +150,7 @@ def about_dead_letters(operator: Operator, url: str) -> None:
     letter = lose_event(url, SECOND)
     operator("redrive list", says=SECOND)
     operator(f"redrive show {letter}", says=SECOND)
+    operator("doctor", says="dead-letters", code=20)
     # Its action is worked on all the same: another execution would be one too many.
     operator("redrive start --all", says="left alone", code=1)
 
@@ -150,10 +161,14 @@ def test_every_command_works_in_the_environment_that_the_server_prints(served: s
     operator.until("ps", says=FIRST)
     operator.until(f"why {FIRST}", says="deregister-targets")
     operator(f"show {FIRST}", says="claimed")
+    about_stories(operator, tmp_path)
     operator(f"explain {ROOT / 'events' / 'terminate.json'}", says=FIRST)
     about_plans(operator, tmp_path / "plans")
     about_groups(operator)
     operator(f"nudge {FIRST} --yes", says="heard")
+    operator(f"hold {FIRST} --reason 'to look at it' --yes", says="heard, now held: on hold; deregister-targets")
+    operator(f"resume {FIRST} --yes", says="heard, now working: deregister-targets")
+    operator(f"extend 30m {FIRST} --yes", says="no timeout runs", code=1)
     operator(f"signal {FIRST} --name ready", says="sent signal ready")
     operator.until(f"show {FIRST}", says="ready, a success")
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
 from asg_lifecycle_simulator.deployment.parameters import TABLE
-from asg_lifecycle_simulator.deployment.template_stack import make_stack
+from asg_lifecycle_simulator.deployment.stack import make_stack
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:

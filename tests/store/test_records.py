@@ -16,7 +16,8 @@ from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Waiting
-from asg_lifecycle.model.records import Record, Status, StepMemory, StepOutcome, claim_record, wait_key
+from asg_lifecycle.model.records import Record, Status, claim_record, wait_key
+from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 from asg_lifecycle.store.records import Records, decode, encode
 from asg_lifecycle_simulator.region.environment import region_environment
 

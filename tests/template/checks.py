@@ -44,8 +44,8 @@ LONGEST_EVENT_AGE = 21_600
 QUEUE_LIFETIME = 14 * 86_400
 """Seconds, the longest SQS knows."""
 
-MANAGED_POLICIES = ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicDurableExecutionRolePolicy"]
-"""SAM gives it to every function with a `DurableConfig`: checkpoints, the execution's state, log lines."""
+MANAGED_POLICIES = ["arn:${AWS::Partition}:iam::aws:policy/service-role/AWSLambdaBasicDurableExecutionRolePolicy"]
+"""What a function with a `DurableConfig` needs: checkpoints, the execution's state, log lines."""
 
 HERE = "${AWS::Region}:${AWS::AccountId}"
 GROUPS = {f"arn:${{AWS::Partition}}:autoscaling:{HERE}:autoScalingGroup:*:autoScalingGroupName/*"}
@@ -58,20 +58,34 @@ COMMAND_TARGETS = {
 }
 TABLE = {"RecordsTable.Arn"}
 EVERYTHING = {"*"}
+NO_VALUE = "AWS::NoValue"
+KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 LISTS = frozenset({"HttpHosts"})
 """The parameters that grant steps what they need when they are not empty."""
 
+ENCRYPTED = (
+    ("AWS::DynamoDB::Table", "SSESpecification", "KMSMasterKeyId"),
+    ("AWS::Lambda::Function", "DurableConfig", "KMSKeyArn"),
+    ("AWS::Lambda::Function", "KmsKeyArn"),
+    ("AWS::Logs::LogGroup", "KmsKeyId"),
+    ("AWS::SNS::Topic", "KmsMasterKeyId"),
+)
+"""The kinds of resources that store something, beside queues, and where their key stands."""
+
+WRITES_LOG_LINES = {"logs:CreateLogStream", "logs:PutLogEvents"}
+KEEPS_FAILED_EVENTS = {"sqs:SendMessage"}
 DOORS = {
-    "SweepFunction": {*SWEEP_PERMISSIONS},
+    "SweepFunction": {*SWEEP_PERMISSIONS, *ACTION_EVENT_PERMISSIONS, *WRITES_LOG_LINES, *KEEPS_FAILED_EVENTS},
     "NotificationFunction": {
         *NOTIFICATION_PERMISSIONS,
+        *WRITES_LOG_LINES,
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
         "sqs:ReceiveMessage",
     },
-    "InterruptionFunction": {*INTERRUPTION_PERMISSIONS},
-    "SignalFunction": {*SIGNAL_PERMISSIONS, *ECS_SIGNAL_PERMISSIONS},
+    "InterruptionFunction": {*INTERRUPTION_PERMISSIONS, *WRITES_LOG_LINES, *KEEPS_FAILED_EVENTS},
+    "SignalFunction": {*SIGNAL_PERMISSIONS, *ECS_SIGNAL_PERMISSIONS, *WRITES_LOG_LINES, *KEEPS_FAILED_EVENTS},
 }
 """What each of the other functions may do: its code's calls, Lambda's own reading of a queue, and its dead letters."""
 
@@ -86,9 +100,12 @@ SWITCHED = {
     "ContainerInstanceRule": "HearsOfEcs",
     "CommandRule": "HearsOfCommands",
     "OperationsDashboard": "MakesDashboard",
+    "OperatorPolicy": "MakesOperatorPolicies",
+    "ReadOnlyPolicy": "MakesOperatorPolicies",
     "Signal": "HearsSignals",
     "MissedSignals": "HearsSignals",
     "HttpHostsParameter": "GrantsHttpHosts",
+    "KeyNetworkAndTracingPolicy": "UsesKeyNetworkOrTracing",
     **{f"{parameter}Policy": f"Grants{parameter}" for step in CATALOG for parameter in step.permissions_by_parameter()},
 }
 """The condition of everything whose logical id begins so."""
@@ -267,10 +284,12 @@ def nothing_undelivered_is_lost(expanded: Expanded) -> Iterator[str]:
 
 
 def queues_are_encrypted_and_keep(expanded: Expanded) -> Iterator[str]:
-    """What nobody has looked at is kept as long as SQS can."""
+    """What nobody has looked at is kept as long as SQS can; with a key of the account it is encrypted with that."""
     for name, queue in expanded.of("AWS::SQS::Queue").items():
-        if not queue.get("SqsManagedSseEnabled") and "KmsMasterKeyId" not in queue:
-            yield f"{name} is not encrypted"
+        keys = [queue.get("SqsManagedSseEnabled"), queue.get("KmsMasterKeyId")]
+        encrypted, with_key = expanded.resolve(keys), expanded.resolve(keys, {"KmsKeyArn": KEY})
+        if (encrypted, with_key) != ([True, NO_VALUE], [NO_VALUE, KEY]):
+            yield f"{name} is encrypted with {encrypted}, where a key is given with {with_key}"
         if queue.get("MessageRetentionPeriod") != QUEUE_LIFETIME:
             yield f"{name} keeps messages {queue.get('MessageRetentionPeriod')} s"
 
@@ -337,8 +356,9 @@ def every_function_is_packaged_with_bytecode(expanded: Expanded) -> Iterator[str
 def role_allows_what_the_code_declares(expanded: Expanded) -> Iterator[str]:
     """Each declared action, and nothing else but the dead-letter queue's."""
     _, role = expanded.only("AWS::IAM::Role")
-    if role.get("ManagedPolicyArns") != MANAGED_POLICIES:
-        yield f"the role's managed policies are {role.get('ManagedPolicyArns')}"
+    managed = [_named(expanded, it) for it in _present(expanded.resolve(role.get("ManagedPolicyArns", [])))]
+    if managed != MANAGED_POLICIES:
+        yield f"the role's managed policies are {managed}"
     allowed = {action for statement in _statements(expanded) for action in _listed(statement["Action"])}
     wanted = declared_permissions() | {"sqs:SendMessage"}
     if missing := wanted - allowed:
@@ -476,6 +496,94 @@ def role_is_scoped(expanded: Expanded) -> Iterator[str]:
             yield f"{action} is allowed on {sorted(on)}, expected {sorted(RESOURCES.get(action, ()))}"
 
 
+def everything_is_encrypted_with_the_key(expanded: Expanded) -> Iterator[str]:
+    """Where a key of the account is given, it is that of all that is stored; without one AWS's own keys are."""
+    properties = {name: it.get("Properties", {}) for name, it in expanded.template["Resources"].items()}
+    for kind, *path in ENCRYPTED:
+        for name in expanded.of(kind):
+            value: Any = properties[name]
+            if path[0] == "DurableConfig" and path[0] not in value:
+                continue
+            for key in path:
+                value = value.get(key, {})
+            default = "alias/aws/sns" if kind == "AWS::SNS::Topic" else NO_VALUE
+            if [expanded.resolve(value), expanded.resolve(value, {"KmsKeyArn": KEY})] != [default, KEY]:
+                yield f"{name} is encrypted with {value}"
+
+
+def requests_without_tls_are_refused(expanded: Expanded) -> Iterator[str]:
+    """Every queue and topic has a policy, and no more than one, that denies what comes without TLS."""
+    for kind, policies, places, action, attribute in (
+        ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues", "sqs:*", "Arn"),
+        ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics", "sns:Publish", None),
+    ):
+        for name in expanded.of(kind):
+            resource = {"Fn::GetAtt": [name, attribute]} if attribute else {"Ref": name}
+            denial = {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": action,
+                "Resource": resource,
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+            own = [it for it in expanded.of(policies).values() if {"Ref": name} in it[places]]
+            denied = [
+                {key: value for key, value in statement.items() if key != "Sid"}
+                for policy in own
+                for statement in policy["PolicyDocument"]["Statement"]
+                if statement["Effect"] == "Deny"
+            ]
+            if len(own) != 1 or denied != [denial]:
+                yield f"{name} has {len(own)} policies, which deny {denied}"
+
+
+def what_fails_is_kept(expanded: Expanded) -> Iterator[str]:
+    """Every rule, asynchronous function and subscription has a dead-letter queue that it may write to."""
+    for name, rule in expanded.of("AWS::Events::Rule").items():
+        for target in rule["Targets"]:
+            queue = _queue(target.get("DeadLetterConfig", {}).get("Arn"))
+            if queue is None or {"Fn::GetAtt": [name, "Arn"]} not in _senders(expanded, queue, "events.amazonaws.com"):
+                yield f"what {name} cannot deliver is lost"
+    polled = {it["FunctionName"]["Ref"] for it in expanded.of("AWS::Lambda::EventSourceMapping").values()}
+    for name, function in expanded.of("AWS::Lambda::Function").items():
+        queue = _queue(function.get("DeadLetterConfig", {}).get("TargetArn"))
+        granted = [it["Resource"] for it in _statements(expanded, name) if _listed(it["Action"]) == ["sqs:SendMessage"]]
+        if name not in polled and (queue is None or {"Fn::GetAtt": [queue, "Arn"]} not in granted):
+            yield f"what {name} cannot work on is lost"
+    for name, subscription in expanded.of("AWS::SNS::Subscription").items():
+        queue = _queue(subscription.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+        if queue is None or subscription["TopicArn"] not in _senders(expanded, queue, "sns.amazonaws.com"):
+            yield f"what {name} cannot deliver is lost"
+
+
+def roles_can_be_placed_and_bounded(expanded: Expanded) -> Iterator[str]:
+    """Every role has the path and the boundary of the parameters, and no name of its own."""
+    boundary = {"PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary"}
+    for name, role in expanded.of("AWS::IAM::Role").items():
+        if "RoleName" in role:
+            yield f"{name} has a name, and cannot be made twice"
+        if role.get("Path") != {"Ref": "RolePath"}:
+            yield f"{name} is at {role.get('Path')}"
+        bounds = [expanded.resolve(role.get("PermissionsBoundary"), it) for it in ({}, boundary)]
+        if bounds != [NO_VALUE, *boundary.values()]:
+            yield f"{name} is bounded by {role.get('PermissionsBoundary')}"
+
+
+def functions_can_be_placed_and_traced(expanded: Expanded) -> Iterator[str]:
+    """Every function runs in the network that is given, and is traced where that is asked for."""
+    network = {"SubnetIds": "subnet-0123456789abcdef0", "SecurityGroupIds": "sg-0123456789abcdef0"}
+    for name, function in expanded.of("AWS::Lambda::Function").items():
+        placed = [expanded.resolve(function.get("VpcConfig"), it) for it in ({}, network)]
+        if placed != [NO_VALUE, {key: {"Fn::Split": [",", value]} for key, value in network.items()}]:
+            yield f"{name} runs in {placed}"
+        traced = [expanded.resolve(function.get("TracingConfig"), {"Tracing": it}) for it in ("off", "on")]
+        if traced != [{"Mode": "PassThrough"}, {"Mode": "Active"}]:
+            yield f"{name} is traced: {traced}"
+        policy = {"Fn::If": ["UsesKeyNetworkOrTracing", {"Ref": "KeyNetworkAndTracingPolicy"}, {"Ref": NO_VALUE}]}
+        if policy not in expanded.of("AWS::IAM::Role")[f"{name}Role"].get("ManagedPolicyArns", []):
+            yield f"{name} may not use its key and its network"
+
+
 CHECKS: tuple[Callable[[Expanded], Iterator[str]], ...] = (
     rule_invokes_the_alias_of_the_durable_function,
     rule_matches_our_hooks,
@@ -495,6 +603,11 @@ CHECKS: tuple[Callable[[Expanded], Iterator[str]], ...] = (
     every_dead_letter_queue_has_an_alarm,
     alarms_watch_metrics_that_are_written,
     what_is_switched_off_is_absent,
+    everything_is_encrypted_with_the_key,
+    requests_without_tls_are_refused,
+    what_fails_is_kept,
+    roles_can_be_placed_and_bounded,
+    functions_can_be_placed_and_traced,
 )
 
 
@@ -503,12 +616,16 @@ def _statements(expanded: Expanded, function: str = DURABLE) -> list[dict[str, A
     name = f"{function}Role"
     policies = list(expanded.of("AWS::IAM::Role")[name].get("Policies", ()))
     policies += [it for it in expanded.of("AWS::IAM::Policy").values() if {"Ref": name} in it["Roles"]]
-    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    return [
+        {key: value for key, value in statement.items() if key != "Condition" or expanded.resolve(value) != NO_VALUE}
+        for policy in policies
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
 
 
 def _allowed(expanded: Expanded, action: str) -> set[str]:
     return {
-        _named(resource)
+        _named(expanded, resource)
         for statement in _statements(expanded)
         if action in _listed(statement["Action"])
         for resource in _listed(statement["Resource"])
@@ -519,14 +636,35 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _named(resource: Any) -> str:
+def _present(values: list[Any]) -> list[Any]:
+    return [it for it in values if it != NO_VALUE]
+
+
+def _named(expanded: Expanded, resource: Any) -> str:
+    """Return the text of an ARN, in which parameters have their defaults."""
     match resource:
         case {"Fn::GetAtt": [name, attribute]}:
             return f"{name}.{attribute}"
         case {"Fn::Sub": str(text)}:
+            for name, parameter in expanded.template["Parameters"].items():
+                text = text.replace(f"${{{name}}}", str(parameter["Default"]))
             return text
+        case {"Fn::If": _}:
+            return _named(expanded, expanded.resolve(resource))
         case _:
             return str(resource)
+
+
+def _senders(expanded: Expanded, queue: str, service: str) -> list[Any]:
+    """Return the ARNs in whose name a service of AWS may write to a queue."""
+    return [
+        it["Fn::If"][1] if isinstance(it, dict) and "Fn::If" in it else it
+        for policy in expanded.of("AWS::SQS::QueuePolicy").values()
+        if policy["Queues"] == [{"Ref": queue}]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow" and statement["Principal"] == {"Service": service}
+        for it in _listed(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+    ]
 
 
 def _queue(arn: Any) -> str | None:
@@ -542,6 +680,7 @@ def _lets_the_rule_write(policy: dict[str, Any], queue: str | None, rule: str) -
     return policy["Queues"] == [{"Ref": queue}] and [
         {name: value for name, value in statement.items() if name != "Sid"}
         for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
     ] == [
         {
             "Effect": "Allow",

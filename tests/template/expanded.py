@@ -66,7 +66,7 @@ class Expanded:
         chosen = {name: parameter["Default"] for name, parameter in self.template["Parameters"].items()}
         return self._resolved(value, chosen | (parameters or {}))
 
-    def _resolved(self, value: Any, parameters: dict[str, Any]) -> Any:  # noqa: PLR0911 - one line a function
+    def _resolved(self, value: Any, parameters: dict[str, Any]) -> Any:  # noqa: PLR0911, C901 - one line a function
         match value:
             case {"Ref": str(name)}:
                 return parameters.get(name, name)
@@ -80,6 +80,12 @@ class Expanded:
                 return between.join(str(part) for part in resolved if part != "AWS::NoValue")
             case {"Fn::Not": [condition]}:
                 return not self._resolved(condition, parameters)
+            case {"Fn::And": list(conditions)}:
+                return all(self._resolved(condition, parameters) for condition in conditions)
+            case {"Fn::Or": list(conditions)}:
+                return any(self._resolved(condition, parameters) for condition in conditions)
+            case {"Condition": str(condition)}:
+                return self._resolved(self.template["Conditions"][condition], parameters)
             case dict():
                 return {name: self._resolved(inner, parameters) for name, inner in value.items()}
             case list():

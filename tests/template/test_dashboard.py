@@ -61,7 +61,8 @@ def without_section(descriptions: dict[str, str], handbook: str) -> list[str]:
 
 def test_every_alarm_leads_to_its_section_of_the_handbook() -> None:
     assert without_section(alarms(), HANDBOOK.read_text()) == []
-    assert len(sections(HANDBOOK.read_text())) == len(alarms())
+    about_alarms = [text for text in sections(HANDBOOK.read_text()).values() if "Alarm`" in text]
+    assert len(about_alarms) == len(alarms())
 
 
 def test_an_alarm_without_a_section_or_with_another_ones_is_found_out() -> None:

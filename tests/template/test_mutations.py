@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 FUNCTION = "Resources.LifecycleActionFunction.Properties"
 SWEEP = "Resources.SweepFunction.Properties"
-STATEMENTS = f"{FUNCTION}.Policies.0.Statement"
+ROLE = "Resources.LifecycleActionFunctionRole.Properties"
+STATEMENTS = f"{ROLE}.Policies.0.PolicyDocument.Statement"
+SWEEP_STATEMENTS = "Resources.SweepFunctionRole.Properties.Policies.0.PolicyDocument.Statement"
 RULE = f"{FUNCTION}.Events.LifecycleAction.Properties"
 RULE_QUEUE = "Resources.RuleDeadLetterQueue.Properties"
 RULE_QUEUE_POLICY = "Resources.RuleDeadLetterQueuePolicy.Properties.PolicyDocument.Statement.0"
@@ -79,7 +81,7 @@ MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
     (f"{DESCRIBING}.0", NOTHING, checks.role_allows_what_the_code_declares),
     (f"{DESCRIBING}.0", "autoscaling:Describe*", checks.role_allows_what_the_code_declares),
     (f"{STATEMENTS}.ReadAndWriteRecords.Action.2", "dynamodb:Scan", checks.role_allows_what_the_code_declares),
-    (f"{FUNCTION}.Policies.1", "AdministratorAccess", checks.role_allows_what_the_code_declares),
+    (f"{ROLE}.ManagedPolicyArns.2", "AdministratorAccess", checks.role_allows_what_the_code_declares),
     (f"{TARGET_GROUP_STEPS}.Condition", NOTHING, checks.what_is_switched_off_is_absent),
     (
         f"{COMMAND_STEPS}.Properties.PolicyDocument.Statement.ReadCommands.Action.0",
@@ -102,11 +104,11 @@ MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
         checks.role_is_scoped,
     ),
     ("Resources.OwnExecutionsPolicy.Properties.PolicyDocument.Statement.0.Resource", "*", checks.role_is_scoped),
-    (f"{SWEEP}.Policies.0.Statement.0.Resource", "*", checks.roles_of_the_doors_allow_what_their_code_declares),
-    (f"{SWEEP}.Policies.0.Statement.0.Action", "s3:*", checks.roles_of_the_doors_allow_what_their_code_declares),
+    (f"{SWEEP_STATEMENTS}.0.Resource", "*", checks.roles_of_the_doors_allow_what_their_code_declares),
+    (f"{SWEEP_STATEMENTS}.0.Action", "s3:*", checks.roles_of_the_doors_allow_what_their_code_declares),
     (f"{SWEEP}.Environment.Variables.FUNCTION_ARN", "latest", checks.every_door_starts_the_alias),
     (
-        "Resources.NotificationFunction.Properties.Policies.0.Statement.StartExecutions.Resource",
+        "Resources.NotificationFunctionRole.Properties.Policies.0.PolicyDocument.Statement.StartExecutions.Resource",
         "*",
         checks.every_door_starts_the_alias,
     ),
@@ -117,6 +119,31 @@ MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
     ("Resources.NotificationTopic.Condition", NOTHING, checks.what_is_switched_off_is_absent),
     ("Resources.InterruptionFunction.Condition", NOTHING, checks.what_is_switched_off_is_absent),
     ("Resources.SweepFunction.Condition", "DrainsEarly", checks.what_is_switched_off_is_absent),
+    ("Globals.Function.KmsKeyArn", NOTHING, checks.everything_is_encrypted_with_the_key),
+    (f"{FUNCTION}.DurableConfig.KMSKeyArn", NOTHING, checks.everything_is_encrypted_with_the_key),
+    (f"{TABLE}.Properties.SSESpecification.KMSMasterKeyId", NOTHING, checks.everything_is_encrypted_with_the_key),
+    ("Resources.LogGroup.Properties.KmsKeyId", NOTHING, checks.everything_is_encrypted_with_the_key),
+    ("Resources.ActionEventTopic.Properties.KmsMasterKeyId", NOTHING, checks.everything_is_encrypted_with_the_key),
+    (f"{RULE_QUEUE}.KmsMasterKeyId", NOTHING, checks.queues_are_encrypted_and_keep),
+    ("Resources.FunctionDeadLetterQueuePolicy", NOTHING, checks.requests_without_tls_are_refused),
+    (
+        "Resources.NotificationTopicPolicy.Properties.PolicyDocument.Statement.0.Effect",
+        "Allow",
+        checks.requests_without_tls_are_refused,
+    ),
+    ("Resources.CommandRule.Properties.Targets.0.DeadLetterConfig", NOTHING, checks.what_fails_is_kept),
+    (f"{SWEEP}.Events.Sweep.Properties.DeadLetterConfig", NOTHING, checks.what_fails_is_kept),
+    (f"{SWEEP}.DeadLetterQueue", NOTHING, checks.what_fails_is_kept),
+    (f"{SWEEP_STATEMENTS}.KeepEventsThatFailed", NOTHING, checks.what_fails_is_kept),
+    ("Resources.EventDeadLetterQueuePolicy", NOTHING, checks.what_fails_is_kept),
+    ("Resources.NotificationSubscription.Properties.RedrivePolicy", NOTHING, checks.what_fails_is_kept),
+    ("Resources.NotificationDeadLetterQueuePolicy", NOTHING, checks.what_fails_is_kept),
+    (f"{ROLE}.RoleName", "asg-lifecycle", checks.roles_can_be_placed_and_bounded),
+    (f"{ROLE}.Path", NOTHING, checks.roles_can_be_placed_and_bounded),
+    ("Resources.NotificationRole.Properties.PermissionsBoundary", NOTHING, checks.roles_can_be_placed_and_bounded),
+    ("Globals.Function.VpcConfig", NOTHING, checks.functions_can_be_placed_and_traced),
+    ("Globals.Function.Tracing", "Active", checks.functions_can_be_placed_and_traced),
+    (f"{ROLE}.ManagedPolicyArns.1", NOTHING, checks.functions_can_be_placed_and_traced),
 ]
 
 

@@ -11,13 +11,16 @@ import pytest
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.permissions import (
     ACTION_EVENT_PERMISSIONS,
+    CHANGE_PERMISSIONS,
     CORE_PERMISSIONS,
     ECS_SIGNAL_PERMISSIONS,
     INTERRUPTION_PERMISSIONS,
     NOTIFICATION_PERMISSIONS,
-    OPERATOR_PERMISSIONS,
+    PREVIEW_PERMISSIONS,
+    READ_ONLY_PERMISSIONS,
     SIGNAL_PERMISSIONS,
     SWEEP_PERMISSIONS,
+    policy_output,
 )
 from tests.template.checks import declared_permissions
 from tests.template.expanded import ROOT
@@ -120,7 +123,8 @@ def test_every_call_is_declared_and_nothing_else_is(monkeypatch: pytest.MonkeyPa
     made = {"lambda:InvokeFunction" if action == "lambda:Invoke" else action for action in made}
     doors = {*SWEEP_PERMISSIONS, *NOTIFICATION_PERMISSIONS, *INTERRUPTION_PERMISSIONS}
     doors |= {*SIGNAL_PERMISSIONS, *ECS_SIGNAL_PERMISSIONS}
-    assert made | ON_OUR_BEHALF == declared_permissions() | doors | {*OPERATOR_PERMISSIONS}
+    operators = {*READ_ONLY_PERMISSIONS, *CHANGE_PERMISSIONS}
+    assert made | ON_OUR_BEHALF == declared_permissions() | doors | operators
 
 
 def test_every_call_names_its_own_action_for_when_it_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,14 +141,30 @@ def test_clients_are_used_in_no_way_that_hides_a_call(monkeypatch: pytest.Monkey
     "permissions",
     [
         ACTION_EVENT_PERMISSIONS,
+        CHANGE_PERMISSIONS,
         CORE_PERMISSIONS,
         SWEEP_PERMISSIONS,
         NOTIFICATION_PERMISSIONS,
         INTERRUPTION_PERMISSIONS,
         SIGNAL_PERMISSIONS,
         ECS_SIGNAL_PERMISSIONS,
-        OPERATOR_PERMISSIONS,
+        PREVIEW_PERMISSIONS,
+        READ_ONLY_PERMISSIONS,
     ],
 )
 def test_each_permission_is_declared_once(permissions: tuple[str, ...]) -> None:
     assert list(permissions) == sorted(set(permissions))
+
+
+@pytest.mark.parametrize(
+    ("action", "output"),
+    [
+        ("dynamodb:Query", "ReadOnlyPolicyArn"),
+        ("route53:ListResourceRecordSets", "ReadOnlyPolicyArn"),
+        ("ssm:PutParameter", "OperatorPolicyArn"),
+        ("ssm:GetParameter", None),
+        ("ecs:StopTask", None),
+    ],
+)
+def test_who_lacks_a_permission_is_told_which_policy_has_it(action: str, output: str | None) -> None:
+    assert policy_output(action) == output

@@ -77,7 +77,10 @@ class Backend:
             invocation = Invocation(len(execution.runs) + 1, self._timeline.now())
             execution.runs.append(invocation)
         try:
-            output, seen = self._invoke(execution, function)
+            try:
+                output, seen = self._invoke(execution, function)
+            finally:
+                invocation.ended_at = self._timeline.now()
             self._client.crashes.strike(execution, None)
         except InvalidInvocationOutputError as error:
             _end(invocation, Ended.INVALID, error)

@@ -85,7 +85,7 @@ class SimulatedExecution:
         owed_at: when the handler is to be invoked whatever falls due, seconds since the epoch; None for not at all.
         retrying: whether that invocation makes up for one that failed.
         running: whether an invocation is under way.
-        paused: whether somebody has paused it: the handler is not invoked.
+        pauses: when somebody paused it, when it was resumed, when it was paused again, and so on.
         wake: the timer that is set.
     """
 
@@ -101,7 +101,7 @@ class SimulatedExecution:
     owed_at: float | None = None
     retrying: bool = False
     running: bool = False
-    paused: bool = False
+    pauses: list[datetime] = field(default_factory=list, repr=False)
     wake: Timer | None = field(default=None, repr=False)
 
     @property
@@ -118,6 +118,11 @@ class SimulatedExecution:
     def status(self) -> str:
         """`RUNNING`, `PAUSED`, `SUCCEEDED`, `FAILED`, `STOPPED` or `TIMED_OUT`."""
         return "PAUSED" if self.paused and not self.is_complete else str(self.record.current_status().value)
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody has paused it: the handler is not invoked."""
+        return len(self.pauses) % 2 == 1
 
     @property
     def is_complete(self) -> bool:

@@ -14,6 +14,9 @@ from asg_lifecycle_simulator.services.durable_executions.history import moment
 LONGEST_EXECUTION = 31_622_400.0
 """Seconds: the largest `ExecutionTimeout` a `DurableConfig` takes."""
 
+RETENTION_DAYS = 14
+"""For which an execution is known after its end: `RetentionPeriodInDays` of the template."""
+
 ALIAS = "live"
 NAMES = uuid.UUID("6d0bbd0e-0d3c-4f64-9a1e-3a35a1c0b6a1")
 
@@ -86,7 +89,7 @@ class DurableFunction:
             function_qualifier=str(version),
             execution_name=name,
             execution_timeout_seconds=int(self.execution_timeout),
-            execution_retention_period_days=14,
+            execution_retention_period_days=RETENTION_DAYS,
             invocation_id=invocation,
             input=payload,
         )

@@ -53,6 +53,7 @@ class Invocation:
     Attributes:
         number: from 1, in this execution.
         started_at: when, seconds since the epoch. On virtual time this is when it ended, too.
+        ended_at: when it ended, likewise; None while it runs.
         status: how it ended.
         error: why, where it went wrong.
         checkpoints: how many times it called the checkpoint API.
@@ -67,6 +68,7 @@ class Invocation:
     checkpoints: int = 0
     calls: int = 0
     crashed: bool = False
+    ended_at: float | None = None
 
 
 class TimerKind(StrEnum):

@@ -15,6 +15,7 @@ from aws_durable_execution_sdk_python.lambda_service import ErrorObject, Invocat
 from aws_durable_execution_sdk_python_testing.exceptions import (
     AwsApiException,
     ExecutionAlreadyStartedException,
+    InvalidParameterValueException,
     ResourceNotFoundException,
 )
 from moto.awslambda import urls
@@ -24,9 +25,11 @@ from moto.core.utils import get_service_model
 
 from asg_lifecycle_simulator.region.rate_limits import START, TOO_MANY_REQUESTS
 from asg_lifecycle_simulator.services.base import Service
+from asg_lifecycle_simulator.services.durable_executions.function import RETENTION_DAYS
+from asg_lifecycle_simulator.services.durable_executions.history_events import history_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.base import Response
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.durable_executions.service import DurableService
 
 MOST_LISTED = 1_000
+EVENTS_A_PAGE = 100
 
 PATHS = (
     "functions/(?P<function_name>.+)/durable-executions",
@@ -45,13 +49,24 @@ PATHS = (
 class DurableRequests(Service):
     """The API of a `DurableService` in a region.
 
-    `SendDurableExecutionCallbackSuccess`, `…Failure`, `…Heartbeat`, `GetDurableExecution`, `StopDurableExecution`, and
-    `Invoke` of the durable function, asynchronously.
+    `SendDurableExecutionCallbackSuccess`, `…Failure`, `…Heartbeat`, `GetDurableExecution`,
+    `GetDurableExecutionHistory`, `ListDurableExecutionsByFunction`, `StopDurableExecution`, and `Invoke` of the durable
+    function, asynchronously.
+
+    Attributes:
+        retention: seconds after its end for which an execution is known (`RetentionPeriodInDays`).
+        histories_late: seconds after which an event is in the history; an execution that has ended may not have its
+            end there yet (aws-durable-execution-sdk-js#351).
+        histories_overlap: so many events of a page of a history are told again at the beginning of the next. Nothing
+            that AWS says excludes it.
     """
 
     def __init__(self, region: Region, service: DurableService) -> None:
         super().__init__(region)
         self._service = service
+        self.retention = RETENTION_DAYS * 86_400.0
+        self.histories_late = 0.0
+        self.histories_overlap = 0
 
     def install(self) -> None:
         """Add the operations to moto's Lambda."""
@@ -62,6 +77,7 @@ class DurableRequests(Service):
             "send_durable_execution_callback_failure": self._fail,
             "send_durable_execution_callback_heartbeat": self._beat,
             "get_durable_execution": self._get,
+            "get_durable_execution_history": self._history,
             "list_durable_executions_by_function": self._list,
             "stop_durable_execution": self._stop,
         }
@@ -110,7 +126,7 @@ class DurableRequests(Service):
         return {}
 
     def _stop(self, request: LambdaResponse) -> Response:
-        return {"StopTimestamp": self._service.stop(request.uri_match["DurableExecutionArn"], _error(request))}
+        return {"StopTimestamp": self._service.stop(self._known(request).arn, _error(request))}
 
     def _list(self, request: LambdaResponse) -> Response:
         function = request.uri_match["FunctionName"]
@@ -122,7 +138,9 @@ class DurableRequests(Service):
         found = [
             each
             for each in self._service.executions
-            if (not statuses or each.status in statuses) and (after is None or _began_after(each, after))
+            if self._is_kept(each)
+            and (not statuses or each.status in statuses)
+            and (after is None or _began_after(each, after))
         ]
         first = int(request.querystring.get("Marker", ["0"])[0])
         most = min(int(request.querystring.get("MaxItems", ["100"])[0]), self.region.page_size or MOST_LISTED)
@@ -132,7 +150,7 @@ class DurableRequests(Service):
         return answer
 
     def _get(self, request: LambdaResponse) -> Response:
-        execution = self._service.get(request.uri_match["DurableExecutionArn"])
+        execution = self._known(request)
         answer = _summary(execution) | {"Version": execution.record.executed_version()}
         answer["ExecutionDataIncluded"] = request.querystring.get("IncludeExecutionData", ["true"]) != ["false"]
         if not answer["ExecutionDataIncluded"]:
@@ -144,6 +162,46 @@ class DurableRequests(Service):
         elif output is not None and output.error is not None:
             answer["Error"] = output.error.to_dict()
         return answer
+
+    def _history(self, request: LambdaResponse) -> Response:
+        given = request.querystring
+        execution = self._known(request)
+        with_data = given.get("IncludeExecutionData", ["true"]) != ["false"]
+        known_until = self.region.timeline.now() - self.histories_late
+        events = [
+            event
+            for event in history_events(execution, with_data=with_data)
+            if event["EventTimestamp"].timestamp() <= known_until
+        ]
+        if given.get("ReverseOrder", ["false"]) == ["true"]:
+            events.reverse()
+        first, most = _page(given)
+        answer: Response = {"Events": events[first : first + most]}
+        if first + most < len(events):
+            answer["NextMarker"] = str(max(first + 1, first + most - self.histories_overlap))
+        return answer
+
+    def _known(self, request: LambdaResponse) -> SimulatedExecution:
+        execution = self._service.get(request.uri_match["DurableExecutionArn"])
+        if not self._is_kept(execution):
+            raise ResourceNotFoundException(f"Durable execution not found: {execution.arn}")
+        return execution
+
+    def _is_kept(self, execution: SimulatedExecution) -> bool:
+        end = execution.record.get_operation_execution_started().end_timestamp
+        return end is None or self.region.timeline.now() < end.timestamp() + self.retention
+
+
+def _page(given: Mapping[str, list[str]]) -> tuple[int, int]:
+    """Return which events of a history a request asks for: the first, from 0, and how many at most."""
+    try:
+        first, most = (int(given.get(name, ["0"])[0]) for name in ("Marker", "MaxItems"))
+    except ValueError:
+        raise InvalidParameterValueException("Marker and MaxItems are numbers here") from None
+    if not 0 <= most <= MOST_LISTED or first < 0:
+        raise InvalidParameterValueException(f"MaxItems is at most {MOST_LISTED}")
+    # A value of 0 is the default.
+    return first, most or EVENTS_A_PAGE
 
 
 def _began_after(execution: SimulatedExecution, time: str) -> bool:

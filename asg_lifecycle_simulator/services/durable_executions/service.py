@@ -210,7 +210,8 @@ class DurableService:
         """
         with self._lock:
             execution = self.get(arn)
-            execution.paused = True
+            if not execution.paused:
+                execution.pauses.append(self._clock.now())
             self._arm(execution)
 
     def resume_paused(self, arn: str) -> None:
@@ -221,7 +222,8 @@ class DurableService:
         """
         with self._lock:
             execution = self.get(arn)
-            execution.paused = False
+            if execution.paused:
+                execution.pauses.append(self._clock.now())
             self._call_for_invocation(execution)
 
     def close(self) -> None:

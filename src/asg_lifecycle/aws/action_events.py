@@ -2,74 +2,62 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.aws.publishing import raise_refused_entries
+import msgspec
+
+from asg_lifecycle.model.action_event_messages import chat, subject, text
+from asg_lifecycle.model.action_events import NAMES, SOURCE
+from asg_lifecycle.model.failures import CallFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
-    from asg_lifecycle.aws.clients import Clients
+    from asg_lifecycle.aws.publishing import Publishing
+    from asg_lifecycle.model.action_events import ActionEvent, EventKind
 
 BUS = "default"
+CHAT = "https"
+"""The protocol by which Amazon Q Developer in chat applications subscribes."""
 
 
 class ActionEventChannels:
-    """The bus and the topic. Each call is made once, and given up after three seconds.
+    """The bus and the topic.
 
     Args:
-        clients: the AWS clients.
-        bus: whether events are put on the default bus.
-        topic: ARN of the topic, empty for none.
-
-    Attributes:
+        publishing: makes the calls. Each is made once and given up soon, with clients for what must not delay a drain.
         bus: whether events are put on the default bus.
         topic: ARN of the topic, empty for none.
     """
 
-    def __init__(self, clients: Clients, *, bus: bool, topic: str) -> None:
-        self._clients = clients
-        self.bus = bus
-        self.topic = topic
+    def __init__(self, publishing: Publishing, *, bus: bool, topic: str) -> None:
+        self._publishing = publishing
+        self._bus = bus
+        self._topic = topic
 
-    def put_event(self, *, source: str, detail_type: str, detail: str) -> None:
-        """Put one event on the default bus.
-
-        Args:
-            source: the event's source.
-            detail_type: the kind of event.
-            detail: JSON.
-
-        Raises:
-            CallFailed: no answer, throttled, denied, refused.
-        """
-        with calling("events:PutEvents"):
-            answer = self._clients.prompt_events.put_events(
-                Entries=[{"EventBusName": BUS, "Source": source, "DetailType": detail_type, "Detail": detail}]
-            )
-        raise_refused_entries(answer)
-
-    def publish(self, *, subject: str, text: str, chat: str, attributes: Mapping[str, str]) -> None:
-        """Publish one message to the topic.
+    def tell(self, kind: EventKind, event: ActionEvent, now: float) -> Iterator[CallFailed]:
+        """Publish an event on both, as far as they are used, and yield what has failed.
 
         Args:
-            subject: for mail.
-            text: what every subscriber gets but those by HTTPS.
-            chat: what subscribers by HTTPS get: that is how Amazon Q Developer in chat applications subscribes.
-            attributes: what subscriptions may filter by.
-
-        Raises:
-            CallFailed: no answer, throttled, denied, refused, no such topic.
+            kind: of the event.
+            event: what it tells.
+            now: seconds since the epoch.
         """
-        with calling("sns:Publish"):
-            self._clients.prompt_sns.publish(
-                TopicArn=self.topic,
-                Subject=subject,
-                MessageStructure="json",
-                Message=json.dumps({"default": text, "https": chat}),
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-                },
-            )
+        if self._bus:
+            try:
+                self._publishing.put_event(
+                    bus=BUS, source=SOURCE, detail_type=kind.value, detail=msgspec.json.encode(event).decode()
+                )
+            except CallFailed as failed:
+                yield failed
+        if self._topic:
+            try:
+                self._publishing.publish(
+                    topic=self._topic,
+                    subject=subject(kind, event),
+                    message=text(kind, event, now),
+                    by_protocol={CHAT: chat(kind, event, now)},
+                    attributes={"kind": NAMES[kind], "group": event.group, "status": event.status.value},
+                )
+            except CallFailed as failed:
+                yield failed

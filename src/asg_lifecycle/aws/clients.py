@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_elb import ElasticLoadBalancingClient
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
     from mypy_boto3_route53 import Route53Client
@@ -87,6 +88,9 @@ call again at once (R15)."""
 PROMPT = _settings(1, PROMPT_READ_SECONDS, PROMPT_CONNECT_SECONDS)
 """For the events about actions: one that cannot be published is not repeated."""
 
+MAKING = threading.RLock()
+"""Held while a client is made: making clients from one session is not thread-safe, using them is."""
+
 
 class Clients:
     """Lazily made clients on boto3's default session, or on one of their own for the account that an operator chose.
@@ -95,16 +99,19 @@ class Clients:
 
     Args:
         auto_scaling: how often Auto Scaling is asked, and how long its answer is waited for.
+        publishing: the same of EventBridge and SNS.
         region: name of the Region, None for the one that was chosen, or else boto3's.
     """
 
-    def __init__(self, auto_scaling: Config = HEARTBEAT, *, region: str | None = None) -> None:
+    def __init__(
+        self, auto_scaling: Config = HEARTBEAT, *, publishing: Config = ONCE, region: str | None = None
+    ) -> None:
         self._auto_scaling = auto_scaling
+        self._publishing = publishing
         chosen = chosen_account()
         self._account = Account(profile=chosen.profile, region=region or chosen.region)
         self._session: Any = None
-        # Making clients from one session is not thread-safe, using them is.
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
 
     @cached_property
     def asked_functions(self) -> LambdaClient:
@@ -169,7 +176,7 @@ class Clients:
     @cached_property
     def events(self) -> EventBridgeClient:
         """The EventBridge client."""
-        client: EventBridgeClient = self._make("events", ONCE)
+        client: EventBridgeClient = self._make("events", self._publishing)
         return client
 
     @cached_property
@@ -179,21 +186,10 @@ class Clients:
         return client
 
     @cached_property
-    def prompt_events(self) -> EventBridgeClient:
-        """The EventBridge client for what must not delay a drain."""
-        client: EventBridgeClient = self._make("events", PROMPT)
-        return client
-
-    @cached_property
-    def prompt_sns(self) -> SNSClient:
-        """The SNS client for what must not delay a drain."""
-        client: SNSClient = self._make("sns", PROMPT)
-        return client
-
-    @cached_property
-    def iam(self) -> Any:  # noqa: ANN401 - the stubs of IAM are not among the requirements
+    def iam(self) -> IAMClient:
         """The IAM client, of the command line: one service for all Regions."""
-        return self._make("iam", REPEATABLE)
+        client: IAMClient = self._make("iam", REPEATABLE)
+        return client
 
     @cached_property
     def route53(self) -> Route53Client:
@@ -221,7 +217,7 @@ class Clients:
     @cached_property
     def sns(self) -> SNSClient:
         """The SNS client."""
-        client: SNSClient = self._make("sns", ONCE)
+        client: SNSClient = self._make("sns", self._publishing)
         return client
 
     @cached_property
@@ -277,7 +273,7 @@ class Clients:
                 client.meta.events.unregister(event, sign_it_too)
 
     def _make(self, service: Any, config: Config) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
-        with self._lock:
+        with MAKING:
             if self._session is None:
                 self._session = _session_of(self._account)
             return self._session.client(service, config=config)

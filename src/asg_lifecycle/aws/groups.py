@@ -46,6 +46,8 @@ class Group(Struct, frozen=True, kw_only=True):
         rebalances: whether it replaces Spot instances when EC2 recommends it (Capacity Rebalancing).
         retains: whether an abandoned termination leaves the instance retained (R10).
         tags: of the group.
+        arn: of the group.
+        desired: desired capacity.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Group(Struct, frozen=True, kw_only=True):
     rebalances: bool
     retains: bool = False
     tags: dict[str, str] = {}
+    arn: str = ""
+    desired: int = 0
 
 
 class Hook(Struct, frozen=True, kw_only=True):
@@ -160,6 +164,8 @@ def _group(entry: Mapping[str, Any]) -> Group:
         rebalances=bool(entry.get("CapacityRebalance")),
         retains=triggers.get("TerminateHookAbandon") == RETAIN,
         tags={tag["Key"]: tag.get("Value", "") for tag in entry.get("Tags", ())},
+        arn=entry.get("AutoScalingGroupARN", ""),
+        desired=int(entry.get("DesiredCapacity", 0)),
     )
 
 

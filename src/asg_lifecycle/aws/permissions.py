@@ -23,7 +23,7 @@ CORE_PERMISSIONS = (
 """IAM actions that the durable function uses outside of steps; each step declares its own."""
 
 ACTION_EVENT_PERMISSIONS = ("events:PutEvents", "sns:Publish")
-"""IAM actions of the durable function where it tells others about actions."""
+"""IAM actions of the durable function and of the sweep where they tell others about actions."""
 
 SWEEP_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
@@ -61,17 +61,13 @@ SIGNAL_PERMISSIONS = (
 ECS_SIGNAL_PERMISSIONS = ("ecs:DescribeContainerInstances", "ecs:DescribeTasks", "ecs:ListTasks")
 """IAM actions of the signal function where it handles events of ECS."""
 
-OPERATOR_PERMISSIONS = (
-    "autoscaling:DeleteLifecycleHook",
+READ_ONLY_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeInstanceRefreshes",
     "autoscaling:DescribeLifecycleHooks",
     "autoscaling:DescribeTags",
     "autoscaling:DescribeWarmPool",
-    "autoscaling:PutLifecycleHook",
-    "autoscaling:TerminateInstanceInAutoScalingGroup",
-    "autoscaling:UpdateAutoScalingGroup",
     "cloudformation:DescribeStacks",
     "cloudformation:ListStackResources",
     "cloudwatch:DescribeAlarms",
@@ -83,22 +79,73 @@ OPERATOR_PERMISSIONS = (
     "ec2:DescribeRegions",
     "events:ListRules",
     "events:ListTargetsByRule",
-    "events:PutEvents",
     "iam:SimulatePrincipalPolicy",
     "lambda:GetDurableExecution",
-    "lambda:InvokeFunction",
+    "lambda:GetDurableExecutionHistory",
     "lambda:ListDurableExecutionsByFunction",
-    "lambda:SendDurableExecutionCallbackSuccess",
     "sns:ListSubscriptionsByTopic",
     "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
     "sqs:ReceiveMessage",
-    "ssm:DeleteParameter",
     "ssm:GetParameterHistory",
     "ssm:GetParameters",
     "ssm:GetParametersByPath",
+)
+"""IAM actions of the commands that change nothing, with the operator's own credentials. SQS has none that only reads: a
+message is received, and given back."""
+
+PREVIEW_PERMISSIONS = (
+    "autoscaling:DescribeLoadBalancerTargetGroups",
+    "autoscaling:DescribeLoadBalancers",
+    "autoscaling:DescribeTrafficSources",
+    "cloudwatch:GetMetricData",
+    "ec2:DescribeInstanceStatus",
+    "ecs:DescribeClusters",
+    "ecs:DescribeContainerInstances",
+    "ecs:DescribeTasks",
+    "ecs:ListClusters",
+    "ecs:ListContainerInstances",
+    "ecs:ListTasks",
+    "eks:DescribeCluster",
+    "elasticloadbalancing:DescribeInstanceHealth",
+    "elasticloadbalancing:DescribeTargetGroups",
+    "elasticloadbalancing:DescribeTargetHealth",
+    "route53:ListResourceRecordSets",
+    "servicediscovery:GetNamespace",
+    "servicediscovery:ListInstances",
+    "servicediscovery:ListNamespaces",
+    "servicediscovery:ListServices",
+    "ssm:DescribeInstanceInformation",
+    "tag:GetResources",
+    "vpc-lattice:ListTargets",
+)
+"""IAM actions of steps with which `plan explain` finds out what they would do, and `doctor` whether what they name is
+there. Not `ssm:GetParameter`: what it reads are tokens of clusters, and a token is not for everybody who may look."""
+
+CHANGE_PERMISSIONS = (
+    "autoscaling:DeleteLifecycleHook",
+    "autoscaling:PutLifecycleHook",
+    "autoscaling:TerminateInstanceInAutoScalingGroup",
+    "autoscaling:UpdateAutoScalingGroup",
+    "events:PutEvents",
+    "lambda:InvokeFunction",
+    "lambda:SendDurableExecutionCallbackSuccess",
+    "sqs:DeleteMessage",
+    "ssm:DeleteParameter",
     "ssm:PutParameter",
 )
-"""IAM actions of the command line, with the operator's own credentials. `plan explain` also needs those that steps read
-with."""
+"""IAM actions of the commands that change something, beside those of the commands that do not."""
+
+READ_ONLY_OUTPUT = "ReadOnlyPolicyArn"
+OPERATOR_OUTPUT = "OperatorPolicyArn"
+
+
+def policy_output(action: str) -> str | None:
+    """Return the stack's output that names the managed policy by which people get a permission, None where none has it.
+
+    Args:
+        action: IAM action. That of people who look is preferred to that of people who act.
+    """
+    if action in READ_ONLY_PERMISSIONS or action in PREVIEW_PERMISSIONS:
+        return READ_ONLY_OUTPUT
+    return OPERATOR_OUTPUT if action in CHANGE_PERMISSIONS else None

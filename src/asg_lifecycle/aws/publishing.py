@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, TypedDict
 
 from asg_lifecycle.aws.errors import NOT_FOUND_CODES, TRANSIENT_CODES, calling
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mypy_boto3_events.type_defs import PutEventsResponseTypeDef
 
     from asg_lifecycle.aws.clients import Clients
 
 SUBJECT_LENGTH = 100
+
+
+class _Structure(TypedDict, total=False):
+    MessageStructure: str
 
 
 class Publishing:
@@ -37,24 +44,44 @@ class Publishing:
             answer = self._clients.events.put_events(
                 Entries=[{"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": detail}]
             )
-        raise_refused_entries(answer)
+        _raise_refused_entries(answer)
 
-    def publish(self, *, topic: str, subject: str, message: str) -> None:
+    def publish(
+        self,
+        *,
+        topic: str,
+        subject: str,
+        message: str,
+        by_protocol: Mapping[str, str] | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> None:
         """Publish one message to a topic.
 
         Args:
             topic: ARN of the topic.
             subject: for mail; cut to the length that SNS accepts.
             message: the message.
+            by_protocol: what subscribers by a protocol get in its place; None where all get the same.
+            attributes: what subscriptions may filter by.
 
         Raises:
             CallFailed: no answer, throttled, denied, refused, no such topic.
         """
+        text = message if by_protocol is None else json.dumps({"default": message, **by_protocol})
+        structure: _Structure = {} if by_protocol is None else {"MessageStructure": "json"}
         with calling("sns:Publish"):
-            self._clients.sns.publish(TopicArn=topic, Subject=subject[:SUBJECT_LENGTH], Message=message)
+            self._clients.sns.publish(
+                TopicArn=topic,
+                Subject=subject[:SUBJECT_LENGTH],
+                Message=text,
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": value} for name, value in (attributes or {}).items()
+                },
+                **structure,
+            )
 
 
-def raise_refused_entries(answer: PutEventsResponseTypeDef) -> None:
+def _raise_refused_entries(answer: PutEventsResponseTypeDef) -> None:
     """Raise what is wrong with an entry: `PutEvents` can succeed when its entries do not.
 
     Raises:

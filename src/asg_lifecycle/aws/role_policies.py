@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.errors import calling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from mypy_boto3_iam.type_defs import EvaluationResultTypeDef
 
     from asg_lifecycle.aws.clients import Clients
 
@@ -40,6 +42,6 @@ class RolePolicies:
         return tuple(found)
 
 
-def _is_allowed(result: Mapping[str, Any]) -> bool:
+def _is_allowed(result: EvaluationResultTypeDef) -> bool:
     specific = [each["EvalResourceDecision"] for each in result.get("ResourceSpecificResults", ())]
     return {ALLOWED} == {*(specific or [result["EvalDecision"]])}

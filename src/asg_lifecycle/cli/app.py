@@ -22,7 +22,7 @@ from asg_lifecycle.cli.retained import terminate_retained
 from asg_lifecycle.cli.show import show as show_action
 from asg_lifecycle.cli.signal import signal
 from asg_lifecycle.cli.stored_plans import delete, list_plans, put, show
-from asg_lifecycle.cli.verbs import abandon, finish, nudge, skip
+from asg_lifecycle.cli.verbs import abandon, extend, finish, hold, nudge, resume, skip
 from asg_lifecycle.cli.version import DISTRIBUTION, installed_version, version
 from asg_lifecycle.cli.why import why
 
@@ -39,7 +39,7 @@ application.command()(ps)
 application.command()(why)
 application.command("show")(show_action)
 application.command()(history)
-for verb in (finish, abandon, skip, nudge):
+for verb in (finish, abandon, skip, hold, resume, extend, nudge):
     application.command()(verb)
 application.command()(install_hook)
 application.command()(remove_hook)

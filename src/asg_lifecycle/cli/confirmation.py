@@ -1,19 +1,34 @@
-"""Asking before instances are terminated."""
+"""Asking before something is done to instances."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail
-from asg_lifecycle.cli.verbs import is_interactive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def confirm_terminations(instances: Sequence[str], verb: str) -> None:
+def is_interactive() -> bool:
+    """Return whether somebody can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def confirm_number(count: int, verb: str) -> None:
+    """Ask whether something is to be done to so many instances, where somebody can be asked.
+
+    Raises:
+        typer.Abort: the answer is no.
+    """
+    if is_interactive():
+        typer.confirm(f"{verb} {count}?", abort=True)
+
+
+def confirm_instances(instances: Sequence[str], verb: str) -> None:
     """Have the instance's id typed, or the number of the instances; end the command where it is another one.
 
     Args:

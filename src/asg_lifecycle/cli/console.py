@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from asg_lifecycle.aws.permissions import policy_output
 from asg_lifecycle.cli.exit_codes import ExitCode as ExitCode  # noqa: PLC0414 - every command ends with one of them
-from asg_lifecycle.model.failures import CallFailed, Consequence
+from asg_lifecycle.model.failures import CallFailed, Consequence, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,15 +52,33 @@ def write(text: str, *, end: str = "\n") -> None:
     typer.echo(_encoded(f"{text}{end}"), nl=False)
 
 
-def write_sentences(text: str) -> None:
-    """Write lines of sentences to standard output, each broken between words where the terminal is narrower."""
-    if not sys.stdout.isatty():
-        write(text)
-        return
+def write_sentences(text: str, *, hanging: bool = True) -> None:
+    """Write lines of sentences to standard output, each broken between words where the terminal is narrower.
+
+    Args:
+        text: the lines.
+        hanging: what is broken off a line is indented by two columns more.
+    """
+    write(_broken(text, hanging=hanging) if sys.stdout.isatty() else text)
+
+
+def _broken(text: str, *, hanging: bool) -> str:
+    """Return lines, each broken between words where the terminal is narrower."""
     width = get_terminal_size().columns
-    for line in text.splitlines():
-        indent = " " * (len(line) - len(line.lstrip()))
-        write(textwrap.fill(line, width, subsequent_indent=f"{indent}  ", break_on_hyphens=False))
+    return "\n".join(
+        textwrap.fill(
+            line,
+            width,
+            subsequent_indent=" " * (len(line) - len(line.lstrip()) + (2 if hanging else 0)),
+            break_on_hyphens=False,
+        )
+        for line in text.splitlines()
+    )
+
+
+def is_quiet() -> bool:
+    """Return whether only what was asked for is to be written."""
+    return _quiet.get()
 
 
 def say(sentence: str) -> None:
@@ -86,8 +105,13 @@ def _encoded(text: str) -> bytes:
 
 
 def warn(sentence: str) -> None:
-    """Write a line to standard error."""
-    typer.echo(_encoded(sentence), err=True)
+    """Write a line to standard error, broken between words where that is a terminal and narrower."""
+    typer.echo(_encoded(_broken(sentence, hanging=True) if sys.stderr.isatty() else sentence), err=True)
+
+
+def warn_with_command(label: str, command: str) -> None:
+    """Write a command that helps to standard error, in one piece, so that it can be copied from a terminal."""
+    typer.echo(_encoded(f"{label}: {command}"), err=True)
 
 
 def fail(sentence: str, code: ExitCode = ExitCode.FAILED) -> NoReturn:
@@ -114,12 +138,16 @@ def reporting_failed_calls() -> Iterator[None]:
         fail(with_what_to_do(failed))
 
 
+def _granted_by(action: str) -> str:
+    output = policy_output(action)
+    return f", and the managed policy of the stack's output {output} grants it" if output is not None else ""
+
+
 def with_what_to_do(failed: CallFailed) -> str:
     """Return what is said of a call that failed, on one line, and what mends it where that is known."""
     failure = failed.failure
     sentence = " ".join(str(failed).split())
     if failure.consequence is Consequence.DENIED:
-        message = " ".join(failure.message.split())
-        return f"permission {failure.action} is missing: {message} ({failure.code}); your own credentials need it"
+        return " ".join(f"{missing(failure)}; your own identity lacks it{_granted_by(failure.action)}".split())
     hint = WHAT_TO_DO.get(failure.code)
     return f"{sentence}; {hint}" if hint else sentence

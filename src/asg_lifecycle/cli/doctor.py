@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 DISTRIBUTION = "asg-lifecycle"
-WARNINGS = 20
-"""Exit code when there are warnings and no errors."""
-
-ERRORS = 21
-"""Exit code when there are errors."""
-
 COLUMNS: tuple[Column[Finding], ...] = (
     Column(name="severity", value=lambda each: each.severity.value),
     Column(name="finding", value=lambda each: each.name),
@@ -72,9 +66,9 @@ def doctor(
         write_list(findings, COLUMNS, form, none="")
     severities = {finding.severity for finding in findings}
     if Severity.ERROR in severities:
-        raise typer.Exit(ERRORS)
+        raise typer.Exit(ExitCode.ERRORS_FOUND)
     if Severity.WARNING in severities:
-        raise typer.Exit(WARNINGS)
+        raise typer.Exit(ExitCode.WARNINGS_FOUND)
 
 
 def in_words(findings: Sequence[Finding], *, group_count: int, width: int | None) -> Iterator[str]:

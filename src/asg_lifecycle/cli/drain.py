@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.confirmation import confirm_terminations
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
-from asg_lifecycle.cli.options import THE_ONLY_STACK, HookNamePrefix, StackName
+from asg_lifecycle.cli.confirmation import confirm_instances
+from asg_lifecycle.cli.console import (
+    ExitCode,
+    fail,
+    reporting_failed_calls,
+    say,
+    warn,
+    warn_with_command,
+    with_what_to_do,
+    write_sentences,
+)
+from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, HookNamePrefix, OptionalReason, StackName, Yes
 from asg_lifecycle.cli.ps import open_action_tools
-from asg_lifecycle.cli.verbs import DryRun, OptionalReason, Yes  # noqa: TC001 - typer reads them
+from asg_lifecycle.cli.repeated_command import command_again
 from asg_lifecycle.intake.group_drain import DrainRequest
 from asg_lifecycle.model import hooks
 from asg_lifecycle.model.actions import Transition
@@ -21,13 +30,20 @@ from asg_lifecycle.model.fields import is_instance_id
 from asg_lifecycle.model.records import wait_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asg_lifecycle.composition.drain_tools import DrainTools
     from asg_lifecycle.intake.group_drain import GroupDrain
     from asg_lifecycle.model.drain_progress import GroupState
     from asg_lifecycle.model.records import Record
 
+NOT_REPEATED = frozenset({"instance", "every", "yes"})
+"""What the line that goes on with a drain leaves out: it names the instances that are left, because `--all` would drain
+the replacements, too; and whoever goes on is asked again."""
+
 
 def drain(  # noqa: PLR0913 - one parameter for each option
+    context: typer.Context,
     *,
     group: Annotated[str, typer.Option(metavar="NAME", help="The Auto Scaling group.")],
     instance: Annotated[list[str] | None, typer.Option(metavar="ID", help="This one; may be given again.")] = None,
@@ -81,13 +97,13 @@ def drain(  # noqa: PLR0913 - one parameter for each option
         replaced_within=_duration(replaced_within),
     )
     _refuse(state, chosen, refreshing, keep_capacity=keep_capacity)
-    _announce(request, chosen, reason)
+    _announce(request, chosen, reason, say if yes and not dry_run else write_sentences)
     if dry_run:
-        write("dry run: nothing was done")
+        write_sentences("dry run: nothing was done")
     elif request.instances:
         if chosen.to_terminate and not yes:
-            confirm_terminations(chosen.to_terminate, "drain")
-        _run(tools.drain(request, write), request, again=_again(request, hook_name_prefix, stack))
+            confirm_instances(chosen.to_terminate, "drain")
+        _run(tools.drain(request, say), request, context)
 
 
 def _open(stack: str) -> DrainTools:
@@ -140,11 +156,11 @@ def _refuse(state: GroupState, chosen: DrainSelection, refreshing: str | None, *
         fail("nothing was done")
 
 
-def _announce(request: DrainRequest, chosen: DrainSelection, reason: str) -> None:
+def _announce(request: DrainRequest, chosen: DrainSelection, reason: str, tell: Callable[[str], None]) -> None:
     for sentence in (*chosen.done, *chosen.left_out):
-        write(f"left out: {sentence}")
+        tell(f"left out: {sentence}")
     if not request.instances:
-        write(f"group {request.group}: there is nothing to drain")
+        tell(f"group {request.group}: there is nothing to drain")
         return
     how = (
         f"each is replaced, the desired capacity stays {request.desired}"
@@ -152,27 +168,28 @@ def _announce(request: DrainRequest, chosen: DrainSelection, reason: str) -> Non
         else f"none is replaced, the desired capacity goes from {request.desired} to "
         f"{request.desired - len(chosen.to_terminate)}"
     )
-    write(
+    tell(
         f"group {request.group}: {len(chosen.to_terminate)} to terminate through Auto Scaling, at most "
         f"{request.at_most} at a time; {how}; drained under hook {', '.join(request.hooks)}"
     )
     for instance in chosen.terminating:
-        write(f"  {instance} (terminating already)")
+        tell(f"  {instance} (terminating already)")
     for instance in chosen.to_terminate:
-        write(f"  {instance}")
+        tell(f"  {instance}")
     if reason.strip():
-        write(f"reason: {reason.strip()}")
+        tell(f"reason: {reason.strip()}")
 
 
-def _run(running: GroupDrain, request: DrainRequest, *, again: list[str]) -> None:
+def _run(running: GroupDrain, request: DrainRequest, context: typer.Context) -> None:
+    code = ExitCode.FAILED
     try:
         stopped = running.run()
     except KeyboardInterrupt:
-        stopped = "interrupted"
+        stopped, code = "interrupted", ExitCode.INTERRUPTED
     except CallFailed as failed:
-        stopped = str(failed)
+        stopped = with_what_to_do(failed)
     if stopped is None:
-        write(f"group {request.group}: {len(request.instances)} drained")
+        say(f"group {request.group}: {len(request.instances)} drained")
         return
     warn(f"asg-lifecycle: the drain of group {request.group} stopped: {stopped}")
     if running.under_way:
@@ -181,22 +198,5 @@ def _run(running: GroupDrain, request: DrainRequest, *, again: list[str]) -> Non
         warn(f"not begun: {', '.join(running.left)}")
     if running.under_way or running.left:
         named = [word for each in (*running.under_way, *running.left) for word in ("--instance", each)]
-        warn(f"to go on: {shell_line([*again, *named])}")
-    raise typer.Exit(ExitCode.FAILED)
-
-
-def shell_line(words: list[str]) -> str:
-    """Return a command as it is typed."""
-    import shlex  # noqa: PLC0415 - only where a drain is stopped
-
-    return shlex.join(words)
-
-
-def _again(request: DrainRequest, prefix: str, stack: str) -> list[str]:
-    """Return the command that goes on, without the instances: with --all it would drain the replacements, too."""
-    words = ["asg-lifecycle", "drain", "--group", request.group]
-    words.append("--keep-capacity" if request.keep_capacity else "--shrink")
-    words += ["--at-most", str(request.at_most)] if request.at_most != 1 else []
-    words += ["--during-instance-refresh"] if request.during_refresh else []
-    words += ["--hook-name-prefix", prefix] if prefix != hooks.DEFAULT_HOOK_NAME_PREFIX else []
-    return words + (["--stack", stack] if stack else [])
+        warn_with_command("to go on", command_again(context, without=NOT_REPEATED, added=named))
+    raise typer.Exit(code)

@@ -74,8 +74,9 @@ class CommandTree(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - typer's own settings
         super().__init__(**settings)
+        common, of_lists = (each.params for _, each in commands_of(get_command(_options)))  # type: ignore[arg-type]
         for _, command in commands_of(self):
-            _add_options(command)
+            _add_options(command, common, of_lists)
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401 - what a command returns
         """Run the command that was named, with the defaults of the configuration file."""
@@ -117,12 +118,11 @@ def commands_of(group: TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple
             yield (*path, name), command  # type: ignore[misc]
 
 
-def _add_options(command: TyperCommand) -> None:
-    common, of_lists = (each for _, each in commands_of(get_command(_options)))  # type: ignore[arg-type]
+def _add_options(command: TyperCommand, common: Sequence[Any], of_lists: Sequence[Any]) -> None:
     has_output = any(parameter.name == "output" for parameter in command.params)
     added = [
         option
-        for option in (*(of_lists.params if has_output else ()), *common.params)
+        for option in (*(of_lists if has_output else ()), *common)
         if not any(option.name == own.name or {*option.opts} & {*own.opts} for own in command.params)
     ]
     command.params += added

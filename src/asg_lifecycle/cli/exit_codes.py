@@ -28,7 +28,7 @@ MEANINGS = {
     ExitCode.ABANDONED: "`show --follow`: the action was completed with ABANDON.",
     ExitCode.LOST: "`show --follow`: Auto Scaling's own timeout came before the end of the action.",
     ExitCode.ENDED_BY_OTHERS: "`show --follow`: somebody else ended the action.",
-    ExitCode.EXECUTION_FAILED: "`show --follow`: the execution of the action failed.",
+    ExitCode.EXECUTION_FAILED: "`show --follow`: its execution failed or was stopped, and no other took over.",
     ExitCode.WARNINGS_FOUND: "`doctor`: there are warnings, and no errors.",
     ExitCode.ERRORS_FOUND: "`doctor`: there are errors.",
     ExitCode.INTERRUPTED: "Interrupted with Ctrl-C.",

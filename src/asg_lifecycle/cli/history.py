@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls
+from asg_lifecycle.cli.local_times import local_minute
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
 from asg_lifecycle.cli.ps import open_action_tools, rounded
-from asg_lifecycle.cli.show import local_time
 from asg_lifecycle.model.durations import seconds
 from asg_lifecycle.model.records import Record, Status
 
 if TYPE_CHECKING:
-    from asg_lifecycle.model.records import StepOutcome
+    from asg_lifecycle.model.step_memory import StepOutcome
 
 
 def longest_step(record: Record) -> StepOutcome | None:
@@ -38,15 +38,15 @@ def _lived(record: Record) -> float | None:
 
 
 COLUMNS: tuple[Column[Record], ...] = (
-    Column(name="ended", value=lambda each: each.ended_at, text=lambda each: local_time(each.ended_at)),
+    Column(name="ended", value=lambda each: each.ended_at, text=lambda each: local_minute(each.ended_at)),
     Column(name="instance", value=lambda each: each.instance),
-    Column(name="group", value=lambda each: each.group),
+    Column(name="group", value=lambda each: each.group, may_be_folded=True),
     Column(name="hook", value=lambda each: each.hook, always=False),
     Column(
         name="result",
         value=lambda each: each.result.value if each.status is Status.COMPLETED and each.result else each.status.value,
     ),
-    Column(name="length", value=_lived, text=lambda each: rounded(_lived(each))),
+    Column(name="length", value=_lived, text=lambda each: rounded(_lived(each)), always=False),
     Column(
         name="longest step",
         value=lambda each: step.kind if (step := longest_step(each)) is not None else None,

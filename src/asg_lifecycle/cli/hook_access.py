@@ -30,8 +30,6 @@ FormOfTool = Annotated[
     SnippetForm | None, typer.Option("--as", help="Print the hook for this tool instead, and change nothing.")
 ]
 Way = Annotated[bool | None, typer.Option("--launch/--terminate", help="What the hook holds.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 
 def open_hook_tools(stack: str, prefix: str | None) -> HookTools:

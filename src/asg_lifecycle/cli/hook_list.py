@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from asg_lifecycle.cli.console import warn, write
+from asg_lifecycle.cli.console import warn, write, write_sentences
 from asg_lifecycle.cli.hook_access import warn_of_owner
 from asg_lifecycle.cli.output import Column
 from asg_lifecycle.model.group_owner import LOGICAL_ID_TAG, STACK_TAG
@@ -68,7 +68,7 @@ def write_changes(proposals: Sequence[GroupProposal]) -> None:
 def write_difference(each: GroupProposal) -> None:
     """Write what would be done to one group, field by field."""
     for line in _lines(each):
-        write(line)
+        write_sentences(line)
 
 
 def warn_about(proposals: Sequence[GroupProposal], *, snippet_is_offered: bool) -> None:

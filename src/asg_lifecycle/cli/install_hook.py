@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
-from asg_lifecycle.cli.hook_access import DryRun, FormOfTool, PrefixOfStack, Way, Yes, find_group, open_hook_tools
+from asg_lifecycle.cli.confirmation import is_interactive
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, with_what_to_do, write
+from asg_lifecycle.cli.hook_access import FormOfTool, PrefixOfStack, Way, find_group, open_hook_tools
 from asg_lifecycle.cli.hook_list import COLUMNS, DETAILS, warn_about, write_changes, write_difference, write_snippet
-from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
+from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, StackName, Yes
 from asg_lifecycle.cli.output import Output, OutputForm, write_list
-from asg_lifecycle.cli.verbs import is_interactive
 from asg_lifecycle.model.durations import seconds
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.hook_proposal import HookRequest, unlike
@@ -202,5 +202,5 @@ def _apply(tools: HookTools, each: GroupProposal, request: HookRequest) -> str |
         if again.proposal.differences:
             return unlike(again.proposal.wanted, tools.hooks.put(each.group.name, again.proposal.wanted))
     except CallFailed as failed:
-        return str(failed)
+        return with_what_to_do(failed)
     return None

@@ -10,6 +10,11 @@ def local_time(at: float | None) -> str:
     return "-" if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
+def local_minute(at: float | None) -> str:
+    """Return a time as a list shows it that has no room for seconds; `-` where it is not known."""
+    return "-" if at is None else datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
 def time_ago(at: float | None, now: float) -> str:
     """Return a time with how long ago it is: `2026-11-30 06:12:01 CET (3 min ago)`; `-` where it is not known."""
     if at is None:

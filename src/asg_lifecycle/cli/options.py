@@ -26,3 +26,7 @@ HookNamePrefix = Annotated[
         help="What the names of our hooks begin with. Empty: every hook but the known ones of other systems.",
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record and the log. Has to be given.")]
+OptionalReason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record and the log.")]

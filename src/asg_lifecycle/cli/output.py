@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import textwrap
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
@@ -172,6 +173,10 @@ def _lines(column: Column[ItemT], item: ItemT, space: int) -> list[str]:
         return [text]
     if column.may_be_cut:
         return [set_cell_size(text, space - 1).rstrip() + "…"]
+    if " " in text:
+        # Between words, as far as they are narrow enough.
+        parts = [part for line in textwrap.wrap(text, space) for part in chop_cells(line, space)]
+        return parts or [""]
     return chop_cells(text, space)
 
 

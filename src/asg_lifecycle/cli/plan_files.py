@@ -74,7 +74,7 @@ def read_plan(text: str, transition: PlanTransition | None = None) -> PlanFile:
         node = yaml.compose(text, Loader=_Loader)
         if (refused := _refused_alias(node)) is not None:
             return _unreadable(*refused)
-        plan = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, see above
+        plan = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, see above  # nosec B506
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from asg_lifecycle.cli.console import with_what_to_do
 from asg_lifecycle.model.actions import LifecycleAction
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.placeholders import CannotFillError
@@ -127,7 +128,7 @@ def _preview(
     try:
         return build(planned, tools.services).preview(target)
     except CallFailed as failed:
-        return f"could not be found out: {failed}"
+        return f"could not be found out: {with_what_to_do(failed)}"
     except CannotFillError as cannot:
         return f"would fail: {cannot}"
     except ModuleNotFoundError as missing:

@@ -8,13 +8,12 @@ import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, say, write
 from asg_lifecycle.cli.local_times import time_ago
-from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
+from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName, Yes
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list, write_plain
 from asg_lifecycle.cli.plan_access import PlanPath, open_plan_tools, read_usable_plan
 from asg_lifecycle.cli.stored_plans import (
     ForLaunch,
     PlanName,
-    WithoutAsking,
     difference,
     fail_without,
     kept_text,
@@ -70,7 +69,7 @@ def restore(  # noqa: PLR0913 - one parameter for each option
     version: Annotated[int, typer.Argument(metavar="N", help="Which time; see `versions`.")],
     *,
     launch: ForLaunch = None,
-    yes: WithoutAsking = False,
+    yes: Yes = False,
     stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
 ) -> None:

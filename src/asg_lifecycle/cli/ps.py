@@ -22,6 +22,7 @@ from asg_lifecycle.model.action_summary import ActionSummary, Standing
 from asg_lifecycle.model.durations import roughly
 
 if TYPE_CHECKING:
+    from asg_lifecycle.cli.stack import Stack
     from asg_lifecycle.composition.action_tools import ActionTools
 
 
@@ -32,6 +33,12 @@ def rounded(length: float | None) -> str:
     if length < 0:
         return "over"
     return roughly(length)
+
+
+def _shortly(summary: ActionSummary) -> str:
+    """Return what an action waits for without what other columns say of it: a narrow terminal shows little of it."""
+    shown = summary.waits_for.removeprefix(f"{summary.kind}: ").removeprefix(f"{summary.standing}: ")
+    return shown.removeprefix("waiting for ")
 
 
 SOON = 300.0
@@ -59,7 +66,7 @@ COLUMNS: tuple[Column[ActionSummary], ...] = (
     Column(name="transition", value=lambda each: each.transition, always=False),
     Column(name="age", value=lambda each: each.age, text=lambda each: rounded(each.age), always=False),
     Column(name="plan", value=lambda each: each.plan, always=False),
-    Column(name="waits for", value=lambda each: each.waits_for, may_be_cut=True),
+    Column(name="waits for", value=lambda each: each.waits_for, text=_shortly, may_be_cut=True),
 )
 DETAILS: tuple[Column[ActionSummary], ...] = (
     Column(name="kind", value=lambda each: each.kind),
@@ -162,11 +169,21 @@ def _check_terminal(output: Output) -> None:
 
 def open_action_tools(stack: str) -> ActionTools:
     """Return what the commands about actions work with."""
+    return action_tools_of(stack_with_actions(stack))
+
+
+def stack_with_actions(stack: str) -> Stack:
+    """Return the deployed stack, which has a table of records; end the command when there is none."""
+    found = find_stack(stack)
+    if not found.table:
+        fail(is_not_ours(stack, "it has no output Table"), ExitCode.BAD_INPUT)
+    return found
+
+
+def action_tools_of(stack: Stack) -> ActionTools:
+    """Return what the commands about the actions of a stack work with."""
     from asg_lifecycle.composition.action_tools import (  # noqa: PLC0415 - offline commands load no boto3
         compose_action_tools,
     )
 
-    found = find_stack(stack)
-    if not found.table:
-        fail(is_not_ours(stack, "it has no output Table"), ExitCode.BAD_INPUT)
-    return compose_action_tools(found.table)
+    return compose_action_tools(stack.table)

@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asg_lifecycle.cli.confirmation import is_interactive
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
 from asg_lifecycle.cli.hook_access import (
-    DryRun,
     PrefixOfStack,
     Way,
-    Yes,
     find_group,
     open_hook_tools,
     warn_of_owner,
 )
-from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
-from asg_lifecycle.cli.verbs import is_interactive
+from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, StackName, Yes
 from asg_lifecycle.model.group_owner import owner_of
 from asg_lifecycle.model.hook_removal import WaitingInstance, release_effect, waiting_at
 from asg_lifecycle.model.lifecycle_hooks import HookSettings, choose_removed

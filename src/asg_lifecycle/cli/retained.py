@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec import Struct
 
-from asg_lifecycle.cli.confirmation import confirm_terminations
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write
-from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
+from asg_lifecycle.cli.confirmation import confirm_instances
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, with_what_to_do, write
+from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, Reason, StackName, Yes
 from asg_lifecycle.cli.output import Column, Output, write_list
 from asg_lifecycle.cli.ps import open_action_tools, rounded
-from asg_lifecycle.cli.verbs import DryRun, Reason, Yes  # noqa: TC001 - typer reads them
 from asg_lifecycle.model.drain_progress import Termination
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.fields import is_instance_id
@@ -108,7 +107,7 @@ def terminate_retained(  # noqa: PLR0913 - one parameter for each option
         write("dry run: nothing was done")
         return
     if not yes:
-        confirm_terminations(tuple(chosen), "terminate")
+        confirm_instances(tuple(chosen), "terminate")
     ended = [_terminate(tools, instance) for instance in chosen]
     if refused or not all(ended):
         raise typer.Exit(ExitCode.FAILED)
@@ -175,7 +174,7 @@ def _terminate(tools: DrainTools, instance: str) -> bool:
                 told = tools.capacity.terminate(instance, shrink=False) is not Termination.NOT_DONE
             tools.actions.pause(LOOKS_EVERY)
     except CallFailed as failed:
-        warn(f"{instance}: {failed}")
+        warn(f"{instance}: {with_what_to_do(failed)}")
         return False
     warn(f"{instance}: Auto Scaling was told, and still lists it as retained after {GONE_WITHIN:.0f} s; look again")
     return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from asg_lifecycle.cli.console import ExitCode, fail, with_what_to_do
-from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES
 
 OUTPUTS = frozenset({"FunctionAlias", "PlanPath", "Table"})
@@ -26,6 +26,7 @@ class Stack(Struct, frozen=True, kw_only=True):
         features: the features of steps that the stack has switched on.
         dead_letter_queues: URLs of the dead-letter queues.
         function_queue: URL of the durable function's own dead-letter queue, None where it is not known.
+        log_group: name of the log group of all functions, None where it is not known.
     """
 
     name: str = ""
@@ -35,6 +36,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     features: frozenset[str] = DEFAULT_FEATURES
     dead_letter_queues: tuple[str, ...] = ()
     function_queue: str | None = None
+    log_group: str | None = None
 
 
 def find_stack(name: str, *, instead: str = "") -> Stack:
@@ -75,7 +77,10 @@ def look_for_stack(name: str, *, instead: str = "") -> Stack | str:
         found = (name, stack_outputs(name)) if name else _only_stack(name_it)
     except CallFailed as failed:
         what = f"stack {name}" if name else "the stacks"
-        return f"{what} could not be read: {with_what_to_do(failed)}; {name_it}"
+        # Whoever may not list the stacks may still read the one that is named; no name helps against anything else.
+        hint = f"; {name_it}" if not name and failed.failure.consequence is Consequence.DENIED else ""
+        other = f"; or give {instead}" if instead and not hint else ""
+        return f"{what} could not be read: {with_what_to_do(failed)}{hint}{other}"
     return found if isinstance(found, str) else stack_of(*found)
 
 
@@ -90,6 +95,7 @@ def stack_of(name: str, outputs: dict[str, str]) -> Stack:
         features=frozenset(filter(None, features.split(","))) if features is not None else DEFAULT_FEATURES,
         dead_letter_queues=tuple(outputs[output] for output in QUEUE_OUTPUTS if output in outputs),
         function_queue=outputs.get("FunctionDeadLetterQueueUrl"),
+        log_group=outputs.get("LogGroupName"),
     )
 
 

@@ -12,7 +12,7 @@ import typer
 
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, say, warn, write
 from asg_lifecycle.cli.local_times import time_ago
-from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
+from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName, Yes
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list, write_plain
 from asg_lifecycle.cli.plan_access import PlanPath, open_plan_tools, read_usable_plan
 from asg_lifecycle.model.fields import shown
@@ -26,7 +26,6 @@ ForLaunch = Annotated[
     bool | None,
     typer.Option("--launch/--terminate", help="Which plan is meant, where the name has one for each kind of hook."),
 ]
-WithoutAsking = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +93,7 @@ def put(
     name: PlanName,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The plan as YAML or JSON; - reads standard input.")],
     *,
-    yes: WithoutAsking = False,
+    yes: Yes = False,
     stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
 ) -> None:
@@ -116,7 +115,7 @@ def delete(
     name: PlanName,
     *,
     launch: ForLaunch = None,
-    yes: WithoutAsking = False,
+    yes: Yes = False,
     stack: StackName = THE_ONLY_STACK,
     path: PlanPath = "",
 ) -> None:

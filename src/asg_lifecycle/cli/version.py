@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as version_of
 
-from asg_lifecycle.cli.console import write
+from asg_lifecycle.cli.console import ExitCode, fail, with_what_to_do, write, write_sentences
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.stack import OUTPUTS
 from asg_lifecycle.model.failures import CallFailed
@@ -26,7 +26,8 @@ def installed_version() -> str:
 def version(stack: StackName = THE_ONLY_STACK) -> None:
     """Say which version this tool has, and which the deployed stacks have.
 
-    A stack that cannot be read is no failure: the line says why. `asg-lifecycle --version` asks nothing of AWS.
+    That no stack can be read is no failure, unless one was named: the line says why. `asg-lifecycle --version` asks
+    nothing of AWS.
 
     For example: `asg-lifecycle version --stack asg-lifecycle`
     """
@@ -34,7 +35,9 @@ def version(stack: StackName = THE_ONLY_STACK) -> None:
     try:
         found = _outputs(stack)
     except CallFailed as failed:
-        write(f"stack {stack}: could not be read: {failed}" if stack else f"stack: could not be read: {failed}")
+        if stack:
+            fail(f"stack {stack} could not be read: {with_what_to_do(failed)}", ExitCode.BAD_INPUT)
+        write_sentences(f"stack: could not be read: {with_what_to_do(failed)}")
         return
     for name, outputs in sorted(found.items()):
         write(f"stack {name} {outputs.get(OUTPUT) or 'does not say its version: it is older than this tool'}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, write
+from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, write_sentences
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.ps import open_action_tools
 from asg_lifecycle.model.explanation import explain
@@ -27,8 +27,10 @@ def why(
     tools = open_action_tools(stack)
     with reporting_failed_calls():
         records = tools.records.of_instance(instance)
+        if not records:
+            records = tools.history.of_target(instance)
     if not records:
         fail(f"{instance} does not wait at a hook of this stack")
     now = tools.clock()
     for record in sorted(records, key=lambda each: each.event_time):
-        write(explain(record, now))
+        write_sentences(explain(record, now), hanging=False)

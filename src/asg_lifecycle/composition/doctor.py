@@ -10,16 +10,17 @@ import msgspec
 
 from asg_lifecycle.aws.alarms import Alarms
 from asg_lifecycle.aws.clients import SEARCH, Clients
-from asg_lifecycle.aws.described_groups import DescribedGroups, with_pool
 from asg_lifecycle.aws.event_rules import EventRules
 from asg_lifecycle.aws.executions import Executions, Liveness
 from asg_lifecycle.aws.groups import Groups
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+from asg_lifecycle.aws.lifecycle_hooks import LifecycleHooks
 from asg_lifecycle.aws.permissions import CORE_PERMISSIONS
 from asg_lifecycle.aws.queues import Queues
 from asg_lifecycle.aws.role_policies import RolePolicies
 from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.aws.topics import Topics
+from asg_lifecycle.composition.doctor_groups import group_facts, hook_facts, with_pool
 from asg_lifecycle.composition.doctor_names import NameFinder
 from asg_lifecycle.composition.doctor_plans import make_planning, read_plans, step_needs, stored_plan, with_decisions
 from asg_lifecycle.composition.doctor_reading import Reader
@@ -87,12 +88,15 @@ class Doctor:
         return msgspec.structs.replace(facts, unread=reader.unread)
 
     def _with_groups(self, facts: AccountFacts, reader: Reader) -> AccountFacts:
-        described, name = DescribedGroups(self.clients), facts.group
-        every = reader.read(
-            "the Auto Scaling groups",
-            GROUP_CHECKS,
-            lambda: described.all() if name is None else described.named(name),
-        )
+        groups, name = Groups(self.clients), facts.group
+
+        def described() -> tuple[GroupFacts, ...]:
+            if name is None:
+                return tuple(map(group_facts, groups.all()))
+            found = groups.named(name)
+            return (group_facts(found),) if found is not None else ()
+
+        every = reader.read("the Auto Scaling groups", GROUP_CHECKS, described)
         plans = read_plans(self.clients, facts.stack.outputs.get("PlanPath", ""), reader)
         facts = msgspec.structs.replace(
             facts,
@@ -101,7 +105,7 @@ class Doctor:
         )
         if every is None:
             return facts
-        hooked = [self._with_hooks(group, described, reader) for group in every]
+        hooked = [self._with_hooks(group, reader) for group in every]
         ours = [
             self._with_pool(group, reader)
             for group in hooked
@@ -113,10 +117,10 @@ class Doctor:
         decided = [with_decisions(it, planning, facts.is_ours) if planning and it.hooks else it for it in ours]
         return msgspec.structs.replace(facts, groups=tuple(decided))
 
-    @staticmethod
-    def _with_hooks(group: GroupFacts, described: DescribedGroups, reader: Reader) -> GroupFacts:
-        hooks = reader.read(f"the hooks of group {group.name}", HOOK_CHECKS, lambda: described.hooks(group.name))
-        return msgspec.structs.replace(group, hooks=hooks)
+    def _with_hooks(self, group: GroupFacts, reader: Reader) -> GroupFacts:
+        hooks = LifecycleHooks(self.clients, time.sleep)
+        found = reader.read(f"the hooks of group {group.name}", HOOK_CHECKS, lambda: hooks.of_group(group.name))
+        return msgspec.structs.replace(group, hooks=None if found is None else tuple(map(hook_facts, found)))
 
     def _with_pool(self, group: GroupFacts, reader: Reader) -> GroupFacts:
         if not group.has_pool:

@@ -26,6 +26,7 @@ from asg_lifecycle.store.signals import Signals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asg_lifecycle.intake.hold_events import HoldEvents
     from asg_lifecycle.observer import Observer
     from asg_lifecycle.settings import IntakeSettings
 
@@ -71,6 +72,7 @@ class IntakeDependencies:
                 observer=self.observer,
                 clock=self.clock,
                 sweep_interval=self.settings.sweep_interval,
+                hold_events=self._hold_events(),
             ),
             observer=self.observer,
             clock=self.clock,
@@ -78,6 +80,17 @@ class IntakeDependencies:
             pause=self.pause,
             hook_name_prefix=self.settings.hook_name_prefix,
         )
+
+    def _hold_events(self) -> HoldEvents | None:
+        settings = self.settings
+        if not settings.action_events and not settings.action_topic:
+            return None
+        # Loaded where it is used alone.
+        from asg_lifecycle.composition.action_event_channels import compose_channels  # noqa: PLC0415 - see above
+        from asg_lifecycle.intake.hold_events import HoldEvents  # noqa: PLC0415 - likewise
+
+        channels = compose_channels(bus=settings.action_events, topic=settings.action_topic)
+        return HoldEvents(channels, self.observer, self.clock, settings.stack)
 
     def notification_intake(self) -> NotificationIntake:
         """Return what starts executions for the messages of SQS and SNS."""

@@ -44,7 +44,7 @@ def compose(
         network: where the names of HTTP APIs lead; None for the network there is, which a test alone replaces.
     """
     clients = Clients()
-    action_events = _compose_action_events(clients, settings)
+    action_events = _compose_action_events(settings)
     make_struct_types_ready()
     signals = Signals(clients, settings.table) if settings.signals else None
     services = compose_services(
@@ -75,11 +75,11 @@ def compose(
     )
 
 
-def _compose_action_events(clients: Clients, settings: Settings) -> ActionEvents | None:
+def _compose_action_events(settings: Settings) -> ActionEvents | None:
     if not settings.action_events and not settings.action_topic:
         return None
     # Loaded where it is used alone, and before the struct types are made ready.
-    from asg_lifecycle.aws.action_events import ActionEventChannels  # noqa: PLC0415 - as the line above says
+    from asg_lifecycle.composition.action_event_channels import compose_channels  # noqa: PLC0415 - as the line above says
     from asg_lifecycle.execution.action_events import ActionEvents  # noqa: PLC0415 - likewise
 
-    return ActionEvents(ActionEventChannels(clients, bus=settings.action_events, topic=settings.action_topic))
+    return ActionEvents(compose_channels(bus=settings.action_events, topic=settings.action_topic))

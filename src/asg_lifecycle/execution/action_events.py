@@ -8,27 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from asg_lifecycle.model.action_event_messages import chat, subject, text
-from asg_lifecycle.model.action_events import (
-    NAMES,
-    SOURCE,
-    ActionEvent,
-    EventKind,
-    EventStep,
-    Told,
-    action_event,
-    event_number,
-)
-from asg_lifecycle.model.failures import CallFailed, Consequence
+from asg_lifecycle.model.action_events import EventKind, EventStep, Told, action_event, event_number
 from asg_lifecycle.model.progress import Failed, Waiting
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from asg_lifecycle.aws.action_events import ActionEventChannels
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
@@ -134,32 +119,8 @@ class ActionEvents:
                 record=record,
                 decision=decision,
             )
-            if self._channels.bus:
-                _send(action_context, lambda: self._put(told.kind, event))
-            if self._channels.topic:
-                _send(action_context, lambda: self._publish(told.kind, event, dependencies.clock()))
+            for failed in self._channels.tell(told.kind, event, dependencies.clock()):
+                dependencies.observer.unpublished(failed.failure)
         except Exception as error:  # noqa: BLE001 - a fault of ours here must not hold up an instance
             dependencies.observer.count(Metric.INTERNAL_ERROR)
             dependencies.observer.error(f"internal error: {error!r}", with_traceback=True)
-
-    def _put(self, kind: EventKind, event: ActionEvent) -> None:
-        self._channels.put_event(source=SOURCE, detail_type=kind.value, detail=msgspec.json.encode(event).decode())
-
-    def _publish(self, kind: EventKind, event: ActionEvent, now: float) -> None:
-        self._channels.publish(
-            subject=subject(kind, event),
-            text=text(kind, event, now),
-            chat=chat(kind, event, now),
-            attributes={"kind": NAMES[kind], "group": event.group, "status": event.status.value},
-        )
-
-
-def _send(action_context: ActionContext, send: Callable[[], None]) -> None:
-    observer = action_context.dependencies.observer
-    try:
-        send()
-    except CallFailed as failed:
-        observer.count(Metric.EVENT_UNPUBLISHED)
-        if failed.failure.consequence is Consequence.DENIED:
-            observer.count(Metric.PERMISSION_MISSING)
-        observer.warning(f"an event about the action could not be published, it is left out: {failed}")

@@ -30,6 +30,7 @@ class PriorState(Struct, frozen=True, kw_only=True):
     Attributes:
         decision: the plan it follows, None when none was chosen yet.
         held: why it is held, None when it is not.
+        hold: who has put it on hold, when and why; None where nobody has.
         messages: the messages to it, oldest first.
         completing: the result that was decided, None while none is.
         reason: why that result.
@@ -41,6 +42,7 @@ class PriorState(Struct, frozen=True, kw_only=True):
 
     decision: PlanDecision | None = None
     held: str | None = None
+    hold: str | None = None
     messages: tuple[str, ...] = ()
     completing: ActionResult | None = None
     reason: str | None = None
@@ -150,6 +152,7 @@ def _prior(record: Record) -> PriorState:
         else None,
         # What was held because no takeover could work on it is taken over again because somebody wants it tried again.
         held=record.problem or "held" if record.status is Status.HELD and record.unowned_since is None else None,
+        hold=record.hold,
         messages=record.messages,
         completing=ActionResult(completing) if completing is not None else None,
         reason=record.reason if completing is not None else None,

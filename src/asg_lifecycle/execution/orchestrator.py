@@ -132,7 +132,7 @@ class Orchestrator:
             if prior.callback is not None:
                 self._step_callback = held_elsewhere(prior.callback)
             reply = prior.callback.reply if prior.callback is not None else None
-            first = Round(number=first_round, held=setup.held, messages=prior.messages, reply=reply)
+            first = Round(number=first_round, held=setup.held, hold=prior.hold, messages=prior.messages, reply=reply)
             race = Race(self._action_context, setup, setup.decision, self._step_callback)
             outcome, _ = race.run(self._context, inbox, first)
             if outcome.how == "out_of_operations":
@@ -153,7 +153,7 @@ class Orchestrator:
             return self._observe(setup.decision, setup.facts)
         if setup.decision is None:
             return {"outcome": "taken_over", "reason": TAKEN_OVER}
-        first = Round(held=setup.held, expired=prior.until is None, messages=prior.messages)
+        first = Round(held=setup.held, hold=prior.hold, expired=prior.until is None, messages=prior.messages)
         race = EarlyRace(self._action_context, setup, setup.decision, self._step_callback)
         outcome, last_round = race.run(self._context, inbox, first)
         if outcome.how == "out_of_operations":
@@ -162,7 +162,7 @@ class Orchestrator:
             return self._finish(setup, outcome)
         self._step_callback = race.step_callback
         self._take_on(outcome.joined)
-        known = PriorState(decision=race.decision, held=outcome.held, messages=outcome.messages)
+        known = PriorState(decision=race.decision, held=outcome.held, hold=outcome.hold, messages=outcome.messages)
         return self._run_waiting(known, first_round=last_round + 1)
 
     def _hand_over(self, race: Race, setup: Setup, outcome: RaceOutcome) -> Outcome:

@@ -11,6 +11,7 @@ from asg_lifecycle.aws.retained_instances import retained_among
 from asg_lifecycle.intake.owners import TOO_MANY, Owners
 from asg_lifecycle.intake.takeovers import generation, is_unowned
 from asg_lifecycle.model import hooks
+from asg_lifecycle.model.action_summary import Standing, standing_of
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.records import Record, Status, blockers_of, wait_key
 from asg_lifecycle.model.start_requests import StartReason, StartRequest
@@ -214,7 +215,7 @@ class Sweep:
     def _record_gauges(self, in_flight: dict[str, InFlight]) -> None:
         now, records = self._clock(), [each.record for each in in_flight.values()]
         paused = {each.record.wait for each in in_flight.values() if each.owner.liveness is Liveness.PAUSED}
-        held = [record for record in records if record.status is Status.HELD or record.wait in paused]
+        held = [record for record in records if standing_of(record) is Standing.HELD or record.wait in paused]
         blocked = [record for record in records if record.problem is not None and record.status is not Status.HELD]
         for metric, counted in ((Metric.IN_FLIGHT, records), (Metric.HELD_NOW, held), (Metric.BLOCKED_NOW, blocked)):
             self._observer.gauge(metric, len(counted))

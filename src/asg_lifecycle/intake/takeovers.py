@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.intake.execution_starter import ExecutionStarter
+    from asg_lifecycle.intake.hold_events import HoldEvents
     from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.observer import Observer
     from asg_lifecycle.store.records import Records
@@ -41,6 +42,7 @@ class TakeoverIntake:
         observer: logs and metrics.
         clock: seconds since the epoch.
         sweep_interval: seconds between two sweeps.
+        hold_events: tells others of what is held, None where nobody is told.
     """
 
     def __init__(  # noqa: PLR0913 - each part by its name
@@ -52,6 +54,7 @@ class TakeoverIntake:
         observer: Observer,
         clock: Callable[[], float],
         sweep_interval: float,
+        hold_events: HoldEvents | None,
     ) -> None:
         self._lifecycle_actions = lifecycle_actions
         self._records = records
@@ -59,6 +62,7 @@ class TakeoverIntake:
         self._observer = observer
         self._clock = clock
         self._interval = sweep_interval
+        self._hold_events = hold_events
 
     def take_over(self, record: Record, error: str | None) -> bool:
         """Have the action of a dead execution taken over; return whether an execution was started for it.
@@ -148,9 +152,12 @@ class TakeoverIntake:
             "inbox": None,
             "unowned_since": self._clock(),
         }
-        if self._update(record, changes):
+        held = self._records.update(record.wait, record.execution, changes)
+        if held is not None:
             self._observer.count(Metric.HELD)
             self._observer.error(f"group {record.group}, hook {record.hook}, instance {record.instance}: {problem}")
+            if self._hold_events is not None:
+                self._hold_events.held(held, problem)
             self.keep(record)
 
     def _kept(self, record: Record) -> str:

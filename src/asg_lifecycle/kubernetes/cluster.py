@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from asg_lifecycle.kubernetes.client import KubernetesClient
-    from asg_lifecycle.kubernetes.objects import Node, Pod
+    from asg_lifecycle.kubernetes.objects import Node, Obstacle, Pod
 
 PAGE = 500
 """Objects on one page of a list."""
@@ -136,7 +136,7 @@ class Cluster:
         with self._asking("delete nodes"):
             self._client.delete_exactly(NodeResource, node.name, uid=node.uid)
 
-    def evict(self, pod: Pod, *, grace: int | None) -> str | None:
+    def evict(self, pod: Pod, *, grace: int | None) -> Obstacle | None:
         """Evict a pod, as its disruption budgets allow.
 
         Args:
@@ -165,7 +165,7 @@ class Cluster:
                 raise
         return None
 
-    def delete(self, pod: Pod, *, grace: int | None) -> str | None:
+    def delete(self, pod: Pod, *, grace: int | None) -> Obstacle | None:
         """Delete a pod, whatever its disruption budgets say.
 
         Args:

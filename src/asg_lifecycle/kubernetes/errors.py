@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx2
 from lightkube.core.exceptions import ApiError
 
+from asg_lifecycle.kubernetes.objects import Obstacle
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ GRANT = "give the function's role an access entry of the cluster, with the RBAC 
 
 BUDGET = "disruption budget"
 """The cause in an answer when a budget forbids an eviction; too many requests have the same status code."""
+
+BUDGET_NAMED = re.compile(r"The disruption budget (\S+) ")
+"""How the API server names the budget in that cause."""
 
 SEVERAL_BUDGETS = "more than one PodDisruptionBudget"
 """The API server's message for a pod that several budgets select; it answers with an internal error."""
@@ -67,17 +72,19 @@ def is_gone(error: ApiError, uid: str) -> bool:
     return _code(error) == NOT_FOUND or (status.reason == "Conflict" and uid in (status.message or ""))
 
 
-def what_keeps(error: ApiError) -> str | None:
+def what_keeps(error: ApiError) -> Obstacle | None:
     """Return what prevents the eviction of a pod, None when the error is not about the pod."""
     status, code = error.status, _code(error)
     message = status.message or "no reason is given"
     if code == TOO_MANY_REQUESTS and BUDGET in f"{message} {_causes(status)}":
-        return _causes(status) or message
+        causes = _causes(status) or message
+        named = BUDGET_NAMED.search(causes)
+        return Obstacle(reason=causes, of_budget=True, budget=named.group(1) if named is not None else None)
     if code >= SERVER_ERROR and SEVERAL_BUDGETS in message:
-        return f"{message} {MEND_BUDGETS}"
+        return Obstacle(reason=f"{message} {MEND_BUDGETS}", of_budget=True)
     # A budget in a wrong state, or an admission webhook. A missing right has another message.
     if code == FORBIDDEN and not _lacks_right(message):
-        return message
+        return Obstacle(reason=message, of_budget=BUDGET in message.lower())
     return None
 
 

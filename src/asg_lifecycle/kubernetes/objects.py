@@ -78,3 +78,17 @@ class Pod(Struct, frozen=True, kw_only=True):
     def has_to_leave(self) -> bool:
         """Whether the drain of its node has to wait for it."""
         return not (self.of_daemon_set or self.is_mirror or self.phase in FINISHED)
+
+
+class Obstacle(Struct, frozen=True, kw_only=True):
+    """What prevents that a pod leaves.
+
+    Attributes:
+        reason: a sentence.
+        of_budget: whether PodDisruptionBudgets do.
+        budget: name of the one that does, in the namespace of the pod; None where the answer names none.
+    """
+
+    reason: str
+    of_budget: bool = False
+    budget: str | None = None

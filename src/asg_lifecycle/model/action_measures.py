@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.model.blockers import BlockerKind
     from asg_lifecycle.model.plans import Plan
-    from asg_lifecycle.model.records import Record, StepMemory, StepOutcome
+    from asg_lifecycle.model.records import Record
+    from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 
 
 def first_step_seconds(record: Record, outcomes: tuple[StepOutcome, ...]) -> float | None:
@@ -26,7 +27,7 @@ def first_step_seconds(record: Record, outcomes: tuple[StepOutcome, ...]) -> flo
         The time, None when no step has begun, or the work began before the instance waited.
     """
     ended = [each.began_at for each in (*record.step_outcomes, *outcomes) if each.began_at is not None]
-    began = min((*ended, *(memory.began_at for memory in record.present_steps)), default=None)
+    began = min((*ended, *(each.began_at for each in record.present_steps if each.began_at is not None)), default=None)
     return began - record.event_time if began is not None and began >= record.event_time else None
 
 
@@ -41,6 +42,8 @@ def blocked_until(steps: Iterable[StepMemory], now: float) -> dict[BlockerKind, 
     """Return for how long each kind has blocked steps that end at `now` without a further poll."""
     total: dict[BlockerKind, float] = {}
     for memory in steps:
-        for kind, seconds in blocked_seconds(blockers_in(memory.progress), (), now, began_at=memory.began_at).items():
+        for kind, seconds in blocked_seconds(
+            blockers_in(memory.progress), (), now, began_at=memory.began_at or now
+        ).items():
             total[kind] = total.get(kind, 0.0) + seconds
     return total

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from asg_lifecycle.model.blockers import Blocker
+from asg_lifecycle.model.progress import Waiting
 from asg_lifecycle.model.records import Status, blockers_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class ActionSummary(Struct, frozen=True, kw_only=True):
         waits_for: a sentence: what it waits for.
         blockers: the things that keep the instance, by name.
         problem: what is wrong, None when nothing is.
+        hold: who has put it on hold, when and why; None where nobody has.
+        under_way: a step of it has begun and not ended.
         age: since when the instance waits.
         left: until its deadline; None where that is not known yet, below 0 when it is past.
         execution: ARN of the durable execution that works on it.
@@ -75,6 +78,8 @@ class ActionSummary(Struct, frozen=True, kw_only=True):
     waits_for: str
     blockers: tuple[Blocker, ...]
     problem: str | None
+    hold: str | None
+    under_way: bool
     age: float
     left: float | None
     execution: str
@@ -96,9 +101,11 @@ def summarize(record: Record, now: float) -> ActionSummary:
         step=ended + 1 if present else None,
         steps=len(record.plan_kinds),
         kind="+".join(present) or None,
-        waits_for=record.detail or "nothing is known yet",
+        waits_for=_waits_for(record, standing),
         blockers=blockers_of(record),
         problem=record.problem,
+        hold=record.hold,
+        under_way=bool(present) and any(isinstance(memory.progress, Waiting) for memory in record.present_steps),
         age=max(0.0, now - record.event_time),
         left=record.deadline - now if record.deadline is not None else None,
         execution=record.execution,
@@ -114,9 +121,18 @@ def standing_of(record: Record) -> Standing:
         return Standing.HELD
     if record.status in BY_STATUS:
         return BY_STATUS[record.status]
+    if record.hold is not None:
+        return Standing.HELD
     if record.queued_since is not None and record.work_began_at is None:
         return Standing.QUEUED
     return Standing.EARLY if record.early_reason is not None and record.token is None else Standing.WORKING
+
+
+def _waits_for(record: Record, standing: Standing) -> str:
+    said = record.detail or "nothing is known yet"
+    # The record of a step that goes on under a hold tells of the step.
+    on_hold = standing is Standing.HELD and record.hold is not None and record.status is not Status.HELD
+    return f"on hold; {said}" if on_hold else said
 
 
 def by_time_left(summaries: Iterable[ActionSummary]) -> list[ActionSummary]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
+from asg_lifecycle.model.action_summary import Standing, standing_of
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.lifecycle_states import is_retained
@@ -228,8 +229,9 @@ def _not_noticed(begun: Begun, live: Record | None, now: float) -> InstanceProgr
 
 def failure_of(record: Record) -> str | None:
     """Return why the drain that a record tells of is none to go on after, a sentence; None while it goes well."""
-    if record.status is Status.HELD or record.paused_since is not None:
-        return f"held under hook {record.hook}: {record.problem or record.detail or 'nothing is known'}"
+    if standing_of(record) is Standing.HELD:
+        why = record.problem or (f"on hold, said {record.hold}" if record.hold is not None else record.detail)
+        return f"held under hook {record.hook}: {why or 'nothing is known'}"
     failed = next((step for step in record.step_outcomes if step.outcome == "failed"), None)
     if failed is not None:
         return f"step {failed.kind} failed under hook {record.hook}: {failed.detail}"

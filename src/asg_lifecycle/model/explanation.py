@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.action_summary import Standing, summarize
 from asg_lifecycle.model.durations import roughly
-from asg_lifecycle.model.verbs import POSSIBLE
+from asg_lifecycle.model.verbs import possible_verbs
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.action_summary import ActionSummary
@@ -31,6 +31,7 @@ def explain(record: Record, now: float) -> str:
     waiting = f"has been waiting for {roughly(summary.age)} and is {summary.standing}{_step(summary)}"
     sentences = [
         f"{_subject(summary)} {waiting}: {summary.waits_for.removeprefix(f'{summary.kind}: ')}.",
+        _hold(summary),
         _blockers(summary, now),
         f"Problem: {summary.problem}." if summary.problem and summary.problem not in summary.waits_for else "",
         _by_itself(summary),
@@ -45,6 +46,12 @@ def _subject(summary: ActionSummary) -> str:
 
 def _step(summary: ActionSummary) -> str:
     return f" at step {summary.step} of {summary.steps} ({summary.kind})" if summary.step is not None else ""
+
+
+def _hold(summary: ActionSummary) -> str:
+    if summary.hold is None or summary.hold in summary.waits_for:
+        return ""
+    return f"It is on hold, said {summary.hold}: what is under way goes on, no further step begins."
 
 
 def _blockers(summary: ActionSummary, now: float) -> str:
@@ -71,5 +78,5 @@ def _by_itself(summary: ActionSummary) -> str:
 
 
 def _operator(summary: ActionSummary) -> str:
-    verbs = POSSIBLE[summary.standing]
+    verbs = possible_verbs(summary)
     return f"An operator may {', '.join(verbs[:-1])} or {verbs[-1]} it." if verbs else ""

@@ -47,8 +47,13 @@ class Failure(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         """Return one sentence with what to do about it."""
         if self.consequence is Consequence.DENIED:
-            return f"permission {self.action} is missing: {self.message} ({self.code}); grant it to the function's role"
+            return f"{missing(self)}; grant it to the function's role"
         return f"{self.action} failed: {self.message} ({self.code})"
+
+
+def missing(failure: Failure) -> str:
+    """Return which permission a call that was denied lacked, without who lacks it: the function, or an operator."""
+    return f"permission {failure.action} is missing: {failure.message} ({failure.code})"
 
 
 class CallFailed(Exception):  # noqa: N818 - the name says what happened; `failure` says what that means

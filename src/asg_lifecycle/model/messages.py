@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
+from asg_lifecycle.model.durations import readable
 
 
 class Finish(Struct, frozen=True, tag="finish", tag_field="message"):
@@ -23,8 +24,30 @@ class Skip(Struct, frozen=True, tag="skip", tag_field="message"):
     by: str = "an operator"
 
 
+class Hold(Struct, frozen=True, tag="hold", tag_field="message"):
+    """Begin no further step and do not complete the action; the steps under way go on. `by` says who asked, and why."""
+
+    by: str = "an operator"
+
+
+class Resume(Struct, frozen=True, tag="resume", tag_field="message"):
+    """Go on with the work: a hold ends, a step that failed begins again, a plan that cannot be used is chosen again.
+
+    `by` says who asked, and why.
+    """
+
+    by: str = "an operator"
+
+
+class Extend(Struct, frozen=True, tag="extend", tag_field="message"):
+    """Move the timeouts of the present steps and of the plan by so many seconds. `by` says who asked, and why."""
+
+    seconds: Annotated[int, Meta(ge=1)]
+    by: str = "an operator"
+
+
 class Nudge(Struct, frozen=True, tag="nudge", tag_field="message"):
-    """Poll again now. A step that was held after a failure is begun again."""
+    """Poll again now, and change nothing."""
 
     by: str = "an event"
 
@@ -56,7 +79,8 @@ class Unknown(Struct, frozen=True, tag="unknown", tag_field="message"):
     text: str
 
 
-Message: TypeAlias = Finish | Skip | Nudge | Wake | Join | Replied | Unknown
+Known: TypeAlias = Finish | Skip | Hold | Resume | Extend | Nudge | Wake | Join | Replied
+Message: TypeAlias = Known | Unknown
 
 TEXT_KEPT = 200
 
@@ -70,19 +94,25 @@ def decode(payload: str | bytes | None) -> Message:
     """Return the message in a callback result; anything that is no message of ours is `Unknown`, never an error."""
     raw = payload.encode(errors="replace") if isinstance(payload, str) else payload or b""
     try:
-        message: Message = msgspec.json.decode(raw, type=Finish | Skip | Nudge | Wake | Join | Replied)
+        message: Message = msgspec.json.decode(raw, type=Known)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Unknown(raw[:TEXT_KEPT].decode(errors="replace"))
     return message
 
 
-def describe(message: Message) -> str:  # noqa: PLR0911 - one line a case
+def describe(message: Message) -> str:  # noqa: C901, PLR0911 - one line a case
     """Return the message as logs and the record show it."""
     match message:
         case Finish(result, by):
             return f"finish {result}, said {_shortened(by)}"
         case Skip(by):
             return f"skip the current step, said {_shortened(by)}"
+        case Hold(by):
+            return f"hold, said {_shortened(by)}"
+        case Resume(by):
+            return f"resume, said {_shortened(by)}"
+        case Extend(length, by):
+            return f"{readable(length)} more, said {_shortened(by)}"
         case Nudge(by):
             return f"look again now, said {_shortened(by)}"
         case Wake(by):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.model.records import StepMemory, StepOutcome
+from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.records import Record
@@ -20,6 +20,7 @@ class Position(Struct, frozen=True, kw_only=True):
         outcomes: the outcomes of the steps before it.
         steps: what is remembered of the present entry's steps; empty when it has not begun or nothing is known of it.
         work_began_at: when the work began, seconds since the epoch; None when it has not.
+        extended_seconds: by how much operators have moved the plan's timeout.
         lost_ownership: another execution owns the action.
     """
 
@@ -27,6 +28,7 @@ class Position(Struct, frozen=True, kw_only=True):
     outcomes: tuple[StepOutcome, ...] = ()
     steps: tuple[StepMemory, ...] = ()
     work_began_at: float | None = None
+    extended_seconds: float = 0.0
     lost_ownership: bool = False
 
 
@@ -37,4 +39,5 @@ def position_of(record: Record) -> Position:
         outcomes=record.step_outcomes,
         steps=record.present_steps,
         work_began_at=record.work_began_at,
+        extended_seconds=record.extended_seconds,
     )

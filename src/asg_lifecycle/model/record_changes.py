@@ -9,7 +9,8 @@ from typing import TypedDict
 
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.instances import InstanceFacts
-from asg_lifecycle.model.records import Status, StepMemory, StepOutcome, Takeovers
+from asg_lifecycle.model.records import Status, Takeovers
+from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 
 
 class RecordChanges(TypedDict, total=False):
@@ -36,6 +37,7 @@ class RecordChanges(TypedDict, total=False):
     in_flight: str | None
     inbox: str | None
     work_began_at: float | None
+    extended_seconds: float
     step_index: int
     step_began_at: float | None
     present_steps: tuple[StepMemory, ...]
@@ -48,6 +50,7 @@ class RecordChanges(TypedDict, total=False):
     queued_since: float
     detail_at: float
     problem: str | None
+    hold: str | None
     messages: tuple[str, ...]
     result: ActionResult | None
     completion_attempt: int

@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Location, Transition
 from asg_lifecycle.model.instances import InstanceFacts
-from asg_lifecycle.model.progress import Progress, blockers_in
+from asg_lifecycle.model.progress import blockers_in
 from asg_lifecycle.model.signals import Signal
+from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.blockers import Blocker
@@ -49,42 +50,6 @@ class Status(StrEnum):
 
 
 LIVE = frozenset({Status.CLAIMED, Status.WORKING, Status.HELD, Status.COMPLETING})
-
-
-class StepOutcome(Struct, frozen=True, kw_only=True):
-    """How one step of the plan ended.
-
-    Attributes:
-        kind: the step's kind.
-        outcome: `done`, `failed`, `skipped` or `observed`.
-        detail: the step's last sentence.
-        began_at: when it may first have had an effect, seconds since the epoch; None where it never began.
-        ended_at: when a poll found its end; None where it never began, or ended beside another before a takeover.
-    """
-
-    kind: str
-    outcome: str
-    detail: str
-    began_at: float | None = None
-    ended_at: float | None = None
-
-
-class StepMemory(Struct, frozen=True, kw_only=True):
-    """What the record remembers of a step that is under way, for whoever goes on with it. Times as in `Record`.
-
-    Attributes:
-        began_at: when the step may first have had an effect.
-        begun: its `begin` has answered.
-        blocked_seconds: for how long a dependency had kept it waiting: that counts against no timeout.
-        blocked_since: since when one keeps it waiting, beyond these seconds; None when none does.
-        progress: what it last answered, None before it did.
-    """
-
-    began_at: float
-    begun: bool = False
-    blocked_seconds: float = 0.0
-    blocked_since: float | None = None
-    progress: Progress | None = None
 
 
 class Takeovers(Struct, frozen=True, kw_only=True):
@@ -147,6 +112,7 @@ class Record(Struct, frozen=True, kw_only=True):
             [work]
         work_began_at: when the work began, moved on by the time for which dependencies kept it waiting: the plan's
             `timeout` counts from here. [work, round]
+        extended_seconds: by how much operators have moved the plan's timeout. [round]
         step_index: the present entry of the plan, from 0. [work, round]
         step_began_at: when the present entry may first have had an effect. [work, round]
         present_steps: the memories of its steps: one, or several side by side; none when it has not begun. [work,
@@ -161,6 +127,8 @@ class Record(Struct, frozen=True, kw_only=True):
             finish]
         detail_at: when `detail` was written. [likewise]
         problem: what is wrong, when something is. [set-up, work, round, sweep]
+        hold: who has said that no further step begins and that the action is not completed, when and why; absent where
+            nobody has. [round]
         messages: the messages of operators and events, oldest first, the last twenty. [round, finish]
         result: `CONTINUE` or `ABANDON`, once decided. [finish]
         completion_attempt: which attempt to complete it is under way or was the last, from 0; absent before the
@@ -203,6 +171,7 @@ class Record(Struct, frozen=True, kw_only=True):
     step_outcomes: tuple[StepOutcome, ...] = ()
     queued_since: float | None = None
     work_began_at: float | None = None
+    extended_seconds: float = 0.0
     step_index: int = 0
     step_began_at: float | None = None
     present_steps: tuple[StepMemory, ...] = ()
@@ -214,6 +183,7 @@ class Record(Struct, frozen=True, kw_only=True):
     detail: str | None = None
     detail_at: float | None = None
     problem: str | None = None
+    hold: str | None = None
     messages: tuple[str, ...] = ()
     result: ActionResult | None = None
     completion_attempt: int | None = None

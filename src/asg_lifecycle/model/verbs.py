@@ -5,12 +5,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.model.action_summary import Standing
+from msgspec import Struct
+
+from asg_lifecycle.model.action_summary import Standing, summarize
 from asg_lifecycle.model.actions import ActionResult
-from asg_lifecycle.model.messages import Finish, Nudge, Skip
+from asg_lifecycle.model.messages import Extend, Finish, Hold, Nudge, Resume, Skip
+from asg_lifecycle.model.running_timeouts import running_timeouts, sentence_of_extension, why_not_extended
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asg_lifecycle.model.action_summary import ActionSummary
+    from asg_lifecycle.model.records import Record
 
 
 class Verb(StrEnum):
@@ -22,29 +28,68 @@ class Verb(StrEnum):
     """End the action with ABANDON."""
     SKIP = "skip"
     """Leave the present step and go on with the next one."""
+    HOLD = "hold"
+    """Begin no further step, and do not complete the action; the step under way goes on, and so do heartbeats."""
+    RESUME = "resume"
+    """Go on: a hold ends, and a step that failed begins again."""
+    EXTEND = "extend"
+    """Move the timeout of the present step and of the plan."""
     NUDGE = "nudge"
-    """Poll again now; a step that is held after a failure begins again."""
+    """Poll again now, and change nothing."""
 
 
 ENDS_WORK = frozenset({Verb.FINISH, Verb.ABANDON, Verb.SKIP})
 """The verbs that leave work undone: they need a reason, and the instance's id typed on a terminal."""
 
+AT_WORK = (Verb.SKIP, Verb.HOLD, Verb.EXTEND, Verb.NUDGE, Verb.FINISH, Verb.ABANDON)
 POSSIBLE = {
     Standing.STARTING: (),
-    Standing.QUEUED: (Verb.FINISH, Verb.ABANDON),
-    Standing.EARLY: (Verb.SKIP, Verb.NUDGE, Verb.FINISH, Verb.ABANDON),
-    Standing.WORKING: (Verb.SKIP, Verb.NUDGE, Verb.FINISH, Verb.ABANDON),
-    Standing.HELD: (Verb.NUDGE, Verb.SKIP, Verb.FINISH, Verb.ABANDON),
+    Standing.QUEUED: (Verb.HOLD, Verb.FINISH, Verb.ABANDON),
+    Standing.EARLY: AT_WORK,
+    Standing.WORKING: AT_WORK,
+    Standing.HELD: (Verb.RESUME, Verb.SKIP, Verb.EXTEND, Verb.NUDGE, Verb.FINISH, Verb.ABANDON),
     Standing.COMPLETING: (),
     Standing.ENDED: (),
 }
-"""The verbs that change something, by where an action stands."""
+"""The verbs that may change something, by where an action stands."""
+
+OF_RUNNING_STEPS = frozenset({Verb.EXTEND, Verb.NUDGE})
+"""The verbs that change nothing where no step is under way."""
 
 
-def refusal(verb: Verb, summary: ActionSummary) -> str | None:
-    """Return why a verb would change nothing, a sentence; None when it would change something."""
-    if verb in POSSIBLE[summary.standing]:
-        return None
+class Order(Struct, frozen=True, kw_only=True):
+    """What an operator wants done.
+
+    Attributes:
+        verb: what.
+        length: by how much timeouts are moved, seconds; of `extend` alone.
+    """
+
+    verb: Verb
+    length: int = 0
+
+
+def possible_verbs(summary: ActionSummary) -> tuple[Verb, ...]:
+    """Return the verbs that may change something of an action."""
+    return tuple(verb for verb in POSSIBLE[summary.standing] if summary.under_way or verb not in OF_RUNNING_STEPS)
+
+
+def refusal(  # noqa: PLR0911 - one line a case
+    order: Order, record: Record, now: float, at: Callable[[float], str]
+) -> str | None:
+    """Return why an order would change nothing, a sentence; None when it would change something.
+
+    Args:
+        order: what is wanted.
+        record: the action's.
+        now: seconds since the epoch.
+        at: a time as the operator knows it.
+    """
+    summary = summarize(record, now)
+    if order.verb is Verb.SKIP and summary.standing is Standing.HELD and not summary.steps:
+        return "its plan cannot be used, and has no step to skip"
+    if order.verb in possible_verbs(summary):
+        return why_not_extended(running_timeouts(record, now), at) if order.verb is Verb.EXTEND else None
     match summary.standing:
         case Standing.ENDED:
             return "it has ended"
@@ -52,38 +97,68 @@ def refusal(verb: Verb, summary: ActionSummary) -> str | None:
             return "its result is decided and Auto Scaling is being told"
         case Standing.STARTING:
             return "its execution has only just begun: say it again in a moment"
+        case Standing.HELD if order.verb is Verb.HOLD:
+            return "it is held already"
+        case Standing.HELD:
+            return "it is held, and no step is under way: resume lets it go on, and a step that failed begins again"
+        case _ if order.verb is Verb.RESUME:
+            return f"it is {summary.standing}, not held"
         case _:
             return f"it is {summary.standing}, and no step is under way"
 
 
-def effect(verb: Verb, summary: ActionSummary) -> str:
-    """Return what a verb will do, as an operator is asked to confirm it."""
+def effect(  # noqa: PLR0911 - one line a case
+    order: Order, record: Record, now: float, at: Callable[[float], str]
+) -> str:
+    """Return what an order will do, as an operator is asked to confirm it. Arguments as for `refusal`."""
+    summary = summarize(record, now)
     left = summary.steps - (summary.step - 1) if summary.step is not None else summary.steps
     undone = f", with {left} of {summary.steps} steps not done" if left else ""
-    match verb:
+    match order.verb:
         case Verb.FINISH:
             return f"ends with CONTINUE{undone}"
         case Verb.ABANDON:
             return f"ends with ABANDON{undone}"
         case Verb.SKIP:
-            return f"leaves step {summary.step or 1} of {summary.steps} ({summary.kind or 'not begun'}) and goes on"
+            return f"leaves step {summary.step or 1} of {summary.steps} ({summary.kind or 'not begun'}){_then(summary)}"
+        case Verb.HOLD:
+            under_way = f"step {summary.step} ({summary.kind}) goes on, " if summary.under_way else ""
+            return f"is held: {under_way}no further step begins, and it is not completed before its deadline"
+        case Verb.RESUME:
+            step = f"step {summary.step or 1} of {summary.steps} ({summary.kind or 'not begun'})"
+            return f"goes on with {step}" if summary.under_way else f"goes on: {step} begins"
+        case Verb.EXTEND:
+            return sentence_of_extension(running_timeouts(record, now), order.length, at)
         case Verb.NUDGE:
             return "is looked at now"
 
 
-def message_of(verb: Verb, by: str) -> Finish | Skip | Nudge:
+def _then(summary: ActionSummary) -> str:
+    if summary.hold is not None:
+        return " and stays on hold"
+    first, width = summary.step or 1, (summary.kind or "").count("+") + 1
+    return " and goes on" if first - 1 + width < summary.steps else ", the last one: the work is done"
+
+
+def message_of(order: Order, by: str) -> Finish | Skip | Hold | Resume | Extend | Nudge:  # noqa: PLR0911 - one line a case
     """Return the message that does it.
 
     Args:
-        verb: what.
+        order: what is wanted.
         by: who says so, when and why.
     """
-    match verb:
+    match order.verb:
         case Verb.FINISH:
             return Finish(ActionResult.CONTINUE, by=by)
         case Verb.ABANDON:
             return Finish(ActionResult.ABANDON, by=by)
         case Verb.SKIP:
             return Skip(by=by)
+        case Verb.HOLD:
+            return Hold(by=by)
+        case Verb.RESUME:
+            return Resume(by=by)
+        case Verb.EXTEND:
+            return Extend(seconds=order.length, by=by)
         case Verb.NUDGE:
             return Nudge(by=by)

@@ -43,6 +43,7 @@ class Target(Struct, frozen=True, kw_only=True):
         now: the time of this poll.
         began_before: when an earlier `begin` of this step may have had its effect, None when there was none.
             Only a step with `at_most_once` is told.
+        attempt: how often operators have had it begin again after it had failed.
         callback: id of the durable callback that the step hands out, None when it has none (see `CallbackStep`).
         reply: what came back through it, None as long as nothing has.
         execution: ARN of the durable execution, or of the function: it has the Region and the account.
@@ -54,6 +55,7 @@ class Target(Struct, frozen=True, kw_only=True):
     began_at: float
     now: float
     began_before: float | None = None
+    attempt: int = 0
     callback: str | None = None
     reply: Reply | None = None
     execution: str = ""

@@ -62,8 +62,9 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
     shell: write `echo {tag:Name}`, without quotes. A value that cannot be put in safely fails the step; in all other
     parameters that is every value but letters, digits and `_.:/-`. `${instance}` is a variable of the shell.
 
-    The command is never sent twice for one action. `SendCommand` has no client token, so the command carries its
-    action's token in its comment and is looked up there whenever it may have been sent before.
+    The command is never sent twice for one action, unless it has failed and an operator says `resume`. `SendCommand`
+    has no client token, so the command carries its action's token in its comment and is looked up there whenever it may
+    have been sent before.
     """
 
     kind = "run-command"
@@ -203,7 +204,8 @@ class RunCommand(StatefulStep[RunCommandOptions, RunCommandState]):
 
 
 def _comment(target: Target) -> str:
-    return f"asg-lifecycle {target.action.reference} step {target.position + 1}"
+    again = f" attempt {target.attempt + 1}" if target.attempt else ""
+    return f"asg-lifecycle {target.action.reference} step {target.position + 1}{again}"
 
 
 def _unreachable(instance: str, ping: str | None) -> str:

@@ -9,10 +9,10 @@ from msgspec import Struct
 from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
 from asg_lifecycle.execution.work.work_state import PlanResult
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
-from asg_lifecycle.model.messages import Finish, Message, Nudge, Skip, describe
+from asg_lifecycle.model.messages import Extend, Finish, Hold, Message, Resume, Skip, describe
 from asg_lifecycle.model.plans import Plan, holds_when_late, success_result, timeout_result
-from asg_lifecycle.model.records import StepOutcome
 from asg_lifecycle.model.replies import Reply
+from asg_lifecycle.model.step_memory import StepOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,7 @@ class RaceOutcome(Struct, frozen=True, kw_only=True):
         steps: the outcomes of the steps, where the work has ended.
         joined: the action that the instance waits under.
         held: why the early work was held, None when it was not.
+        hold: who has put the early work on hold, when and why; None where nobody has.
     """
 
     how: Literal["complete", "over", "lost_ownership", "joined", "out_of_operations"]
@@ -42,6 +43,7 @@ class RaceOutcome(Struct, frozen=True, kw_only=True):
     steps: tuple[StepOutcome, ...] = ()
     joined: LifecycleAction | None = None
     held: str | None = None
+    hold: str | None = None
 
 
 class BranchResults(Struct, frozen=True, kw_only=True):
@@ -77,6 +79,10 @@ def decide(results: BranchResults, plan: Plan | None) -> RaceOutcome | None:  # 
             return RaceOutcome(how="over", reason=why)
         case BranchResults(message=Finish(result=result) as message):
             return RaceOutcome(how="complete", result=result, reason=describe(message))
+        case BranchResults(message=message, work=PlanResult() as work) if goes_before(
+            message, work
+        ) and not is_at_deadline(results):
+            return None
         case BranchResults(work=PlanResult(how="done", reason=why, outcomes=steps)):
             why = f"the work is done: {why}"
             return RaceOutcome(how="complete", result=success_result(plan), reason=why, steps=steps)
@@ -96,6 +102,21 @@ def decide(results: BranchResults, plan: Plan | None) -> RaceOutcome | None:  # 
             return None
 
 
+def goes_before(message: Message | None, work: PlanResult) -> bool:
+    """Return whether a message changes what becomes of work that has ended in the same round.
+
+    The record says where the work stands: under a hold it stops there, with more time it goes on.
+    """
+    if isinstance(message, Hold):
+        return work.how in {"done", "abandon", "timed_out"}
+    return isinstance(message, Extend) and work.how == "timed_out"
+
+
+def is_at_deadline(results: BranchResults) -> bool:
+    """Return whether the deadline was reached in a round."""
+    return results.keep_alive is not None and results.keep_alive.deadline_reached
+
+
 def is_out_of_operations(results: BranchResults) -> bool:
     """Return whether a branch has stopped because the execution has used nearly all operations that it may have."""
     work, keep_alive = results.work, results.keep_alive
@@ -110,6 +131,7 @@ class Round(Struct, frozen=True, kw_only=True):
     Attributes:
         number: from 1.
         held: why no work is done, None when it is.
+        hold: who has put it on hold, when and why: only what is under way goes on. None where nobody has.
         newly_held: whether work stopped in the round before.
         idle: why there is no work to do though nothing is wrong; None when there is. Of early work only.
         expired: the time that EC2 left the instance is over. Of early work only.
@@ -121,6 +143,7 @@ class Round(Struct, frozen=True, kw_only=True):
 
     number: int = 1
     held: str | None = None
+    hold: str | None = None
     newly_held: bool = False
     idle: str | None = None
     expired: bool = False
@@ -139,17 +162,24 @@ def next_round(current: Round, results: BranchResults, problems: str) -> Round:
         problems: what is wrong with the plan, empty when it can be used.
     """
     message, work = results.message, results.work
-    held = current.held
+    held, hold = current.held, current.hold
     newly_held = False
-    if isinstance(message, Skip | Nudge):
+    if isinstance(message, Skip | Resume):
         # A message goes before a failure in the same round: the operator answers that failure.
         held = problems or None
-    elif work is not None and work.how in {"held", "timed_out"}:
+    elif work is not None and work.how in {"held", "timed_out"} and not goes_before(message, work):
         held, newly_held = work.reason, True
-    needs_callback = work.index if work is not None and work.how == "needs_callback" else None
+    elif work is not None and work.how == "on_hold":
+        held = work.reason
+    if isinstance(message, Hold):
+        hold = message.by
+    elif isinstance(message, Resume):
+        hold = None
+    needs_callback = work.index if work is not None and work.how == "needs_callback" and hold is None else None
     return Round(
         number=current.number + 1,
         held=held,
+        hold=hold,
         newly_held=newly_held,
         idle=current.idle,
         expired=current.expired,

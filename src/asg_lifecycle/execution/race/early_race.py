@@ -8,7 +8,14 @@ import msgspec
 
 from asg_lifecycle.execution.durable import poll
 from asg_lifecycle.execution.heartbeat import HeartbeatState, KeepAlive
-from asg_lifecycle.execution.race.decision import BranchResults, RaceOutcome, Round, is_out_of_operations, said_so_far
+from asg_lifecycle.execution.race.decision import (
+    BranchResults,
+    RaceOutcome,
+    Round,
+    goes_before,
+    is_out_of_operations,
+    said_so_far,
+)
 from asg_lifecycle.execution.race.race import Race
 from asg_lifecycle.execution.setup import InitialRecord, Setup, begin_work, with_plan
 from asg_lifecycle.execution.work.work_state import PlanResult
@@ -87,7 +94,9 @@ class EarlyRace(Race):
                 why = "another execution has taken this action over"
                 return RaceOutcome(how="lost_ownership", reason=why, messages=messages)
             case BranchResults(message=Join(action=action)):
-                return RaceOutcome(how="joined", reason="", joined=action, held=current.held, messages=messages)
+                return RaceOutcome(
+                    how="joined", reason="", joined=action, held=current.held, hold=current.hold, messages=messages
+                )
             case BranchResults(message=Finish() as message):
                 why = f"{describe(message)}; the instance did not wait yet, so there was nothing to complete"
                 return RaceOutcome(how="over", reason=why, messages=messages)
@@ -103,9 +112,11 @@ class EarlyRace(Race):
         if results.keep_alive is not None:
             why = "the time EC2 left the instance is over, waiting for the hook's event"
             return msgspec.structs.replace(following, idle=why, expired=True)
-        if results.work is not None and results.work.how not in {"held", "needs_callback"}:
+        work = results.work
+        stays = work is None or work.how in {"held", "on_hold", "needs_callback"} or goes_before(results.message, work)
+        if work is not None and not stays:
             # There is nothing to abandon or to complete yet: when the event comes, the work goes on where it failed, or
             # is out of time at once, and the plan decides.
-            why = f"{results.work.reason}, waiting for the hook's event"
+            why = f"{work.reason}, waiting for the hook's event"
             return msgspec.structs.replace(following, idle=why, held=current.held, newly_held=False)
         return msgspec.structs.replace(following, idle=current.idle if current.expired else None)

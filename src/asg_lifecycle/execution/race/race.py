@@ -28,7 +28,7 @@ from asg_lifecycle.execution.work.slot_wait import SlotWait
 from asg_lifecycle.execution.work.step_callbacks import open_step_callback
 from asg_lifecycle.execution.work.work_state import WorkState, work_at
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.messages import Nudge, Replied
+from asg_lifecycle.model.messages import Replied, Resume
 from asg_lifecycle.model.plans import Plan, PlanDecision
 from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import CallbackStep
@@ -106,7 +106,7 @@ class Race:
             if isinstance(following, RaceOutcome):
                 return following, current.number
             current = following
-            if isinstance(current.message, Nudge) and self.decision.plan is None:
+            if isinstance(current.message, Resume) and self.decision.plan is None:
                 self.decision = self._choose_plan_again(context, current.number)
                 current = msgspec.structs.replace(current, held="; ".join(self.decision.problems) or None)
             if current.message is not None:
@@ -237,6 +237,8 @@ class Race:
             reply=running.current.reply,
             slot_wait=SlotWait(self._action_context, limit, self._setup.bound) if limit is not None else None,
             woken=woken,
+            hold=running.current.hold,
+            restarts=running.restarts,
         )
 
     def _reply(self, current: Round) -> Callable[[], Reply] | None:
@@ -269,7 +271,7 @@ class Race:
                 decision = self._dependencies.planning.plan_for(self._action_context.action)
                 self._dependencies.records.update(wait, execution, plan_fields(decision))
             except CallFailed as failed:
-                # Held as before: another nudge tries again.
+                # Held as before: whoever says it again tries it again.
                 self._dependencies.observer.warning(f"the plan could not be chosen again: {failed}")
                 return self.decision
             return decision

@@ -11,9 +11,11 @@ from asg_lifecycle.execution.heartbeat import HeartbeatState
 from asg_lifecycle.execution.work.work_state import WorkState, work_at
 from asg_lifecycle.model.action_measures import blocked_until
 from asg_lifecycle.model.failures import CallFailed, Consequence
-from asg_lifecycle.model.messages import Nudge, Skip, Wake, describe
+from asg_lifecycle.model.messages import Extend, Hold, Resume, Skip, Wake, describe
 from asg_lifecycle.model.plan_position import Position, position_of
+from asg_lifecycle.model.progress import Failed
 from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.step_memory import StepMemory
 from asg_lifecycle.model.timing import retry_delay
 from asg_lifecycle.observer import Metric
 
@@ -107,16 +109,27 @@ class RoundOpening:
             self._dependencies.observer.info(f"message: {describe(message)}")
         if isinstance(message, Skip) and self._runner is not None:
             position = self._skipped(self._runner, position, message)
-        if isinstance(message, Skip | Nudge):
+        if isinstance(message, Extend):
+            position = extended(position, message.seconds)
+        if isinstance(message, Resume):
+            position = restarted(position)
+        if isinstance(message, Skip | Resume):
             # An action that was out of time and is told to go on has its whole time again.
-            position = msgspec.structs.replace(position, work_began_at=None)
+            position = msgspec.structs.replace(position, work_began_at=None, extended_seconds=0.0)
         changed = self._update(self._changes(position, record.status))
         if changed is None:
             return Position(lost_ownership=True)
-        events, held = self._dependencies.action_events, self._round.held
-        if events is not None and held is not None and self._round.newly_held:
-            events.held(self._action_context, changed, held, self._round.number)
+        self._tell_of_hold(changed)
         return position
+
+    def _tell_of_hold(self, record: Record) -> None:
+        events, held = self._dependencies.action_events, self._round.held
+        if events is None:
+            return
+        if isinstance(self._round.message, Hold):
+            events.held(self._action_context, record, describe(self._round.message), self._round.number)
+        elif held is not None and self._round.newly_held:
+            events.held(self._action_context, record, held, self._round.number)
 
     def _woken(self, message: Wake) -> Position:
         """Note an event, which changes nothing but the inbox: one write is enough."""
@@ -130,9 +143,11 @@ class RoundOpening:
         changes: RecordChanges = {
             "inbox": self._inbox,
             "work_began_at": position.work_began_at,
+            "extended_seconds": position.extended_seconds,
+            "hold": self._round.hold,
             "step_index": position.index,
             "step_outcomes": position.outcomes,
-            "step_began_at": min((step.began_at for step in position.steps), default=None),
+            "step_began_at": min((step.began_at for step in position.steps if step.began_at is not None), default=None),
             "present_steps": position.steps,
         }
         held, idle, now = self._round.held, self._round.idle, self._dependencies.clock()
@@ -168,3 +183,29 @@ class RoundOpening:
 
     def _update(self, changes: RecordChanges) -> Record | None:
         return self._dependencies.records.update(self._action_context.wait, self._action_context.execution, changes)
+
+
+def restarted(position: Position) -> Position:
+    """Return where the work stands when the present steps that failed are to begin again."""
+    steps = tuple(
+        StepMemory(attempt=memory.attempt + 1) if isinstance(memory.progress, Failed) else memory
+        for memory in position.steps
+    )
+    return msgspec.structs.replace(position, steps=steps)
+
+
+def extended(position: Position, length: float) -> Position:
+    """Return where the work stands when an operator has moved its timeouts.
+
+    Args:
+        position: where it stands.
+        length: by how much, seconds.
+    """
+    return msgspec.structs.replace(
+        position,
+        steps=tuple(
+            msgspec.structs.replace(memory, extended_seconds=memory.extended_seconds + length)
+            for memory in position.steps
+        ),
+        extended_seconds=position.extended_seconds + length,
+    )

@@ -39,6 +39,11 @@ class RunningRound:
         """Whether the plan is carried out in it."""
         return self.current.held is None and self.current.idle is None
 
+    @property
+    def restarts(self) -> bool:
+        """Whether steps that failed begin again: another execution goes on with the action, and nobody holds it."""
+        return self.is_first and self.current.hold is None
+
 
 def next_message(inbox: Callback[str]) -> Message:
     """Return the message that an inbox is sent; suspends the execution until one has come."""

@@ -12,7 +12,7 @@ from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.progress import Failed
 
 if TYPE_CHECKING:
-    from asg_lifecycle.model.records import StepMemory
+    from asg_lifecycle.model.step_memory import StepMemory
 
 DIGEST_BYTES = 12
 MINUTE = 60.0
@@ -43,10 +43,19 @@ class EntryCheckpoint(Polled, frozen=True, kw_only=True, omit_defaults=True):
     timed_out: bool = False
 
 
-def first_checkpoint(memories: tuple[StepMemory, ...], count: int) -> EntryCheckpoint:
-    """Return an entry of `count` steps as the record remembers it; steps that failed begin again."""
+def first_checkpoint(memories: tuple[StepMemory, ...], count: int, *, restarts: bool) -> EntryCheckpoint:
+    """Return an entry of `count` steps as the record remembers it.
+
+    Args:
+        memories: what the record remembers of its steps.
+        count: how many it has.
+        restarts: whether those that failed begin again.
+    """
     checkpoints = remembered_checkpoints(memories, count)
-    steps = tuple(StepCheckpoint() if isinstance(step.progress, Failed) else step for step in checkpoints)
+    steps = tuple(
+        StepCheckpoint(attempt=step.attempt) if restarts and isinstance(step.progress, Failed) else step
+        for step in checkpoints
+    )
     return EntryCheckpoint(
         steps=steps,
         due=(0.0,) * count,

@@ -13,7 +13,8 @@ from asg_lifecycle.execution.work.entry_checkpoint import digest_of
 from asg_lifecycle.model.blockers import blocked_seconds
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.progress import Done, Failed, Waiting, blockers_in, sentence_of
-from asg_lifecycle.model.records import Status, StepMemory, StepOutcome
+from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ import msgspec
 
 from asg_lifecycle.execution.work.broken_step import build_or_stand_in
 from asg_lifecycle.execution.work.entry_checkpoint import first_checkpoint, remembered_checkpoints
-from asg_lifecycle.execution.work.entry_runner import SIDE_BY_SIDE, EntryRunner, outcomes_of
+from asg_lifecycle.execution.work.entry_end import failure_of, summary_of
+from asg_lifecycle.execution.work.entry_runner import EntryRunner, outcomes_of
 from asg_lifecycle.execution.work.step_runner import ResolvedStep, StepRunner
-from asg_lifecycle.execution.work.work_state import PlanResult
+from asg_lifecycle.execution.work.work_state import at_next_entry, ended, is_under_way
 from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import IfMissing, OnFailure, PlannedStep, WhenSurviving
-from asg_lifecycle.model.progress import Done, Failed, Waiting
-from asg_lifecycle.model.records import StepOutcome
+from asg_lifecycle.model.progress import Done, Waiting
+from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import CallbackStep
 
@@ -23,22 +24,21 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.work.entry_checkpoint import EntryCheckpoint
     from asg_lifecycle.execution.work.slot_wait import SlotWait
     from asg_lifecycle.execution.work.step_callbacks import StepCallback
-    from asg_lifecycle.execution.work.work_state import HowWorkEnds, WorkState
+    from asg_lifecycle.execution.work.work_state import WorkState
     from asg_lifecycle.model.instances import InstanceFacts
     from asg_lifecycle.model.plan_position import Position
     from asg_lifecycle.model.plans import Plan
     from asg_lifecycle.model.replies import Reply
     from asg_lifecycle.steps.base import Step
 
-SEVERITY = (OnFailure.HOLD, OnFailure.ABANDON, OnFailure.CONTINUE)
-"""When several steps side by side fail, the first of these decides."""
-
-
 SIGNAL_EXPECTED_AFTER = 180.0
 """Seconds of a wait from which on its polls are a minute apart or more: an event that a poll goes before is late."""
 
 ENOUGH = 20.0
 """Seconds after which a poll begins no other entry of the plan: an invocation must not run into its timeout."""
+
+LEFT_AGAIN_AFTER = 5.0
+"""Seconds after which an action on hold tries again to leave the queue for drain slots."""
 
 
 class PlanRunner:
@@ -52,6 +52,8 @@ class PlanRunner:
         reply: what came back through it, None as long as nothing has.
         slot_wait: gets the action its drain slot, None where as many may drain as there are.
         woken: a message says that a wait may be over.
+        hold: who has put the action on hold, when and why: only what is under way goes on. None where nobody has.
+        restarts: whether steps that failed begin again.
     """
 
     def __init__(  # noqa: PLR0913 - what is known where work begins
@@ -64,6 +66,8 @@ class PlanRunner:
         reply: Reply | None = None,
         slot_wait: SlotWait | None = None,
         woken: bool = False,
+        hold: str | None = None,
+        restarts: bool = False,
     ) -> None:
         self._action_context = action_context
         self._services = action_context.dependencies.services
@@ -71,9 +75,12 @@ class PlanRunner:
         self._facts = facts
         self._step_callback = step_callback
         self._reply = reply
-        self._limit = seconds(plan.timeout) if plan.timeout is not None else None
+        # Under a hold nobody waits for the end of the plan: only the deadline decides.
+        self._limit = seconds(plan.timeout) if plan.timeout is not None and hold is None else None
         self._slot_wait = slot_wait
         self._woken = woken
+        self._hold = hold
+        self._restarts = restarts
 
     def poll(self, state: WorkState) -> WorkState:
         """Go as far as the work can without waiting. Never raises: a fault of ours holds the action."""
@@ -83,23 +90,34 @@ class PlanRunner:
             observer = self._action_context.dependencies.observer
             observer.count(Metric.INTERNAL_ERROR)
             observer.error(f"internal error: {error!r}", with_traceback=True)
-            return _ended(state, "held", f"internal error, see the log: {error!r}")
+            return ended(state, "held", f"internal error, see the log: {error!r}")
 
     def _polled(self, state: WorkState) -> WorkState:
         clock = self._action_context.dependencies.clock
         if state.result is not None:
             return state
-        state = self._with_slot(state)
-        if state.result is not None or state.slot.delay is not None:
-            return state
+        if self._hold is None:
+            state = self._with_slot(state)
+            if state.result is not None or state.slot.delay is not None:
+                return state
         began = clock()
         while state.index < len(self.plan.steps):
+            if self._hold is not None and not is_under_way(state):
+                break
             state = self._entry_polled(state)
             if state.result is not None or state.entry is not None:
                 return state
             if clock() >= began + ENOUGH or self._has_to_be_kept_before(state.index):
                 return msgspec.structs.replace(state, delay=0.0)
-        return _ended(state, "done", _summary(state.outcomes))
+        if self._hold is not None:
+            return self._put_on_hold(state, self._hold)
+        return ended(state, "done", summary_of(state.outcomes))
+
+    def _put_on_hold(self, state: WorkState, hold: str) -> WorkState:
+        # An instance of which nothing was touched takes no turn from others.
+        if state.index == 0 and self._slot_wait is not None and not self._slot_wait.leave():
+            return msgspec.structs.replace(state, delay=LEFT_AGAIN_AFTER)
+        return ended(state, "on_hold", f"on hold, said {hold}")
 
     def _has_to_be_kept_before(self, index: int) -> bool:
         """Return whether the checkpoint log has to know what has ended before the entry at `index` begins.
@@ -120,7 +138,7 @@ class PlanRunner:
             return msgspec.structs.replace(state, slot=msgspec.structs.replace(state.slot, delay=None))
         slot = self._slot_wait.attempt(state.slot)
         if slot.lost_ownership:
-            return _ended(state, "lost_ownership")
+            return ended(state, "lost_ownership")
         return msgspec.structs.replace(state, slot=slot, delay=slot.delay)
 
     def _entry_polled(self, state: WorkState) -> WorkState:  # noqa: PLR0911 - one line a case
@@ -128,33 +146,37 @@ class PlanRunner:
         index = state.index
         runners, needless = self._resolve(index)
         if not runners:
-            return _at_next_entry(state, needless)
-        entry = state.entry if state.entry is not None else first_checkpoint(state.memories, len(runners))
+            return at_next_entry(state, needless)
+        entry = (
+            state.entry
+            if state.entry is not None
+            else first_checkpoint(state.memories, len(runners), restarts=self._restarts)
+        )
         if self._needs_callback(runners[0].resolved.step, index, begins=not entry.steps[0].begun):
-            return _ended(state, "needs_callback")
+            return ended(state, "needs_callback")
         entry_runner = EntryRunner(
             self._action_context,
             runners,
             index=index,
             outcomes=state.outcomes + needless,
-            limit=self._limit,
+            limit=self._limit + state.extended_seconds if self._limit is not None else None,
             work_began_at=state.work_began_at,
             side_by_side=bool(self.plan.steps[index].parallel),
         )
         before, entry = entry, entry_runner.poll(entry)
         self._count_missed_signals(before, entry)
         if entry.lost_ownership:
-            return _ended(state, "lost_ownership")
+            return ended(state, "lost_ownership")
         if entry.timed_out:
-            return _ended(state, "timed_out", f"the work was not done within {readable(self._limit or 0)}")
+            return ended(state, "timed_out", f"the work was not done within {readable(self._limit or 0)}")
         if entry.delay is not None:
             return msgspec.structs.replace(state, entry=entry, delay=entry.delay)
-        on_failure, reason = self._failure(index, runners, entry)
-        if on_failure is OnFailure.HOLD:
-            return _ended(state, "held", reason)
+        on_failure, reason = failure_of(self.plan.steps[index], index + 1, runners, entry)
+        if on_failure is OnFailure.HOLD or (on_failure is not None and self._hold is not None):
+            return ended(state, "held", reason)
         began = entry_runner.work_began(entry)
-        state = _at_next_entry(state, needless + outcomes_of(runners, entry.steps), began)
-        return state if on_failure is not OnFailure.ABANDON else _ended(state, "abandon", reason, index=index)
+        state = at_next_entry(state, needless + outcomes_of(runners, entry.steps), began)
+        return state if on_failure is not OnFailure.ABANDON else ended(state, "abandon", reason, index=index)
 
     def observe(self, now: float) -> tuple[StepOutcome, ...]:
         """Return what each step would do now, skipped ones included. Changes nothing; never raises."""
@@ -210,22 +232,6 @@ class PlanRunner:
                 dependencies.observer.count(Metric.SIGNAL_MISSED)
                 dependencies.observer.warning(f"no event told that this is over: {polled.progress.detail}")
 
-    def _failure(
-        self, index: int, runners: tuple[StepRunner, ...], state: EntryCheckpoint
-    ) -> tuple[OnFailure | None, str]:
-        """Return what the plan says about the failure of an entry, and the reason; None when it did not fail."""
-        failed = [
-            (runner, step.progress.reason)
-            for runner, step in zip(runners, state.steps, strict=True)
-            if isinstance(step.progress, Failed)
-        ]
-        if not failed:
-            return None, ""
-        on_failure = min((runner.resolved.on_failure for runner, _ in failed), key=SEVERITY.index)
-        entry = self.plan.steps[index]
-        told = "; ".join(f"{runner.kind}: {reason}" if entry.parallel else reason for runner, reason in failed)
-        return on_failure, f"step {index + 1} ({entry.kind or SIDE_BY_SIDE}) failed: {told}"
-
     def _needs_callback(self, step: Step, index: int, *, begins: bool) -> bool:
         """Return whether the step has to be given a callback: it has none yet, or begins again after an answer."""
         if self.plan.dry_run or not isinstance(step, CallbackStep) or step.times is None:
@@ -272,29 +278,3 @@ class PlanRunner:
         wanted = planned.when_instance_survives
         skips = step.skip_if_instance_survives if wanted is None else wanted is WhenSurviving.SKIP
         return f"skipped: instance {instance} survives" if skips else None
-
-
-def _at_next_entry(
-    state: WorkState, outcomes: tuple[StepOutcome, ...], work_began_at: float | None = None
-) -> WorkState:
-    return msgspec.structs.replace(
-        state,
-        index=state.index + 1,
-        outcomes=state.outcomes + outcomes,
-        memories=(),
-        entry=None,
-        work_began_at=work_began_at if work_began_at is not None else state.work_began_at,
-    )
-
-
-def _ended(state: WorkState, how: HowWorkEnds, reason: str = "", *, index: int | None = None) -> WorkState:
-    at = index if index is not None else state.index
-    result = PlanResult(how=how, reason=reason, index=at, outcomes=state.outcomes)
-    return msgspec.structs.replace(state, result=result, delay=None)
-
-
-def _summary(outcomes: tuple[StepOutcome, ...]) -> str:
-    if not outcomes:
-        return "the plan has no steps"
-    counts = {how: sum(outcome.outcome == how for outcome in outcomes) for how in ("done", "skipped", "failed")}
-    return ", ".join(f"{count} {how}" for how, count in counts.items() if count) + f" of {len(outcomes)} steps"

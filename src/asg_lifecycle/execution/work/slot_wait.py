@@ -70,6 +70,20 @@ class SlotWait:
         lost = record is None
         return msgspec.structs.replace(state, said=said, lost_ownership=lost, delay=None if lost else state.delay)
 
+    def leave(self) -> bool:
+        """Leave the queue, so that others go first. Never raises for what AWS answers.
+
+        Returns:
+            Whether it has left; if not, this has to be tried again.
+        """
+        dependencies, group = self._dependencies, self._action_context.action.group
+        try:
+            dependencies.drain_slots.release(group, holder_of(self._action_context), now=dependencies.clock())
+        except CallFailed as failed:
+            dependencies.observer.warning(f"the queue for drain slots could not be left, trying again: {failed}")
+            return False
+        return True
+
 
 def holder_of(action_context: ActionContext) -> str:
     """Return the action's name among those of its group, the same whichever execution works on it."""

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asg_lifecycle.execution.work.failure_policy import (
-    progress_after_failure,
-    progress_when_missing,
-)
+from asg_lifecycle.execution.work.failure_policy import progress_after_failure, progress_when_missing
 from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.blockers import Blocker, BlockerKind, followed
 from asg_lifecycle.model.durations import readable
@@ -18,7 +15,7 @@ from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.placeholders import CannotFillError
 from asg_lifecycle.model.plans import IfMissing
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting
-from asg_lifecycle.model.records import StepOutcome
+from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle.model.timing import LONGEST_INTERRUPTION, interrupted_delay, poll_delay, rarer_with_age
 from asg_lifecycle.observer import Metric
 from asg_lifecycle.steps.base import Target
@@ -117,7 +114,8 @@ class StepRunner:
         blocked_seconds = _blocked_seconds(state, now)
         interrupted = streak is not None
         if not interrupted:
-            progress = self._in_time(progress, target, blocked_seconds)
+            spent = target.now - target.began_at - blocked_seconds - state.extended_seconds
+            progress = self._in_time(progress, target, spent)
         if isinstance(progress, Failed):
             progress = self._failed(progress)
         return msgspec.structs.replace(
@@ -152,7 +150,8 @@ class StepRunner:
         # What took a while to be answered is not asked again sooner: others want to be answered, too (R15).
         delay = max(delay, min(2 * state.slowed_by, LONGEST_INTERRUPTION))
         timeout = self.resolved.timeout
-        left = began_at + state.blocked_seconds + timeout - now if timeout is not None else delay
+        moved = began_at + state.blocked_seconds + state.extended_seconds
+        left = moved + timeout - now if timeout is not None else delay
         return min(delay, left) if left > 0 else delay
 
     def observe(self, now: float) -> StepOutcome:
@@ -229,12 +228,12 @@ class StepRunner:
         self._dependencies.observer.count(Metric.INTERNAL_ERROR)
         self._dependencies.observer.error(f"internal error: {error!r}", step=self.kind, with_traceback=True)
 
-    def _in_time(self, progress: Progress, target: Target, blocked_seconds: float) -> Progress:
+    def _in_time(self, progress: Progress, target: Target, spent: float) -> Progress:
         limit = self.resolved.timeout
         # Time for which a dependency keeps the step waiting does not count: an outage must not release the fleet.
         if limit is None or not isinstance(progress, Waiting) or progress.blocked:
             return progress
-        if target.now < target.began_at + blocked_seconds + limit:
+        if spent < limit:
             return progress
         try:
             stopped = self._stopped(target, progress)
@@ -284,6 +283,7 @@ class StepRunner:
             began_at=state.began_at if state.began_at is not None else now,
             now=now,
             began_before=began_before,
+            attempt=state.attempt,
             callback=self.resolved.callback,
             reply=self.resolved.reply,
             execution=self._action_context.execution,

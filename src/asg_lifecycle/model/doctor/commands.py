@@ -5,13 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from asg_lifecycle.model.actions import Transition
+from asg_lifecycle.model.plans import plan_transition
 
 if TYPE_CHECKING:
-    from asg_lifecycle.model.doctor.facts import StackFacts
-
-VERBS = {Transition.LAUNCHING: "launch", Transition.TERMINATING: "terminate"}
-"""How the names of our hooks say what they hold."""
+    from asg_lifecycle.model.doctor.facts import HookFacts, StackFacts
+    from asg_lifecycle.model.plans import PlanTransition
 
 
 def shell(*words: str) -> str:
@@ -19,27 +17,36 @@ def shell(*words: str) -> str:
     return shlex.join(words)
 
 
-def change_hook(group: str, hook: str, *options: str) -> str:
-    """Return the command that changes a hook; what is not named stays as it is."""
+def make_hook(stack: StackFacts, group: str, transition: PlanTransition) -> str:
+    """Return the command that gives a group a hook of ours, with settings that agree with its plan."""
+    return ours(stack, "install-hook", "--group", group, f"--{transition}")
+
+
+def change_hook(stack: StackFacts, group: str, hook: HookFacts, *, heartbeat: float | None = None) -> str:
+    """Return the command that gives a hook of ours the settings that agree with its plan.
+
+    Args:
+        stack: the stack.
+        group: the Auto Scaling group.
+        hook: the hook.
+        heartbeat: seconds of its heartbeat timeout, None for as long as the plan needs.
+    """
+    timeout = ("--timeout", f"{heartbeat:g}s") if heartbeat is not None else ()
+    which = (f"--{plan_transition(hook.transition)}", "--name", hook.name)
+    return ours(stack, "install-hook", "--group", group, *which, *timeout)
+
+
+def remove_hook(stack: StackFacts, group: str, hook: str) -> str:
+    """Return the command that removes a hook of ours. It refuses where that would release an instance (R24)."""
+    return ours(stack, "remove-hook", "--group", group, "--name", hook)
+
+
+def forget_target(group: str, hook: str) -> str:
+    """Return the command that lets a hook notify nobody; what is not named stays as it is."""
     return shell(
         *("aws", "autoscaling", "put-lifecycle-hook"),
         *("--auto-scaling-group-name", group, "--lifecycle-hook-name", hook),
-        *options,
-    )
-
-
-def make_hook(stack: StackFacts, group: str, transition: Transition) -> str:
-    """Return the command that gives a group a hook of ours."""
-    verb = VERBS[transition]
-    name = f"{stack.prefix}-{verb}" if stack.prefix else verb
-    return change_hook(group, name, "--lifecycle-transition", transition.value)
-
-
-def delete_hook(group: str, hook: str) -> str:
-    """Return the command that deletes a hook. It releases the instances that wait there (R24)."""
-    return shell(
-        *("aws", "autoscaling", "delete-lifecycle-hook"),
-        *("--auto-scaling-group-name", group, "--lifecycle-hook-name", hook),
+        *("--notification-target-arn", ""),
     )
 
 

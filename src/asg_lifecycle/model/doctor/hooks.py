@@ -9,14 +9,14 @@ from asg_lifecycle.model.actions import Transition
 from asg_lifecycle.model.doctor import commands
 from asg_lifecycle.model.doctor.findings import Check, Observation, Severity
 from asg_lifecycle.model.durations import readable, seconds
-from asg_lifecycle.model.plans import plan_transition, timeout_result
+from asg_lifecycle.model.plans import PlanTransition, plan_transition, timeout_result
 from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP, HookTimeouts, finish_reserve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asg_lifecycle.model.doctor.facts import AccountFacts, GroupFacts, HookFacts
-    from asg_lifecycle.model.plans import Plan, PlanTransition
+    from asg_lifecycle.model.plans import Plan
 
 PLAN_TAG = "asg-lifecycle:plan"
 HEARTBEATS_IN_OVERALL = 100
@@ -68,7 +68,7 @@ def groups_without_hook(facts: AccountFacts) -> Iterator[Observation]:
             why = "it was asked about"
         yield Observation(
             evidence=f"group {group.name} has no hook whose name begins with {facts.stack.prefix!r}, and {why}{others}",
-            command=commands.make_hook(facts.stack, group.name, Transition.TERMINATING),
+            command=commands.make_hook(facts.stack, group.name, PlanTransition.TERMINATE),
             group=group.name,
         )
 
@@ -83,10 +83,9 @@ def plans_without_hook(facts: AccountFacts) -> Iterator[Observation]:
         name, transitions = named
         for transition in transitions:
             if transition not in ours:
-                held = Transition.LAUNCHING if transition == "launch" else Transition.TERMINATING
                 yield Observation(
                     evidence=f"plan {name} for {transition} hooks is for group {group.name}, which has no such hook",
-                    command=commands.make_hook(facts.stack, group.name, held),
+                    command=commands.make_hook(facts.stack, group.name, transition),
                     group=group.name,
                 )
 
@@ -101,7 +100,7 @@ def heartbeats_below_sweep(facts: AccountFacts) -> Iterator[Observation]:
                 hook,
                 f"HeartbeatTimeout is {hook.timeouts.heartbeat:g} s, less than two sweeps ({needed:g} s): an action "
                 "whose event is lost, or whose execution dies, may lapse before a sweep finds it",
-                commands.change_hook(group.name, hook.name, "--heartbeat-timeout", f"{needed:g}"),
+                commands.change_hook(facts.stack, group.name, hook, heartbeat=needed),
             )
 
 
@@ -116,7 +115,7 @@ def hooks_shorter_than_plan(facts: AccountFacts) -> Iterator[Observation]:
                 hook,
                 f"its plan may take {readable(given)} ({field}), but GlobalTimeout ({readable(hook.timeouts.overall)}, "
                 f"of HeartbeatTimeout {hook.timeouts.heartbeat:g} s) leaves {readable(left)}",
-                commands.change_hook(group.name, hook.name, "--heartbeat-timeout", str(heartbeat)),
+                commands.change_hook(facts.stack, group.name, hook, heartbeat=heartbeat),
             )
 
 
@@ -146,7 +145,7 @@ def default_results_against_plan(facts: AccountFacts) -> Iterator[Observation]:
                 hook,
                 f"DefaultResult is {hook.default_result}, but its plan says on_timeout: {plan.on_timeout}, which ends "
                 f"in {wanted}: an action that is lost would end in another way than one that is late",
-                commands.change_hook(group.name, hook.name, "--default-result", wanted),
+                commands.change_hook(facts.stack, group.name, hook),
             )
 
 
@@ -160,7 +159,7 @@ def several_hooks(facts: AccountFacts) -> Iterator[Observation]:
                 yield Observation(
                     evidence=f"group {group.name} has {len(ours)} hooks of ours for {plan_transition(transition)}: "
                     f"{names}; each instance gets an action for each of them, and a plan is run for each (R2)",
-                    command=commands.delete_hook(group.name, ours[-1].name),
+                    command=commands.remove_hook(facts.stack, group.name, ours[-1].name),
                     group=group.name,
                 )
 

@@ -11,6 +11,7 @@ from asg_lifecycle.model.doctor import commands
 from asg_lifecycle.model.doctor.findings import Check, Observation, Severity
 from asg_lifecycle.model.doctor.hooks import LONGEST_HEARTBEAT
 from asg_lifecycle.model.doctor.plans import SIMULATION
+from asg_lifecycle.model.lifecycle_states import is_retained
 from asg_lifecycle.model.timing import heartbeat_interval
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ CALLS_OF_AN_ACTION = 2
 STORM_HEARTBEAT = 900
 """Seconds of `HeartbeatTimeout` that a storm of five thousand passes with."""
 
-RETAINED = ":Retained"
 PARTS = 3
 """Numbers of a version; those that are left out are 0."""
 
@@ -136,7 +136,7 @@ def storms(facts: AccountFacts) -> Iterator[Observation]:
             yield Observation(
                 evidence=f"hook {hook.name} of group {group.name}: should its {size} instances end at once, they "
                 f"are too many for HeartbeatTimeout {timeout:g} s: {'; '.join(reasons)}",
-                command=commands.change_hook(group.name, hook.name, "--heartbeat-timeout", str(longer)),
+                command=commands.change_hook(facts.stack, group.name, hook, heartbeat=longer),
                 group=group.name,
                 hook=hook.name,
             )
@@ -145,7 +145,7 @@ def storms(facts: AccountFacts) -> Iterator[Observation]:
 def retained_instances(facts: AccountFacts) -> Iterator[Observation]:
     """Yield the groups with instances that were abandoned and retained (R10)."""
     for group in facts.groups or ():
-        retained = [instance for instance, state in group.states.items() if state.endswith(RETAINED)]
+        retained = [instance for instance, state in group.states.items() if is_retained(state)]
         if retained:
             yield Observation(
                 evidence=f"group {group.name} has {len(retained)} retained "
@@ -200,7 +200,8 @@ def not_checked(facts: AccountFacts) -> Iterator[Observation]:
     for unread in facts.unread:
         if unread.permission == SIMULATION:
             continue
-        mend = f"grant {unread.permission} to whoever runs this" if unread.denied else "run this again"
+        grant = f"grant {unread.permission} to whoever runs this, as the policy of the output ReadOnlyPolicyArn does"
+        mend = grant if unread.denied else "run this again"
         yield Observation(
             evidence=f"{unread.what} could not be read: {unread.reason}; not checked: {', '.join(unread.checks)}",
             command=mend,

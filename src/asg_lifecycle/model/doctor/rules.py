@@ -141,7 +141,7 @@ def targets_of_others(facts: AccountFacts) -> Iterator[Observation]:
             yield Observation(
                 evidence=f"hook {hook.name} of group {group.name} notifies {hook.target}, which is not of stack "
                 f"{facts.stack.name}: whatever answers first ends the action",
-                command=commands.change_hook(group.name, hook.name, "--notification-target-arn", ""),
+                command=commands.forget_target(group.name, hook.name),
                 group=group.name,
                 hook=hook.name,
             )
@@ -158,7 +158,7 @@ def target_and_rule(facts: AccountFacts) -> Iterator[Observation]:
                 evidence=f"hook {hook.name} of group {group.name} notifies {hook.target}, and rule {rule.name} "
                 "passes its "
                 "events on, too: each action arrives twice and begins two executions, of which one ends at once (R19)",
-                command=commands.change_hook(group.name, hook.name, "--notification-target-arn", ""),
+                command=commands.forget_target(group.name, hook.name),
                 group=group.name,
                 hook=hook.name,
             )

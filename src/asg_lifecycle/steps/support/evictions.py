@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from asg_lifecycle.kubernetes.objects import Obstacle
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.steps.support.sentences import counted, listed
 
@@ -26,13 +27,13 @@ class EvictionResult(Struct, frozen=True, kw_only=True):
     """How the pods reacted that were asked to leave.
 
     Attributes:
-        kept_by_path: for each pod that stays its path and why it does.
+        kept_by_path: for each pod that stays its path and what is in the way.
         api_failed: whether the API server could not answer for some of them.
         last: the path of the last pod that was asked, None when all were asked.
         leaving: how many pods leave.
     """
 
-    kept_by_path: tuple[tuple[str, str], ...]
+    kept_by_path: tuple[tuple[str, Obstacle], ...]
     api_failed: bool
     last: str | None
     leaving: int
@@ -40,7 +41,7 @@ class EvictionResult(Struct, frozen=True, kw_only=True):
     @property
     def kept(self) -> tuple[str, ...]:
         """For each pod that stays a sentence that says why."""
-        return tuple(f"{path} is kept: {why}" for path, why in self.kept_by_path)
+        return tuple(f"{path} is kept: {obstacle.reason}" for path, obstacle in self.kept_by_path)
 
 
 def evict_pods(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forced: bool, after: str) -> EvictionResult:
@@ -60,17 +61,17 @@ def evict_pods(cluster: Cluster, pods: Sequence[Pod], *, grace: int | None, forc
     """
     staying = sorted((pod for pod in pods if _is_asked(pod, grace, forced=forced)), key=lambda pod: pod.path)
     batch = sorted(staying, key=lambda pod: pod.path <= after)[:AT_ONCE]
-    kept: list[tuple[str, str]] = []
+    kept: list[tuple[str, Obstacle]] = []
     failures: list[CallFailed] = []
     leaving = 0
     for pod in batch:
         try:
-            why = cluster.delete(pod, grace=grace) if forced else cluster.evict(pod, grace=grace)
+            obstacle = cluster.delete(pod, grace=grace) if forced else cluster.evict(pod, grace=grace)
         except CallFailed as failed:
             failures.append(failed)
-            why = str(failed)
-        if why is not None:
-            kept.append((pod.path, why))
+            obstacle = Obstacle(reason=str(failed))
+        if obstacle is not None:
+            kept.append((pod.path, obstacle))
         else:
             leaving += 1
         if len(failures) == MOST_FAILED:

@@ -13,7 +13,7 @@ from asg_lifecycle.steps.support.sentences import counted, listed
 
 if TYPE_CHECKING:
     from asg_lifecycle.kubernetes.cluster import Cluster
-    from asg_lifecycle.kubernetes.objects import Node
+    from asg_lifecycle.kubernetes.objects import Node, Obstacle
     from asg_lifecycle.steps.base import Target
     from asg_lifecycle.steps.support.evictions import EvictionResult
 
@@ -75,7 +75,7 @@ def pods_left(cluster: Cluster, node: Node, leaving: Leaving, target: Target) ->
 
 
 def pod_blockers(node: Node, left: PodsLeft, evicted: EvictionResult) -> tuple[Blocker, ...]:
-    """Return what keeps the instance, as data.
+    """Return what keeps the instance, as data: a budget once with the pods that it keeps, and each other pod.
 
     Args:
         node: the node.
@@ -84,15 +84,30 @@ def pod_blockers(node: Node, left: PodsLeft, evicted: EvictionResult) -> tuple[B
     """
     ready = () if node.ready else (Blocker(kind=BlockerKind.NODE, name=node.name, reason=node.standing),)
     kept = dict(evicted.kept_by_path)
-    pods = tuple(
-        Blocker(kind=BlockerKind.POD, name=pod.path, reason=_reason(pod, left, kept.get(pod.path))) for pod in left.pods
+    by_budget: dict[str, list[tuple[Pod, Obstacle]]] = {}
+    others = []
+    for pod in left.pods:
+        obstacle = kept.get(pod.path)
+        if obstacle is not None and obstacle.of_budget:
+            # Where it is not known which budget it is, or are, the pod's name tells them apart.
+            name = f"{pod.namespace}/{obstacle.budget}" if obstacle.budget is not None else pod.path
+            by_budget.setdefault(name, []).append((pod, obstacle))
+        else:
+            others.append(Blocker(kind=BlockerKind.POD, name=pod.path, reason=_reason(pod, left, obstacle)))
+    budgets = (
+        Blocker(
+            kind=BlockerKind.POD_DISRUPTION_BUDGET,
+            name=name,
+            reason=f"keeps {listed(pod.path for pod, _ in of_it)}: {of_it[0][1].reason}",
+        )
+        for name, of_it in by_budget.items()
     )
-    return ready + pods
+    return (*ready, *budgets, *others)
 
 
-def _reason(pod: Pod, left: PodsLeft, kept: str | None) -> str:
-    if kept is not None:
-        return kept
+def _reason(pod: Pod, left: PodsLeft, obstacle: Obstacle | None) -> str:
+    if obstacle is not None:
+        return obstacle.reason
     if pod in left.returned:
         return _came_back(pod)
     return "it is terminating" if pod.terminating else "it is being evicted"

@@ -1,0 +1,174 @@
+"""Nothing is allowed on everything, but where IAM knows no resources, or where the reason stands in the template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gates.findings import explained_in_metadata
+from gates.template import with_every_switch_on
+from tests.template.expanded import source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.template.expanded import Expanded
+
+WITHOUT_RESOURCES = frozenset(
+    {
+        "autoscaling:DescribeAutoScalingGroups",
+        "autoscaling:DescribeAutoScalingInstances",
+        "autoscaling:DescribeInstanceRefreshes",
+        "autoscaling:DescribeLifecycleHooks",
+        "autoscaling:DescribeLoadBalancerTargetGroups",
+        "autoscaling:DescribeLoadBalancers",
+        "autoscaling:DescribeTags",
+        "autoscaling:DescribeTrafficSources",
+        "autoscaling:DescribeWarmPool",
+        "cloudwatch:GetMetricData",
+        "ec2:DescribeInstanceStatus",
+        "ec2:DescribeInstances",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRegions",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+        "ecs:ListClusters",
+        "elasticloadbalancing:DescribeInstanceHealth",
+        "elasticloadbalancing:DescribeLoadBalancerAttributes",
+        "elasticloadbalancing:DescribeTargetGroupAttributes",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetHealth",
+        "events:ListRules",
+        "servicediscovery:GetNamespace",
+        "servicediscovery:GetOperation",
+        "servicediscovery:ListInstances",
+        "servicediscovery:ListNamespaces",
+        "servicediscovery:ListServices",
+        "ssm:CancelCommand",
+        "ssm:DescribeInstanceInformation",
+        "ssm:GetCommandInvocation",
+        "ssm:ListCommands",
+        "tag:GetResources",
+        "xray:PutTelemetryRecords",
+        "xray:PutTraceSegments",
+    }
+)
+"""Actions that name no resource which is known when the stack is made (Service Authorization Reference)."""
+
+FOR_PEOPLE = frozenset({"cloudformation:DescribeStacks"})
+"""What people need to find the stack among all of the Region."""
+
+MADE_BY_LAMBDA = frozenset(
+    {
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:UnassignPrivateIpAddresses",
+    }
+)
+"""What Lambda does with its network interfaces; their code is denied it by the same policy."""
+
+ALSO_ON_EVERYTHING = {
+    "KeyNetworkAndTracingPolicy": MADE_BY_LAMBDA,
+    "OperatorPolicy": FOR_PEOPLE,
+    "ReadOnlyPolicy": FOR_PEOPLE,
+}
+
+SCOPES = {
+    "AutoScalingGroups": "autoScalingGroupName/only-mine",
+    "EcsClusters": "/only-mine/",
+    "EksClusters": "cluster/only-mine",
+    "HostedZones": "hostedzone/ONLYMINE",
+    "InvokedFunctions": "function:only-mine",
+}
+"""Each parameter that names what may be touched, and how the ARNs that it is for look then."""
+
+
+def statements(expanded: Expanded) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every statement of a policy or role, with the logical id of its resource."""
+    for name, resource in expanded.template["Resources"].items():
+        properties = resource.get("Properties", {})
+        documents = [it["PolicyDocument"] for it in properties.get("Policies", []) if isinstance(it, dict)]
+        if resource["Type"] in {"AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"}:
+            documents.append(properties["PolicyDocument"])
+        for document in documents:
+            yield from ((name, statement) for statement in document["Statement"])
+
+
+def on_everything(template: dict[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each action that a template allows on everything without need or reason."""
+    explained = {it.resource for it in explained_in_metadata(template) if it.rule == "AwsSolutions-IAM5"}
+    for name, statement in statements(with_every_switch_on(template=template)):
+        if statement["Effect"] != "Allow" or "*" not in listed(statement["Resource"]):
+            continue
+        known = WITHOUT_RESOURCES | ALSO_ON_EVERYTHING.get(name, frozenset())
+        yield from (f"{name} allows {it} on everything" for it in listed(statement["Action"]) if it not in known)
+        if name not in explained:
+            yield f"{name} does not say why"
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_only_what_has_no_resources_is_allowed_on_everything() -> None:
+    wide = {it["Sid"] for _, it in statements(with_every_switch_on()) if "*" in listed(it["Resource"])}
+    assert "DescribeWhatHasNoResourceLevelPermissions" in wide
+    assert list(on_everything(source())) == []
+
+
+def test_no_action_is_a_pattern() -> None:
+    assert [
+        (name, action)
+        for name, statement in statements(with_every_switch_on())
+        for action in listed(statement["Action"])
+        if "*" in action
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("action", "reason", "expected"),
+    [
+        ("dynamodb:PutItem", True, ["MetricStepsPolicy allows dynamodb:PutItem on everything"]),
+        ("ec2:CreateNetworkInterface", True, ["MetricStepsPolicy allows ec2:CreateNetworkInterface on everything"]),
+        ("cloudwatch:GetMetricData", False, ["MetricStepsPolicy does not say why"]),
+    ],
+)
+def test_an_action_that_has_resources_and_a_missing_reason_are_found_out(
+    action: str, *, reason: bool, expected: list[str]
+) -> None:
+    template = source()
+    policy = template["Resources"]["MetricStepsPolicy"]
+    policy["Properties"]["PolicyDocument"]["Statement"][0]["Action"] = action
+    if not reason:
+        del policy["Metadata"]
+    assert list(on_everything(template)) == expected
+
+
+@pytest.mark.parametrize("parameter", SCOPES)
+def test_what_may_be_touched_can_be_named(parameter: str) -> None:
+    value = "ONLYMINE" if parameter == "HostedZones" else "only-mine"
+    narrow, wide = (
+        {
+            it["Fn::Sub"]
+            for _, statement in statements(with_every_switch_on({parameter: value}))
+            for it in listed(statement["Resource"])
+            if isinstance(it, dict) and "Fn::Sub" in it
+        }
+        for value in (value, {"EcsClusters": "other"}.get(parameter, "*"))
+    )
+    named = narrow - wide
+    assert named
+    assert all(SCOPES[parameter] in f"{arn}/" for arn in named)
+
+
+def test_the_actions_of_groups_without_the_tag_can_be_refused() -> None:
+    conditions = {
+        name: statement.get("Condition")
+        for name, statement in statements(with_every_switch_on({"AutoScalingGroupTag": "production"}))
+        if "autoscaling:RecordLifecycleActionHeartbeat" in listed(statement["Action"])
+    }
+    tagged = {"StringEquals": {"autoscaling:ResourceTag/asg-lifecycle:stack": "production"}}
+    assert conditions == {"LifecycleActionFunctionRole": tagged, "SweepFunctionRole": tagged}
