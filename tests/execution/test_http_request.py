@@ -339,7 +339,7 @@ def test_after_a_refusal_is_mended_a_nudge_sends_it_again(testbed: Testbed) -> N
     api = serve(testbed, POST=[answer("who are you", 401), answer()])
     begun(testbed, step())
     assert outcome(testbed)[0] == "held"
-    testbed.deployment.send_message(testbed.record(), Nudge())
+    testbed.deployment.send_message(testbed.record(), Nudge(by="anna"))
     testbed.run(10)
     assert (api.count("POST"), outcome(testbed)[0]) == (2, "completed")
 
@@ -348,7 +348,7 @@ def test_what_may_have_had_its_effect_is_not_sent_by_a_nudge(testbed: Testbed) -
     api = serve(testbed, POST=[Lost(), answer()])
     begun(testbed, step())
     for _ in range(3):
-        testbed.deployment.send_message(testbed.record(), Nudge())
+        testbed.deployment.send_message(testbed.record(), Nudge(by="anna"))
         testbed.run(10)
     assert (api.count("POST"), outcome(testbed)[0]) == (1, "held")
     assert OPEN in outcome(testbed)[1]
