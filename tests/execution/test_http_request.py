@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asg_lifecycle.model.messages import Nudge, Skip
+from asg_lifecycle.model.messages import Resume, Skip
 from asg_lifecycle.model.records import action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle.plans.validation import find_problems
@@ -335,20 +335,20 @@ def test_who_takes_over_a_request_that_may_have_been_sent_does_not_send_it(testb
     assert status == "held" or api.count("POST") == 1
 
 
-def test_after_a_refusal_is_mended_a_nudge_sends_it_again(testbed: Testbed) -> None:
+def test_after_a_refusal_is_mended_a_resume_sends_it_again(testbed: Testbed) -> None:
     api = serve(testbed, POST=[answer("who are you", 401), answer()])
     begun(testbed, step())
     assert outcome(testbed)[0] == "held"
-    testbed.deployment.send_message(testbed.record(), Nudge(by="anna"))
+    testbed.deployment.send_message(testbed.record(), Resume(by="anna"))
     testbed.run(10)
     assert (api.count("POST"), outcome(testbed)[0]) == (2, "completed")
 
 
-def test_what_may_have_had_its_effect_is_not_sent_by_a_nudge(testbed: Testbed) -> None:
+def test_what_may_have_had_its_effect_is_not_sent_by_a_resume(testbed: Testbed) -> None:
     api = serve(testbed, POST=[Lost(), answer()])
     begun(testbed, step())
     for _ in range(3):
-        testbed.deployment.send_message(testbed.record(), Nudge(by="anna"))
+        testbed.deployment.send_message(testbed.record(), Resume(by="anna"))
         testbed.run(10)
     assert (api.count("POST"), outcome(testbed)[0]) == (1, "held")
     assert OPEN in outcome(testbed)[1]
