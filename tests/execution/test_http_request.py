@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asg_lifecycle.model.messages import Resume, Skip
+from asg_lifecycle.model.messages import Nudge, Resume, Skip
 from asg_lifecycle.model.records import action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle.plans.validation import find_problems
@@ -344,17 +344,18 @@ def test_after_a_refusal_is_mended_a_resume_sends_it_again(testbed: Testbed) -> 
     assert (api.count("POST"), outcome(testbed)[0]) == (2, "completed")
 
 
-def test_what_may_have_had_its_effect_is_not_sent_by_a_resume(testbed: Testbed) -> None:
+def test_what_may_have_had_its_effect_is_sent_again_by_a_resume_alone(testbed: Testbed) -> None:
     api = serve(testbed, POST=[Lost(), answer()])
     begun(testbed, step())
-    for _ in range(3):
-        testbed.deployment.send_message(testbed.record(), Resume(by="anna"))
-        testbed.run(10)
+    testbed.deployment.send_message(testbed.record(), Nudge(by="anna"))
+    testbed.run(10)
+    taken_over(testbed)
+    testbed.run(60)
     assert (api.count("POST"), outcome(testbed)[0]) == (1, "held")
     assert OPEN in outcome(testbed)[1]
-    testbed.deployment.send_message(testbed.record(), Skip())
+    testbed.deployment.send_message(testbed.record(), Resume(by="anna"))
     testbed.run(10)
-    assert outcome(testbed)[0] == "completed"
+    assert (api.count("POST"), outcome(testbed)[0]) == (2, "completed")
 
 
 def test_a_skipped_one_says_that_nothing_is_undone(testbed: Testbed) -> None:

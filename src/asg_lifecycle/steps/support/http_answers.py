@@ -88,7 +88,8 @@ def effect_open(request: HttpRequest | str, why: str) -> Failed:
     """Return that a request may have had its effect, and that it is not sent again."""
     return Failed(
         f"{request} may have had its effect: {why}. It is not sent again, as that could do it twice: look what has "
-        "come of it, then skip the step; with an idempotency_key, where the API honours it, it can be sent again"
+        "come of it, then skip the step, or resume the action, which sends it again; an idempotency_key, where the API "
+        "honours it, makes it repeatable"
     )
 
 
