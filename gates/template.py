@@ -27,6 +27,7 @@ CHOSEN: dict[str, Any] = {
     "AutoScalingGroupTag": "production",
     "EarlyDrain": "spot-interruptions-and-rebalance",
     "EcsClusters": "production-*",
+    "HttpHosts": "*.example.com,10.0.0.0/16",
     "KmsKeyArn": "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/boundary",
     "ReservedConcurrency": 50,

@@ -27,6 +27,7 @@ SERVICES = {
     "lambda": "lambda",
     "resourcegroupstaggingapi": "tagging",
     "route53": "route53",
+    "secretsmanager": "secretsmanager",
     "servicediscovery": "servicediscovery",
     "sns": "sns",
     "sqs": "sqs",

@@ -13,6 +13,7 @@ from asg_lifecycle.model.durations import seconds
 from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
 from asg_lifecycle.plans.validation import parse
 from asg_lifecycle.steps.catalog import CATALOG, KINDS
+from tests.template.checks import LISTS
 from tests.template.expanded import expand, source
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def test_there_is_a_guide_for_each_plan_and_no_other() -> None:
 def test_the_guide_switches_on_what_the_plan_needs(file: Path) -> None:
     wanted = {KINDS[step.kind].template_parameter for step in plan_of(file).leaves()} - {None}
     defaults = {name for name, it in expand(source()).template["Parameters"].items() if it["Default"] == "on"}
-    assert set(re.findall(r"`(\w+)=on`", guide_of(file))) == wanted - defaults
+    written = re.findall(rf"`(\w+)=on`|`({'|'.join(LISTS)})=[\w.*,-]+`", guide_of(file))
+    assert {switch or filled for switch, filled in written} == wanted - defaults
 
 
 @every_plan

@@ -134,7 +134,7 @@ class Deployment:
             action_topic=self.parameters.action_topic,
             metrics_by_group=self.parameters.metrics_by_group,
         )
-        return compose(settings, clock=self._timeline.now, chance=self._chance)
+        return compose(settings, clock=self._timeline.now, chance=self._chance, network=self._region.network)
 
     def _handler(self, application: Dependencies) -> Callable[..., Any]:
         return partial(lifecycle_action.handle, dependencies=application)

@@ -16,6 +16,7 @@ from asg_lifecycle_simulator.services.cloud_map import CloudMap
 from asg_lifecycle_simulator.services.ecs.service import Ecs
 from asg_lifecycle_simulator.services.event_bus import EventBus
 from asg_lifecycle_simulator.services.functions import Functions
+from asg_lifecycle_simulator.services.http_apis import HttpApis
 from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
 from asg_lifecycle_simulator.services.late_instances import LateInstances
 from asg_lifecycle_simulator.services.lattice import Lattice
@@ -56,6 +57,7 @@ class Testbed(Generic[DeploymentT]):
         classic_load_balancers: its Classic Load Balancers.
         addresses: by what its instances are reached.
         cloud_map: its Cloud Map.
+        http_apis: the HTTP APIs of others.
         dns: the Route 53 of its account.
         role_policies: what the roles of its account are allowed.
         deployment: the application.
@@ -88,6 +90,7 @@ class Testbed(Generic[DeploymentT]):
         self.addresses = self.region.add(Addresses(self.region))
         self.cloud_map = self.region.add(CloudMap(self.region))
         self.dns = self.region.add(Dns(self.region))
+        self.http_apis = self.region.add(HttpApis(self.region))
         self.region.add(Stacks(self.region))
         self.role_policies = self.region.add(RolePolicies(self.region))
         self.deployment = deploy(self.region, self.timeline)

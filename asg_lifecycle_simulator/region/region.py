@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from moto.core.request import Request
     from werkzeug.wrappers import Response
 
+    from asg_lifecycle.http_apis.network import Network
     from asg_lifecycle_simulator.region.events import Event
     from asg_lifecycle_simulator.region.faults import Fault
     from asg_lifecycle_simulator.region.pages import PageLimit
@@ -97,18 +98,17 @@ class Region:
         name: the region's name.
         account: the account id.
         seed: what everything random in the region is drawn from.
-        lock: held while a request is served; a timer's callback that touches a service's state takes it too.
-            Never held while a subscriber runs.
+        lock: held while a request is served, and by what touches a service's state; never while a subscriber runs.
         log: what happened, in order.
         faults: the faults that the next requests meet.
-        calls: requests that reached the region, by boto3 service name and operation. What is asked inside
-            `unobserved` is not counted, meets no faults and comes in long pages.
+        calls: requests that reached the region, by boto3 service name and operation, but those inside `unobserved`.
         requests: the same in order, with time and status.
         limits: how many requests each service takes; pauses count as time.
         fate: decides whether a request reaches the region and its answer the caller.
         page_size: entries on a page of any list, at most; None for pages as long as AWS has them.
         pauses: botocore's pauses between two tries of a call; in virtual time they take none.
         events: the event bus.
+        network: where the names of HTTP APIs lead; None for where they lead outside.
         random: what ids and tokens are drawn from, the same in every run with the same seed.
     """
 
@@ -137,6 +137,7 @@ class Region:
         self.limits = RateLimits(lambda: timeline.now() + self.pauses.total)
         self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
         self.random = Random(seed)  # noqa: S311 - reproducible ids and tokens, no secrets
+        self.network: Network | None = None
         self._unobserved = threading.local()
         self._services: list[SimulatedService] = []
         self._entered = False
@@ -174,7 +175,7 @@ class Region:
 
     @contextmanager
     def unobserved(self) -> Iterator[None]:
-        """Let this thread's requests inside pass uncounted and without faults: a test arranges or reads something."""
+        """Let this thread's requests pass uncounted, in long pages and without faults: a test arranges or reads."""
         self._unobserved.depth = getattr(self._unobserved, "depth", 0) + 1
         try:
             yield

@@ -562,7 +562,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         ),
         "on",
     )
-    it = account(testbed, on)
+    it = account(testbed, on | {"HttpHosts": "api.example.com"})
     testbed.target_group("web")
     steps = [
         {"kind": "deregister-targets", "options": {"names": ["web"]}},
@@ -572,6 +572,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         {"kind": "drain-kubernetes"},
         {"kind": "invoke-function", "options": {"function": "archive"}},
         {"kind": "publish-event"},
+        {"kind": "http-request", "options": {"url": "https://api.example.com/"}},
         {"kind": "deregister-cloud-map", "if_missing": "done", "options": {"namespaces": ["shop"]}},
         {"kind": "remove-dns-records", "if_missing": "done", "options": {"zones": ["Z1D633PJN98FT9"]}},
         SIGNAL,
@@ -585,6 +586,15 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         (False, True),
         (True, False),
     ]
+
+
+def test_requests_without_hosts_are_found(testbed: Testbed[Deployment]) -> None:
+    it = account(testbed)
+    it.hook(plan={"steps": [{"kind": "http-request", "options": {"url": "https://api.example.com/"}}]})
+    (finding,) = findings()
+    assert finding["finding"] == "permission-missing"
+    assert "parameter HttpHosts of stack asg-lifecycle is empty" in finding["evidence"]
+    assert "HttpHosts=NAME-OF-HOST" in finding["command"]
 
 
 def test_what_a_group_without_instances_would_get_is_not_guessed(testbed: Testbed[Deployment]) -> None:

@@ -21,7 +21,7 @@ from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.model.blockers import BlockerKind
 from asg_lifecycle.model.records import Status, blockers_of
 from asg_lifecycle.plans.validation import find_problems
-from asg_lifecycle_simulator.services.kubernetes.certificates import certificates
+from asg_lifecycle_simulator.services.certificates import certificates
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster

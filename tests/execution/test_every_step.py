@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from werkzeug.wrappers import Response
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
@@ -20,12 +21,14 @@ from asg_lifecycle.plans.validation import build
 from asg_lifecycle.steps.base import Target
 from asg_lifecycle.steps.catalog import KINDS
 from asg_lifecycle.store.signals import Signals
+from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH
 from asg_lifecycle_simulator.deployment.parameters import TABLE
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from asg_lifecycle_simulator.services.status_checks import Checks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
     from asg_lifecycle.model.instances import InstanceFacts
     from tests.execution.conftest import Testbed
@@ -82,6 +85,19 @@ def command(testbed: Testbed, instance: str) -> dict[str, Any]:
     return {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}
 
 
+def api(testbed: Testbed, _: str) -> dict[str, Any]:
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return Response('{"jobs": 2}')(environ, start_response)
+
+    testbed.http_apis.serve("runners.example.com", answer)
+    return {
+        "method": "POST",
+        "url": "https://runners.example.com/drain",
+        "certificate_authority": testbed.http_apis.authority,
+        "poll": {"until": "jobs == `0`"},
+    }
+
+
 def registry(testbed: Testbed, instance: str) -> dict[str, Any]:
     shop = testbed.cloud_map.namespace("shop.internal")
     testbed.cloud_map.service("web", shop, takes=10).instances = {instance: {}}
@@ -114,6 +130,7 @@ SCENES: dict[str, Callable[[Testbed, str], dict[str, Any]]] = {
     "deregister-targets": targets,
     "drain-ecs": tasks,
     "drain-kubernetes": pods,
+    "http-request": api,
     "invoke-function": function,
     "publish-event": lambda _, __: {},
     "register-targets": new_targets,
@@ -128,6 +145,9 @@ SCENES: dict[str, Callable[[Testbed, str], dict[str, Any]]] = {
     "wait-for-status-checks": checks,
 }
 """What sets the simulated counterpart of each kind up, and the options it is met with."""
+
+FAILS_INSTEAD = {"http-request"}
+"""What cannot be found by what it did before, and cannot be repeated: it says so."""
 
 AT_LEAST_ONCE = {"publish-event", "invoke-function"}
 """What is said to be done again when its answer is lost; each says so in its reference."""
@@ -146,7 +166,14 @@ class Scene:
         options = SCENES[kind](testbed, instance)
         self._set_up = Counter(testbed.region.calls)
         clients, clock = Clients(), testbed.timeline.now
-        services = compose_services(clients, LifecycleActions(clients, clock), clock, signals=Signals(clients, TABLE))
+        services = compose_services(
+            clients,
+            LifecycleActions(clients, clock),
+            clock,
+            signals=Signals(clients, TABLE),
+            plan_path=PLAN_PATH,
+            network=testbed.region.network,
+        )
         self.testbed = testbed
         self.step = build(PlannedStep(kind=kind, options=options), services)
         self._action = LifecycleAction(
@@ -198,6 +225,7 @@ class Scene:
         for (_, operation), count in (Counter(self.testbed.region.calls) - self._set_up).items():
             if not operation.startswith(READING):
                 counts[operation] += count
+        counts.update({f"{method} {path}": n for (_, method, path), n in self.testbed.http_apis.changes().items()})
         return counts
 
     def changes(self) -> list[str]:
@@ -239,7 +267,7 @@ def test_beginning_twice_is_beginning_once(testbed: Testbed, kind: str) -> None:
     before = scene.counted_changes()
     testbed.run(1)
     second = scene.step.begin(scene.target(began_before=scene.target().now if KINDS[kind].at_most_once else None))
-    assert isinstance(second, type(first) | Done)
+    assert isinstance(second, Failed if kind in FAILS_INSTEAD else type(first) | Done)
     if kind not in AT_LEAST_ONCE:
         repeated = {name for name, count in scene.counted_changes().items() if count > before.get(name, 0)}
         assert repeated <= IDEMPOTENT
@@ -263,6 +291,7 @@ def test_a_wait_names_what_it_waits_for(testbed: Testbed, kind: str) -> None:
 
 
 STOPPED = {
+    "http-request": "POST https://runners.example.com/drain is not undone",
     "invoke-function": "function archive",
     "run-command": "command ",
 }
@@ -286,8 +315,8 @@ def test_giving_up_says_what_was_stopped(testbed: Testbed, kind: str) -> None:
 DONE_WITHOUT_ALIVE = {"drain-ecs"}
 """Needs the instance alive to drain it; ECS itself forgets a container instance whose instance is gone."""
 
-WAITS_ALL_THE_SAME = {"wait-for-metric"}
-"""Can be done when the instance is gone: the metric may be about anything."""
+WAITS_ALL_THE_SAME = {"http-request", "wait-for-metric"}
+"""Can be done when the instance is gone: the metric or the API may be about anything."""
 
 
 @every_kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from werkzeug.wrappers import Response
 
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.records import Status
@@ -24,6 +25,10 @@ ABSENT: dict[str, dict[str, Any]] = {
     "deregister-targets": {"names": ["nowhere"]},
     "drain-ecs": {"cluster": "nowhere"},
     "drain-kubernetes": {"cluster": "nowhere"},
+    "http-request": {
+        "url": "http://runners.example.com/{found}",
+        "find": {"url": "http://runners.example.com/?name=nowhere", "value": "[?name=='nowhere']"},
+    },
     "invoke-function": {"function": "nowhere"},
     "publish-event": {"topic": "arn:aws:sns:eu-central-1:123456789012:nowhere"},
     "register-targets": {"names": ["nowhere"]},
@@ -61,6 +66,8 @@ def started(testbed: Testbed, kind: str, options: dict[str, Any], **step: Any) -
         testbed.run(600)
         return instance
     (instance,) = testbed.group(plan={"steps": [planned]})
+    if kind == "http-request":
+        testbed.http_apis.serve("runners.example.com", Response("[]"), port=80, tls=False)
     if kind == "run-command":
         testbed.run_command.manage(instance)
     testbed.terminate(instance)

@@ -188,6 +188,24 @@ written_options = {
             "without_values": st.sampled_from(["waiting", "met"]),
         },
     ),
+    "http-request": st.fixed_dictionaries(
+        {
+            "url": st.sampled_from(["https://api.example.com/{instance}", "http://{private_ip}:8080/a?b={tag:Name}"]),
+            "method": st.sampled_from(["PUT", "DELETE", "POST", "PATCH"]),
+        },
+        optional={
+            "headers": st.dictionaries(st.from_regex("X-[a-z]{1,9}", fullmatch=True), st.just("{group}"), max_size=3),
+            "body": st.none() | st.dictionaries(texts, texts, max_size=3) | st.lists(texts, max_size=2) | texts,
+            "expect": st.fixed_dictionaries({}, optional={"status": st.lists(st.integers(200, 599), max_size=3)}),
+            "idempotency_key": st.none() | st.just("{token}"),
+            "timeout": st.integers(1, 60).map(lambda count: f"{count}s"),
+            "poll": st.none()
+            | st.fixed_dictionaries(
+                {"until": st.sampled_from(["a == 'b'", "length(jobs) == `0`"]) | st.just({"state": "{instance}"})},
+                optional={"progress": st.just("{jobs} left"), "every": durations, "fail_when": st.just("a")},
+            ),
+        },
+    ),
     "register-targets": st.fixed_dictionaries(
         {"names": st.lists(target_group_names, min_size=1, max_size=3)},
         optional={

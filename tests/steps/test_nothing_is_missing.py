@@ -24,7 +24,7 @@ from asg_lifecycle.steps.base import StatefulStep, Step
 from asg_lifecycle.steps.catalog import CATALOG
 from asg_lifecycle_simulator.campaign.kinds.catalog import CAMPAIGN_KINDS
 from tests.execution.test_every_step import SCENES
-from tests.template.checks import RESOURCES, steps_are_granted_by_their_feature
+from tests.template.checks import LISTS, RESOURCES, steps_are_granted_by_their_feature
 from tests.template.expanded import expand, source
 
 if TYPE_CHECKING:
@@ -170,11 +170,10 @@ def missing_of_guide(name: str, kinds: set[str]) -> Iterator[str]:
     on = {name for name, it in expand(source()).template["Parameters"].items() if it.get("Default") == "on"}
     needed = {step.template_parameter for step in CATALOG if step.kind in kinds and step.template_parameter} - on
     said = guide.read_text(encoding="utf-8")
-    yield from (
-        f"docs/guides/{name}.md does not say `{parameter}=on`, which its plan needs"
-        for parameter in sorted(needed)
-        if f"`{parameter}=on`" not in said
-    )
+    for parameter in sorted(needed):
+        written = f"`{parameter}=" if parameter in LISTS else f"`{parameter}=on`"
+        if written not in said:
+            yield f"docs/guides/{name}.md does not say {written}, which its plan needs"
 
 
 def example_plans() -> dict[str, set[str]]:

@@ -61,6 +61,9 @@ EVERYTHING = {"*"}
 NO_VALUE = "AWS::NoValue"
 KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
+LISTS = frozenset({"HttpHosts"})
+"""The parameters that grant steps what they need when they are not empty."""
+
 ENCRYPTED = (
     ("AWS::DynamoDB::Table", "SSESpecification", "KMSMasterKeyId"),
     ("AWS::Lambda::Function", "DurableConfig", "KMSKeyArn"),
@@ -101,6 +104,7 @@ SWITCHED = {
     "ReadOnlyPolicy": "MakesOperatorPolicies",
     "Signal": "HearsSignals",
     "MissedSignals": "HearsSignals",
+    "HttpHostsParameter": "GrantsHttpHosts",
     "KeyNetworkAndTracingPolicy": "UsesKeyNetworkOrTracing",
     **{f"{parameter}Policy": f"Grants{parameter}" for step in CATALOG for parameter in step.permissions_by_parameter()},
 }
@@ -178,10 +182,17 @@ RESOURCES: dict[str, set[str]] = {
     "ssm:CancelCommand": EVERYTHING,
     "ssm:DescribeInstanceInformation": EVERYTHING,
     "ssm:GetCommandInvocation": EVERYTHING,
+    "secretsmanager:GetSecretValue": {
+        f"arn:${{AWS::Partition}}:secretsmanager:{HERE}:secret:asg-lifecycle/${{AWS::StackName}}/http/*"
+    },
     "ssm:GetParameter": {
         "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/asg-lifecycle/${AWS::StackName}/kubernetes/*"
     },
-    "ssm:GetParameters": PLANS,
+    "ssm:GetParameters": PLANS
+    | {
+        f"arn:${{AWS::Partition}}:ssm:{HERE}:parameter/asg-lifecycle/${{AWS::StackName}}/{below}"
+        for below in ("http/*", "http-hosts")
+    },
     "ssm:GetParametersByPath": PLANS,
     "ssm:ListCommands": EVERYTHING,
     "ssm:SendCommand": COMMAND_TARGETS,
@@ -460,11 +471,12 @@ def steps_are_granted_by_their_feature(expanded: Expanded) -> Iterator[str]:
         if allowed != wanted:
             yield f"{template_parameter}: missing {sorted(wanted - allowed)}, spare {sorted(allowed - wanted)}"
         parameter = expanded.template["Parameters"].get(template_parameter, {})
-        if parameter.get("AllowedValues") != ["off", "on"]:
+        is_list = template_parameter in LISTS
+        if (parameter.get("Default") != "") if is_list else (parameter.get("AllowedValues") != ["off", "on"]):
             yield f"there is no parameter {template_parameter} to switch on and off"
-        if expanded.template["Conditions"].get(f"Grants{template_parameter}") != {
-            "Fn::Equals": [{"Ref": template_parameter}, "on"]
-        }:
+        on = {"Fn::Equals": [{"Ref": template_parameter}, "on"]}
+        filled = {"Fn::Not": [{"Fn::Equals": [{"Ref": template_parameter}, ""]}]}
+        if expanded.template["Conditions"].get(f"Grants{template_parameter}") != (filled if is_list else on):
             yield f"{template_parameter} is not granted by its parameter"
         kinds = [step.kind for step in CATALOG if template_parameter in step.permissions_by_parameter()]
         if missing := [kind for kind in kinds if kind not in parameter.get("Description", "")]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag"}
 """IAM's name of a service, where it is not the one that requests are signed with."""
-CALL_NOTHING = {"signed_identity"}
+CALL_NOTHING = {"signed_identity", "signer"}
 """What clients can do without a call."""
 
 ON_OUR_BEHALF = {"route53:DeleteHealthCheck", "route53:GetHealthCheck", "route53:UpdateHealthCheck"}

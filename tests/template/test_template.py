@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -209,3 +210,28 @@ def test_nothing_has_to_be_chosen_before_it_is_deployed(expanded: Expanded) -> N
     parameters = expanded.template["Parameters"]
     assert [name for name, parameter in parameters.items() if "Default" not in parameter] == []
     assert [name for name, parameter in parameters.items() if not parameter.get("Description")] == []
+
+
+def test_the_list_of_hosts_is_where_the_function_looks_for_it(expanded: Expanded) -> None:
+    (kept,) = expanded.of("AWS::SSM::Parameter").values()
+    _, function = expanded.only("AWS::Lambda::Function")
+    plans = function["Environment"]["Variables"]["PLAN_PATH"]["Fn::Sub"]
+    assert kept["Name"] == {"Fn::Sub": f"{plans.rpartition('/')[0]}/http-hosts"}
+    assert kept["Value"] == {"Ref": "HttpHosts"}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "matches"),
+    [
+        ("", True),
+        ("api.example.com", True),
+        ("*.example.com,10.0.0.0/16, api.github.com", True),
+        ("fd12::/16", True),
+        ("a b", False),
+        ("https://api.example.com ", False),
+        (",", False),
+    ],
+)
+def test_the_list_of_hosts_has_commas(expanded: Expanded, hosts: str, *, matches: bool) -> None:
+    pattern = expanded.template["Parameters"]["HttpHosts"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, hosts)) is matches

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.campaign.kinds.containers import DrainEcs, WaitForEcs
+from asg_lifecycle_simulator.campaign.kinds.http_apis import HttpRequest
 from asg_lifecycle_simulator.campaign.kinds.kubernetes import DrainKubernetes, WaitForKubernetes
 from asg_lifecycle_simulator.campaign.kinds.load_balancing import (
     DeregisterClassicElb,
@@ -33,6 +34,7 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
         DeregisterTargets,
         DrainEcs,
         DrainKubernetes,
+        HttpRequest,
         InvokeFunction,
         PublishEvent,
         RegisterTargets,

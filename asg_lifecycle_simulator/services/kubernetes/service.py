@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import base64
-import threading
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from moto.eks.exceptions import ResourceNotFoundException
 from moto.eks.responses import EKSResponse
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from asg_lifecycle_simulator.services.base import Service
+from asg_lifecycle_simulator.services.certificates import LOOPBACK, certificates
 from asg_lifecycle_simulator.services.kubernetes.api import Api
-from asg_lifecycle_simulator.services.kubernetes.certificates import LOOPBACK, certificates
 from asg_lifecycle_simulator.services.kubernetes.cluster import Cluster
+from asg_lifecycle_simulator.services.loopback_servers import serve
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.base import Response
-
-POLL_SECONDS = 0.01
-"""Between two looks of a server whether it shall stop."""
 
 
 class Kubernetes(Service):
@@ -54,7 +49,8 @@ class Kubernetes(Service):
         if name not in self.clusters:
             self.clusters[name] = Cluster(name, self.timers)
             self.apis[name] = Api(self.clusters[name], self.region)
-            self._endpoints[name] = self._serve(self.apis[name])
+            port = serve(self.apis[name], self._serving, certificates().context())
+            self._endpoints[name] = f"https://{LOOPBACK}:{port}"
         return self.clusters[name]
 
     def address(self, name: str) -> tuple[str, str]:
@@ -70,23 +66,3 @@ class Kubernetes(Service):
     def _described(self, name: str) -> dict[str, Any]:
         endpoint, authority = self.address(name)
         return {"name": name, "status": "ACTIVE", "endpoint": endpoint, "certificateAuthority": {"data": authority}}
-
-    def _serve(self, api: Api) -> str:
-        server = make_server(
-            LOOPBACK, 0, api, threaded=True, request_handler=_QuietRequestHandler, ssl_context=certificates().context()
-        )
-        serve = partial(server.serve_forever, poll_interval=POLL_SECONDS)
-        thread = threading.Thread(target=serve, name="simulated-kubernetes", daemon=True)
-        thread.start()
-        self._serving.callback(thread.join)
-        self._serving.callback(server.server_close)
-        self._serving.callback(server.shutdown)
-        return f"https://{LOOPBACK}:{server.server_port}"
-
-
-class _QuietRequestHandler(WSGIRequestHandler):
-    # Headers and body go out apart: with Nagle's algorithm each answer waits 40 ms for an acknowledgement.
-    disable_nagle_algorithm = True
-
-    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the overridden signature
-        """Write nothing."""

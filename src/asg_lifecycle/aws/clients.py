@@ -198,6 +198,11 @@ class Clients:
         return client
 
     @cached_property
+    def secretsmanager(self) -> Any:  # noqa: ANN401 - the stubs of Secrets Manager are not among the requirements
+        """The Secrets Manager client."""
+        return self._make("secretsmanager", ONCE)
+
+    @cached_property
     def servicediscovery(self) -> ServiceDiscoveryClient:
         """The AWS Cloud Map client."""
         client: ServiceDiscoveryClient = self._make("servicediscovery", ONCE)
@@ -238,6 +243,13 @@ class Clients:
         """The VPC Lattice client."""
         client: VPCLatticeClient = self._make("vpc-lattice", ONCE)
         return client
+
+    def signer(self) -> tuple[Any, str]:
+        """Return the credentials that the clients sign with, None where there are none, and the Region."""
+        client = self.ssm
+        with self._lock:
+            session: Any = boto3.DEFAULT_SESSION if self._session is boto3 else self._session
+        return session.get_credentials(), client.meta.region_name
 
     def signed_identity(self, header: str, value: str, *, seconds: int) -> str:
         """Return a signed URL of `GetCallerIdentity` whose signature holds a header. Nothing is called.

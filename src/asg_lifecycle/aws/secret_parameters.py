@@ -24,3 +24,13 @@ class SecretParameters:
         """
         with calling("ssm:GetParameter"):
             return self._clients.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+
+    def find(self, name: str) -> str | None:
+        """Return the value of a parameter, decrypted; None where there is no such parameter.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        with calling("ssm:GetParameters"):
+            found = self._clients.ssm.get_parameters(Names=[name], WithDecryption=True)["Parameters"]
+        return next((parameter["Value"] for parameter in found), None)

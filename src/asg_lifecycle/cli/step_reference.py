@@ -74,14 +74,21 @@ def _options(step: type[Step]) -> Iterator[str]:
         return
     yield "| option | takes | default | |"
     yield "|---|---|---|---|"
-    for name, field in schema["properties"].items():
-        yield _row(name, field, required=name in schema["required"])
-        inner = field.get("additionalProperties")
+    yield from _rows(schema, definitions, "")
+
+
+def _rows(schema: dict[str, Any], definitions: dict[str, Any], path: str) -> Iterator[str]:
+    """Yield a row for each field of an object, with those of the objects inside behind it."""
+    for field, described in schema["properties"].items():
+        name = f"{path}{field}"
+        yield _row(name, described, required=field in schema["required"])
+        inner = described.get("additionalProperties")
         if isinstance(inner, dict) and "$ref" in inner:
             # An object with names of the plan's own, each with an object of these fields.
-            named = definitions[inner["$ref"].rpartition("/")[2]]
-            for part, described in named["properties"].items():
-                yield _row(f"{name}.*.{part}", described, required=part in named["required"])
+            yield from _rows(definitions[inner["$ref"].rpartition("/")[2]], definitions, f"{name}.*.")
+        for each in described.get("anyOf", (described,)):
+            if "$ref" in each:
+                yield from _rows(definitions[each["$ref"].rpartition("/")[2]], definitions, f"{name}.")
 
 
 def _row(name: str, field: dict[str, Any], *, required: bool) -> str:
@@ -109,7 +116,11 @@ def _notes(step: type[Step]) -> Iterator[str]:
     if step.skip_if_instance_survives:
         yield "- It is skipped when the instance survives, unless the plan says `when_instance_survives: run`."
     if step.at_most_once:
-        yield "- It is never begun twice for one action."
+        yield (
+            "- It is never begun twice for one action, unless it can be repeated or its beginning came to nothing."
+            if step.raises_before_effect
+            else "- It is never begun twice for one action."
+        )
 
 
 def _takes(field: dict[str, Any]) -> str:  # noqa: PLR0911 - one line a type
@@ -119,7 +130,7 @@ def _takes(field: dict[str, Any]) -> str:  # noqa: PLR0911 - one line a type
         return " or ".join(_takes(each) for each in field["anyOf"])
     match field.get("type"):
         case "array":
-            return f"list of {_takes(field['items'])}"
+            return f"list of {_takes(field['items'])}" if field.get("items") else "list"
         case "object":
             inner = field.get("additionalProperties")
             return f"names with {_takes(inner)}" if isinstance(inner, dict) and inner else "object"

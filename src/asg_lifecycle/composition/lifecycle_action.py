@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asg_lifecycle.execution.action_events import ActionEvents
+    from asg_lifecycle.http_apis.network import Network
     from asg_lifecycle.settings import Settings
 
 
 def compose(
-    settings: Settings, *, clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    chance: Callable[[], float] = random.random,
+    network: Network | None = None,
 ) -> Dependencies:
     """Return the parts for `settings`, which any thread may use. No client is made and nothing is called yet.
 
@@ -36,12 +41,20 @@ def compose(
         settings: what the deployment decides.
         clock: seconds since the epoch.
         chance: a random number from 0 to 1.
+        network: where the names of HTTP APIs lead; None for the network there is, which a test alone replaces.
     """
     clients = Clients()
     action_events = _compose_action_events(settings)
     make_struct_types_ready()
     signals = Signals(clients, settings.table) if settings.signals else None
-    services = compose_services(clients, LifecycleActions(clients, clock), clock, signals=signals)
+    services = compose_services(
+        clients,
+        LifecycleActions(clients, clock),
+        clock,
+        signals=signals,
+        plan_path=settings.plan_path,
+        network=network,
+    )
     return Dependencies(
         settings=settings,
         lifecycle_actions=services.lifecycle_actions,

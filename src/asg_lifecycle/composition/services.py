@@ -12,13 +12,18 @@ from asg_lifecycle.aws.dns_records import DnsRecords
 from asg_lifecycle.aws.ecs_services import EcsServices
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.functions import Functions
+from asg_lifecycle.aws.http_hosts import HttpHosts
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
 from asg_lifecycle.aws.metrics import Metrics
 from asg_lifecycle.aws.publishing import Publishing
+from asg_lifecycle.aws.request_signing import RequestSigning, trusted_authorities
 from asg_lifecycle.aws.secret_parameters import SecretParameters
+from asg_lifecycle.aws.secret_values import SecretValues
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.traffic_sources import TrafficSources
+from asg_lifecycle.http_apis.http_apis import HttpApis
+from asg_lifecycle.http_apis.network import Network
 from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.steps.services import Services
 
@@ -30,8 +35,14 @@ if TYPE_CHECKING:
     from asg_lifecycle.store.signals import Signals
 
 
-def compose_services(
-    clients: Clients, lifecycle_actions: LifecycleActions, clock: Callable[[], float], *, signals: Signals | None = None
+def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
+    clients: Clients,
+    lifecycle_actions: LifecycleActions,
+    clock: Callable[[], float],
+    *,
+    signals: Signals | None = None,
+    plan_path: str | None = None,
+    network: Network | None = None,
 ) -> Services:
     """Return the services that steps call. No client is made and nothing is called yet.
 
@@ -40,7 +51,10 @@ def compose_services(
         lifecycle_actions: the Auto Scaling calls.
         clock: seconds since the epoch.
         signals: the signals that actions have received, None where the deployment takes no signals.
+        plan_path: where named plans are, beside which the hosts of HTTP requests are; None where none are sent.
+        network: where names lead; None for the network there is, which a test alone replaces.
     """
+    parameters = SecretParameters(clients)
     return Services(
         lifecycle_actions=lifecycle_actions,
         instances=Instances(clients),
@@ -55,7 +69,15 @@ def compose_services(
         signals=signals,
         functions=Functions(clients),
         classic_load_balancers=ClassicLoadBalancers(clients, clock),
-        clusters=Clusters(Eks(clients, clock), SecretParameters(clients), clock),
+        clusters=Clusters(Eks(clients, clock), parameters, clock),
         cloud_map=CloudMap(clients, clock),
         dns_records=DnsRecords(clients),
+        http_apis=HttpApis(
+            HttpHosts(parameters, plan_path, clock) if plan_path is not None else None,
+            SecretValues(clients, parameters, clock),
+            RequestSigning(clients),
+            trusted=trusted_authorities,
+            clock=clock,
+            network=network or Network(),
+        ),
     )

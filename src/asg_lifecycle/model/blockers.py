@@ -24,6 +24,7 @@ class BlockerKind(StrEnum):
     DEPENDENCY = "dependency"
     DNS_RECORD = "dns-record"
     FUNCTION = "function"
+    HTTP_API = "http-api"
     INSTANCE = "instance"
     INTERNAL_ERROR = "internal-error"
     LOAD_BALANCER = "load-balancer"

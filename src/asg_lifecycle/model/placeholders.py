@@ -31,6 +31,10 @@ NAMES = (
 """What has a value for every action; beside them `tag:NAME`, the value of a tag of the instance."""
 
 TAG = "tag:"
+
+FOUND = "{found}"
+"""In the texts of a step that looks something up: what it found."""
+
 KNOWN = f"{'|'.join(NAMES)}|{TAG}[^{{}}]{{1,128}}"
 """A regular expression, which JSON Schema reads the same way."""
 
@@ -110,6 +114,35 @@ def fill_values(plain: object, values: Mapping[str, str]) -> object:
     if isinstance(plain, dict):
         return {name: fill_values(each, values) for name, each in plain.items()}
     return plain
+
+
+def fill_found(text: str, values: Mapping[str, str], found: str | None, quote: Quote | None = None) -> str:
+    """Return a text with its placeholders replaced, and `{found}` with what a step has found.
+
+    Args:
+        text: the text.
+        values: what the placeholders stand for.
+        found: what was found; None where nothing was looked for, and `{found}` stays as it is.
+        quote: see `Quote`; without one, values are put in as they are.
+
+    Raises:
+        CannotFillError: a placeholder has no value, or `quote` refuses it.
+    """
+    if found is None:
+        return fill(text, values, quote)
+    filled, before = "", ""
+    for number, part in enumerate(text.split(FOUND)):
+        if number:
+            filled += found if quote is None else quote("found", found, before)
+            before += FOUND
+        filled += fill(part, values, None if quote is None else _behind(before, quote))
+        before += part
+    return filled
+
+
+def _behind(text: str, quote: Quote) -> Quote:
+    """Return a `Quote` for what stands behind a text."""
+    return lambda name, value, before: quote(name, value, text + before)
 
 
 def in_dns_name(name: str, value: str, before: str) -> str:

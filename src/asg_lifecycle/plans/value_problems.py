@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from types import NoneType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Struct
 
-from asg_lifecycle.model.bounds import expected_by
+from asg_lifecycle.model.bounds import expected_by, is_hidden
 from asg_lifecycle.model.fields import shown
 
 if TYPE_CHECKING:
@@ -61,12 +61,16 @@ def value_problems(
 def _parts(value: object, wanted: Any) -> Iterator[tuple[object, Any, str | int]]:  # noqa: ANN401 - a type
     """Yield the values inside a list or an object of names, with their types and places."""
     plain = _plain_type(wanted)
+    if get_origin(plain) in {Union, UnionType}:
+        structs = [each for each in map(_plain_type, get_args(plain)) if _is_struct(each)]
+        # A struct or nothing.
+        plain = structs[0] if len(structs) == 1 else plain
     arguments = [each for each in get_args(plain) if each not in {NoneType, Ellipsis}]
     if get_origin(plain) is tuple and isinstance(value, list):
         yield from ((inner, arguments[0], index) for index, inner in enumerate(value))
     elif get_origin(plain) is dict and isinstance(value, dict):
         yield from ((inner, arguments[1], name) for name, inner in value.items())
-    elif isinstance(plain, type) and issubclass(plain, Struct) and isinstance(value, dict):
+    elif _is_struct(plain) and isinstance(value, dict):
         fields = {field.encode_name: field for field in msgspec.structs.fields(plain)}
         yield from ((inner, fields[name].type, name) for name, inner in value.items() if name in fields)
 
@@ -93,7 +97,7 @@ def value_problem(value: object, wanted: Any) -> str | None:  # noqa: ANN401 - a
         found, _, place = str(error).partition(" - at ")
         expected = _expected_instead(found, wanted, inside=bool(place))
         if expected is not None:
-            return f"is {shown(value)}; {expected}"
+            return f"is {'something else' if _is_hidden(wanted) else shown(value)}; {expected}"
         return found + (f" - at {place}" if place else "")
     except UnicodeEncodeError:
         return "broken Unicode, half a surrogate pair"
@@ -141,6 +145,15 @@ def _expected(wanted: Any) -> str | None:  # noqa: ANN401 - a type
     """Return the words in which a type, or one inside it, says what it expects."""
     found = (expected_by(inner) or _expected(inner) for inner in get_args(wanted) + getattr(wanted, "__metadata__", ()))
     return next((expected for expected in found if expected is not None), None)
+
+
+def _is_hidden(wanted: Any) -> bool:  # noqa: ANN401 - a type
+    inside = get_args(wanted) + getattr(wanted, "__metadata__", ())
+    return any(is_hidden(inner) or _is_hidden(inner) for inner in inside)
+
+
+def _is_struct(wanted: Any) -> bool:  # noqa: ANN401 - a type
+    return isinstance(wanted, type) and issubclass(wanted, Struct)
 
 
 def _choices(wanted: Any) -> list[str]:  # noqa: ANN401 - a type

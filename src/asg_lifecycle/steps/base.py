@@ -123,6 +123,10 @@ class Step(ABC):
     at_most_once: ClassVar[bool] = False
     """Its `begin` must not be repeated unknowingly: the engine writes to the record that it begins, before it does."""
 
+    raises_before_effect: ClassVar[bool] = False
+    """What its `begin` raises, it raises before it had any effect: an attempt that raised counts as none. Only for a
+    step with `at_most_once`."""
+
     def __init__(self, options: Struct, services: Services) -> None:
         del options
         self._services = services

@@ -10,6 +10,7 @@ from asg_lifecycle.steps.deregister_cloud_map import DeregisterCloudMap
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
 from asg_lifecycle.steps.drain_ecs import DrainEcs
 from asg_lifecycle.steps.drain_kubernetes import DrainKubernetes
+from asg_lifecycle.steps.http_request import SendHttpRequest
 from asg_lifecycle.steps.invoke_function import InvokeFunction
 from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
@@ -33,6 +34,7 @@ CATALOG: tuple[type[Step], ...] = (
     DeregisterTargets,
     DrainEcs,
     DrainKubernetes,
+    SendHttpRequest,
     InvokeFunction,
     PublishEvent,
     RegisterTargets,

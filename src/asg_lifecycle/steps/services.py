@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.publishing import Publishing
     from asg_lifecycle.aws.target_groups import TargetGroups
     from asg_lifecycle.aws.traffic_sources import TrafficSources
+    from asg_lifecycle.http_apis.http_apis import HttpApis
     from asg_lifecycle.kubernetes.clusters import Clusters
     from asg_lifecycle.store.signals import Signals
 
@@ -44,3 +45,4 @@ class Services:
     classic_load_balancers: ClassicLoadBalancers
     cloud_map: CloudMap
     dns_records: DnsRecords
+    http_apis: HttpApis

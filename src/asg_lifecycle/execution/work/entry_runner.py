@@ -146,7 +146,8 @@ class EntryRunner:
             execution does not own the action any more.
         """
         noted = tuple(
-            step if step.begun or step.finished else msgspec.structs.replace(step, began_at=now) for step in state.steps
+            step if step.begun or step.finished else msgspec.structs.replace(step, began_at=now, progress=None)
+            for step in state.steps
         )
         before = self._update(
             {
@@ -169,7 +170,10 @@ class EntryRunner:
             return (now,) * len(self._runners)
         if before.step_index < self._index or len(before.present_steps) != len(self._runners):
             return (None,) * len(self._runners)
-        return tuple(memory.began_at for memory in before.present_steps)
+        return tuple(
+            None if runner.resolved.step.raises_before_effect and _has_raised(memory) else memory.began_at
+            for runner, memory in zip(self._runners, before.present_steps, strict=True)
+        )
 
     def _record(self, state: EntryCheckpoint, now: float) -> EntryCheckpoint:
         """Write the progress of the steps into the record, if it has changed."""
@@ -263,6 +267,11 @@ def _begun(state: EntryCheckpoint, now: float) -> EntryCheckpoint:
         step if step.began_at is not None else msgspec.structs.replace(step, began_at=now) for step in state.steps
     )
     return msgspec.structs.replace(state, steps=steps, began_at=state.began_at if state.began_at is not None else now)
+
+
+def _has_raised(memory: StepMemory) -> bool:
+    """Return whether the last attempt to begin ended with an error: the note that it begins has no progress."""
+    return not memory.begun and memory.progress is not None
 
 
 def _first_began_at(steps: tuple[StepCheckpoint, ...]) -> float | None:

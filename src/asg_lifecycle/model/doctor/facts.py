@@ -200,7 +200,7 @@ class StackFacts(Struct, frozen=True, kw_only=True):
     def switched_on(self, parameter: str) -> bool | None:
         """Return whether a feature of steps is on; None where nothing says so."""
         if parameter in self.parameters:
-            return self.parameters[parameter] == "on"
+            return self.parameters[parameter] not in {"off", ""}
         return None
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 SIMULATION = "iam:SimulatePrincipalPolicy"
 
+LIST_PARAMETER = "HttpHosts"
+"""The parameter of the stack that grants steps what they need when it is not empty."""
+
 
 def plans_unusable(facts: AccountFacts) -> Iterator[Observation]:
     """Yield the hooks whose plan cannot be used: their actions are held."""
@@ -70,9 +73,10 @@ def permissions_missing(facts: AccountFacts) -> Iterator[Observation]:
         said = f"hook {need.hook} of group {need.group}: {need.plan} has a step {need.kind}"
         if need.parameter is not None and facts.stack.switched_on(need.parameter) is False:
             lacks = f": the function lacks the permissions {', '.join(need.permissions)}" if need.permissions else ""
+            off, on = ("empty", "NAME-OF-HOST") if need.parameter == LIST_PARAMETER else ("off", "on")
             yield Observation(
-                evidence=f"{said}, and parameter {need.parameter} of stack {facts.stack.name} is off{lacks}",
-                command=commands.deploy(facts.stack, f"{need.parameter}=on"),
+                evidence=f"{said}, and parameter {need.parameter} of stack {facts.stack.name} is {off}{lacks}",
+                command=commands.deploy(facts.stack, f"{need.parameter}={on}"),
                 group=need.group,
                 hook=need.hook,
             )

@@ -60,6 +60,9 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "route53:GetHealthCheck": HEALTH_CHECK,
     "route53:ListResourceRecordSets": HOSTED_ZONE,
     "route53:UpdateHealthCheck": HEALTH_CHECK,
+    "secretsmanager:GetSecretValue": (
+        "arn:{partition}:secretsmanager:{region}:{account}:secret:asg-lifecycle/{stack}/http/{example}",
+    ),
     "servicediscovery:DeregisterInstance": (
         "arn:{partition}:servicediscovery:{region}:{account}:service/srv-0123456789abcdef",
     ),

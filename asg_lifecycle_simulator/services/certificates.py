@@ -1,4 +1,4 @@
-"""The certificates of simulated clusters, as EKS makes them.
+"""The certificates of servers on loopback, as EKS makes those of clusters: all of one authority.
 
 EKS's own authority says that it is one and nothing else: it has no key identifiers, so what it signs has none either.
 Source: "urllib3 v2.4.0 on Python 3.13 doesn't work with EKS" (kubernetes-client/python, issue 2394).
@@ -47,20 +47,18 @@ class Certificates(Struct, frozen=True, kw_only=True):
 
 
 @cache
-def certificates() -> Certificates:
-    """Return the certificates of every simulated cluster; making them takes a moment."""
-    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    authority_name = _name("kubernetes")
-    authority = (
-        _valid(authority_name, authority_name)
-        .public_key(authority_key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(authority_key, hashes.SHA256())
-    )
+def certificates(host: str = LOOPBACK) -> Certificates:
+    """Return the certificates of a server; making them takes a moment.
+
+    Args:
+        host: its DNS name or address.
+    """
+    authority_key, authority = _authority()
+    key = ec.generate_private_key(ec.SECP256R1())
     server = (
-        _valid(_name("kube-apiserver"), authority_name)
+        _valid(_name("kube-apiserver"), authority.subject)
         .public_key(key.public_key())
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([_alternative(host)]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     private = key.private_bytes(
@@ -68,6 +66,25 @@ def certificates() -> Certificates:
     )
     pem = serialization.Encoding.PEM
     return Certificates(authority=authority.public_bytes(pem), server=server.public_bytes(pem), key=private)
+
+
+@cache
+def _authority() -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    key, name = ec.generate_private_key(ec.SECP256R1()), _name("kubernetes")
+    authority = (
+        _valid(name, name)
+        .public_key(key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return key, authority
+
+
+def _alternative(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _name(common: str) -> x509.Name:
