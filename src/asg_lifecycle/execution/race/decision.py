@@ -175,7 +175,10 @@ def next_round(current: Round, results: BranchResults, problems: str) -> Round:
         hold = message.by
     elif isinstance(message, Resume):
         hold = None
-    needs_callback = work.index if work is not None and work.how == "needs_callback" and hold is None else None
+    needs_callback = work.index if work is not None and work.how == "needs_callback" else None
+    if isinstance(message, Hold):
+        # A step that has not begun does not begin any more. One under way, taken over without its callback, asks again.
+        needs_callback = None
     return Round(
         number=current.number + 1,
         held=held,

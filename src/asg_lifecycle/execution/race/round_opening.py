@@ -114,8 +114,8 @@ class RoundOpening:
         if isinstance(message, Resume):
             position = restarted(position)
         if isinstance(message, Skip | Resume):
-            # An action that was out of time and is told to go on has its whole time again.
-            position = msgspec.structs.replace(position, work_began_at=None, extended_seconds=0.0)
+            # An action that was out of time and is told to go on has its whole time again, and never less than it had.
+            position = msgspec.structs.replace(position, work_began_at=None)
         changed = self._update(self._changes(position, record.status))
         if changed is None:
             return Position(lost_ownership=True)
@@ -179,7 +179,7 @@ class RoundOpening:
         )
         detail = describe(message) + (f"; {stopped}" if stopped else "")
         outcomes = (*position.outcomes, *runner.skipped(position, detail, self._dependencies.clock()))
-        return Position(index=position.index + 1, outcomes=outcomes, work_began_at=position.work_began_at)
+        return msgspec.structs.replace(position, index=position.index + 1, outcomes=outcomes, steps=())
 
     def _update(self, changes: RecordChanges) -> Record | None:
         return self._dependencies.records.update(self._action_context.wait, self._action_context.execution, changes)

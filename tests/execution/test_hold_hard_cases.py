@@ -1,0 +1,152 @@
+"""Holds, resumes and extensions where something else happens at the same time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from asg_lifecycle.model.messages import Extend, Nudge, Resume, Skip
+from asg_lifecycle.model.progress import Failed
+from asg_lifecycle.model.records import action_of
+from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
+from asg_lifecycle_simulator.region.faults import Fault, FaultKind
+from tests.execution.test_drain_slots import draining as queueing
+from tests.execution.test_drain_slots import record_of
+from tests.execution.test_early import warned
+from tests.execution.test_hold import COMMAND, COMPLETED, HOLD, HOUR, drain, outcomes, say
+
+if TYPE_CHECKING:
+    from tests.execution.conftest import Testbed
+
+CALL = {"kind": "invoke-function", "options": {"function": "archive", "wait_for": "callback", "timeout": "5h"}}
+
+
+def take_over(testbed: Testbed) -> None:
+    record = testbed.record()
+    testbed.deployment.service.stop(record.execution)
+    start = StartRequest(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
+    testbed.deployment.start(payload(start))
+    testbed.run(20)
+
+
+def callback(testbed: Testbed) -> str:
+    return str(testbed.functions.events["archive"][-1]["callback"])
+
+
+def fail() -> None:
+    raise RuntimeError("the bucket is gone")
+
+
+@pytest.mark.parametrize("heartbeat", [60, 900])
+def test_a_callback_that_an_action_on_hold_waits_for_is_asked_for_again_by_whoever_takes_over(
+    testbed: Testbed, heartbeat: int
+) -> None:
+    testbed.functions.deploy("archive", lambda _: None)
+    drain(testbed, CALL, COMMAND, heartbeat=heartbeat)
+    say(testbed, HOLD)
+    first = callback(testbed)
+    take_over(testbed)
+    assert callback(testbed) != first
+    testbed.deployment.service.callbacks.succeed(callback(testbed), b"archived")
+    testbed.run(HOUR)
+    assert (outcomes(testbed), testbed.record().status, testbed.completions()) == (["done"], "held", [])
+    say(testbed, Resume())
+    testbed.finish()
+    assert testbed.completions() == COMPLETED
+
+
+@pytest.mark.parametrize("how", ["handed over", "taken over"])
+def test_a_step_that_failed_beside_another_begins_again_only_when_it_is_resumed(testbed: Testbed, how: str) -> None:
+    testbed.functions.deploy("archive", lambda _: fail())
+    if how == "handed over":
+        testbed.deployment.hand_over_at(60)
+    fails = {"kind": "invoke-function", "options": {"function": "archive"}}
+    drain(testbed, {"parallel": [COMMAND, fails]}, duration=2 * HOUR)
+    assert any(isinstance(memory.progress, Failed) for memory in testbed.record().present_steps)
+    if how == "handed over":
+        for _ in range(20):
+            say(testbed, Nudge())
+    else:
+        take_over(testbed)
+    testbed.run(60)
+    assert len(testbed.deployment.executions) > 1
+    assert len(testbed.functions.events["archive"]) == 1
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_step_that_failed_early_begins_again_when_the_instance_waits_unless_it_is_on_hold(
+    testbed: Testbed, *, held: bool
+) -> None:
+    testbed.functions.deploy("archive", lambda _: fail())
+    plan = {"steps": [{"kind": "invoke-function", "options": {"function": "archive"}}], "on_failure": "abandon"}
+    instance = warned(testbed, plan=plan)
+    testbed.run(60)
+    testbed.functions.deploy("archive", lambda _: "archived")
+    if held:
+        say(testbed, HOLD)
+    testbed.terminate(instance)
+    testbed.run(60)
+    assert testbed.completions() == ([] if held else COMPLETED)
+    if held:
+        assert "failed" in (testbed.record().problem or "")
+        say(testbed, Resume())
+        assert testbed.completions() == COMPLETED
+
+
+def test_an_extension_of_the_plan_outlives_a_skipped_step(testbed: Testbed) -> None:
+    drain(testbed, COMMAND, COMMAND, duration=3_000, timeout="10m", on_timeout="abandon")
+    say(testbed, Extend(seconds=2 * HOUR))
+    say(testbed, Skip(by="ben"))
+    testbed.finish()
+    assert testbed.completions() == COMPLETED
+
+
+def test_an_extension_of_the_plan_outlives_a_hold(testbed: Testbed) -> None:
+    drain(testbed, COMMAND, duration=3_000, timeout="10m", on_timeout="abandon")
+    say(testbed, Extend(seconds=2 * HOUR))
+    say(testbed, HOLD)
+    say(testbed, Resume())
+    testbed.finish()
+    assert testbed.completions() == COMPLETED
+
+
+def test_an_instance_whose_first_step_failed_keeps_its_slot_while_it_is_on_hold(testbed: Testbed) -> None:
+    first, second = queueing(testbed, 2, at_once=1, duration=20, exit_code=1, apart=2)
+    testbed.run(100)
+    assert record_of(testbed, first).status == "held"
+    testbed.region.faults.stand("dynamodb", "Query", Fault(FaultKind.REQUEST_LOST))
+    testbed.deployment.send_message(record_of(testbed, first), Resume())
+    testbed.run(5)
+    testbed.deployment.send_message(record_of(testbed, first), HOLD)
+    testbed.run(5)
+    testbed.region.faults.allow("dynamodb", "Query")
+    testbed.run(HOUR)
+    assert (record_of(testbed, first).status, record_of(testbed, first).hold) == ("held", "ann: an audit")
+    assert testbed.run_command.runs(second) == []
+
+
+@pytest.mark.parametrize("digits", [5, 30, 200, 400])
+def test_more_time_than_any_action_may_take_is_no_message(testbed: Testbed, digits: int) -> None:
+    drain(testbed, COMMAND, duration=60)
+    text = b'{"message": "extend", "seconds": 2' + b"0" * digits + b"}"
+    inbox = testbed.record().inbox
+    assert inbox is not None
+    testbed.deployment.service.callbacks.succeed(inbox, text)
+    testbed.finish()
+    assert testbed.completions() == COMPLETED
+    assert testbed.record().messages[0].startswith("unknown message, ignored")
+
+
+def test_the_sentence_of_a_timeout_tells_of_the_time_it_was_given(testbed: Testbed) -> None:
+    drain(testbed, {**COMMAND, "timeout": "10m", "on_failure": "continue"}, duration=2 * HOUR)
+    say(testbed, Extend(seconds=1_200))
+    testbed.finish()
+    assert "not done within 30m" in testbed.record().step_outcomes[0].detail
+
+
+def test_the_sentence_of_the_plans_timeout_tells_of_the_time_it_was_given(testbed: Testbed) -> None:
+    drain(testbed, COMMAND, duration=2 * HOUR, timeout="10m", on_timeout="abandon")
+    say(testbed, Extend(seconds=1_200))
+    testbed.finish()
+    assert "not done within 30m" in (testbed.record().reason or "")
