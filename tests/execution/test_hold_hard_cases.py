@@ -126,6 +126,20 @@ def test_an_instance_whose_first_step_failed_keeps_its_slot_while_it_is_on_hold(
     assert testbed.run_command.runs(second) == []
 
 
+def test_the_queue_is_left_when_the_table_answers_again_and_asked_seldom_until_then(testbed: Testbed) -> None:
+    _, second, third = queueing(testbed, 3, at_once=1, duration=2 * HOUR, apart=2)
+    testbed.region.faults.stand("dynamodb", "Query", Fault(FaultKind.REQUEST_LOST))
+    testbed.deployment.send_message(record_of(testbed, second), HOLD)
+    testbed.run(HOUR)
+    assert record_of(testbed, second).status == "working"
+    execution = next(each for each in testbed.deployment.executions if each.arn == record_of(testbed, second).execution)
+    assert execution.metered_operations < 200
+    testbed.region.faults.allow("dynamodb", "Query")
+    testbed.run(HOUR)
+    assert record_of(testbed, second).status == "held"
+    assert "0 ahead" in (record_of(testbed, third).detail or "")
+
+
 @pytest.mark.parametrize("digits", [5, 30, 200, 400])
 def test_more_time_than_any_action_may_take_is_no_message(testbed: Testbed, digits: int) -> None:
     drain(testbed, COMMAND, duration=60)

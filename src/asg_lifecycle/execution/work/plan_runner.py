@@ -37,9 +37,6 @@ SIGNAL_EXPECTED_AFTER = 180.0
 ENOUGH = 20.0
 """Seconds after which a poll begins no other entry of the plan: an invocation must not run into its timeout."""
 
-LEFT_AGAIN_AFTER = 5.0
-"""Seconds after which an action on hold tries again to leave the queue for drain slots."""
-
 
 class PlanRunner:
     """Carries out the plan of one action.
@@ -115,9 +112,10 @@ class PlanRunner:
 
     def _put_on_hold(self, state: WorkState, hold: str) -> WorkState:
         # An instance of which nothing was touched takes no turn from others. What begins again has touched it before.
-        untouched = state.index == 0 and not state.memories
-        if untouched and self._slot_wait is not None and not self._slot_wait.leave():
-            return msgspec.structs.replace(state, delay=LEFT_AGAIN_AFTER)
+        if self._slot_wait is not None and state.index == 0 and not state.memories:
+            slot = self._slot_wait.leave(state.slot)
+            if slot.delay is not None:
+                return msgspec.structs.replace(state, slot=slot, delay=slot.delay)
         return ended(state, "on_hold", f"on hold, said {hold}")
 
     def _has_to_be_kept_before(self, index: int) -> bool:
