@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from asg_lifecycle.model.messages import Extend, Nudge, Resume, Skip
+from asg_lifecycle.execution.race.decision import BranchResults, Round, next_round
+from asg_lifecycle.execution.work.work_state import PlanResult
+from asg_lifecycle.model.messages import Extend, Nudge, Resume, Skip, Wake
 from asg_lifecycle.model.progress import Failed
 from asg_lifecycle.model.records import action_of
 from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
+from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash
 from tests.execution.test_drain_slots import draining as queueing
 from tests.execution.test_drain_slots import record_of
 from tests.execution.test_early import warned
@@ -123,7 +126,7 @@ def test_an_instance_whose_first_step_failed_keeps_its_slot_while_it_is_on_hold(
     testbed.region.faults.allow("dynamodb", "Query")
     testbed.run(HOUR)
     assert (record_of(testbed, first).status, record_of(testbed, first).hold) == ("held", "ann: an audit")
-    assert testbed.run_command.runs(second) == []
+    assert (len(testbed.run_command.runs(first)), len(testbed.run_command.runs(second))) == (1, 0)
 
 
 def test_the_queue_is_left_when_the_table_answers_again_and_asked_seldom_until_then(testbed: Testbed) -> None:
@@ -164,3 +167,68 @@ def test_the_sentence_of_the_plans_timeout_tells_of_the_time_it_was_given(testbe
     say(testbed, Extend(seconds=1_200))
     testbed.finish()
     assert "not done within 30m" in (testbed.record().reason or "")
+
+
+@pytest.mark.parametrize("message", [Nudge(), Wake(by="an event"), "takeover"])
+@pytest.mark.parametrize("heartbeat", [120, 900])
+def test_the_time_of_the_plan_counts_from_the_moment_at_which_it_was_resumed(
+    testbed: Testbed, message: Nudge | Wake | str, heartbeat: int
+) -> None:
+    drain(testbed, COMMAND, duration=3_000, timeout="10m", on_timeout="continue", heartbeat=heartbeat)
+    say(testbed, HOLD)
+    say(testbed, Resume())
+    assert testbed.record().work_began_at is not None
+    for _ in range(2):
+        testbed.run(200)
+        if isinstance(message, str):
+            take_over(testbed)
+        else:
+            say(testbed, message)
+    testbed.finish()
+    assert testbed.elapsed <= 700
+    assert testbed.completions() == COMPLETED
+
+
+def test_a_hold_is_not_lost_where_the_execution_has_no_more_operations_while_the_table_is_down(
+    testbed: Testbed,
+) -> None:
+    testbed.deployment.hand_over_at(60)
+    drain(testbed, COMMAND, duration=2 * HOUR)
+    while testbed.execution.metered_operations < 40:
+        say(testbed, Nudge())
+    testbed.region.faults.stand("dynamodb", "UpdateItem", Fault(FaultKind.REQUEST_LOST))
+    say(testbed, HOLD)
+    testbed.run(HOUR)
+    testbed.region.faults.allow("dynamodb", "UpdateItem")
+    testbed.run(120)
+    assert len(testbed.deployment.executions) > 1
+    assert testbed.record().hold == "ann: an audit"
+
+
+def test_whoever_takes_early_work_over_keeps_the_hold(testbed: Testbed) -> None:
+    instance = warned(testbed, delay=60)
+    testbed.run(10)
+    say(testbed, HOLD)
+    take_over(testbed)
+    testbed.run(HOUR)
+    assert (outcomes(testbed), testbed.record().hold) == (["done"], "ann: an audit")
+    assert testbed.run_command.runs(instance) == []
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+@pytest.mark.parametrize("after", [True, False])
+def test_more_time_is_given_once_although_the_lambda_dies(testbed: Testbed, call: int, *, after: bool) -> None:
+    drain(testbed, {**COMMAND, "timeout": "10m"}, duration=2 * HOUR, timeout="20m")
+    died = len(testbed.execution.invocations) + 1
+    testbed.deployment.service.call_crashes.append(CallCrash(invocation=died, call=call, after=after))
+    say(testbed, Extend(seconds=600))
+    testbed.run(60)
+    record = testbed.record()
+    assert (record.extended_seconds, record.present_steps[0].extended_seconds) == (600, 600)
+
+
+def test_a_callback_is_made_for_a_step_under_way_and_for_none_that_a_hold_keeps_from_beginning() -> None:
+    work = PlanResult(how="needs_callback", index=1)
+    assert next_round(Round(), BranchResults(work=work), "").needs_callback == 1
+    assert next_round(Round(hold="ann"), BranchResults(work=work), "").needs_callback == 1
+    assert next_round(Round(), BranchResults(message=HOLD, work=work), "").needs_callback is None

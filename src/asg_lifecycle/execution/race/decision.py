@@ -33,7 +33,7 @@ class RaceOutcome(Struct, frozen=True, kw_only=True):
         steps: the outcomes of the steps, where the work has ended.
         joined: the action that the instance waits under.
         held: why the early work was held, None when it was not.
-        hold: who has put the early work on hold, when and why; None where nobody has.
+        hold: who has put the work on hold that somebody goes on with, when and why; None where nobody has.
     """
 
     how: Literal["complete", "over", "lost_ownership", "joined", "out_of_operations"]

@@ -13,7 +13,7 @@ from asg_lifecycle.model.action_measures import blocked_until
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Extend, Hold, Resume, Skip, Wake, describe
 from asg_lifecycle.model.plan_position import Position, position_of
-from asg_lifecycle.model.progress import Failed
+from asg_lifecycle.model.progress import Failed, Waiting
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.step_memory import StepMemory
 from asg_lifecycle.model.timing import retry_delay
@@ -115,7 +115,10 @@ class RoundOpening:
             position = restarted(position)
         if isinstance(message, Skip | Resume):
             # An action that was out of time and is told to go on has its whole time again, and never less than it had.
-            position = msgspec.structs.replace(position, work_began_at=None)
+            # The record of a step that goes on as before would not be written again: it counts from here.
+            goes_on = any(isinstance(memory.progress, Waiting) for memory in position.steps)
+            began = self._dependencies.clock() if goes_on else None
+            position = msgspec.structs.replace(position, work_began_at=began)
         changed = self._update(self._changes(position, record.status))
         if changed is None:
             return Position(lost_ownership=True)
