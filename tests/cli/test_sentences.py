@@ -9,8 +9,10 @@ import pytest
 
 from asg_lifecycle.cli.history import COLUMNS
 from asg_lifecycle.cli.output import Column, table_of
-from asg_lifecycle.model.verbs import Order, Verb, effect
-from tests.cli.action_commands import HOOK, SIGNAL, run, waiting
+from asg_lifecycle.model.explanation import explain
+from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.verbs import Order, Verb, effect, refusal
+from tests.cli.action_commands import HOOK, MISSPELT, SIGNAL, run, waiting
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.deployment.deployment import Deployment
@@ -81,3 +83,49 @@ def test_a_stack_that_was_named_is_not_asked_for_again(stack: Testbed[Deployment
 def test_who_may_not_list_stacks_is_told_to_name_one(stack: Testbed[Deployment]) -> None:
     stack.region.faults.deny("cloudformation", "DescribeStacks")
     assert run("ps").stderr.endswith("; name it with --stack\n")
+
+
+def test_what_an_action_on_hold_is_resumed_to(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", SIGNAL)
+    run("hold", instance, "--yes")
+    run("skip", instance, "--yes", "--reason", "told to")
+    stack.run(5)
+    record = stack.deployment.record("web", HOOK, instance)
+    assert record is not None
+    assert record.status == "held"
+    assert refusal(Order(verb=Verb.SKIP), record, 0.0, str) == "no step of it is left"
+    resumed = effect(Order(verb=Verb.RESUME), record, 0.0, str)
+    assert resumed == "goes on: no step is left, and it is completed"
+    early = msgspec.structs.replace(record, token=None, early_reason="rebalance")
+    assert effect(Order(verb=Verb.RESUME), early, 0.0, str) == "goes on: no step is left, and it waits for its hook"
+    assert "on hold" in explain(record, 0.0)
+    assert "on hold" not in explain(msgspec.structs.replace(record, status=Status.COMPLETING, detail="completing"), 0.0)
+
+
+def test_a_plan_that_cannot_be_used_is_chosen_again_when_it_is_resumed(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", MISSPELT)
+    record = stack.deployment.record("web", HOOK, instance)
+    assert record is not None
+    assert effect(Order(verb=Verb.RESUME), record, 0.0, str) == "goes on: its plan is chosen again"
+
+
+@pytest.mark.parametrize("verb", [Verb.EXTEND, Verb.NUDGE])
+def test_nothing_is_promised_of_a_step_that_nobody_looks_at(stack: Testbed[Deployment], verb: Verb) -> None:
+    (instance,) = waiting(stack, "web", SIGNAL)
+    record = stack.deployment.record("web", HOOK, instance)
+    assert record is not None
+    assert refusal(Order(verb=Verb.NUDGE), record, 0.0, str) is None
+    out_of_time = msgspec.structs.replace(record, status=Status.HELD, problem="the work was not done within 10m")
+    order = Order(verb=verb, length=600)
+    assert refusal(order, out_of_time, 0.0, str) == (
+        "it is held, and its work has stopped: resume lets it go on, and a step that failed begins again"
+    )
+    assert effect(Order(verb=Verb.RESUME), out_of_time, 0.0, str) == "goes on with step 1 of 1 (wait-for-signal)"
+
+
+def test_nobody_gets_more_time_than_any_hook_gives(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", {**SIGNAL, "timeout": "10m"})
+    assert run("extend", "48h", instance, "--yes").exit_code == 0
+    said = run("extend", "2d1s", instance, "--yes")
+    assert said.exit_code == 2
+    assert "longer than any hook lets an instance wait: expected 2d at most" in " ".join(said.stderr.split())

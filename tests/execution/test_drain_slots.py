@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}}
 
 
-def draining(testbed: Testbed, count: int, *, at_once: int, duration: float = 100, apart: float = 2) -> list[str]:
+def draining(
+    testbed: Testbed, count: int, *, at_once: int, duration: float = 100, apart: float = 2, **command: Any
+) -> list[str]:
     plan: Any = {"steps": [COMMAND], "drains_per_group": at_once}
     instances = testbed.group(count, plan=plan)
     for instance in instances:
         testbed.run_command.manage(instance)
-    testbed.run_command.behave(Behaviour(duration=duration))
+    testbed.run_command.behave(Behaviour(duration=duration, **command))
     for instance in instances:
         testbed.terminate(instance)
         testbed.run(apart)

@@ -349,7 +349,7 @@ def test_nothing_moves_the_deadline(testbed: Testbed) -> None:
     testbed.run_command.behave(Behaviour(never_ends=True))
     testbed.terminate(instance)
     testbed.run(20)
-    say(testbed, Extend(seconds=200_000))
+    say(testbed, Extend(seconds=172_800))
     testbed.finish()
     assert testbed.completions() == ["ABANDON CompleteLifecycleAction"]
     assert testbed.elapsed < 3_000

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import (
+    LONGEST_EXTENSION,
     TEXT_KEPT,
     Extend,
     Finish,
@@ -31,7 +32,7 @@ messages = st.one_of(
     st.builds(Nudge, by=st.text()),
     st.builds(Hold, by=st.text()),
     st.builds(Resume, by=st.text()),
-    st.builds(Extend, seconds=st.integers(min_value=1, max_value=2**31), by=st.text()),
+    st.builds(Extend, seconds=st.integers(min_value=1, max_value=LONGEST_EXTENSION), by=st.text()),
 )
 any_text = st.text(st.characters(exclude_categories=()))
 nearly = st.dictionaries(

@@ -10,7 +10,8 @@ from asg_lifecycle.cli.console import ExitCode, fail
 from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, OptionalReason, Reason, StackName, Yes
 from asg_lifecycle.cli.orders import Manner, Wanted, carry_out
 from asg_lifecycle.model.action_summary import Standing
-from asg_lifecycle.model.durations import seconds
+from asg_lifecycle.model.durations import readable, seconds
+from asg_lifecycle.model.messages import LONGEST_EXTENSION
 from asg_lifecycle.model.verbs import Order, Verb
 
 PATIENCE = 30
@@ -166,4 +167,10 @@ def _length(duration: str) -> int:
         fail(str(error), ExitCode.BAD_INPUT)
     if length <= 0:
         fail(f"{duration!r} moves nothing: expected a second at least", ExitCode.BAD_INPUT)
+    if length > LONGEST_EXTENSION:
+        longest = readable(LONGEST_EXTENSION)
+        fail(
+            f"{duration!r} is longer than any hook lets an instance wait: expected {longest} at most",
+            ExitCode.BAD_INPUT,
+        )
     return round(length)

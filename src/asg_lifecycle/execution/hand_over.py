@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.work.step_callbacks import StepCallback
+    from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.model.records import Record
 
 LATE_MESSAGES = 60
@@ -87,6 +88,7 @@ class HandOver:
     Args:
         action_context: the action and the execution that gives it up.
         messages: the messages to the action so far.
+        hold: who has put it on hold, when and why; None where nobody has.
         step_callback: the callback of the present step, None where there is none.
         reply: what has come back through it.
         send_if_due: sends a heartbeat if one is due at a time, and returns how they stand then.
@@ -98,6 +100,7 @@ class HandOver:
         action_context: ActionContext,
         *,
         messages: tuple[str, ...],
+        hold: str | None,
         step_callback: StepCallback | None,
         reply: Reply | None,
         send_if_due: Callable[[HeartbeatState, float], HeartbeatState],
@@ -106,6 +109,7 @@ class HandOver:
         self._action_context = action_context
         self._dependencies = action_context.dependencies
         self._messages = messages
+        self._hold = hold
         self._step_callback = step_callback
         self._reply = reply
         self._send_if_due = send_if_due
@@ -151,7 +155,9 @@ class HandOver:
             self._dependencies.observer.error("the action cannot be handed over: its record is gone")
             return state
         if not state.noted:
-            records.update(wait, self._action_context.execution, {"messages": (*self._messages, GIVEN_UP)})
+            # The hold, too: the table may not have answered since somebody said so.
+            noted: RecordChanges = {"messages": (*self._messages, GIVEN_UP), "hold": self._hold}
+            records.update(wait, self._action_context.execution, noted)
             self._dependencies.observer.info(GIVEN_UP)
             state = msgspec.structs.replace(state, noted=True)
         start = self._start_request()

@@ -170,6 +170,7 @@ class Orchestrator:
         hand_over = HandOver(
             self._action_context,
             messages=outcome.messages,
+            hold=outcome.hold,
             step_callback=race.step_callback,
             reply=race.reply,
             send_if_due=race.send_if_due,

@@ -59,7 +59,7 @@ class ActionSummary(Struct, frozen=True, kw_only=True):
         blockers: the things that keep the instance, by name.
         problem: what is wrong, None when nothing is.
         hold: who has put it on hold, when and why; None where nobody has.
-        under_way: a step of it has begun and not ended.
+        under_way: a step of it has begun and not ended, and is looked at.
         age: since when the instance waits.
         left: until its deadline; None where that is not known yet, below 0 when it is past.
         execution: ARN of the durable execution that works on it.
@@ -105,7 +105,7 @@ def summarize(record: Record, now: float) -> ActionSummary:
         blockers=blockers_of(record),
         problem=record.problem,
         hold=record.hold,
-        under_way=bool(present) and any(isinstance(memory.progress, Waiting) for memory in record.present_steps),
+        under_way=bool(present) and record.status is not Status.HELD and has_unfinished_step(record),
         age=max(0.0, now - record.event_time),
         left=record.deadline - now if record.deadline is not None else None,
         execution=record.execution,
@@ -126,6 +126,11 @@ def standing_of(record: Record) -> Standing:
     if record.queued_since is not None and record.work_began_at is None:
         return Standing.QUEUED
     return Standing.EARLY if record.early_reason is not None and record.token is None else Standing.WORKING
+
+
+def has_unfinished_step(record: Record) -> bool:
+    """Return whether a step has begun and not ended, even if the work has stopped."""
+    return any(isinstance(memory.progress, Waiting) for memory in record.present_steps)
 
 
 def _waits_for(record: Record, standing: Standing) -> str:

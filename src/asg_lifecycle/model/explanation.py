@@ -33,7 +33,7 @@ def explain(record: Record, now: float) -> str:
         f"{_subject(summary)} {waiting}: {summary.waits_for.removeprefix(f'{summary.kind}: ')}.",
         _hold(summary),
         _blockers(summary, now),
-        f"Problem: {summary.problem}." if summary.problem and summary.problem not in summary.waits_for else "",
+        _problem(summary),
         _by_itself(summary),
         _operator(summary),
     ]
@@ -49,7 +49,7 @@ def _step(summary: ActionSummary) -> str:
 
 
 def _hold(summary: ActionSummary) -> str:
-    if summary.hold is None or summary.hold in summary.waits_for:
+    if summary.standing is not Standing.HELD or summary.hold is None or summary.hold in summary.waits_for:
         return ""
     return f"It is on hold, said {summary.hold}: what is under way goes on, no further step begins."
 
@@ -64,6 +64,13 @@ def _blockers(summary: ActionSummary, now: float) -> str:
     if not named:
         return ""
     return f"It is kept by {', '.join(named)}{f' and {more} more' if more else ''}."
+
+
+def _problem(summary: ActionSummary) -> str:
+    # What held an action whose result is decided is no problem any more.
+    if not summary.problem or summary.standing is Standing.COMPLETING or summary.problem in summary.waits_for:
+        return ""
+    return f"Problem: {summary.problem}."
 
 
 def _by_itself(summary: ActionSummary) -> str:

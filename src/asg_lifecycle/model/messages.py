@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.durations import readable
+from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
 
 
 class Finish(Struct, frozen=True, tag="finish", tag_field="message"):
@@ -39,10 +40,14 @@ class Resume(Struct, frozen=True, tag="resume", tag_field="message"):
     by: str = "an operator"
 
 
+LONGEST_EXTENSION = int(GLOBAL_TIMEOUT_CAP)
+"""Seconds: more than the longest wait there is moves nothing any further."""
+
+
 class Extend(Struct, frozen=True, tag="extend", tag_field="message"):
     """Move the timeouts of the present steps and of the plan by so many seconds. `by` says who asked, and why."""
 
-    seconds: Annotated[int, Meta(ge=1)]
+    seconds: Annotated[int, Meta(ge=1, le=LONGEST_EXTENSION)]
     by: str = "an operator"
 
 

@@ -128,7 +128,7 @@ class Record(Struct, frozen=True, kw_only=True):
         detail_at: when `detail` was written. [likewise]
         problem: what is wrong, when something is. [set-up, work, round, sweep]
         hold: who has said that no further step begins and that the action is not completed, when and why; absent where
-            nobody has. [round]
+            nobody has. [round, handover]
         messages: the messages of operators and events, oldest first, the last twenty. [round, finish]
         result: `CONTINUE` or `ABANDON`, once decided. [finish]
         completion_attempt: which attempt to complete it is under way or was the last, from 0; absent before the

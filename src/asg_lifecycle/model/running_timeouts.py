@@ -47,7 +47,7 @@ def running_timeouts(record: Record, now: float) -> RunningTimeouts:
 
     Time for which a dependency keeps a step waiting counts against none of them: they are over that much later.
     """
-    plan = _plan_of(record)
+    plan = plan_of(record)
     waiting = [memory for memory in record.present_steps if isinstance(memory.progress, Waiting)]
     if plan is None or not waiting:
         return RunningTimeouts(deadline=record.deadline)
@@ -103,7 +103,8 @@ def _limited(over: float, timeouts: RunningTimeouts) -> str:
     return ", its deadline, which nothing can move" if over == timeouts.deadline else ""
 
 
-def _plan_of(record: Record) -> Plan | None:
+def plan_of(record: Record) -> Plan | None:
+    """Return the plan that the action of a record follows; None where none is chosen yet, or it cannot be used."""
     if record.plan_decision is None:
         return None
     return msgspec.json.decode(record.plan_decision, type=PlanDecision).plan

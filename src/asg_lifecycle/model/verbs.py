@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.model.action_summary import Standing, summarize
+from asg_lifecycle.model.action_summary import WORKED_ON, Standing, has_unfinished_step, summarize
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Extend, Finish, Hold, Nudge, Resume, Skip
-from asg_lifecycle.model.running_timeouts import running_timeouts, sentence_of_extension, why_not_extended
+from asg_lifecycle.model.running_timeouts import plan_of, running_timeouts, sentence_of_extension, why_not_extended
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,8 @@ def refusal(  # noqa: PLR0911 - one line a case
     summary = summarize(record, now)
     if order.verb is Verb.SKIP and summary.standing is Standing.HELD and not summary.steps:
         return "its plan cannot be used, and has no step to skip"
+    if order.verb is Verb.SKIP and summary.standing in WORKED_ON and summary.step is None:
+        return "no step of it is left"
     if order.verb in possible_verbs(summary):
         return why_not_extended(running_timeouts(record, now), at) if order.verb is Verb.EXTEND else None
     match summary.standing:
@@ -102,7 +104,7 @@ def refusal(  # noqa: PLR0911 - one line a case
         case Standing.HELD if order.verb is Verb.HOLD:
             return "it is on hold already"
         case Standing.HELD:
-            return "it is held, and no step is under way: resume lets it go on, and a step that failed begins again"
+            return "it is held, and its work has stopped: resume lets it go on, and a step that failed begins again"
         case _ if order.verb is Verb.RESUME:
             return f"it is {summary.standing}, not held"
         case _:
@@ -127,12 +129,21 @@ def effect(  # noqa: PLR0911 - one line a case
             under_way = f"step {summary.step} ({summary.kind}) goes on, " if summary.under_way else ""
             return f"is held: {under_way}no further step begins, and it is not completed before its deadline"
         case Verb.RESUME:
-            step = f"step {summary.step or 1} of {summary.steps} ({summary.kind or 'not begun'})"
-            return f"goes on with {step}" if summary.under_way else f"goes on: {step} begins"
+            return _resumed(record, summary)
         case Verb.EXTEND:
             return sentence_of_extension(running_timeouts(record, now), order.length, at)
         case Verb.NUDGE:
             return "is looked at now"
+
+
+def _resumed(record: Record, summary: ActionSummary) -> str:
+    if summary.step is not None:
+        step = f"step {summary.step} of {summary.steps} ({summary.kind})"
+        return f"goes on with {step}" if has_unfinished_step(record) else f"goes on: {step} begins"
+    if plan_of(record) is None:
+        return "goes on: its plan is chosen again"
+    early = record.early_reason is not None and record.token is None
+    return f"goes on: no step is left, and it {'waits for its hook' if early else 'is completed'}"
 
 
 def _then(summary: ActionSummary) -> str:

@@ -33,7 +33,7 @@ class RaceOutcome(Struct, frozen=True, kw_only=True):
         steps: the outcomes of the steps, where the work has ended.
         joined: the action that the instance waits under.
         held: why the early work was held, None when it was not.
-        hold: who has put the early work on hold, when and why; None where nobody has.
+        hold: who has put the work on hold that somebody goes on with, when and why; None where nobody has.
     """
 
     how: Literal["complete", "over", "lost_ownership", "joined", "out_of_operations"]
@@ -175,7 +175,10 @@ def next_round(current: Round, results: BranchResults, problems: str) -> Round:
         hold = message.by
     elif isinstance(message, Resume):
         hold = None
-    needs_callback = work.index if work is not None and work.how == "needs_callback" and hold is None else None
+    needs_callback = work.index if work is not None and work.how == "needs_callback" else None
+    if isinstance(message, Hold):
+        # A step that has not begun does not begin any more. One under way, taken over without its callback, asks again.
+        needs_callback = None
     return Round(
         number=current.number + 1,
         held=held,

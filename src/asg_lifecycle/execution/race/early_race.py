@@ -104,7 +104,7 @@ class EarlyRace(Race):
                 return RaceOutcome(how="over", reason="the hook's event never came", messages=messages)
             case BranchResults(message=None) if is_out_of_operations(results):
                 why = "the execution may have no more operations"
-                return RaceOutcome(how="out_of_operations", reason=why, messages=messages)
+                return RaceOutcome(how="out_of_operations", reason=why, messages=messages, hold=current.hold)
         return self._next_round(current, results)
 
     def _next_round(self, current: Round, results: BranchResults) -> Round:

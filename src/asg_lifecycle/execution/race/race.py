@@ -252,7 +252,7 @@ class Race:
         outcome = decide(results, self.decision.plan)
         if outcome is None:
             return self._following(current, results)
-        return msgspec.structs.replace(outcome, messages=said_so_far(current, results))
+        return msgspec.structs.replace(outcome, messages=said_so_far(current, results), hold=current.hold)
 
     def _following(self, current: Round, results: BranchResults) -> Round:
         following = next_round(current, results, "; ".join(self.decision.problems))

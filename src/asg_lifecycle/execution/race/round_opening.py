@@ -13,7 +13,7 @@ from asg_lifecycle.model.action_measures import blocked_until
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.messages import Extend, Hold, Resume, Skip, Wake, describe
 from asg_lifecycle.model.plan_position import Position, position_of
-from asg_lifecycle.model.progress import Failed
+from asg_lifecycle.model.progress import Failed, Waiting
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.step_memory import StepMemory
 from asg_lifecycle.model.timing import retry_delay
@@ -114,8 +114,11 @@ class RoundOpening:
         if isinstance(message, Resume):
             position = restarted(position)
         if isinstance(message, Skip | Resume):
-            # An action that was out of time and is told to go on has its whole time again.
-            position = msgspec.structs.replace(position, work_began_at=None, extended_seconds=0.0)
+            # An action that was out of time and is told to go on has its whole time again, and never less than it had.
+            # The record of a step that goes on as before would not be written again: it counts from here.
+            goes_on = any(isinstance(memory.progress, Waiting) for memory in position.steps)
+            began = self._dependencies.clock() if goes_on else None
+            position = msgspec.structs.replace(position, work_began_at=began)
         changed = self._update(self._changes(position, record.status))
         if changed is None:
             return Position(lost_ownership=True)
@@ -179,7 +182,7 @@ class RoundOpening:
         )
         detail = describe(message) + (f"; {stopped}" if stopped else "")
         outcomes = (*position.outcomes, *runner.skipped(position, detail, self._dependencies.clock()))
-        return Position(index=position.index + 1, outcomes=outcomes, work_began_at=position.work_began_at)
+        return msgspec.structs.replace(position, index=position.index + 1, outcomes=outcomes, steps=())
 
     def _update(self, changes: RecordChanges) -> Record | None:
         return self._dependencies.records.update(self._action_context.wait, self._action_context.execution, changes)

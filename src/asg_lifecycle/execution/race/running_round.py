@@ -41,8 +41,8 @@ class RunningRound:
 
     @property
     def restarts(self) -> bool:
-        """Whether steps that failed begin again: another execution goes on with the action, and nobody holds it."""
-        return self.is_first and self.current.hold is None
+        """Whether steps that failed begin again: they failed before the instance waited, and nobody holds it."""
+        return self.is_first and self.current.number > 1 and self.current.hold is None
 
 
 def next_message(inbox: Callback[str]) -> Message:

@@ -37,9 +37,6 @@ SIGNAL_EXPECTED_AFTER = 180.0
 ENOUGH = 20.0
 """Seconds after which a poll begins no other entry of the plan: an invocation must not run into its timeout."""
 
-LEFT_AGAIN_AFTER = 5.0
-"""Seconds after which an action on hold tries again to leave the queue for drain slots."""
-
 
 class PlanRunner:
     """Carries out the plan of one action.
@@ -114,9 +111,11 @@ class PlanRunner:
         return ended(state, "done", summary_of(state.outcomes))
 
     def _put_on_hold(self, state: WorkState, hold: str) -> WorkState:
-        # An instance of which nothing was touched takes no turn from others.
-        if state.index == 0 and self._slot_wait is not None and not self._slot_wait.leave():
-            return msgspec.structs.replace(state, delay=LEFT_AGAIN_AFTER)
+        # An instance of which nothing was touched takes no turn from others. What begins again has touched it before.
+        if self._slot_wait is not None and state.index == 0 and not state.memories:
+            slot = self._slot_wait.leave(state.slot)
+            if slot.delay is not None:
+                return msgspec.structs.replace(state, slot=slot, delay=slot.delay)
         return ended(state, "on_hold", f"on hold, said {hold}")
 
     def _has_to_be_kept_before(self, index: int) -> bool:
@@ -154,12 +153,13 @@ class PlanRunner:
         )
         if self._needs_callback(runners[0].resolved.step, index, begins=not entry.steps[0].begun):
             return ended(state, "needs_callback")
+        limit = self._limit + state.extended_seconds if self._limit is not None else None
         entry_runner = EntryRunner(
             self._action_context,
             runners,
             index=index,
             outcomes=state.outcomes + needless,
-            limit=self._limit + state.extended_seconds if self._limit is not None else None,
+            limit=limit,
             work_began_at=state.work_began_at,
             side_by_side=bool(self.plan.steps[index].parallel),
         )
@@ -168,7 +168,7 @@ class PlanRunner:
         if entry.lost_ownership:
             return ended(state, "lost_ownership")
         if entry.timed_out:
-            return ended(state, "timed_out", f"the work was not done within {readable(self._limit or 0)}")
+            return ended(state, "timed_out", f"the work was not done within {readable(limit or 0)}")
         if entry.delay is not None:
             return msgspec.structs.replace(state, entry=entry, delay=entry.delay)
         on_failure, reason = failure_of(self.plan.steps[index], index + 1, runners, entry)

@@ -70,19 +70,18 @@ class SlotWait:
         lost = record is None
         return msgspec.structs.replace(state, said=said, lost_ownership=lost, delay=None if lost else state.delay)
 
-    def leave(self) -> bool:
-        """Leave the queue, so that others go first. Never raises for what AWS answers.
-
-        Returns:
-            Whether it has left; if not, this has to be tried again.
-        """
+    def leave(self, state: SlotWaitState) -> SlotWaitState:
+        """Leave the queue once, so that others go first. Never raises for what AWS answers."""
         dependencies, group = self._dependencies, self._action_context.action.group
+        now = dependencies.clock()
         try:
-            dependencies.drain_slots.release(group, holder_of(self._action_context), now=dependencies.clock())
+            dependencies.drain_slots.release(group, holder_of(self._action_context), now=now)
         except CallFailed as failed:
             dependencies.observer.warning(f"the queue for drain slots could not be left, trying again: {failed}")
-            return False
-        return True
+            since = state.since if state.since is not None else now
+            delay = next_request_delay(now - since, dependencies.chance())
+            return msgspec.structs.replace(state, since=since, delay=delay)
+        return msgspec.structs.replace(state, delay=None)
 
 
 def holder_of(action_context: ActionContext) -> str:

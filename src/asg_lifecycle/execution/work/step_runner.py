@@ -114,8 +114,7 @@ class StepRunner:
         blocked_seconds = _blocked_seconds(state, now)
         interrupted = streak is not None
         if not interrupted:
-            spent = target.now - target.began_at - blocked_seconds - state.extended_seconds
-            progress = self._in_time(progress, target, spent)
+            progress = self._in_time(progress, target, blocked_seconds, state.extended_seconds)
         if isinstance(progress, Failed):
             progress = self._failed(progress)
         return msgspec.structs.replace(
@@ -228,12 +227,12 @@ class StepRunner:
         self._dependencies.observer.count(Metric.INTERNAL_ERROR)
         self._dependencies.observer.error(f"internal error: {error!r}", step=self.kind, with_traceback=True)
 
-    def _in_time(self, progress: Progress, target: Target, spent: float) -> Progress:
-        limit = self.resolved.timeout
+    def _in_time(self, progress: Progress, target: Target, blocked: float, extended: float) -> Progress:
         # Time for which a dependency keeps the step waiting does not count: an outage must not release the fleet.
-        if limit is None or not isinstance(progress, Waiting) or progress.blocked:
+        if self.resolved.timeout is None or not isinstance(progress, Waiting) or progress.blocked:
             return progress
-        if spent < limit:
+        limit = self.resolved.timeout + extended
+        if target.now < target.began_at + blocked + limit:
             return progress
         try:
             stopped = self._stopped(target, progress)
