@@ -82,7 +82,8 @@ sbom: $(GATES)/cyclonedx-bom/ready $(GATES)/function ## dist/sbom.json: what the
 	  --output-file $(SBOM) $(GATES)/function/bin/python
 
 site: $(SITE_VENV)/ready $(SITE_VENV)/mermaid.min.js ## the documentation site in build/site; a broken link or a page without a place in it fails
-	@NO_MKDOCS_2_WARNING=1 $(SITE_VENV)/bin/mkdocs build --quiet --strict
+	@# With --quiet it counts no warnings, and none fails.
+	@NO_MKDOCS_2_WARNING=1 $(SITE_VENV)/bin/mkdocs build --strict
 	@echo "build/site/index.html"
 
 references: $(VENV)/ready ## write the pages of the site that are made from the template, the code and measurements
