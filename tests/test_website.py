@@ -51,6 +51,11 @@ def test_parameters_stand_in_their_groups_and_none_is_left_out() -> None:
         ("", "One"),
         ("Other parameters", ""),
         ("", "Two"),
+        ("Changes while instances wait", ""),
+        ("", "RolePath"),
+        ("", "KmsKeyArn"),
+        ("", "SubnetIds"),
+        ("", "HookNamePrefix"),
         ("Outputs", ""),
     ]
 

@@ -18,9 +18,23 @@ HEAD = """\
 
 <!-- Written by `python -m website.references` from template.yaml. -->
 
-`sam deploy --guided` asks for each parameter; each has a default, so none has to be given. What a change of one does
-while actions are in flight stands in [upgrading](upgrade.md), what the parameters that secure the stack are for in
-[security](security.md), and which step needs which parameter on its [page](steps/).
+`sam deploy --guided` asks for each parameter; each has a default, so none has to be given. What the parameters that
+secure the stack are for stands in [security](security.md), which step needs which on its [page](steps/), and how to
+change them in [upgrading](upgrading.md).
+"""
+
+
+CHANGES = """\
+## Changes while instances wait
+
+| a change of | does to actions in flight | so |
+|---|---|---|
+| a parameter that a step needs, to `off` | such steps lose their permission and fail | wait until `ps` lists none |
+| `RolePath` | executions on older versions lose their roles | only while nothing is in flight |
+| `KmsKeyArn` | they need the key that they began with | keep the old key for two days and two hours |
+| `SubnetIds`, `SecurityGroupIds` | new versions run in the network | try it with one group first |
+| `HookNamePrefix` | hooks that no longer match get no new actions | make new hooks first |
+| any other that reaches the function | nothing: a new version begins with the next action | |
 """
 
 
@@ -100,6 +114,7 @@ def _page(template: Template) -> Iterator[str]:
     others = {name: each for name, each in template.parameters.items() if name not in grouped}
     if others:
         yield from _table("Other parameters" if groups else "Parameters", others)
+    yield CHANGES
     yield "## Outputs"
     yield ""
     yield "An output with a condition is there where the condition of the template holds."
