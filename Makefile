@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
+SITE_VENV := .venv-site
 BIN := $(VENV)/bin
 SAM := $(CURDIR)/$(SAM_VENV)/bin/sam
 # One environment for each tool of the gates: what one of them needs must not decide the versions of another.
@@ -9,6 +10,8 @@ GATES := .venv-gates
 NODE := $(CURDIR)/$(GATES)/node/bin
 WORKFLOWS := $(wildcard .github/workflows/*.y*ml)
 SBOM := dist/sbom.json
+# The version whose digest stands in website/diagrams.py.
+MERMAID := mermaid@11.17.2
 PYTEST_ARGS ?=
 N ?= 1000
 SEED ?= 1
@@ -34,7 +37,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick gates checkov cdk-nag bandit pip-audit zizmor licences planted-defects sbom demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
+.PHONY: help test quick gates checkov cdk-nag bandit pip-audit zizmor licences planted-defects sbom site references demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +81,14 @@ sbom: $(GATES)/cyclonedx-bom/ready $(GATES)/function ## dist/sbom.json: what the
 	@$(GATES)/cyclonedx-bom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 	  --output-file $(SBOM) $(GATES)/function/bin/python
 
+site: $(SITE_VENV)/ready $(SITE_VENV)/mermaid.min.js ## the documentation site in build/site; a broken link or a page without a place in it fails
+	@# With --quiet it counts no warnings, and none fails.
+	@NO_MKDOCS_2_WARNING=1 $(SITE_VENV)/bin/mkdocs build --strict
+	@echo "build/site/index.html"
+
+references: $(VENV)/ready ## write the pages of the site that are made from the template, the code and measurements
+	@$(BIN)/python -m website.references
+
 demo: $(VENV)/ready ## drain one instance of a simulated group, live
 	@$(BIN)/python -m asg_lifecycle_simulator.demo --page build/demo-story.html
 
@@ -86,7 +97,7 @@ lint: $(VENV)/ready ## ruff: rules and format
 	@$(BIN)/ruff format --check --quiet .
 
 types: $(VENV)/ready ## mypy, strict
-	@$(BIN)/mypy --no-error-summary src asg_lifecycle_simulator benchmarks gates tests
+	@$(BIN)/mypy --no-error-summary src asg_lifecycle_simulator benchmarks gates tests website
 
 contracts: $(VENV)/ready ## which module may import which
 	@$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
@@ -140,10 +151,11 @@ requirements: $(VENV)/ready ## compile the pinned requirements anew, with the la
 	  $(COMPILE) --upgrade --output-file dev.txt --constraint runtime.txt \
 	    --extra function --group ../pyproject.toml:dev ../pyproject.toml && \
 	  $(COMPILE) --upgrade --output-file sam.txt sam.in && \
+	  $(COMPILE) --upgrade --output-file site.txt site.in && \
 	  for each in gates/*.in; do $(COMPILE) --upgrade --output-file "$${each%.in}.txt" "$$each" || exit 1; done
 
 clean: ## remove everything that was made
-	@rm -rf $(VENV) $(SAM_VENV) $(GATES) gates/cdk_nag/node_modules dist .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(SAM_VENV) $(SITE_VENV) $(GATES) gates/cdk_nag/node_modules build/site dist .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/ready: $(VENV)/installed pyproject.toml
 	@$(BIN)/pip install --quiet --quiet --no-deps --no-build-isolation --editable .
@@ -164,6 +176,20 @@ $(SAM_VENV)/ready: requirements/sam.txt
 	@$(PYTHON) -m venv $(SAM_VENV)
 	@$(SAM_VENV)/bin/pip install --quiet --quiet --no-deps --require-hashes --requirement requirements/sam.txt
 	@touch $@
+
+$(SITE_VENV)/ready: requirements/site.txt
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	@echo "making $(SITE_VENV) ..."
+	@rm -rf $(SITE_VENV)
+	@$(PYTHON) -m venv $(SITE_VENV)
+	@$(SITE_VENV)/bin/pip install --quiet --quiet --no-deps --require-hashes --requirement requirements/site.txt
+	@touch $@
+
+# What draws the diagrams: without it the pages would load it from elsewhere.
+$(SITE_VENV)/mermaid.min.js: website/diagrams.py $(SITE_VENV)/ready $(GATES)/node/ready
+	@cd $(SITE_VENV) && PATH="$(NODE):$$PATH" npm pack --silent $(MERMAID) >/dev/null || { \
+	  echo "the site needs $(MERMAID) from npm's registry" >&2; exit 1; }
+	@$(SITE_VENV)/bin/python -m website.diagrams $(SITE_VENV)/$(subst @,-,$(MERMAID)).tgz $@
 
 $(GATES)/%/ready: requirements/gates/%.txt
 	@$(PYTHON) -c '$(CHECK_PYTHON)'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -9,11 +10,16 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.plan_files import read_plan
+from asg_lifecycle.model.actions import LifecycleAction, Transition
+from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.records import Record
+from asg_lifecycle.model.wake_events import SignalSent, happening
+from asg_lifecycle.plans.metadata import read_metadata
 from asg_lifecycle.plans.validation import PLAN_FIELDS, STEP_FIELDS
 from asg_lifecycle.steps.catalog import CATALOG
 from tests.execution.test_histories import INTERFACE, RARE
@@ -21,7 +27,7 @@ from tests.execution.test_histories import INTERFACE, RARE
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-SHOWING = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "guides").glob("*.md")])
+SHOWING = sorted(file for folder in (".", "guides", "operations") for file in (ROOT / "docs" / folder).glob("*.md"))
 COMMANDS = ("asg-lifecycle ", "aws ", "sam ", "make ", ".venv/")
 OFFLINE = [["explain"], ["plan", "check"], ["plan", "examples"], ["plan", "schema"], ["plan", "steps"]]
 """The commands that need no AWS."""
@@ -31,13 +37,23 @@ BASES = [
 """The folders from which documents name files."""
 INVENTED = {"src/asg_lifecycle/steps/wait_for_moon.py", "asg-lifecycle/STACK/http/NAME"}
 """The file that CONTRIBUTING has the reader write, and the name of a secret."""
+SHORTEST_ADVISED = 900
+"""Seconds of a heartbeat timeout, in all documents: two sweeps, and time to act."""
+ACTION = LifecycleAction(
+    token=None,
+    group="web",
+    hook="asg-lifecycle-terminate",
+    instance="i-1234567890abcdef0",
+    transition=Transition.TERMINATING,
+    time=0.0,
+)
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def sections() -> list[tuple[str, list[str]]]:
     """Return each section's text and the commands it shows, continued lines joined."""
-    shown = "".join([README, *(path.read_text() for path in SHOWING)])
-    parts = re.split(r"^## ", shown, flags=re.MULTILINE)[1:]
+    shown = [README, *(path.read_text() for path in SHOWING)]
+    parts = [part for text in shown for part in re.split(r"^## ", text, flags=re.MULTILINE)]
     return [
         (
             part,
@@ -115,6 +131,89 @@ def test_the_commands_shown_exist() -> None:
 def test_every_link_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.+)", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_anchor_leads_to_a_heading(document: Path) -> None:
+    found = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text())
+    assert [
+        (link, anchor)
+        for link, anchor in found
+        if anchor not in anchors((document.parent / link).resolve() if link else document)
+    ] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_no_document_shows_a_hook_that_the_others_warn_of(document: Path) -> None:
+    shown = re.findall(r"--heartbeat-timeout (\d+)", document.read_text())
+    assert [seconds for seconds in shown if int(seconds) < SHORTEST_ADVISED] == []
+
+
+@pytest.mark.parametrize("document", [*SHOWING, ROOT / "README.md"], ids=lambda path: path.name)
+def test_a_dry_run_is_said_to_complete_the_action(document: Path) -> None:
+    text = document.read_text()
+    # `dry_run` of a plan; the option `--dry-run` of the command line does nothing at all.
+    assert "`dry_run" not in text or re.search(r"`dry_run[^.|]*(\|[^|]*)?complete", text)
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Return the blocks of code that the documents show, each with its document's name."""
+    found = []
+    for document in DOCUMENTS:
+        text = document.read_text()
+        fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        indented = re.findall(r"(?:^|\n\n)((?:    .*\n|\n(?=    ))+)", text)
+        name = document.relative_to(ROOT).as_posix()
+        found += [(name, block) for block in [*fenced, *(textwrap.dedent(block) for block in indented)]]
+    return found
+
+
+PLANS_SHOWN = [
+    (name, block if re.search(r"^steps:", block, re.MULTILINE) else "steps:\n" + textwrap.indent(block, "  "))
+    for name, block in blocks()
+    if re.search(r"^(steps:|- kind:)", block, re.MULTILINE)
+]
+PAYLOADS_SHOWN = [(name, block) for name, block in blocks() if '"detail-type"' in block]
+
+
+@pytest.mark.parametrize(("name", "plan"), PLANS_SHOWN, ids=[name for name, _ in PLANS_SHOWN])
+def test_every_plan_shown_can_be_used(name: str, plan: str) -> None:
+    assert read_plan(plan, transition_of(name)).problems == ()
+
+
+def transition_of(name: str) -> PlanTransition | None:
+    """Return the transition of a plan that a document shows in part, None for one that is whole."""
+    return PlanTransition.TERMINATE if name == "docs/signals.md" else None
+
+
+def test_plans_are_shown() -> None:
+    assert {name for name, _ in PLANS_SHOWN} >= {"README.md", "docs/signals.md", "docs/steps/run-command.md"}
+
+
+@pytest.mark.parametrize(("name", "payload"), PAYLOADS_SHOWN, ids=[name for name, _ in PAYLOADS_SHOWN])
+def test_every_payload_shown_is_understood(name: str, payload: str) -> None:
+    assert isinstance(happening(json.loads(payload)), SignalSent), name
+
+
+def test_the_payload_of_a_signal_is_shown() -> None:
+    assert [name for name, _ in PAYLOADS_SHOWN] == ["docs/signals.md"]
+
+
+METADATA_SHOWN = sorted(
+    {shown for document in SHOWING for shown in re.findall(r"`(\{\"plan\".*?\})`", document.read_text())}
+)
+
+
+@pytest.mark.parametrize("metadata", METADATA_SHOWN)
+def test_every_metadata_shown_names_or_carries_a_plan(metadata: str) -> None:
+    found = read_metadata(replace(ACTION, metadata=metadata.replace("[…]", '[{"kind": "drain-ecs"}]')))
+    assert isinstance(found, str) or (found is not None and found.problems == ())
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
