@@ -22,10 +22,13 @@ resource "aws_s3_object" "template" {
 }
 
 resource "aws_cloudformation_stack" "this" {
+  # checkov:skip=CKV_AWS_124: Which topics are told is for who uses the module to say, see notification_arns.
   name         = var.name
   template_url = "https://${data.aws_s3_bucket.templates.bucket_regional_domain_name}/${aws_s3_object.template.key}"
   parameters   = var.parameters
   tags         = var.tags
+  # Topics that are told of changes of the stack itself.
+  notification_arns = var.notification_arns
   # It makes roles, and CloudFormation expands SAM's resources.
   capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 

@@ -25,3 +25,9 @@ variable "tags" {
   type        = map(string)
   default     = {}
 }
+
+variable "notification_arns" {
+  description = "Topics that CloudFormation tells of changes of the stack."
+  type        = list(string)
+  default     = []
+}

@@ -18,6 +18,7 @@ locals {
 }
 
 resource "aws_ssm_parameter" "plan" {
+  # checkov:skip=CKV2_AWS_34: A plan holds no secret, and everybody who looks with asg-lifecycle reads it.
   for_each = var.plans
 
   name = "/asg-lifecycle/${var.stack}/plans/${each.value.transition}/${each.value.name}"
