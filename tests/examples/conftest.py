@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STACK = "example"
-OURS = ("/usr/local/", "/srv/", "/etc/systemd/")
+OURS = ("/usr/local/", "/srv/", "/opt/", "/etc/systemd/", "/etc/ecs/")
 """Where user data writes; a test has these folders elsewhere."""
 
 SYSTEMCTL = """#!{python}
@@ -134,7 +134,7 @@ class Machine:
         self.instance = instance
         self.root = folder / instance
         self.programs = self.root / "programs"
-        for path in ("programs", "usr/local/bin", "srv", "etc/systemd/system"):
+        for path in ("programs", "usr/local/bin", "srv", "opt", "etc/systemd/system", "etc/ecs"):
             (self.root / path).mkdir(parents=True)
         self.units = self.root / "units"
         self.units.touch()

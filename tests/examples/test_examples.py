@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped] # the package ships no types
 
 from asg_lifecycle.cli.plan_files import read_plan
 from asg_lifecycle.plans.validation import find_problems
@@ -61,6 +62,12 @@ def user_data(example: str) -> str:
 
 def test_cfn_lint_finds_nothing() -> None:
     assert lint(*TEMPLATES) == []
+
+
+@every_template
+def test_a_template_is_deployed_as_it_is_written(file: Path) -> None:
+    # Nothing has to be expanded, packaged or generated before.
+    assert "Transform" not in yaml_parse(file.read_text())
 
 
 def test_the_user_data_of_the_web_service_is_what_is_on_instances() -> None:

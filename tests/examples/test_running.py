@@ -90,7 +90,9 @@ def test_a_hook_that_notifies_is_answered_when_its_event_is_lost(testbed: Exampl
     assert testbed.ends(instance) == [TERMINATED]
 
 
-def test_an_instance_is_prepared_for_the_pool_and_well_when_it_leaves_it(testbed: ExampleTestbed) -> None:
+def test_an_instance_is_prepared_for_the_pool_and_well_when_it_leaves_it(
+    testbed: ExampleTestbed, tmp_path: Path
+) -> None:
     testbed.deploy(template("warm-pool"), DesiredCapacity="0", PreparedCapacity="1")
     testbed.run(5)
     (instance,) = testbed.autoscaling.instances("pooled")
@@ -106,6 +108,10 @@ def test_an_instance_is_prepared_for_the_pool_and_well_when_it_leaves_it(testbed
     assert (testbed.state(instance), testbed.ends(instance)) == ("InService", [LAUNCHED, LAUNCHED])
     commands = [run.command.parameters["commands"] for run in testbed.run_command.runs(instance)]
     assert commands == [["/opt/app/bin/prepare --if-needed"]] * 2
+    with machine(testbed, instance, tmp_path) as booted:
+        assert booted.boot() == 0
+        for (command,) in commands:
+            assert booted.run(booted.placed(command).split()) == 0
 
 
 class Runners:
@@ -176,14 +182,16 @@ def test_a_runner_finishes_its_job_and_is_taken_off_the_list(
     code["handler"]({"instance": instance}, None)
 
 
-def test_a_container_instance_goes_when_its_last_task_has_stopped(testbed: ExampleTestbed) -> None:
+def test_a_container_instance_goes_when_its_last_task_has_stopped(testbed: ExampleTestbed, tmp_path: Path) -> None:
     # moto's CloudFormation knows neither capacity providers nor which cluster has them: cfn-lint alone looks at those.
     text = without(template("ecs-cluster"), "CapacityProvider", "ClusterCapacityProviders")
     testbed.deploy(text, DesiredCapacity="1")
     testbed.run(30)
     (instance,) = testbed.autoscaling.instances("ecs")
-    assert "echo ECS_CLUSTER=production >> /etc/ecs/ecs.config" in testbed.user_data(instance)
-    there = testbed.ecs.register(instance, "production")
+    with machine(testbed, instance, tmp_path) as booted:
+        assert booted.boot() == 0
+        (_, cluster) = (booted.root / "etc/ecs/ecs.config").read_text().strip().split("ECS_CLUSTER=")
+    there = testbed.ecs.register(instance, cluster)
     testbed.ecs.run(there, "web:17", service="web", takes=40)
     testbed.ecs.run(there, "worker:3", service="worker", takes=600)
     testbed.autoscaling.terminate(instance)
@@ -208,7 +216,7 @@ def test_a_node_is_drained_with_no_more_rights_than_the_example_grants(testbed: 
     granted = {
         f"{verb} {resource}" for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
     }
-    assert granted == EVERYTHING_ASKED_OF_A_CLUSTER
+    assert granted <= EVERYTHING_ASKED_OF_A_CLUSTER
     cluster.forbidden = EVERYTHING_ASKED_OF_A_CLUSTER - granted
     access = resources(template("eks-nodes"))["AccessEntry"]["Properties"]
     (subject,) = binding["subjects"]
