@@ -13,6 +13,7 @@ from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 from asg_lifecycle.cli.plan_files import read_plan
 from asg_lifecycle.plans.validation import find_problems
 from tests.examples.conftest import EXAMPLES, lint, resources
+from tests.examples.user_data import COMPOSED
 from tests.instance import ON_INSTANCE
 
 if TYPE_CHECKING:
@@ -31,28 +32,6 @@ every_template = pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: fil
 PLAIN_JSON = {"on-instance/policy.json"}
 """Files that can name no partition of their own; examples/README.md says so."""
 
-WEB_SERVICE = """#!/bin/sh
-# In place of your service: one that answers /health.
-mkdir -p /srv/web
-echo ok > /srv/web/health
-cat > /etc/systemd/system/web.service <<'END-OF-FILE'
-[Service]
-ExecStart=/usr/bin/python3 -m http.server 8080 --directory /srv/web
-END-OF-FILE
-
-"""
-RUNNER = """#!/bin/sh
-# The image has the runner, as the unit worker.
-"""
-
-
-def written(name: str) -> str:
-    """Return the part of user data that puts a script or a unit of `on-instance` in its place."""
-    text = (ON_INSTANCE / name).read_text()
-    folder = "/etc/systemd/system" if name.endswith(".service") else "/usr/local/bin"
-    mode = "" if name.endswith(".service") else f"chmod 755 {folder}/{name}\n"
-    return f"cat > {folder}/{name} <<'END-OF-FILE'\n{text}END-OF-FILE\n{mode}\n"
-
 
 def user_data(example: str) -> str:
     template = resources((EXAMPLES / example / "template.yaml").read_text())["LaunchTemplate"]
@@ -70,17 +49,12 @@ def test_a_template_is_deployed_as_it_is_written(file: Path) -> None:
     assert "Transform" not in yaml_parse(file.read_text())
 
 
-def test_the_user_data_of_the_web_service_is_what_is_on_instances() -> None:
-    end = (ON_INSTANCE / "user-data.sh").read_text().removeprefix("#!/bin/sh\n")
-    assert user_data("web-service") == WEB_SERVICE + written("asg-lifecycle-signal") + end
+@pytest.mark.parametrize("example", COMPOSED)
+def test_user_data_is_what_is_on_instances(example: str) -> None:
+    assert user_data(example) == COMPOSED[example](), "python -m tests.examples.user_data writes it anew"
 
 
-def test_the_user_data_of_the_runner_is_what_is_on_instances() -> None:
-    parts = [written(f"asg-lifecycle-{name}") for name in ("signal", "drain", "drain.service")]
-    assert user_data("ci-runner") == RUNNER + "".join(parts) + "systemctl enable --now asg-lifecycle-drain\n"
-
-
-@pytest.mark.parametrize("example", ["web-service", "ci-runner"])
+@pytest.mark.parametrize("example", COMPOSED)
 def test_the_role_of_the_instances_has_the_policy_that_signals_need(example: str) -> None:
     role = resources((EXAMPLES / example / "template.yaml").read_text())["InstanceRole"]
     (policy,) = role["Properties"]["Policies"]
