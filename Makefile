@@ -37,7 +37,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick gates checkov cdk-nag bandit pip-audit zizmor licences planted-defects sbom site references demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
+.PHONY: help test quick gates checkov cdk-nag bandit pip-audit zizmor licences planted-defects cdk-example sbom site references demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,10 +52,12 @@ quick: lint types contracts ## lint, types and the tests that tell most, within 
 # Two at a time: checkov and cdk-nag need most of a minute between them, and the rest is done meanwhile.
 gates: $(VENV)/ready ## security: template, code, dependencies, workflows, licences; brings its own Node
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target \
-	  checkov cdk-nag bandit pip-audit zizmor licences planted-defects
+	  checkov cdk-nag bandit pip-audit zizmor licences planted-defects cdk-example
 
-checkov: $(VENV)/ready $(GATES)/checkov/ready ## the expanded template with every switch on
+checkov: $(VENV)/ready $(GATES)/checkov/ready ## the expanded template with every switch on, and the examples
 	@$(BIN)/python -m gates.check_template checkov $(GATES)/checkov/bin/checkov
+	@$(GATES)/checkov/bin/checkov --directory examples --framework cloudformation terraform --skip-download --compact --quiet
+	@echo "checkov: nothing found in examples"
 
 cdk-nag: $(VENV)/ready $(GATES)/cdk-nag ## the same: the packs AwsSolutions and Serverless
 	@$(BIN)/python -m gates.check_template cdk_nag $(NODE)/node
@@ -75,6 +77,9 @@ licences: $(VENV)/ready sbom ## the licence of each package that the function ca
 
 planted-defects: $(VENV)/ready $(GATES)/checkov/ready $(GATES)/cdk-nag $(GATES)/bandit/ready $(GATES)/pip-audit/ready ## each of these tools finds one
 	@GATES_FOLDER=$(GATES) $(BIN)/python -m pytest -q -n 0 tests/gates/test_planted_defects.py
+
+cdk-example: $(VENV)/ready $(GATES)/cdk-nag ## examples/cdk, synthesised and deployed into a simulated Region
+	@GATES_FOLDER=$(GATES) $(BIN)/python -m pytest -q -n 0 tests/examples/test_cdk.py
 
 sbom: $(GATES)/cyclonedx-bom/ready $(GATES)/function ## dist/sbom.json: what the function carries, as CycloneDX
 	@mkdir -p $(dir $(SBOM))

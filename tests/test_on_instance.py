@@ -3,94 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from asg_lifecycle.model.wake_events import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, SignalSent, happening
+from tests.instance import ON_INSTANCE, run_script, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "examples" / "on-instance"
+    from tests.instance import Metadata
+
 INSTANCE = "i-0123456789abcdef0"
-RECORDING = """#!{python}
-import json, os, sys
-with open(os.environ["CALLS"], "a") as calls:
-    calls.write(json.dumps([os.environ["AWS_DEFAULT_REGION"], *sys.argv[1:]]) + "\\n")
-print(os.environ.get("FAILED_ENTRIES", "0"))
-"""
-
-
-class Metadata:
-    """The instance metadata service, version 2."""
-
-    def __init__(self) -> None:
-        self.states = ["Terminated"]
-        metadata = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                self._answer("a-token" if self.headers.get("X-aws-ec2-metadata-token-ttl-seconds") else None)
-
-            def do_GET(self) -> None:
-                known = self.headers.get("X-aws-ec2-metadata-token") == "a-token"
-                self._answer(metadata.of(self.path.removeprefix("/latest/meta-data/")) if known else None)
-
-            def _answer(self, text: str | None) -> None:
-                self.send_response(404 if text is None else 200)
-                self.end_headers()
-                self.wfile.write((text or "").encode())
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def of(self, path: str) -> str | None:
-        if path == "autoscaling/target-lifecycle-state":
-            return self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        return {"instance-id": INSTANCE, "placement/region": "eu-north-1"}.get(path)
 
 
 @pytest.fixture
 def metadata() -> Iterator[Metadata]:
-    made = Metadata()
-    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
+    with serving(INSTANCE, "eu-north-1") as made:
+        yield made
 
 
 def run(script: str, *arguments: str, metadata: Metadata, folder: Path, **environment: str) -> tuple[int, list[Any]]:
-    """Run a script; return its exit code and the calls of the AWS CLI."""
-    tool, calls = folder / "aws", folder / "calls"
-    tool.write_text(RECORDING.format(python=sys.executable))
-    tool.chmod(0o755)
-    calls.touch()
-    done = subprocess.run(  # noqa: S603 - the script that is tested
-        [str(FOLDER / script), *arguments],
-        env={
-            "PATH": os.pathsep.join([str(folder), str(FOLDER), os.environ["PATH"]]),
-            "CALLS": str(calls),
-            "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url,
-            "ASG_LIFECYCLE_SIGNAL_DELAYS": "0 0",
-            "ASG_LIFECYCLE_POLL_SECONDS": "0",
-            **environment,
-        },
-        check=False,
-        timeout=60,
+    return run_script(
+        [ON_INSTANCE / script, *arguments], metadata=metadata, folder=folder, path=[ON_INSTANCE], **environment
     )
-    return done.returncode, [json.loads(line) for line in calls.read_text().splitlines()]
 
 
 def signal_of(call: list[str]) -> SignalSent:
@@ -139,7 +77,7 @@ def test_the_drain_begins_when_the_instance_has_to_go(
 
 
 def test_the_policy_allows_signals_and_nothing_else() -> None:
-    (statement,) = json.loads((FOLDER / "policy.json").read_text())["Statement"]
+    (statement,) = json.loads((ON_INSTANCE / "policy.json").read_text())["Statement"]
     assert statement["Action"] == "events:PutEvents"
     assert statement["Condition"] == {
         "StringEquals": {"events:source": SIGNAL_SOURCE, "events:detail-type": SIGNAL_DETAIL_TYPE}

@@ -24,6 +24,7 @@ from asg_lifecycle_simulator.services.role_policies import RolePolicies
 from asg_lifecycle_simulator.services.route53 import Dns
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.spot import SpotInstances
+from asg_lifecycle_simulator.services.stack_groups import StackGroups
 from asg_lifecycle_simulator.services.stacks import Stacks
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.target_groups import TargetGroups, make_target_group
@@ -92,6 +93,7 @@ class Testbed(Generic[DeploymentT]):
         self.dns = self.region.add(Dns(self.region))
         self.http_apis = self.region.add(HttpApis(self.region))
         self.region.add(Stacks(self.region))
+        self.region.add(StackGroups(self.region))
         self.role_policies = self.region.add(RolePolicies(self.region))
         self.deployment = deploy(self.region, self.timeline)
         self._entered = ExitStack()

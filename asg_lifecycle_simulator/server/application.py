@@ -18,6 +18,7 @@ from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
 from asg_lifecycle_simulator.services.lattice import Lattice
 from asg_lifecycle_simulator.services.role_policies import RolePolicies
 from asg_lifecycle_simulator.services.route53 import Dns
+from asg_lifecycle_simulator.services.stack_groups import StackGroups
 from asg_lifecycle_simulator.services.stacks import Stacks
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.traffic_sources import TrafficSources
@@ -50,6 +51,7 @@ def add_services(region: Region, autoscaling: AutoScaling, target_groups: Target
     region.add(CloudMap(region))
     region.add(Dns(region))
     region.add(Stacks(region))
+    region.add(StackGroups(region))
     region.add(RolePolicies(region))
 
 
