@@ -10,7 +10,7 @@
         lifecycle_region.run(60)
         assert lifecycle_region.action(instance).ended_by == "CompleteLifecycleAction"
 
-Needs the extra `simulator`. R1 to R32 are the rules of Auto Scaling that docs/simulator.md lists, with what is left out.
+Needs the extra `simulator`. R1 to R32 are the rules of Auto Scaling that docs/simulator.md lists.
 All durations are seconds. All times are seconds since the epoch in simulated time, which begins at the real time and
 moves in `run` alone.
 """
@@ -18,13 +18,11 @@ moves in `run` alone.
 from __future__ import annotations
 
 import copy
-import json
 import sys
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
-
-from moto.events.models import EventPattern
 
 from asg_lifecycle_simulator.foreign.actions import (
     EndedBy,
@@ -32,6 +30,7 @@ from asg_lifecycle_simulator.foreign.actions import (
     RefusedCall,
     Result,
     Transition,
+    history,
     read_actions,
     read_refusals,
 )
@@ -42,6 +41,7 @@ from asg_lifecycle_simulator.foreign.invocations import (
     LambdaContext,
     load_handler,
 )
+from asg_lifecycle_simulator.region.faults import Faults
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
@@ -54,11 +54,10 @@ from asg_lifecycle_simulator.services.target_groups import TargetGroups
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asg_lifecycle_simulator.region.faults import Faults
-
 __all__ = [
     "LIFECYCLE_ACTIONS",
     "EndedBy",
+    "Faults",
     "Handler",
     "Invocation",
     "LambdaContext",
@@ -168,7 +167,7 @@ class LifecycleRegion:
             group: the group's name.
             hook: the hook's name (R29).
             transition: what it waits for (R1).
-            heartbeat_timeout: seconds, 30 to 7200 (R3). The longest wait is a hundred times that, at most two days (R4).
+            heartbeat_timeout: seconds, 30 to 7200 (R3). The wait ends after 100 times that, or two days (R4).
             default_result: how an action ends whose time runs out (R6).
             metadata: `NotificationMetadata` (R21, R29).
             target: ARN of a queue, a topic or a function that is told beside the event (R19, R20).
@@ -189,7 +188,7 @@ class LifecycleRegion:
         self._autoscaling.scale(group, capacity)
 
     def terminate(self, instance: str, *, replace: bool = False) -> None:
-        """Let Auto Scaling terminate an instance; with `replace` the desired capacity stays, and another is launched."""
+        """Let Auto Scaling terminate an instance; with `replace` another is launched in its place."""
         self._autoscaling.terminate(instance, decrement=not replace)
 
     def interrupt_spot(self, instance: str) -> None:
@@ -233,22 +232,13 @@ class LifecycleRegion:
         if isinstance(handler, str):
             handler, module = load_handler(handler)
             self._undo.callback(sys.modules.pop, module, None)
-        function = HandlerFunction(
-            self._region, name, handler, timeout=timeout, record=self._invocations.append
-        )
+        function = HandlerFunction(self._region, name, handler, timeout=timeout, record=self._invocations.append)
         self._undo.callback(function.close)
         self._functions.deploy(
-            name,
-            function.invoke,
-            asynchronous=lambda event: function.invoke_asynchronously(event, delay=self._delay),
+            name, function.invoke, asynchronous=partial(function.invoke_asynchronously, delay=self._delay)
         )
         if pattern is not None:
-            rule = EventPattern.load(json.dumps(pattern))
-            self._region.subscribe(
-                lambda event: function.invoke_asynchronously(copy.deepcopy(event))
-                if rule.matches_event(event)  # type: ignore[arg-type]  # an event of the bus
-                else None
-            )
+            self._region.subscribe(function.rule(pattern))
         return function.arn
 
     @property
@@ -293,28 +283,20 @@ class LifecycleRegion:
 
     def history(self) -> str:
         """Return what happened as text, a line each: time since the start, what, group, hook, instance, detail."""
-        return "\n".join(
-            " ".join(
-                part
-                for part in (
-                    f"{entry.time - self._started:+9.1f} s ",
-                    f"{entry.kind}:",
-                    *(entry.group, entry.hook, entry.instance, entry.detail),
-                )
-                if part
-            )
-            for entry in self._region.log
-        )
+        return history(self._region, self._started)
 
     # What goes wrong.
 
     def deliver_events(self, *delays: float) -> None:
-        """Deliver each event from now on once after each of so many seconds: none loses it, two deliver it twice (R18)."""
+        """Deliver each event from now on after each of so many seconds: none loses it, two deliver it twice (R18)."""
         self._region.events.deliveries = lambda _: delays
 
     @property
     def faults(self) -> Faults:
-        """What the next calls meet: `throttle` (R15), `contend` (R14), `lose_response`, `lose_request`, `deny`, `fail`."""
+        """What the next calls meet, like `faults.throttle("autoscaling", "CompleteLifecycleAction")` (R15).
+
+        Further ones are `contend` (R14), `lose_request`, `lose_response`, `deny`, `allow`, `fail` and `clear`.
+        """
         return self._region.faults
 
     def refuse_at_first(self, seconds: float) -> None:

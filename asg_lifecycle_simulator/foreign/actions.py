@@ -20,8 +20,8 @@ Result: TypeAlias = Literal["CONTINUE", "ABANDON"]
 EndedBy: TypeAlias = Literal[
     "CompleteLifecycleAction", "heartbeat timeout", "global timeout", "DeleteLifecycleHook", "skipped"
 ]
-"""What ended an action: a call (R7), a timer (R4, R6), the deletion of its hook (R24), or something that left it without
-a result of its own: another hook of the same wait abandoned (R8, R9), or the instance left the group (R25)."""
+"""What ended an action: a call (R7), a timer (R4, R6), the deletion of its hook (R24), or what leaves it without a
+result of its own: another hook of the same wait abandoned (R8, R9), or the instance left the group (R25)."""
 
 Operation: TypeAlias = Literal["CompleteLifecycleAction", "RecordLifecycleActionHeartbeat"]
 """The two calls that a handler answers a hook with."""
@@ -119,6 +119,28 @@ def read_refusals(region: Region) -> list[RefusedCall]:
         )
         for entry in region.log.of(*REFUSALS)
     ]
+
+
+def history(region: Region, start: float) -> str:
+    """Return the log of `region` as text, a line each.
+
+    Args:
+        region: the region.
+        start: from when on the seconds are counted, seconds since the epoch.
+    """
+    return "\n".join(
+        " ".join(
+            filter(
+                None,
+                (
+                    f"{entry.time - start:+9.1f} s ",
+                    f"{entry.kind}:",
+                    *(entry.group, entry.hook, entry.instance, entry.detail),
+                ),
+            )
+        )
+        for entry in region.log
+    )
 
 
 def _action(started: LogEntry, announced: dict[str, object], entries: list[LogEntry]) -> LifecycleAction:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import copy
 import importlib
+import json
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from moto.events.models import EventPattern
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from asg_lifecycle_simulator.region.events import Event
     from asg_lifecycle_simulator.region.region import Region
 
 Handler: TypeAlias = "Callable[[Any, Any], Any]"
@@ -112,6 +116,16 @@ class HandlerFunction:
         """Invoke it `delay` seconds from now; what fails is tried again after one minute, and after two more."""
         self._attempt(event, self._region.new_id(), 1, delay)
 
+    def rule(self, pattern: Mapping[str, Any]) -> Callable[[Event], None]:
+        """Return what invokes the function with each event that matches an event pattern, as moto understands it."""
+        rule = EventPattern.load(json.dumps(pattern))
+
+        def pass_on(event: Event) -> None:
+            if rule.matches_event(event):  # type: ignore[arg-type]  # what moto's own rules are given
+                self.invoke_asynchronously(copy.deepcopy(event))
+
+        return pass_on
+
     def close(self) -> None:
         """Invoke nothing any more: the region is left."""
         self._closed = True
@@ -156,13 +170,13 @@ def load_handler(setting: str) -> tuple[Handler, str]:
         setting: the function's `Handler`: `module.function`, with as many packages as there are.
 
     Raises:
-        ValueError: it is no such text, or the module has no such function.
+        ValueError: it is no such text.
+        AttributeError: the module has no such function.
+        ModuleNotFoundError: there is no such module.
     """
     module_name, dot, function = setting.rpartition(".")
     if not (dot and module_name and function):
         raise ValueError(f"{setting!r} is no handler; expected module.function")
     sys.modules.pop(module_name, None)
-    handler = getattr(importlib.import_module(module_name), function, None)
-    if not callable(handler):
-        raise ValueError(f"{module_name} has no function {function}")
+    handler: Handler = getattr(importlib.import_module(module_name), function)
     return handler, module_name

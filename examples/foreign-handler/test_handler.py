@@ -96,9 +96,7 @@ def test_one_that_beats_for_ever(lifecycle_region, instance):
 def test_one_that_completes_twice(lifecycle_region, instance):
     def completes_twice(event, context):
         for _ in range(2):
-            boto3.client("autoscaling").complete_lifecycle_action(
-                **action_in(event), LifecycleActionResult="CONTINUE"
-            )
+            boto3.client("autoscaling").complete_lifecycle_action(**action_in(event), LifecycleActionResult="CONTINUE")
 
     lifecycle_region.deploy(completes_twice)
     lifecycle_region.terminate(instance)
