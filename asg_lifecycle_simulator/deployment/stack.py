@@ -127,6 +127,7 @@ def stack_template(region: Region, deployment: Deployment, chosen: Mapping[str, 
     named = {
         "RecordsTable": table,
         "RecordsTable.Arn": f"arn:aws:dynamodb:{region.name}:{region.account}:table/{table}",
+        "LogGroup": "LogGroup",
         "LogGroup.Arn": f"arn:aws:logs:{region.name}:{region.account}:log-group:LogGroup:*",
     }
     for key, each in template["Resources"].items():
