@@ -18,7 +18,6 @@ moves in `run` alone.
 from __future__ import annotations
 
 import copy
-import sys
 import time
 from contextlib import ExitStack
 from functools import partial
@@ -35,6 +34,7 @@ from asg_lifecycle_simulator.foreign.actions import (
     read_refusals,
 )
 from asg_lifecycle_simulator.foreign.invocations import (
+    LIFECYCLE_ACTIONS,
     Handler,
     HandlerFunction,
     Invocation,
@@ -68,18 +68,13 @@ __all__ = [
     "Transition",
 ]
 
-LIFECYCLE_ACTIONS: Mapping[str, Any] = {
-    "source": ["aws.autoscaling"],
-    "detail-type": ["EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"],
-}
-"""The event pattern of a rule that passes on every lifecycle action (R1)."""
-
 
 class LifecycleRegion:
     """A simulated Region. Enter it as a context manager, once; the fixture `lifecycle_region` is one that was entered.
 
-    While it is entered every boto3 client of the process that is made in it talks to it, without credentials and
-    network. What has no method here is asked of boto3: warm pools, standby, target groups, queues.
+    A boto3 client that is made while it is entered talks to it, without credentials and network. One that was made
+    before may talk to AWS: have handlers imported by `deploy`. What has no method here is asked of boto3: warm pools,
+    standby, target groups, queues.
 
     Args:
         name: the Region's name.
@@ -110,8 +105,6 @@ class LifecycleRegion:
         """Give boto3 back, and forget the handlers' modules that were imported."""
         self._undo.close()
 
-    # Time.
-
     @property
     def now(self) -> float:
         """The time, seconds since the epoch. A handler's own clock does not know it."""
@@ -131,8 +124,6 @@ class LifecycleRegion:
     def call_after(self, seconds: float, callback: Callable[[], None]) -> None:
         """Call `callback` when so many seconds have passed: in place of a queue's delay or a state machine's wait."""
         self._timeline.call_after(seconds, callback, name="call_after")
-
-    # Groups, hooks and instances.
 
     def create_group(
         self, group: str, *, capacity: int = 1, max_size: int | None = None, target_groups: tuple[str, ...] = ()
@@ -207,8 +198,6 @@ class LifecycleRegion:
         """Return the `LifecycleState` of an instance, like `Terminating:Wait` (R17); None when no group has it."""
         return self._autoscaling.instance_state(instance)
 
-    # Handlers.
-
     def deploy(
         self,
         handler: Handler | str,
@@ -230,8 +219,8 @@ class LifecycleRegion:
             timeout: seconds that its context tells.
         """
         if isinstance(handler, str):
-            handler, module = load_handler(handler)
-            self._undo.callback(sys.modules.pop, module, None)
+            handler, forget = load_handler(handler)
+            self._undo.callback(forget)
         function = HandlerFunction(self._region, name, handler, timeout=timeout, record=self._invocations.append)
         self._undo.callback(function.close)
         self._functions.deploy(
@@ -245,8 +234,6 @@ class LifecycleRegion:
     def invocations(self) -> list[Invocation]:
         """Every run of a handler so far, in order, with what it returned or raised."""
         return list(self._invocations)
-
-    # What happened.
 
     @property
     def actions(self) -> list[LifecycleAction]:
@@ -284,8 +271,6 @@ class LifecycleRegion:
     def history(self) -> str:
         """Return what happened as text, a line each: time since the start, what, group, hook, instance, detail."""
         return history(self._region, self._started)
-
-    # What goes wrong.
 
     def deliver_events(self, *delays: float) -> None:
         """Deliver each event from now on after each of so many seconds: none loses it, two deliver it twice (R18)."""

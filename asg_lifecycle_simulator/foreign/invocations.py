@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 Handler: TypeAlias = "Callable[[Any, Any], Any]"
 """A Lambda handler: takes the event and the context, and returns what JSON can hold."""
 
+LIFECYCLE_ACTIONS: Mapping[str, Any] = {
+    "source": ["aws.autoscaling"],
+    "detail-type": ["EC2 Instance-launch Lifecycle Action", "EC2 Instance-terminate Lifecycle Action"],
+}
+"""The event pattern of a rule that passes on every lifecycle action (R1)."""
+
 RETRIES = (60.0, 120.0)
 """Seconds until Lambda invokes a function again that failed, and again."""
 
@@ -161,8 +167,8 @@ class HandlerFunction:
         return ended
 
 
-def load_handler(setting: str) -> tuple[Handler, str]:
-    """Import a handler as Lambda does at a cold start, and return it with the name of its module.
+def load_handler(setting: str) -> tuple[Handler, Callable[[], None]]:
+    """Import a handler as Lambda does at a cold start, and return it with what undoes that.
 
     The module is imported anew, so that the clients it makes while it is imported are those of the region.
 
@@ -177,6 +183,16 @@ def load_handler(setting: str) -> tuple[Handler, str]:
     module_name, dot, function = setting.rpartition(".")
     if not (dot and module_name and function):
         raise ValueError(f"{setting!r} is no handler; expected module.function")
-    sys.modules.pop(module_name, None)
-    handler: Handler = getattr(importlib.import_module(module_name), function)
-    return handler, module_name
+    before = sys.modules.pop(module_name, None)
+
+    def forget() -> None:
+        sys.modules.pop(module_name, None)
+        if before is not None:
+            sys.modules[module_name] = before
+
+    try:
+        handler: Handler = getattr(importlib.import_module(module_name), function)
+    except BaseException:
+        forget()
+        raise
+    return handler, forget

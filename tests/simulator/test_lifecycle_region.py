@@ -1,0 +1,340 @@
+"""The public API for tests of other people's handlers, its fixture, and the example that uses them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from asg_lifecycle_simulator import testing
+from asg_lifecycle_simulator.testing import LIFECYCLE_ACTIONS, Invocation, LambdaContext, LifecycleRegion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "foreign-handler"
+PLUGIN = ("-p", "asg_lifecycle_simulator.pytest_plugin")
+DOCUMENT = (ROOT / "docs" / "simulator.md").read_text()
+WITHOUT_MOTO = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "moto":
+            raise ModuleNotFoundError("No module named 'moto'", name="moto")
+
+sys.meta_path.insert(0, Refuse())
+"""
+OURS = "held-by-us"
+
+
+@pytest.fixture
+def region() -> Iterator[LifecycleRegion]:
+    with LifecycleRegion() as region:
+        yield region
+
+
+@pytest.fixture
+def instance(region: LifecycleRegion) -> str:
+    (instance,) = region.create_group("web")
+    return instance
+
+
+def autoscaling() -> Any:
+    return boto3.client("autoscaling", config=Config(retries={"total_max_attempts": 1}))
+
+
+def action_in(event: dict[str, Any]) -> dict[str, str]:
+    fields = ("AutoScalingGroupName", "LifecycleHookName", "LifecycleActionToken")
+    return {field: event[field] for field in fields}
+
+
+def complete(event: dict[str, Any], _: object) -> str:
+    autoscaling().complete_lifecycle_action(**action_in(event["detail"]), LifecycleActionResult="CONTINUE")
+    return "completed"
+
+
+def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - this interpreter, with arguments of ours
+        [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *PLUGIN, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_example_passes() -> None:
+    done = run_pytest(EXAMPLE)
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "fails"),
+    [
+        ("autoscaling.complete_lifecycle_action(", "str(", "test_the_handler_lets_the_instance_go"),
+        ('if detail["LifecycleHookName"] != HOOK', "if not HOOK", "test_the_handler_leaves_other_hooks_alone"),
+        ("autoscaling.record_lifecycle_action_heartbeat(**action)", "", "test_the_handler_lets_the_instance_go"),
+    ],
+    ids=["forgets to complete", "answers for hooks of others", "sends no heartbeat"],
+)
+def test_the_example_notices_a_handler_that_is_wrong(right: str, wrong: str, fails: str, tmp_path: Path) -> None:
+    folder = shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("__pycache__"))
+    code = (folder / "handler.py").read_text()
+    assert right in code
+    (folder / "handler.py").write_text(
+        code.replace(right, wrong).replace('action, LifecycleActionResult="CONTINUE"', "action")
+        if wrong == "str("
+        else code.replace(right, wrong)
+    )
+    done = run_pytest(folder, "-k", fails)
+    assert done.returncode == 1, done.stdout
+    assert f"FAILED test_handler.py::{fails}" in done.stdout
+    assert "wait started: web drain" in done.stdout, "a test that fails shows what happened in the region"
+
+
+def test_the_handler_of_the_example_is_short() -> None:
+    code = [line for line in (EXAMPLE / "handler.py").read_text().splitlines() if line and '"""' not in line]
+    assert len(code) <= 20
+
+
+def test_the_plugin_imports_nothing_before_a_test_asks_for_the_fixture() -> None:
+    code = "import asg_lifecycle_simulator.pytest_plugin, sys; print(*{'moto', 'boto3', 'msgspec'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - ours
+    assert done.stdout == "\n"
+
+
+def test_the_plugin_is_harmless_without_what_the_fixture_needs(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "conftest.py").write_text(WITHOUT_MOTO)
+    (tmp_path / "test_it.py").write_text("def test_one(): pass\ndef test_two(lifecycle_region): pass\n")
+    done = run_pytest(tmp_path)
+    assert "1 passed, 1 error" in done.stdout
+    assert "needs asg-lifecycle with its extra `simulator`: No module named 'moto'" in done.stdout
+
+
+def test_the_command_says_what_it_needs() -> None:
+    code = f"{WITHOUT_MOTO}\nfrom asg_lifecycle_simulator.__main__ import main\nsys.exit(main(['--help']))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "needs asg-lifecycle with its extra `simulator`" in done.stderr
+
+
+def test_what_becomes_of_an_action(region: LifecycleRegion, instance: str) -> None:
+    region.put_hook("web", OURS, transition="TERMINATING", heartbeat_timeout=120, metadata="about it")
+    region.deploy(complete)
+    region.terminate(instance)
+    waiting = region.action(instance)
+    assert (waiting.ended, waiting.waited, waiting.result, waiting.ended_by) == (None, None, None, None)
+    region.run(3)
+    action = region.action(instance, OURS)
+    assert action.token == waiting.token
+    assert (action.group, action.hook, action.transition) == ("web", OURS, "TERMINATING")
+    assert (action.origin, action.destination) == ("AutoScalingGroup", "EC2")
+    assert (action.result, action.ended_by, action.waited) == ("CONTINUE", "CompleteLifecycleAction", 1.0)
+    assert region.instances("web") == []
+    assert region.calls("autoscaling", "CompleteLifecycleAction") == 1
+    (event,) = region.events
+    assert event["detail"]["NotificationMetadata"] == "about it"
+    assert region.elapsed == 3.0
+    assert "+1.0 s  completed: web held-by-us" in region.history()
+    with pytest.raises(LookupError, match=f"no lifecycle action of {instance} under another"):
+        region.action(instance, "another")
+
+
+def test_a_launch_and_its_replacement(region: LifecycleRegion) -> None:
+    region.create_group("web", capacity=0, max_size=2)
+    region.put_hook("web", OURS, transition="LAUNCHING", heartbeat_timeout=30)
+    region.scale("web", 1)
+    (first,) = region.instances("web")
+    assert region.state(first) == "Pending:Wait"
+    region.run(31)
+    # R6, R8: the time ran out, the default result abandons, and another is launched.
+    assert region.action(first).ended_by == "heartbeat timeout"
+    (second,) = region.instances("web")
+    assert (region.state(first), region.state(second)) == (None, "Pending:Wait")
+    region.terminate(second, replace=True)
+    assert region.action(second).ended_by == "skipped"
+
+
+def test_r18_what_fails_is_tried_again_with_the_event_as_it_was(region: LifecycleRegion, instance: str) -> None:
+    seen: list[tuple[int, str, int]] = []
+
+    def spoils(event: dict[str, Any], context: LambdaContext) -> None:
+        seen.append((len(event), context.aws_request_id, context.get_remaining_time_in_millis()))
+        event.clear()
+        raise RuntimeError("no")
+
+    region.put_hook("web", OURS, transition="TERMINATING")
+    region.deploy(spoils, name="spoils", timeout=30)
+    region.terminate(instance)
+    region.run(3600)
+    assert [(each.time - region.now + 3600, each.attempt) for each in region.invocations] == [
+        (1.0, 1),
+        (61.0, 2),
+        (181.0, 3),
+    ]
+    assert len(set(seen)) == 1
+    assert seen[0][2] == 30_000
+    assert all(each.event["source"] == "aws.autoscaling" for each in region.invocations)
+    assert {str(each.error) for each in region.invocations} == {"no"}
+
+
+def test_r19_r20_a_function_that_is_the_target_of_a_hook(region: LifecycleRegion, instance: str) -> None:
+    told: list[dict[str, Any]] = []
+
+    def answers(event: dict[str, Any], _: object) -> None:
+        told.append(event)
+        if "LifecycleActionToken" in event:
+            autoscaling().complete_lifecycle_action(**action_in(event), LifecycleActionResult="CONTINUE")
+
+    function = region.deploy(answers, pattern=None)
+    region.put_hook("web", OURS, transition="TERMINATING", target=function)
+    region.run(1)
+    assert [each.get("Event") for each in told] == ["autoscaling:TEST_NOTIFICATION"]
+    region.terminate(instance)
+    assert len(told) == 1, "the handler runs later, not while Auto Scaling tells of the action"
+    region.run(1)
+    assert region.action(instance).ended_by == "CompleteLifecycleAction"
+    assert len(told) == 2
+
+
+def test_a_function_can_be_invoked_by_another(region: LifecycleRegion) -> None:
+    def doubles(event: int, _: object) -> int:
+        return 2 * event
+
+    def raises(event: object, _: object) -> None:
+        raise ValueError(f"not {event}")
+
+    region.deploy(doubles, name="doubles", pattern=None)
+    region.deploy(raises, name="raises", pattern=None)
+    client = boto3.client("lambda")
+    assert json.load(client.invoke(FunctionName="doubles", Payload=b"21")["Payload"]) == 42
+    failed = client.invoke(FunctionName="raises", Payload=b"1")
+    assert failed["FunctionError"] == "Unhandled"
+    assert [(each.function, each.result) for each in region.invocations] == [("doubles", 42), ("raises", None)]
+    region.run(3600)
+    assert len(region.invocations) == 2, "nobody tries again what somebody waited for"
+
+
+def test_a_pattern_picks_the_events(region: LifecycleRegion, instance: str) -> None:
+    region.put_hook("web", OURS, transition="TERMINATING")
+    region.put_hook("web", "theirs", transition="TERMINATING")
+    region.deploy(complete, pattern={**LIFECYCLE_ACTIONS, "detail": {"LifecycleHookName": [OURS]}})
+    region.terminate(instance)
+    region.run(60)
+    (invocation,) = region.invocations
+    assert invocation.event["detail"]["LifecycleHookName"] == OURS
+    assert region.action(instance, "theirs").ended is None
+
+
+def test_a_handler_is_imported_anew_for_each_region(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "foreign_code.py").write_text(
+        "import boto3\nclient = boto3.client('autoscaling')\n"
+        "def handle(event, context):\n    return client.meta.region_name\nNONE = 1\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    answers: list[Invocation] = []
+    for name in ("eu-west-1", "us-east-2"):
+        with LifecycleRegion(name=name) as region:
+            region.deploy("foreign_code.handle", pattern=None)
+            boto3.client("lambda").invoke(FunctionName="handler", Payload=b"{}")
+            answers += region.invocations
+            with pytest.raises(ValueError, match="expected module.function"):
+                region.deploy("handle")
+            with pytest.raises(AttributeError, match="missing"):
+                region.deploy("foreign_code.missing")
+        assert "foreign_code" not in sys.modules
+    assert [each.result for each in answers] == ["eu-west-1", "us-east-2"]
+
+
+def test_the_ways_of_other_instances(region: LifecycleRegion) -> None:
+    spot, volume = region.create_group("web", capacity=2)
+    region.put_hook("web", OURS, transition="TERMINATING", heartbeat_timeout=600)
+    region.interrupt_spot(spot)
+    region.run(119)
+    assert region.state(spot) == "InService"
+    region.run(2)
+    # R27, R28: gone in EC2 after two minutes, and its terminate hook fires then.
+    assert region.state(spot) == "Terminating:Wait"
+    region.replace_root_volume(volume)
+    assert region.state(volume) == "ReplacingRootVolume:Wait"
+    assert region.action(volume).destination == "AutoScalingGroup"
+
+
+def test_calls_go_wrong_as_they_are_told_to(region: LifecycleRegion, instance: str) -> None:
+    region.put_hook("web", OURS, transition="TERMINATING")
+    region.refuse_at_first(5)
+    region.terminate(instance)
+    token = {"AutoScalingGroupName": "web", "LifecycleHookName": OURS, "InstanceId": instance}
+
+    def code() -> str:
+        try:
+            autoscaling().record_lifecycle_action_heartbeat(**token)
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return "accepted"
+
+    assert (code(), [each.instance for each in region.refused]) == ("ValidationError", [instance])
+    region.run(5)
+    region.faults.throttle("autoscaling", "RecordLifecycleActionHeartbeat")
+    region.faults.contend("autoscaling", "RecordLifecycleActionHeartbeat")
+    assert [code(), code(), code()] == ["Throttling", "ResourceContention", "accepted"]
+    assert len(region.action(instance).heartbeats) == 1
+    # R32: EC2 learns of it later.
+    region.hide_new_instances(10)
+    region.scale("web", 1)
+    (launched,) = set(region.instances("web")) - {instance}
+    ec2 = boto3.client("ec2")
+    with pytest.raises(ClientError, match="InvalidInstanceID.NotFound"):
+        ec2.describe_instances(InstanceIds=[launched])
+    region.run(10)
+    assert ec2.describe_instances(InstanceIds=[launched])["Reservations"]
+
+
+def test_time_does_not_run_backwards(region: LifecycleRegion) -> None:
+    called: list[float] = []
+    region.call_after(7, lambda: called.append(region.elapsed))
+    with pytest.raises(ValueError, match="backwards"):
+        region.run(-1)
+    region.run(6)
+    assert called == []
+    region.run(1)
+    assert called == [7.0]
+
+
+def test_every_rule_is_listed_once_with_a_test_or_what_is_left_out() -> None:
+    rows = re.findall(r"^\| R(\d+) \| ([^|]+) \| ([^|]+) \|$", DOCUMENT, re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == list(range(1, 33))
+    tests = "".join(file.read_text() for file in (ROOT / "tests" / "simulator").glob("test_*.py"))
+    named = {int(number) for number in re.findall(r"(?:_r|\bR)(\d+)(?=_|\b)", tests)}
+    assert [number for number, _, how in rows if how.startswith("yes") and int(number) not in named] == []
+    assert all(how.startswith(("yes", "in part", "no")) for _, _, how in rows)
+    assert all(sentence.endswith(".") for _, sentence, _ in rows)
+
+
+def test_the_document_names_all_of_the_api() -> None:
+    members = [name for name in vars(LifecycleRegion) if not name.startswith("_")]
+    assert [name for name in (*testing.__all__, *members) if f"`{name}" not in DOCUMENT] == []
+    assert all(vars(LifecycleRegion)[name].__doc__ for name in members)
+
+
+def test_the_test_in_the_document_passes(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"^    def test_\w+\(lifecycle_region.*\n(?:    .*\n|\n)+", DOCUMENT, re.MULTILINE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\npythonpath = .\n")
+    shutil.copy(EXAMPLE / "handler.py", tmp_path)
+    (tmp_path / "test_shown.py").write_text(textwrap.dedent(shown))
+    done = run_pytest(tmp_path)
+    assert "1 passed" in done.stdout, done.stdout
