@@ -178,7 +178,7 @@ class Environment:
             "\n".join(re.findall(r"^\S+==[^\\\n]+", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE))
         )
         uv = [sys.executable, "-m", "uv", "--quiet"]
-        made = [*uv, "venv", "--python", sys.executable, self._bin.parent]
+        made = [*uv, "venv", "--python", sys.executable, str(self._bin.parent)]
         subprocess.run(made, check=True)  # noqa: S603 - from this environment
         package = f"asg-lifecycle{extra} @ {wheel.as_uri()}"
         installed = subprocess.run(  # noqa: S603 - likewise
