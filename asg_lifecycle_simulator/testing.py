@@ -217,7 +217,12 @@ class LifecycleRegion:
             name: the function's name.
             pattern: the event pattern of its rule; None for no rule, where the function is a hook's target.
             timeout: seconds that its context tells.
+
+        Raises:
+            ValueError: there is a function of that name, or the handler is named in another form.
         """
+        if name in self._functions.events:
+            raise ValueError(f"there is a function {name} already")
         if isinstance(handler, str):
             handler, forget = load_handler(handler)
             self._undo.callback(forget)

@@ -138,6 +138,27 @@ def test_the_plugin_is_harmless_without_what_the_fixture_needs(tmp_path: Path) -
     assert "needs asg-lifecycle with its extra `simulator`: No module named 'moto'" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("conftest", "ends"), [("", "1 error"), ("import asg_lifecycle_simulator.testing", "1 passed")]
+)
+def test_a_client_that_would_talk_to_aws_is_noticed(
+    conftest: str, ends: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "conftest.py").write_text(conftest)
+    (tmp_path / "test_it.py").write_text(
+        "import boto3\nclient = boto3.client('autoscaling', region_name='eu-west-1')\n"
+        "def test_it(lifecycle_region):\n"
+        "    lifecycle_region.create_group('web')\n"
+        "    assert len(client.describe_auto_scaling_groups()['AutoScalingGroups']) == 1\n"
+    )
+    done = run_pytest(tmp_path)
+    assert ends in done.stdout
+    assert ("a boto3 client (autoscaling) was made before" in done.stdout) == (not conftest)
+
+
 def test_the_command_says_what_it_needs() -> None:
     code = f"{WITHOUT_MOTO}\nfrom asg_lifecycle_simulator.__main__ import main\nsys.exit(main(['--help']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603 - ours
@@ -266,9 +287,11 @@ def test_a_handler_is_imported_anew_for_each_region(tmp_path: Path, monkeypatch:
             boto3.client("lambda").invoke(FunctionName="handler", Payload=b"{}")
             answers += region.invocations
             with pytest.raises(ValueError, match="expected module"):
-                region.deploy("handle")
+                region.deploy("handle", name="another")
             with pytest.raises(AttributeError, match="missing"):
-                region.deploy("foreign_code.missing")
+                region.deploy("foreign_code.missing", name="another")
+            with pytest.raises(ValueError, match="there is a function handler already"):
+                region.deploy("foreign_code.handle")
         assert "foreign_code" not in sys.modules
     assert [each.result for each in answers] == ["eu-west-1", "us-east-2"]
 
