@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
@@ -199,8 +200,13 @@ def test_a_launch_and_its_replacement(region: LifecycleRegion) -> None:
     assert region.action(first).ended_by == "heartbeat timeout"
     (second,) = region.instances("web")
     assert (region.state(first), region.state(second)) == (None, "Pending:Wait")
+    region.put_hook("web", "drain", transition="TERMINATING", heartbeat_timeout=30)
     region.terminate(second, replace=True)
-    assert region.action(second).ended_by == "skipped"
+    assert region.action(second, OURS).ended_by == "skipped"
+    assert region.action(second).hook == "drain", "the latest is meant where no hook is named"
+    region.run(3)
+    (third,) = set(region.instances("web")) - {second}
+    assert region.state(third) == "Pending:Wait"
 
 
 def test_r18_what_fails_is_tried_again_with_the_event_as_it_was(region: LifecycleRegion, instance: str) -> None:
@@ -224,6 +230,22 @@ def test_r18_what_fails_is_tried_again_with_the_event_as_it_was(region: Lifecycl
     assert seen[0][2] == 30_000
     assert all(each.event["source"] == "aws.autoscaling" for each in region.invocations)
     assert {str(each.error) for each in region.invocations} == {"no"}
+
+
+def test_no_handler_runs_when_the_region_was_left() -> None:
+    def raises(event: object, _: object) -> None:
+        raise ValueError(f"not {event}")
+
+    with LifecycleRegion() as region:
+        (instance,) = region.create_group("web")
+        region.put_hook("web", OURS, transition="TERMINATING")
+        region.deploy(raises)
+        region.terminate(instance)
+        region.run(1)
+        assert len(region.invocations) == 1
+    # It would talk to AWS.
+    region.run(3600)
+    assert len(region.invocations) == 1
 
 
 def test_r19_r20_a_function_that_is_the_target_of_a_hook(region: LifecycleRegion, instance: str) -> None:
@@ -280,6 +302,8 @@ def test_a_handler_is_imported_anew_for_each_region(tmp_path: Path, monkeypatch:
         "def handle(event, context):\n    return client.meta.region_name\nNONE = 1\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    with LifecycleRegion():
+        before = importlib.import_module("foreign_code")
     answers: list[Invocation] = []
     for name in ("eu-west-1", "us-east-2"):
         with LifecycleRegion(name=name) as region:
@@ -292,7 +316,8 @@ def test_a_handler_is_imported_anew_for_each_region(tmp_path: Path, monkeypatch:
                 region.deploy("foreign_code.missing", name="another")
             with pytest.raises(ValueError, match="there is a function handler already"):
                 region.deploy("foreign_code.handle")
-        assert "foreign_code" not in sys.modules
+        assert sys.modules["foreign_code"] is before
+    monkeypatch.delitem(sys.modules, "foreign_code")
     assert [each.result for each in answers] == ["eu-west-1", "us-east-2"]
 
 
