@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -20,8 +22,12 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*")])
 EXAMPLE = ROOT / "plans" / "web-service.yaml"
+FOREIGN = ROOT / "examples" / "foreign-handler"
 UNREACHABLE = re.compile(r"error sending request|failed to (fetch|lookup)|dns error|network|connect", re.IGNORECASE)
 """What uv says when it cannot ask the index."""
+
+FROM_OUTSIDE = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+"""What an environment of its own does not get: another's modules, and the order to compile all of its own each time."""
 
 IMPORT_EVERYTHING = """
 import importlib, importlib.abc, pkgutil, sys
@@ -41,6 +47,16 @@ for tools in ("action_tools", "command_line", "dead_letter_tools", "plan_tools")
 print(asg_lifecycle.cli.__file__)
 from asg_lifecycle.cli.app import application
 application(sys.argv[2:])
+"""
+
+IMPORTED_FROM = """
+import importlib, pkgutil
+import asg_lifecycle_simulator as simulator
+
+def test_everything_can_be_imported():
+    assert simulator.__file__.startswith({folder!r})
+    for module in pkgutil.walk_packages(simulator.__path__, simulator.__name__ + "."):
+        importlib.import_module(module.name)
 """
 
 
@@ -67,15 +83,25 @@ def names_in(wheel: Path) -> set[str]:
         return set(opened.namelist())
 
 
-def test_the_wheel_holds_one_package_with_its_plans_and_their_schema(built: dict[str, Path]) -> None:
+def test_the_wheel_holds_two_packages_and_the_plans_with_their_schema(built: dict[str, Path]) -> None:
     names = names_in(built[".whl"])
     assert {name.partition("/")[0] for name in names} == {
         "asg_lifecycle",
+        "asg_lifecycle_simulator",
         f"asg_lifecycle-{PROJECT['version']}.dist-info",
     }
     plans = {f"asg_lifecycle/example_plans/{file.name}" for file in (ROOT / "plans").iterdir()}
     assert {name for name in names if "/example_plans/" in name} == plans
     assert names >= {"asg_lifecycle/py.typed", "asg_lifecycle/cli/__main__.py", *plans}
+
+
+def test_the_wheel_has_of_the_simulator_what_needs_no_checkout(built: dict[str, Path]) -> None:
+    found = {name.split("/")[1] for name in names_in(built[".whl"]) if name.startswith("asg_lifecycle_simulator/")}
+    assert found == {
+        *("__init__.py", "__main__.py", "foreign", "py.typed", "pytest_plugin.py"),
+        *("region", "server", "services", "testing.py"),
+    }
+    assert "asg_lifecycle_simulator/services/durable_executions/service.py" not in names_in(built[".whl"])
 
 
 def test_the_source_distribution_makes_the_same_wheel(built: dict[str, Path], tmp_path: Path) -> None:
@@ -141,34 +167,77 @@ def test_a_plain_install_has_all_that_the_command_line_imports(unpacked: Path, a
     assert done.stdout.startswith(str(unpacked)), "what was run is not what the wheel holds"
 
 
-def test_the_wheel_works_in_an_environment_of_its_own(built: dict[str, Path], tmp_path: Path) -> None:
-    environment, pins = tmp_path / "environment", tmp_path / "pins.txt"
-    pins.write_text(
-        "\n".join(re.findall(r"^\S+==[^\\\n]+", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE))
-    )
-    uv = [sys.executable, "-m", "uv", "--quiet"]
-    python = environment / "bin" / "python"
-    subprocess.run([*uv, "venv", "--python", sys.executable, environment], check=True)  # noqa: S603 - from this environment
-    installed = subprocess.run(  # noqa: S603 - likewise
-        [*uv, "pip", "install", "--python", python, "--constraint", pins, built[".whl"]],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if installed.returncode and UNREACHABLE.search(installed.stderr):
-        pytest.skip("needs a package index")
-    assert (installed.returncode, installed.stderr) == (0, "")
-    tool = environment / "bin" / "asg-lifecycle"
-    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    for arguments in (["--help"], ["--version"], ["plan", "check", EXAMPLE], ["plan", "examples", "web-service"]):
-        done = subprocess.run(  # noqa: S603 - the tool that was installed
-            [tool, *arguments], cwd=tmp_path, env=outside, capture_output=True, text=True, check=False
+class Environment:
+    """A virtual environment with the wheel in it, and what is run there: outside of the checkout."""
+
+    def __init__(self, folder: Path, wheel: Path, *others: str, extra: str = "") -> None:
+        self.folder = folder
+        self._bin = folder / "environment" / "bin"
+        pins = folder / "pins.txt"
+        pins.write_text(
+            "\n".join(re.findall(r"^\S+==[^\\\n]+", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE))
         )
-        assert (done.returncode, done.stderr) == (0, ""), arguments
-        assert done.stdout
-    find = "import importlib.util; print(*filter(importlib.util.find_spec, ('handlers', 'simulator', 'lightkube')))"
-    found = subprocess.run([python, "-c", find], cwd=tmp_path, env=outside, capture_output=True, text=True, check=True)  # noqa: S603 - likewise
-    assert found.stdout == "\n"
+        uv = [sys.executable, "-m", "uv", "--quiet"]
+        made = [*uv, "venv", "--python", sys.executable, str(self._bin.parent)]
+        subprocess.run(made, check=True)  # noqa: S603 - from this environment
+        package = f"asg-lifecycle{extra} @ {wheel.as_uri()}"
+        installed = subprocess.run(  # noqa: S603 - likewise
+            [*uv, "pip", "install", "--python", self._bin / "python", "--constraint", pins, package, *others],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if installed.returncode and UNREACHABLE.search(installed.stderr):
+            pytest.skip("needs a package index")
+        assert (installed.returncode, installed.stderr) == (0, "")
+
+    def start(self, program: str, *arguments: str | Path, folder: Path | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 - what was installed
+            [self._bin / program, *arguments],
+            cwd=folder or self.folder,
+            env={name: value for name, value in os.environ.items() if name not in FROM_OUTSIDE},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, program: str, *arguments: str | Path, folder: Path | None = None) -> tuple[int, str, str]:
+        """Return the exit code and what was written to standard output and standard error."""
+        with self.start(program, *arguments, folder=folder) as started:
+            output, error = started.communicate()
+        return started.returncode, output, error
+
+
+def test_the_wheel_works_in_an_environment_of_its_own(built: dict[str, Path], tmp_path: Path) -> None:
+    environment = Environment(tmp_path, built[".whl"])
+    for arguments in (["--help"], ["--version"], ["plan", "check", EXAMPLE], ["plan", "examples", "web-service"]):
+        code, output, error = environment.run("asg-lifecycle", *arguments)
+        assert (code, error) == (0, ""), arguments
+        assert output
+    find = (
+        "import importlib.util; print(*filter(importlib.util.find_spec, ('handlers', 'moto', 'lightkube', 'pytest')))"
+    )
+    assert environment.run("python", "-c", find) == (0, "\n", "")
+    code, output, error = environment.run("asg-lifecycle-simulator", "--help")
+    assert (code, output) == (2, "")
+    assert "needs asg-lifecycle with its extra `simulator`" in error
+
+
+def test_the_simulator_works_in_an_environment_of_its_own(built: dict[str, Path], tmp_path: Path) -> None:
+    environment = Environment(tmp_path, built[".whl"], "pytest", extra="[simulator]")
+    code, output, error = environment.run("asg-lifecycle-simulator", "--help")
+    assert (code, error) == (0, "")
+    assert "For example: asg-lifecycle-simulator " in output
+    example = shutil.copytree(FOREIGN, tmp_path / "example", ignore=shutil.ignore_patterns("__pycache__"))
+    (example / "test_everything.py").write_text(IMPORTED_FROM.format(folder=str(tmp_path)))
+    code, output, error = environment.run("python", "-m", "pytest", "-q", folder=example)
+    assert (code, error) == (0, ""), output
+    with environment.start("asg-lifecycle-simulator", "--port", "0", "--json") as server:
+        assert server.stdout is not None
+        held = json.loads(server.stdout.readline())
+        server.terminate()
+        assert (held["tables"], [group["name"] for group in held["groups"]]) == ([], ["web"])
+    assert server.returncode == 0
 
 
 def test_the_function_asks_for_the_same_of_what_the_command_line_carries_too() -> None:
@@ -178,6 +247,10 @@ def test_the_function_asks_for_the_same_of_what_the_command_line_carries_too() -
     )
     assert function.keys() & plain.keys() >= {"boto3", "msgspec"}
     assert {name for name in function.keys() & plain.keys() if function[name] != plain[name]} == set()
+
+
+def test_a_plain_install_brings_nothing_of_the_simulators() -> None:
+    assert plain_install().isdisjoint({"moto", "flask", "werkzeug", "cryptography", "pytest"})
 
 
 def test_no_text_installs_the_tool_from_an_index_by_name() -> None:

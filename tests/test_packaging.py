@@ -22,6 +22,7 @@ CDK_NAG = ROOT / "gates" / "cdk_nag"
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?==(?P<version>[^\s;]+)")
 
 FUNCTION = PROJECT["project"]["optional-dependencies"]["function"]
+SIMULATOR = PROJECT["project"]["optional-dependencies"]["simulator"]
 COMMAND_LINE = PROJECT["project"]["dependencies"]
 DEVELOPMENT = PROJECT["dependency-groups"]["dev"]
 BUILD = PROJECT["build-system"]["requires"]
@@ -72,7 +73,7 @@ def test_the_lock_of_cdk_nag_pins_with_hashes_and_says_nothing_of_where_it_came_
 
 
 @pytest.mark.parametrize(
-    ("name", "wanted"), [("runtime", FUNCTION), ("dev", [*FUNCTION, *COMMAND_LINE, *DEVELOPMENT, *BUILD])]
+    ("name", "wanted"), [("runtime", FUNCTION), ("dev", [*FUNCTION, *SIMULATOR, *COMMAND_LINE, *DEVELOPMENT, *BUILD])]
 )
 def test_the_pins_are_of_the_projects_own_requirements(name: str, wanted: list[str]) -> None:
     pinned = pins(name)
@@ -92,6 +93,18 @@ def test_the_command_line_and_development_stay_out_of_the_package() -> None:
     assert others >= {"typer", "rich"}
     assert others & pins("runtime").keys() == set()
     assert "boto3" in pins("runtime"), "the one that Lambda brings along knows no durable executions"
+
+
+def test_the_simulator_is_developed_with_what_its_extra_asks_for() -> None:
+    assert {*SIMULATOR} <= {*DEVELOPMENT}
+    assert {normalized(Requirement(each).name) for each in SIMULATOR} & pins("runtime").keys() == set()
+
+
+def test_the_plugin_of_pytest_can_be_loaded() -> None:
+    # Under the name of its module, so that `-p` and this are one plugin.
+    for name, module in PROJECT["project"]["entry-points"]["pytest11"].items():
+        assert name == module
+        assert "lifecycle_region" in vars(import_module(module))
 
 
 def test_every_console_script_can_be_called() -> None:

@@ -6,6 +6,7 @@ import socket
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Self
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -14,11 +15,11 @@ from werkzeug.serving import make_server
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import ScaledTimeline
 from asg_lifecycle_simulator.server import presets
-from asg_lifecycle_simulator.server.application import add_services, deploy
 from asg_lifecycle_simulator.server.control import ControlApplication
 from asg_lifecycle_simulator.server.local_runner import LocalRunner
 from asg_lifecycle_simulator.server.state import RegionState
 from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
+from asg_lifecycle_simulator.services.other_services import add_services
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
@@ -33,6 +34,19 @@ HOOKS = "aws.autoscaling"
 
 REGION = "us-west-2"
 """That of the sample events."""
+
+APPLICATION = (
+    "asg_lifecycle_simulator.deployment",
+    "aws_durable_execution_sdk_python_testing",
+    "aws_lambda_powertools",
+    "handlers",
+)
+"""What the application is made of here. A checkout with its development packages has it, an installed simulator not."""
+
+
+def has_application() -> bool:
+    """Return whether the application can be deployed into a region of this process."""
+    return all(find_spec(name) is not None for name in APPLICATION)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +64,7 @@ class ServerSettings:
             token; None means in the scenario `terminate` only.
         contents: what the scenario leaves open.
         application: the application works on the lifecycle actions, in this process; None means in the scenario `web`
-            where no local runner gets the events.
+            where no local runner gets the events, and where there is an application.
         deliver_to: address of a local runner that gets every event, None for none.
         function: the durable function's name there.
         lambda_endpoint: where the local runner invokes the function, None for its own setting.
@@ -72,7 +86,7 @@ class ServerSettings:
     @property
     def answers_hooks(self) -> bool:
         """Whether the application works on the lifecycle actions, in this process."""
-        by_default = self.scenario == "web" and self.deliver_to is None
+        by_default = self.scenario == "web" and self.deliver_to is None and has_application()
         return by_default if self.application is None else self.application
 
 
@@ -85,10 +99,15 @@ class SimulatorServer:
         target_groups: its target groups.
         run_command: its Run Command.
         state: what is in it at present.
-        deployment: the application, None in the scenario `none`.
+        deployment: the application, None in the scenario `none` and where there is no application.
+
+    Raises:
+        ValueError: the application is to work on the lifecycle actions, and is not here.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
+        if settings.answers_hooks and not has_application():
+            raise ValueError("the application is in a checkout with its development packages only; leave it out")
         self._settings = settings
         self._timeline = ScaledTimeline(settings.scale)
         self.region = Region(self._timeline, seed=settings.seed, name=settings.region)
@@ -148,13 +167,17 @@ class SimulatorServer:
             return
         terminate = settings.scenario == "terminate"
         contents = replace(settings.contents, attached=settings.contents.attached or terminate)
-        self.deployment = deploy(
-            self.region,
-            self._timeline,
-            self.autoscaling,
-            table=contents.table,
-            answers_hooks=settings.answers_hooks,
-        )
+        if has_application():
+            # An installed simulator has no such module.
+            from asg_lifecycle_simulator.server.application import deploy  # noqa: PLC0415
+
+            self.deployment = deploy(
+                self.region,
+                self._timeline,
+                self.autoscaling,
+                table=contents.table,
+                answers_hooks=settings.answers_hooks,
+            )
         presets.build(self.autoscaling, self.run_command, contents)
         if terminate if settings.waiting is None else settings.waiting:
             presets.wait_for_termination(self.autoscaling, presets.INSTANCES[0], token=presets.WAITING_TOKEN)

@@ -31,6 +31,7 @@ class Functions(Service):
     def __init__(self, region: Region) -> None:
         super().__init__(region)
         self._functions: dict[str, Callable[[Any], Any]] = {}
+        self._asynchronous: dict[str, Callable[[Any], None]] = {}
         self.events: dict[str, list[Any]] = {}
 
     def install(self) -> None:
@@ -42,14 +43,28 @@ class Functions(Service):
                 raise UnknownFunctionException(name)
             event = json.loads(request.body or b"null")
             asynchronous = request.headers.get("X-Amz-Invocation-Type") == "Event"
+            if asynchronous and name in self._asynchronous:
+                self.events[name].append(event)
+                self._asynchronous[name](event)
+                return 202, {}, ""
             headers, answer = self._run(name, event)
             return (202, {}, "") if asynchronous else (200, headers, json.dumps(answer))
 
         self.region.replace(LambdaResponse, "invoke", invoke)
 
-    def deploy(self, name: str, function: Callable[[Any], Any]) -> None:
-        """Deploy a function."""
+    def deploy(
+        self, name: str, function: Callable[[Any], Any], *, asynchronous: Callable[[Any], None] | None = None
+    ) -> None:
+        """Deploy a function.
+
+        Args:
+            name: its name.
+            function: returns its answer to an event.
+            asynchronous: takes an event of an invocation that nobody waits for; None to run it at once all the same.
+        """
         self._functions[name] = function
+        if asynchronous is not None:
+            self._asynchronous[name] = asynchronous
         self.events[name] = []
 
     def _run(self, name: str, event: object) -> tuple[dict[str, str], Any]:

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asg_lifecycle_simulator.__main__ import DEFAULT_PORT
 from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.server.command_line import DEFAULT_PORT
 from asg_lifecycle_simulator.server.presets import INSTANCES
 from tests.runtime.function_package import FUNCTION, ROOT, sam
 from tests.runtime.local_lambda import CREDENTIALS, PATH

@@ -25,7 +25,8 @@ from asg_lifecycle.model.events import Handle, decide
 from asg_lifecycle.plans.selection import plan_offline
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
-from asg_lifecycle_simulator.server import presets
+from asg_lifecycle_simulator.server import command_line, presets
+from asg_lifecycle_simulator.server import server as simulator_server
 from asg_lifecycle_simulator.server.control import ControlApplication
 from asg_lifecycle_simulator.server.state import RegionState
 from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
@@ -317,3 +318,18 @@ def test_a_port_that_is_taken_is_told_in_one_line(runner: tuple[str, list[dict[s
     assert process.returncode == 2
     assert f"127.0.0.1:{port}" in errors
     assert len(errors.splitlines()) == 1
+
+
+def test_an_installed_simulator_has_no_application_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert simulator_server.has_application()
+    assert simulator_server.ServerSettings().answers_hooks
+    monkeypatch.setattr(simulator_server, "APPLICATION", ("not_in_a_wheel",))
+    assert not simulator_server.ServerSettings().answers_hooks
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        assert command_line.main(["--application", "--port", "0"]) == 2
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+    assert "the application is in a checkout with its development packages only" in capsys.readouterr().err

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from asg_lifecycle.settings import FEATURE_VARIABLES, IntakeSettings, Settings
-from asg_lifecycle_simulator.__main__ import DEFAULT_PORT
+from asg_lifecycle_simulator.server.command_line import DEFAULT_PORT
 from asg_lifecycle_simulator.server.presets import Settings as Contents
 from asg_lifecycle_simulator.server.server import REGION
 from tests.runtime.function_package import FUNCTION, sam
