@@ -60,7 +60,11 @@ def expanded_template(source: dict[str, Any], key: str) -> dict[str, Any]:
         # How it is built, and what explains findings of gates: nothing of that is for whoever deploys it.
         resource.pop("Metadata", None)
     template["Globals"]["Function"].pop("CodeUri")
-    template["Metadata"] = {INTERFACE: _with_code_bucket(template["Metadata"][INTERFACE])}
+    template["Metadata"] = {
+        # What linters need not say stays explained.
+        "cfn-lint": template["Metadata"]["cfn-lint"],
+        INTERFACE: _with_code_bucket(template["Metadata"][INTERFACE]),
+    }
     template["Parameters"] = {CODE_BUCKET: PARAMETER, **template["Parameters"]}
     translator = Translator({}, Parser(), boto_session=Session(region_name=NO_REGION))
     expanded: dict[str, Any] = json.loads(json.dumps(translator.translate(template, parameter_values={})))
