@@ -84,4 +84,5 @@ def test_only_events_about_actions_come_to_the_central_bus() -> None:
     pattern = EventPattern.load(json.dumps(rule["EventPattern"]))
     event: Any = {"source": SOURCE, "detail-type": "Lifecycle Action Held", "detail": {}}
     assert pattern.matches_event(event)
-    assert not pattern.matches_event({**event, "source": "aws.autoscaling"})
+    foreign: Any = {**event, "source": "aws.autoscaling"}
+    assert not pattern.matches_event(foreign)
