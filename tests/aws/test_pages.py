@@ -257,7 +257,7 @@ def test_what_a_stack_has_made(testbed: Testbed[Deployment], clients: Clients) -
     alarms = [each.physical for each in resources if each.kind == "AWS::CloudWatch::Alarm"]
     assert [alarm.name for alarm in Alarms(clients).named([*alarms, "gone"])] == alarms
     assert pages(testbed, "cloudwatch", "DescribeAlarms") == (len(alarms) + 1) // 2
-    assert len(alarms) == 11
+    assert len(alarms) == 12
     rules = EventRules(clients).all()
     assert outputs["RuleArn"] in {rule.arn for rule in rules}
     assert pages(testbed, "events", "ListRules") == (len(rules) + 1) // 2

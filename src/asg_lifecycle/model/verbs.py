@@ -47,7 +47,7 @@ POSSIBLE = {
     Standing.QUEUED: (Verb.HOLD, Verb.FINISH, Verb.ABANDON),
     Standing.EARLY: AT_WORK,
     Standing.WORKING: AT_WORK,
-    Standing.HELD: (Verb.RESUME, Verb.SKIP, Verb.EXTEND, Verb.NUDGE, Verb.FINISH, Verb.ABANDON),
+    Standing.HELD: (Verb.RESUME, Verb.SKIP, Verb.HOLD, Verb.EXTEND, Verb.NUDGE, Verb.FINISH, Verb.ABANDON),
     Standing.COMPLETING: (),
     Standing.ENDED: (),
 }
@@ -71,7 +71,9 @@ class Order(Struct, frozen=True, kw_only=True):
 
 def possible_verbs(summary: ActionSummary) -> tuple[Verb, ...]:
     """Return the verbs that may change something of an action."""
-    return tuple(verb for verb in POSSIBLE[summary.standing] if summary.under_way or verb not in OF_RUNNING_STEPS)
+    needless = OF_RUNNING_STEPS if not summary.under_way else frozenset()
+    held = frozenset({Verb.HOLD}) if summary.hold is not None else frozenset()
+    return tuple(verb for verb in POSSIBLE[summary.standing] if verb not in needless | held)
 
 
 def refusal(  # noqa: PLR0911 - one line a case
@@ -98,7 +100,7 @@ def refusal(  # noqa: PLR0911 - one line a case
         case Standing.STARTING:
             return "its execution has only just begun: say it again in a moment"
         case Standing.HELD if order.verb is Verb.HOLD:
-            return "it is held already"
+            return "it is on hold already"
         case Standing.HELD:
             return "it is held, and no step is under way: resume lets it go on, and a step that failed begins again"
         case _ if order.verb is Verb.RESUME:
