@@ -37,7 +37,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_PYTHON_VERSION_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help test quick gates checkov cdk-nag bandit pip-audit zizmor licences planted-defects cdk-example sbom site references demo lint types contracts unit format build validate local-invoke local-invoke-check deploy bench bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
+.PHONY: help test quick gates checkov cdk-nag bandit pip-audit zizmor licences planted-defects cdk-example sbom site references demo lint types contracts unit format build validate local-invoke local-invoke-check deploy expanded distributions bench bench-coldstart bench-storm campaign mutations mutants fuzz requirements clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,7 +102,7 @@ lint: $(VENV)/ready ## ruff: rules and format
 	@$(BIN)/ruff format --check --quiet .
 
 types: $(VENV)/ready ## mypy, strict
-	@$(BIN)/mypy --no-error-summary src asg_lifecycle_simulator benchmarks gates tests website
+	@$(BIN)/mypy --no-error-summary src asg_lifecycle_simulator benchmarks gates release tests website
 
 contracts: $(VENV)/ready ## which module may import which
 	@$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
@@ -128,6 +128,17 @@ local-invoke-check: build $(VENV)/ready ## the same against the simulator: drain
 
 deploy: build ## deploy the application; needs AWS
 	@$(SAM) deploy --guided
+
+expanded: build $(VENV)/ready ## build/expanded.yaml without a transform, and its code: for StackSets
+	@rm -f build/expanded.yaml build/asg-lifecycle-*.zip
+	@$(BIN)/python -m release.expanded_template .aws-sam/build/LifecycleActionFunction build
+
+distributions: expanded sbom ## dist/: what a release brings, with checksums
+	@rm -rf dist/release && mkdir -p dist/release
+	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist/release
+	@cp $(SBOM) build/expanded.yaml build/asg-lifecycle-*.zip dist/release/
+	@rm -f dist/release/.gitignore
+	@cd dist/release && sha256sum -- * > SHA256SUMS && cat SHA256SUMS
 
 bench: $(VENV)/ready ## cost and speed in one table, with plots in benchmarks/results; takes ten minutes
 	@$(BIN)/python -m benchmarks.bench

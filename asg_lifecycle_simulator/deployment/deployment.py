@@ -72,6 +72,7 @@ class Deployment:
         topic: ARN of the topic for the hooks.
         sweeps: what each sweep answered.
         heard: what `signal_received` answered to each event.
+        deleted: the stack has been deleted.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Deployment:
         self.topic = ""
         self.sweeps: list[dict[str, Any]] = []
         self.heard: list[dict[str, Any]] = []
+        self.deleted = False
 
     def _compose(self) -> Dependencies:
         settings = Settings(
@@ -143,6 +145,13 @@ class Deployment:
         """Publish a new version. Executions under way stay on theirs."""
         self._application = self._compose()
         self.service.redeploy(self._handler(self._application))
+
+    def delete(self) -> None:
+        """Delete the stack, not its table: nothing is passed on, nothing sweeps, no execution is invoked again."""
+        self.deleted = True
+        self.service.on_failure = lambda _: None
+        for execution in self.executions:
+            self.service.stop(execution.arn)
 
     def hand_over_at(self, operations: int) -> None:
         """Publish a version whose executions hand over at so many operations, so that no test needs thousands."""
@@ -183,6 +192,8 @@ class Deployment:
         return answer
 
     def _sweep_and_again(self, every: float) -> None:
+        if self.deleted:
+            return
         self._invoke(self.sweep)
         self._timeline.call_after(every, lambda: self._sweep_and_again(every), name="sweep")
 
@@ -271,6 +282,8 @@ class Deployment:
 
     def _deliver(self, event: Mapping[str, Any]) -> None:
         # The rules of template.yaml; the hook's name is matched again by the code.
+        if self.deleted:
+            return
         if event["source"] == "aws.autoscaling" and event["detail-type"] in DETAIL_TYPES:
             plain = json.loads(msgspec.json.encode(event))
             if self.rule_fails:

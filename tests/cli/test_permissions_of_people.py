@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 EVENT = ROOT / "events" / "terminate.json"
 PLAN = ROOT / "plans" / "web-service.yaml"
 CHANGES_NOTHING = {
+    "check-delete",
     "doctor",
     "explain",
     "history",
@@ -120,6 +121,7 @@ def looking(scene: Scene) -> dict[str, tuple[str, ...]]:
     return {
         **verbs,
         "nudge": (f"nudge {scene.instance} --dry-run",),
+        "check-delete": ("check-delete",),
         "doctor": ("doctor", "doctor --group web"),
         "drain": ("drain --group idle --all --keep-capacity --dry-run",),
         "explain": (f"explain {EVENT}",),
@@ -176,8 +178,9 @@ def test_who_may_look_can_call_every_command_that_changes_nothing(scene: Scene) 
     for lines in calls.values():
         for line in lines:
             said = person(line)
-            # Doctor has something to say, one execution was stopped, and there is nobody retained.
-            assert said.exit_code in {0, 13, 20, 21} or "there is nothing to terminate" in said.stderr, (
+            # Doctor has something to say, an instance waits, an execution was stopped, and nobody is retained.
+            expected = ("is not ready to be deleted", "there is nothing to terminate")
+            assert said.exit_code in {0, 13, 20, 21} or any(each in said.stderr for each in expected), (
                 f"{line}: {said.output}"
             )
             assert "is missing" not in said.output, line

@@ -88,15 +88,13 @@ def start(
         environment=PATH | CREDENTIALS,
         folder=ROOT,
     )
-    pid = processes.start(
-        "function",
+    pid = start_function(
+        processes,
+        package,
         emulator,
-        *("--runtime-interface-emulator-address", f"{LOOPBACK}:{function_port}"),
-        *("--runtime-api-address", f"{LOOPBACK}:{runtime_port}"),
-        # -S: the function finds what is in the package and the runtime, and nothing that this machine has besides.
-        *(package.python, "-S", "-m", "awslambdaric", HANDLER),
-        environment=dict(variables) | _of_this_machine(package, region=region, executions=executions),
-        folder=package.code,
+        handler=HANDLER,
+        environment=dict(variables) | of_this_machine(package, region=region, executions=executions),
+        ports=(function_port, runtime_port),
     )
     for port in (executions_port, function_port):
         until(f"port {port} is listened on", partial(listens, port))
@@ -112,7 +110,38 @@ def start(
     return LocalLambda(region=region, executions=executions, emulator=pid)
 
 
-def _of_this_machine(package: Package, *, region: str, executions: str) -> dict[str, str]:
+def start_function(  # noqa: PLR0913 - what a function runs with
+    processes: Processes,
+    package: Package,
+    emulator: Path,
+    *,
+    handler: str,
+    environment: Mapping[str, str],
+    ports: tuple[int, int],
+) -> int:
+    """Start a function of the package under the Runtime Interface Emulator; return the id of the emulator's process.
+
+    Args:
+        processes: what ends the process.
+        package: the code.
+        emulator: the Runtime Interface Emulator.
+        handler: as the template names it.
+        environment: of the function.
+        ports: where it is invoked, and where the runtime client asks for invocations.
+    """
+    return processes.start(
+        handler.split(".")[1],
+        emulator,
+        *("--runtime-interface-emulator-address", f"{LOOPBACK}:{ports[0]}"),
+        *("--runtime-api-address", f"{LOOPBACK}:{ports[1]}"),
+        # -S: the function finds what is in the package and the runtime, and nothing that this machine has besides.
+        *(package.python, "-S", "-m", "awslambdaric", handler),
+        environment=environment,
+        folder=package.code,
+    )
+
+
+def of_this_machine(package: Package, *, region: str, executions: str) -> dict[str, str]:
     """Return what differs from a container of SAM's: where things are, and the function's name."""
     return {
         **PATH,

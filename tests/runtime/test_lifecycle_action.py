@@ -9,15 +9,7 @@ import pytest
 
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.server.presets import INSTANCES, TERMINATE_HOOK
-from tests.runtime.function_package import (
-    FUNCTION,
-    ROOT,
-    emulator,
-    lambda_python,
-    package_with_pip,
-    package_with_sam,
-    sam,
-)
+from tests.runtime.function_package import FUNCTION, ROOT, emulator, lambda_python, sam
 from tests.runtime.local_lambda import start
 from tests.runtime.processes import Processes, until
 from tests.template.sam_environment import sam_environments
@@ -51,16 +43,6 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="the Runtime Interface Emulator is a Linux program"),
     pytest.mark.skipif(SAM is None, reason="needs aws-sam-cli: `make unit` installs it and sets SAM"),
 ]
-
-
-@pytest.fixture(scope="module", params=["sam-build" if PYTHON else "pip-install"])
-def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Package:
-    folder = tmp_path_factory.mktemp("package")
-    if request.param == "pip-install":
-        return package_with_pip(folder)
-    assert SAM is not None
-    assert PYTHON is not None
-    return package_with_sam(SAM, PYTHON, folder)
 
 
 @pytest.fixture(scope="module")

@@ -139,6 +139,7 @@ def about_groups(operator: Operator) -> None:
     # Nobody is told of alarms in the simulator, and nothing else is wrong.
     told = operator("doctor", says="0 errors, 1 warning, 0 notes; 34 checks, 1 group", code=20)
     assert "alarm-without-action" in told.output
+    operator("check-delete", says="is not ready to be deleted", code=1)
     operator("install-hook --group web --launch --yes", says="nothing to change")
     operator("remove-hook --group web --name asg-lifecycle-terminate --yes", says=FIRST, code=1)
     operator("drain --group web --all --keep-capacity --dry-run", says="dry run: nothing was done")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from asg_lifecycle.cli.check_delete import check_delete
 from asg_lifecycle.cli.doctor import doctor
 from asg_lifecycle.cli.drain import drain
 from asg_lifecycle.cli.every_command import CommandTree
@@ -46,6 +47,7 @@ application.command()(remove_hook)
 application.command()(drain)
 application.command("terminate-retained")(terminate_retained)
 application.command()(doctor)
+application.command("check-delete")(check_delete)
 application.command()(explain)
 application.command()(signal)
 application.command("version")(version)

@@ -6,6 +6,7 @@ import json
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.publishing import Publishing
+from asg_lifecycle.aws.queues import Queues
 from asg_lifecycle.aws.regions import Regions
 from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.model.wake_events import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, signal_detail
@@ -67,3 +68,16 @@ def stack_parameters(stack: str) -> dict[str, str]:
         CallFailed: no answer, denied, no such stack.
     """
     return Stacks(Clients()).deployed(stack).parameters
+
+
+def dead_letter_count(queues: tuple[str, ...]) -> int:
+    """Return how many messages some queues hold, as far as SQS knows.
+
+    Args:
+        queues: their URLs.
+
+    Raises:
+        CallFailed: no answer, throttled, denied.
+    """
+    reading = Queues(Clients())
+    return sum(reading.count(queue) for queue in queues)
