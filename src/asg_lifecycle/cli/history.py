@@ -48,7 +48,7 @@ COLUMNS: tuple[Column[Record], ...] = (
     ),
     Column(name="length", value=_lived, text=lambda each: rounded(_lived(each)), always=False),
     Column(
-        name="longest step",
+        name="longest_step",
         value=lambda each: step.kind if (step := longest_step(each)) is not None else None,
         text=lambda each: f"{step.kind} {rounded(_length(step))}" if (step := longest_step(each)) is not None else "-",
         always=False,
@@ -78,6 +78,6 @@ def history(
     with reporting_failed_calls():
         records = tools.history.ended(tools.clock() - back, group)
     found = [record for record in records if not failed or has_failed(record)]
-    write_list(
-        found, COLUMNS, output, none=f"no action has ended in the last {since}" if not records else "none of these"
-    )
+    whose = f" of group {group}" if group is not None else ""
+    none = f"no action{whose} has {'failed' if failed and records else 'ended'} in the last {since}"
+    write_list(found, COLUMNS, output, none=none)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.action_summary import Standing, summarize
 from asg_lifecycle.model.durations import roughly
+from asg_lifecycle.model.plans import OnFailure, holds_when_late, timeout_result
+from asg_lifecycle.model.running_timeouts import UnknownPlanError, plan_of, running_timeouts
 from asg_lifecycle.model.verbs import possible_verbs
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.action_summary import ActionSummary
+    from asg_lifecycle.model.plans import Plan
     from asg_lifecycle.model.records import Record
 
 MOST_NAMED = 5
@@ -34,7 +38,7 @@ def explain(record: Record, now: float) -> str:
         _hold(summary),
         _blockers(summary, now),
         f"Problem: {summary.problem}." if summary.problem and summary.problem not in summary.waits_for else "",
-        _by_itself(summary),
+        _by_itself(summary, record, now),
         _operator(summary),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -66,15 +70,56 @@ def _blockers(summary: ActionSummary, now: float) -> str:
     return f"It is kept by {', '.join(named)}{f' and {more} more' if more else ''}."
 
 
-def _by_itself(summary: ActionSummary) -> str:
+def _by_itself(summary: ActionSummary, record: Record, now: float) -> str:
+    """Return what happens when nobody does anything, in the order in which the work has to fail."""
     if summary.standing is Standing.COMPLETING:
         return "Auto Scaling is being told; nothing else is needed."
+    try:
+        plan = plan_of(record)
+    except UnknownPlanError as unknown:
+        return f"What happens when its time is over is not known here: {unknown}."
     if summary.left is None:
         return "Its deadline is not known yet."
     if summary.left <= 0:
-        return "Its deadline has passed: it is about to be completed as its plan says for that case."
-    ending = "when what it waits for has come, or else " if summary.standing is not Standing.HELD else ""
-    return f"By itself it ends {ending}in {roughly(summary.left)}, at its deadline, as its plan says for that case."
+        return f"Its deadline has passed: it is about to be completed with {timeout_result(plan)}."
+    goes_on = ["it goes on when what it waits for has come"] if summary.standing is not Standing.HELD else []
+    deadline = f"it is completed with {timeout_result(plan)} at its deadline, in {roughly(summary.left)}"
+    return f"By itself {'; '.join((*goes_on, *_timeouts(summary, record, plan, now), deadline))}."
+
+
+def _timeouts(summary: ActionSummary, record: Record, plan: Plan | None, now: float) -> list[str]:
+    """Return what the timeouts of the step and of the plan do, where they are over before the deadline."""
+    if plan is None or record.paused_since is not None:
+        return []
+    running, sentences = running_timeouts(record, now), []
+    before = record.deadline if record.deadline is not None else math.inf
+    if running.step is not None and running.step < before:
+        said = "" if summary.hold is not None else _on_failure(plan, record)
+        sentences.append(f"its step fails {_in(running.step - now)}{said}")
+    if running.plan is not None and running.plan < before:
+        then = "held" if holds_when_late(plan) else f"completed with {timeout_result(plan)}"
+        sentences.append(f"the time of its plan is over {_in(running.plan - now)}, and then it is {then}")
+    return sentences
+
+
+def _in(length: float) -> str:
+    return f"in {roughly(length)}" if length > 0 else "now"
+
+
+def _on_failure(plan: Plan, record: Record) -> str:
+    """Return what follows when the present step fails; empty where that depends on which of several it is."""
+    entry = plan.steps[record.step_index]
+    said = {step.on_failure or entry.on_failure or plan.on_failure for step in entry.parallel or (entry,)}
+    if len(said) > 1:
+        return ""
+    (on_failure,) = said
+    match on_failure:
+        case OnFailure.HOLD:
+            return " and it is held"
+        case OnFailure.ABANDON:
+            return " and it is completed with ABANDON"
+        case OnFailure.CONTINUE:
+            return " and the plan goes on without it"
 
 
 def _operator(summary: ActionSummary) -> str:

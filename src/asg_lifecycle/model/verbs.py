@@ -10,7 +10,12 @@ from msgspec import Struct
 from asg_lifecycle.model.action_summary import Standing, summarize
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Extend, Finish, Hold, Nudge, Resume, Skip
-from asg_lifecycle.model.running_timeouts import running_timeouts, sentence_of_extension, why_not_extended
+from asg_lifecycle.model.running_timeouts import (
+    UnknownPlanError,
+    running_timeouts,
+    sentence_of_extension,
+    why_not_extended,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +94,7 @@ def refusal(  # noqa: PLR0911 - one line a case
     if order.verb is Verb.SKIP and summary.standing is Standing.HELD and not summary.steps:
         return "its plan cannot be used, and has no step to skip"
     if order.verb in possible_verbs(summary):
-        return why_not_extended(running_timeouts(record, now), at) if order.verb is Verb.EXTEND else None
+        return _why_not_extended(record, now, at) if order.verb is Verb.EXTEND else None
     match summary.standing:
         case Standing.ENDED:
             return "it has ended"
@@ -105,6 +110,13 @@ def refusal(  # noqa: PLR0911 - one line a case
             return f"it is {summary.standing}, not held"
         case _:
             return f"it is {summary.standing}, and no step is under way"
+
+
+def _why_not_extended(record: Record, now: float, at: Callable[[float], str]) -> str | None:
+    try:
+        return why_not_extended(running_timeouts(record, now), at)
+    except UnknownPlanError as unknown:
+        return f"{unknown}, and its timeouts are not known here"
 
 
 def effect(  # noqa: PLR0911 - one line a case
