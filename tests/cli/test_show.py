@@ -176,3 +176,14 @@ def test_what_operators_said_and_still_holds_stands_below_the_table(stack: Testb
     assert ": an audit\ntimeouts moved by 1h, said operators\nprice so far" in said
     assert "\non hold since " in said
     assert "on hold since" not in run("show", instance, "--quiet").stdout
+
+
+def test_a_failed_step_whose_action_an_operator_ended_has_failed(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", {**COMMAND, "options": {"document": "No-Such-Document"}})
+    stack.run(30)
+    said = run("why", instance).stdout
+    assert "and is held at step 1 of 1 (run-command): step 1 (run-command) failed: " in said
+    assert run("abandon", instance, "--reason", "cannot be drained", "--yes").exit_code == 0
+    stack.run(30)
+
+    assert instance in run("history", "--failed").stdout

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.explanation import explain
 from asg_lifecycle.model.plans import OnFailure, OnTimeout, Plan, PlanDecision, PlannedStep
 from asg_lifecycle.model.progress import Failed, Waiting
@@ -137,3 +138,18 @@ def test_the_plan_of_another_version_is_said_not_guessed() -> None:
     assert refusal(Order(verb=Verb.EXTEND, length=60), found, NOW, str) == (
         "its plan was written by another version of asg-lifecycle, and its timeouts are not known here"
     )
+
+
+def test_how_and_when_it_ended_is_said() -> None:
+    ended = record(
+        PlannedStep(kind="wait"),
+        status=Status.COMPLETED,
+        in_flight=None,
+        result=ActionResult.ABANDON,
+        ended_at=NOW - 300,
+        reason="the plan says so",
+    )
+
+    assert explain(ended, NOW).endswith("does not wait any more: completed with ABANDON 5m ago, the plan says so.")
+    lost = msgspec.structs.replace(ended, status=Status.LOST)
+    assert explain(lost, NOW).endswith("does not wait any more: lost 5m ago, the plan says so.")

@@ -14,6 +14,7 @@ from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list, wri
 from asg_lifecycle.cli.output_files import STANDARD_OUTPUT, write_file
 from asg_lifecycle.cli.ps import action_tools_of, rounded, stack_with_actions
 from asg_lifecycle.model.action_story import StoryError, read_story, story_values
+from asg_lifecycle.model.action_summary import Standing
 from asg_lifecycle.model.action_timeline import TimelineEntry, orders_in_force, timeline_of, told_from
 from asg_lifecycle.model.story_history import price_by, source_of
 from asg_lifecycle.model.story_telling import story_of
@@ -125,7 +126,8 @@ def _write_below(story: ActionStory) -> None:
     write("")
     for sentence in orders_in_force(story, local_time):
         write_sentences(sentence)
-    say(f"price so far: {least}${price.dollars:.6f}. {price.basis}")
+    said = "price" if story.present.standing is Standing.ENDED else "price so far"
+    say(f"{said}: {least}${price.dollars:.6f}. {price.basis}")
     say(told_from(story))
     for link in story.links:
         # Never broken: a part of an address leads nowhere.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from asg_lifecycle.model.action_summary import Standing, summarize
 from asg_lifecycle.model.durations import roughly
 from asg_lifecycle.model.plans import OnFailure, holds_when_late, timeout_result
+from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.running_timeouts import UnknownPlanError, plan_of, running_timeouts
 from asg_lifecycle.model.verbs import possible_verbs
 
@@ -29,12 +30,10 @@ def explain(record: Record, now: float) -> str:
     """
     summary = summarize(record, now)
     if summary.standing is Standing.ENDED:
-        return (
-            f"{_subject(summary)} does not wait any more: {record.status}, {record.reason or 'no reason is recorded'}."
-        )
+        return f"{_subject(summary)} does not wait any more: {_end(record, now)}."
     waiting = f"has been waiting for {roughly(summary.age)} and is {summary.standing}{_step(summary)}"
     sentences = [
-        f"{_subject(summary)} {waiting}: {summary.waits_for.removeprefix(f'{summary.kind}: ')}.",
+        f"{_subject(summary)} {waiting}: {_waits_for(summary)}.",
         _hold(summary),
         _blockers(summary, now),
         f"Problem: {summary.problem}." if summary.problem and summary.problem not in summary.waits_for else "",
@@ -44,12 +43,23 @@ def explain(record: Record, now: float) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def _end(record: Record, now: float) -> str:
+    result = f" with {record.result}" if record.result is not None and record.status is Status.COMPLETED else ""
+    when = f" {roughly(max(0.0, now - record.ended_at))} ago" if record.ended_at is not None else ""
+    return f"{record.status}{result}{when}, {record.reason or 'no reason is recorded'}"
+
+
 def _subject(summary: ActionSummary) -> str:
     return f"Instance {summary.instance} of group {summary.group} ({summary.transition} hook {summary.hook})"
 
 
 def _step(summary: ActionSummary) -> str:
     return f" at step {summary.step} of {summary.steps} ({summary.kind})" if summary.step is not None else ""
+
+
+def _waits_for(summary: ActionSummary) -> str:
+    # What the beginning of the sentence says.
+    return summary.waits_for.removeprefix(f"{summary.kind}: ").removeprefix(f"{summary.standing}: ")
 
 
 def _hold(summary: ActionSummary) -> str:

@@ -71,9 +71,9 @@ def _fewest_operations(record: Record) -> int:
 def _later_beats(record: Record, until: float) -> int:
     """Return how many heartbeats there were at least after the first: each had a poll of its own.
 
-    No two are further apart than the hook's timeout, or the wait had ended. None is counted where somebody else may have
-    sent them: the sweep does when an execution is dead or paused. None is sent, either, before the instance waits or past
-    the deadline.
+    No two are further apart than the hook's timeout, or the wait had ended. None is counted where somebody else may
+    have sent them: the sweep does when an execution is dead or paused. None is sent, either, before the instance waits
+    or past the deadline.
     """
     if record.heartbeat_timeout is None or record.early_reason is not None:
         return 0
