@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 STACK = "asg-lifecycle"
+LOG_GROUP = "LogGroup"
 DURABLE = "LifecycleActionFunction"
 FUNCTION_KIND = "AWS::Serverless::Function"
 KEPT = frozenset(
@@ -127,8 +128,8 @@ def stack_template(region: Region, deployment: Deployment, chosen: Mapping[str, 
     named = {
         "RecordsTable": table,
         "RecordsTable.Arn": f"arn:aws:dynamodb:{region.name}:{region.account}:table/{table}",
-        "LogGroup": "LogGroup",
-        "LogGroup.Arn": f"arn:aws:logs:{region.name}:{region.account}:log-group:LogGroup:*",
+        "LogGroup": LOG_GROUP,
+        "LogGroup.Arn": f"arn:aws:logs:{region.name}:{region.account}:log-group:{LOG_GROUP}:*",
     }
     for key, each in template["Resources"].items():
         if each["Type"] == FUNCTION_KIND:

@@ -28,6 +28,7 @@ from asg_lifecycle_simulator.region.log import RegionLog
 from asg_lifecycle_simulator.region.pages import page_limit
 from asg_lifecycle_simulator.region.pauses import Pauses, note_pauses
 from asg_lifecycle_simulator.region.rate_limits import RateLimits
+from asg_lifecycle_simulator.region.region_names import refused_region
 from asg_lifecycle_simulator.region.repeated_work import avoid_repeated_work
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.region.wire import (
@@ -273,7 +274,7 @@ class Region:
             self.calls[service, operation] += 1
             fault = self.faults.take(service, operation) or self.limits.take(service, operation)
             limit = self._page_limit(request, service, operation)
-            response = self._meet(fault, request, service, partial(serve, limit))
+            response = self._meet(refused_region(request) or fault, request, service, partial(serve, limit))
             if fate is CallFate.SERVED_AND_LOST:
                 response = None
             status = None if response is None else response.status_code

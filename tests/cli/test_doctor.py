@@ -646,6 +646,8 @@ def test_every_form_holds_everything(testbed: Testbed[Deployment]) -> None:
     (as_yaml,) = yaml.safe_load(run("doctor", "--output", "yaml").stdout)
     (as_csv,) = csv.DictReader(io.StringIO(run("doctor", "--output", "csv").stdout))
     assert as_json == as_yaml == as_csv
+    assert run("doctor", "--json").stdout == run("doctor", "--output", "json").stdout
+    assert run("doctor", "--json", "--output", "csv").exit_code == 2
     assert [*as_json] == ["severity", "finding", "group", "hook", "evidence", "command"]
     assert as_json["hook"] == HOOK
 

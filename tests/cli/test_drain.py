@@ -171,7 +171,7 @@ def test_it_is_interrupted_and_goes_on(stack: Testbed[Deployment], monkeypatch: 
         stopped = drain("--all", "--keep-capacity")
     assert stopped.exit_code == 130
     assert "the drain of group web stopped: interrupted" in stopped.stderr
-    assert f"goes on by itself: {instances[0]}; see asg-lifecycle ps --group web" in stopped.stderr
+    assert f"terminating already: {instances[0]}; see asg-lifecycle ps --group web" in stopped.stderr
     line = stopped.stderr.splitlines()[-1]
     assert line.startswith("to go on: asg-lifecycle drain --group web --keep-capacity --instance")
     words = line.removeprefix("to go on: asg-lifecycle ").split()

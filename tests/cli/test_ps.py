@@ -61,8 +61,9 @@ def test_the_one_whose_time_is_over_first_comes_first(stack: Testbed[Deployment]
     assert lines[1].startswith("1h36m")
     assert "hook metadata  signal drained of instance" in lines[1]
     assert run("ps", "--group", "long").stdout.splitlines()[1].split()[2] == long
-    assert run("ps", "--status", "held").stdout == "none of these\n"
-    assert run("ps", "--hook", "another").stdout == "none of these\n"
+    assert run("ps", "--status", "held").stdout == "no instance waits at our hooks and is held\n"
+    assert run("ps", "--hook", "another").stdout == "no instance waits at hook another\n"
+    assert run("ps", "--group", "nobody").stdout == "no instance of group nobody waits at our hooks\n"
 
 
 def test_each_status_is_told_apart(stack: Testbed[Deployment]) -> None:
@@ -110,7 +111,8 @@ def test_the_stack_is_found_or_has_to_be_named(testbed: Testbed[Deployment]) -> 
     none = run("ps")
     assert none.exit_code == 2
     assert none.stderr == (
-        "asg-lifecycle: there is no stack of asg-lifecycle in this account and Region; name it with --stack\n"
+        "asg-lifecycle: there is no stack of asg-lifecycle in this account and Region; name another Region with "
+        "--region, or another account with --profile\n"
     )
     make_stack(testbed, "one")
     assert run("ps").exit_code == 0
@@ -164,8 +166,8 @@ def test_why_says_what_holds_an_instance(stack: Testbed[Deployment]) -> None:
     assert said.stdout == (
         f"Instance {instance} of group web (terminate hook {HOOK}) has been waiting for 10m and is working at step "
         f"1 of 2 (wait-for-signal): waiting for signal drained of instance {instance}. It is kept by signal drained "
-        "(it has not come, for 9m59s). By itself it ends when what it waits for has come, or else in 1d, at its "
-        "deadline, as its plan says for that case. An operator may skip, hold, extend, nudge, finish or abandon it.\n"
+        "(it has not come, for 9m59s). By itself it goes on when what it waits for has come; it is completed with "
+        "ABANDON at its deadline, in 1d. An operator may skip, hold, extend, nudge, finish or abandon it.\n"
     )
 
 

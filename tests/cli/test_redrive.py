@@ -230,6 +230,9 @@ def test_a_dead_letter_is_shown_whole(testbed: RedriveTestbed) -> None:
 
 def test_the_list_for_people(testbed: RedriveTestbed) -> None:
     assert run("list").stdout == "there are no dead letters\n"
+    named = run("start", "x")
+    assert named.exit_code == 1
+    assert (named.stdout, named.stderr) == ("", "x: there is no such dead letter, or somebody else holds it\n")
     instance = testbed.waiting()
     testbed.lose_executions(instance)
     assert instance in run("list").stdout

@@ -50,7 +50,7 @@ def test_why_an_instance_is_not_there_any_more(stack: Testbed[Deployment]) -> No
     stack.run(30)
     said = run("why", instance)
     assert said.exit_code == 0
-    assert "does not wait any more: completed, finish CONTINUE, said " in said.stdout
+    assert "does not wait any more: completed with CONTINUE " in said.stdout
     assert run("why", "i-0123456789abcdef0").exit_code == 1
 
 

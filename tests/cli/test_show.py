@@ -144,11 +144,11 @@ def test_the_history_begins_with_the_last_one(stack: Testbed[Deployment]) -> Non
 
     assert [each["instance"] for each in found] == [second, first]
     assert [each["result"] for each in found] == ["CONTINUE", "CONTINUE"]
-    assert found[0]["longest step"] == "run-command"
+    assert found[0]["longest_step"] == "run-command"
     assert 120 <= found[0]["length"] <= 140
     assert [each["instance"] for each in json.loads(run("history", "--group", "first", "-o", "json").stdout)] == [first]
     assert run("history", "--since", "1m").stdout == "no action has ended in the last 1m\n"
-    assert run("history", "--failed").stdout == "none of these\n"
+    assert run("history", "--failed").stdout == "no action has failed in the last 7d\n"
 
 
 def test_the_history_of_what_failed(stack: Testbed[Deployment]) -> None:
@@ -165,3 +165,25 @@ def test_a_length_of_time_that_is_none_is_refused(stack: Testbed[Deployment]) ->
     refused = run("history", "--since", "yesterday")
     assert refused.exit_code == 2
     assert "'yesterday' is not a duration such as '90s'" in refused.stderr
+
+
+def test_what_operators_said_and_still_holds_stands_below_the_table(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", {**COMMAND, "timeout": "10m"}, COMMAND)
+    for words in (("extend", "1h", instance), ("hold", instance, "--reason", "an audit")):
+        assert run(*words, "--yes").exit_code == 0
+    said = run("show", instance).stdout
+
+    assert ": an audit\ntimeouts moved by 1h, said operators\nprice so far" in said
+    assert "\non hold since " in said
+    assert "on hold since" not in run("show", instance, "--quiet").stdout
+
+
+def test_a_failed_step_whose_action_an_operator_ended_has_failed(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", {**COMMAND, "options": {"document": "No-Such-Document"}})
+    stack.run(30)
+    said = run("why", instance).stdout
+    assert "and is held at step 1 of 1 (run-command): step 1 (run-command) failed: " in said
+    assert run("abandon", instance, "--reason", "cannot be drained", "--yes").exit_code == 0
+    stack.run(30)
+
+    assert instance in run("history", "--failed").stdout

@@ -105,7 +105,7 @@ def test_the_list_tells_each_thing_once(stack: Testbed[Deployment]) -> None:
     assert len(looks) < 10 < len(entries(story_of(instance), "look"))
     assert any(" 5 looks " in line for line in looks)
     assert "told from the record and the execution history: " in shown
-    assert "price so far: $0.000" in shown
+    assert "price: $0.000" in shown
     times = [line[:19] for line in table[1:] if line[0].isdigit()]
     assert times == sorted(times)
 
@@ -142,7 +142,7 @@ def test_after_the_days_that_lambda_keeps_it_the_record_tells_the_story_alone(st
         "told from the record alone: the execution history is not told: it is gone, Lambda keeps one for 14 days after "
         "its end; single looks and heartbeats, and messages before the last twenty, are not told"
     ) in " ".join(shown.split())
-    assert "price so far: at least $" in shown
+    assert "price: at least $" in shown
     assert "ended" in shown
 
 

@@ -230,7 +230,7 @@ def _luminance(colour: str) -> float:
 
 def test_who_put_it_on_hold_is_said() -> None:
     page = story_page(story_of(record(hold="arn:x at 2027-01-15T08:00:00Z: <later>"), BEGAN + 60))
-    assert "<p>On hold, said arn:x at 2027-01-15T08:00:00Z: &lt;later&gt;</p>" in page
+    assert "<p>On hold since 2027-01-15 08:00:00 UTC, said arn:x: &lt;later&gt;</p>" in page
 
 
 def test_an_outcome_of_a_later_version_is_drawn_and_named() -> None:

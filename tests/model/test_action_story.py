@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from asg_lifecycle.cli.console import json_text
 from asg_lifecycle.model.action_story import ActionStory, StoryError, read_story, story_values
-from asg_lifecycle.model.action_timeline import length_of, timeline_of
+from asg_lifecycle.model.action_timeline import length_of, orders_in_force, timeline_of
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.console_links import (
@@ -289,3 +289,26 @@ def test_an_execution_that_says_no_region_leads_nowhere() -> None:
     story = story_of(record(execution="who knows"), BEGAN + 1)
     assert story.links == ()
     assert [blocker.address for blocker in story.steps[1].blockers] == [None] * 3
+
+
+def test_what_operators_said_holds_as_long_as_it_does() -> None:
+    held = record(hold=f"{PERSON} at 2027-01-15T08:00:00Z: an audit: today", extended_seconds=5400.0)
+
+    def told(found: Record) -> tuple[str, ...]:
+        return orders_in_force(story_of(found, BEGAN + 300), lambda at: f"<{at:.0f}>")
+
+    assert told(held) == (
+        f"on hold since <{BEGAN:.0f}>, said {PERSON}: an audit: today",
+        "timeouts moved by 1h30m, said operators",
+    )
+    assert told(record(hold="a script")) == ("on hold, said a script",)
+    assert told(record()) == ()
+    ended = msgspec.structs.replace(held, in_flight=None, status=Status.COMPLETED, ended_at=BEGAN + 200)
+    assert told(ended) == ("timeouts moved by 1h30m, said operators",)
+
+
+def test_a_story_that_was_saved_before_is_read() -> None:
+    values = story_values(story_of(record(), BEGAN + 300))
+    del values["times"]["extended_seconds"]
+
+    assert read_story(json.dumps(values)).times.extended_seconds == 0.0

@@ -62,12 +62,12 @@ class Server:
         self.process = process
         self.description = description
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str | None = None) -> Any:
         environment = self.description["environment"]
         return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=environment["AWS_ENDPOINT_URL"],
-            region_name=environment["AWS_DEFAULT_REGION"],
+            region_name=region or environment["AWS_DEFAULT_REGION"],
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
             config=Config(retries={"total_max_attempts": 1}),
@@ -236,6 +236,20 @@ def test_faults_can_be_set(server: Server) -> None:
         with pytest.raises(ClientError, match="Invalid"):
             sqs.list_queues()
     sqs.list_queues()
+
+
+@pytest.mark.parametrize("service", ["cloudformation", "lambda", "dynamodb"])
+def test_a_region_that_does_not_exist_is_refused(server: Server, service: str) -> None:
+    client = server.client(service, region="nowhere-1")
+    ask = {
+        "cloudformation": "describe_stacks",
+        "lambda": "get_account_settings",
+        "dynamodb": "list_tables",
+    }[service]
+    with pytest.raises(ClientError, match="Credential should be scoped to a valid region") as refused:
+        getattr(client, ask)()
+    assert refused.value.response["Error"]["Code"] == "SignatureDoesNotMatch"
+    assert server.client("cloudformation", region="eu-central-1").describe_stacks()["Stacks"] == []
 
 
 @pytest.mark.parametrize(

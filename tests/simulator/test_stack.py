@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH, Deployment
 from asg_lifecycle_simulator.deployment.parameters import TABLE
-from asg_lifecycle_simulator.deployment.stack import make_stack
+from asg_lifecycle_simulator.deployment.stack import LOG_GROUP, make_stack
 from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def test_its_outputs_lead_to_the_deployment(testbed: Testbed[Deployment]) -> Non
     outputs = make_stack(testbed.region, testbed.deployment)
     assert outputs["FunctionAlias"] == testbed.deployment.service.alias_arn
     assert (outputs["Table"], outputs["PlanPath"]) == (TABLE, PLAN_PATH)
+    assert outputs["LogGroupName"] == LOG_GROUP
     assert outputs["BuiltInFeatures"] == "TargetGroupSteps,StatusCheckSteps"
     testbed.deployment.rule_fails = True
     (instance,) = testbed.autoscaling.create_group("web")

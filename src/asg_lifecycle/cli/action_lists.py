@@ -47,6 +47,13 @@ class WantedActions:
             and (not self.standings or summary.standing in self.standings)
         )
 
+    def none_found(self) -> str:
+        """Return what is said where there is no such action."""
+        whose = f" of group {self.group}" if self.group is not None else ""
+        where = f"hook {self.hook}" if self.hook is not None else "our hooks"
+        standing = f" and is {' or '.join(sorted(self.standings))}" if self.standings else ""
+        return f"no instance{whose} waits at {where}{standing}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class StackOfActions:

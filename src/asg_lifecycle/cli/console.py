@@ -33,6 +33,7 @@ WHAT_TO_DO = {
     "ExpiredTokenException": "log in again",
     "EndpointConnectionError": "see whether the name of the Region is right, and whether there is a network",
     "InvalidRegionError": "name another Region with --region",
+    "SignatureDoesNotMatch": "see whether the name of the Region and the credentials are right",
 }
 """What mends a call that failed, by the code of its error."""
 

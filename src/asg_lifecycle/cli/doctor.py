@@ -36,7 +36,6 @@ def doctor(
     *,
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Only this Auto Scaling group.")] = None,
     output: OutputForm = Output.TABLE,
-    as_json: Annotated[bool, typer.Option("--json", help="The same as --output json.")] = False,
     stack: StackName = THE_ONLY_STACK,
 ) -> None:
     """Look for what is wrong: with hooks, plans, rules, permissions, alarms, executions. Only reads.
@@ -57,13 +56,12 @@ def doctor(
     if group is not None and facts.groups == ():
         fail(f"there is no Auto Scaling group {shown(group)}")
     findings = diagnose(facts)
-    form = Output.JSON if as_json else output
-    if form is Output.TABLE:
+    if output is Output.TABLE:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         for line in in_words(findings, group_count=len(facts.groups or ()), width=width):
             write(line)
     else:
-        write_list(findings, COLUMNS, form, none="")
+        write_list(findings, COLUMNS, output, none="")
     severities = {finding.severity for finding in findings}
     if Severity.ERROR in severities:
         raise typer.Exit(ExitCode.ERRORS_FOUND)

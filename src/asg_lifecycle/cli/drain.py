@@ -17,7 +17,7 @@ from asg_lifecycle.cli.console import (
     with_what_to_do,
     write_sentences,
 )
-from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, HookNamePrefix, OptionalReason, StackName, Yes
+from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, HookNamePrefix, ReasonInOutput, StackName, Yes
 from asg_lifecycle.cli.ps import open_action_tools
 from asg_lifecycle.cli.repeated_command import command_again
 from asg_lifecycle.intake.group_drain import DrainRequest
@@ -60,7 +60,7 @@ def drain(  # noqa: PLR0913 - one parameter for each option
     replaced_within: Annotated[
         str, typer.Option(metavar="DURATION", help="How long to wait for a replacement at most.")
     ] = "30m",
-    reason: OptionalReason = "",
+    reason: ReasonInOutput = "",
     yes: Yes = False,
     dry_run: DryRun = False,
     hook_name_prefix: HookNamePrefix = hooks.DEFAULT_HOOK_NAME_PREFIX,
@@ -193,7 +193,7 @@ def _run(running: GroupDrain, request: DrainRequest, context: typer.Context) -> 
         return
     warn(f"asg-lifecycle: the drain of group {request.group} stopped: {stopped}")
     if running.under_way:
-        warn(f"goes on by itself: {', '.join(running.under_way)}; see asg-lifecycle ps --group {request.group}")
+        warn(f"terminating already: {', '.join(running.under_way)}; see asg-lifecycle ps --group {request.group}")
     if running.left:
         warn(f"not begun: {', '.join(running.left)}")
     if running.under_way or running.left:

@@ -12,6 +12,7 @@ from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
 from asg_lifecycle.cli.ps import open_action_tools, rounded
 from asg_lifecycle.model.durations import seconds
+from asg_lifecycle.model.progress import Failed
 from asg_lifecycle.model.records import Record, Status
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def longest_step(record: Record) -> StepOutcome | None:
 
 def has_failed(record: Record) -> bool:
     """Return whether an action ended in another way than its plan meant it to: a step failed, or others ended it."""
-    return record.status in {Status.LOST, Status.OVER} or any(step.outcome == "failed" for step in record.step_outcomes)
+    failed = any(step.outcome == "failed" for step in record.step_outcomes)
+    # One that was held when an operator ended the action has no outcome.
+    held = any(isinstance(memory.progress, Failed) for memory in record.present_steps)
+    return failed or held or record.status in {Status.LOST, Status.OVER}
 
 
 def _length(step: StepOutcome) -> float | None:
@@ -48,7 +52,7 @@ COLUMNS: tuple[Column[Record], ...] = (
     ),
     Column(name="length", value=_lived, text=lambda each: rounded(_lived(each)), always=False),
     Column(
-        name="longest step",
+        name="longest_step",
         value=lambda each: step.kind if (step := longest_step(each)) is not None else None,
         text=lambda each: f"{step.kind} {rounded(_length(step))}" if (step := longest_step(each)) is not None else "-",
         always=False,
@@ -78,6 +82,6 @@ def history(
     with reporting_failed_calls():
         records = tools.history.ended(tools.clock() - back, group)
     found = [record for record in records if not failed or has_failed(record)]
-    write_list(
-        found, COLUMNS, output, none=f"no action has ended in the last {since}" if not records else "none of these"
-    )
+    whose = f" of group {group}" if group is not None else ""
+    none = f"no action{whose} has {'failed' if failed and records else 'ended'} in the last {since}"
+    write_list(found, COLUMNS, output, none=none)

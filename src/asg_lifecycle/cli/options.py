@@ -29,4 +29,5 @@ HookNamePrefix = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record and the log. Has to be given.")]
+ReasonInOutput = Annotated[str, typer.Option(metavar="TEXT", help="Why: repeated in the output, kept nowhere else.")]
 OptionalReason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record and the log.")]

@@ -98,7 +98,7 @@ def carry_out(order: Order, wanted: Wanted, manner: Manner, stack: str) -> None:
     possible = []
     for record, summary in found:
         if why_not := refusal(order, record, now, local_time):
-            warn(f"{named(summary)}: nothing to {verb}, {why_not}")
+            warn(f"{named(summary)}: left alone, {why_not}")
         else:
             tell(f"{named(summary)}: {effect(order, record, now, local_time)}")
             possible.append((record, summary))

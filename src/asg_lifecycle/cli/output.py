@@ -62,7 +62,7 @@ class Column(Generic[ItemT]):
     """One column of a list.
 
     Attributes:
-        name: its heading, and its key in JSON.
+        name: its key in JSON, YAML and CSV; with spaces its heading in a table.
         value: what JSON, YAML and CSV hold: text, a number, None or a list of these.
         text: what the table shows; `value` as text where it is None.
         always: a narrow terminal shows it, too.
@@ -78,6 +78,11 @@ class Column(Generic[ItemT]):
     may_be_cut: bool = False
     may_be_folded: bool = False
     style: Callable[[ItemT], str] | None = None
+
+    @property
+    def heading(self) -> str:
+        """What a table calls it."""
+        return self.name.replace("_", " ")
 
     def shown(self, item: ItemT) -> str:
         """Return what the table shows of an item."""
@@ -144,7 +149,7 @@ def table_of(items: Sequence[ItemT], columns: Sequence[Column[ItemT]], width: in
     """Return a table for a terminal of so many columns: no line of it is broken, and no name is cut."""
     layout = _layout(items, columns, width)
     table = Text(no_wrap=True, overflow="ignore")
-    _append_row(table, [([column.name], "bold", space) for column, space in layout])
+    _append_row(table, [([column.heading], "bold", space) for column, space in layout])
     for item in items:
         cells = [
             (_lines(column, item, space), column.style(item) if column.style else "", space) for column, space in layout
@@ -217,7 +222,7 @@ def _natural_width(items: Sequence[ItemT], column: Column[ItemT]) -> int:
 
 def _aligned(items: Sequence[ItemT], columns: Sequence[Column[ItemT]]) -> str:
     rows = [
-        [column.name for column in columns],
+        [column.heading for column in columns],
         *([_printable(column.shown(item)) for column in columns] for item in items),
     ]
     widths = [max(len(row[number]) for row in rows) for number in range(len(columns))]

@@ -66,7 +66,7 @@ COLUMNS: tuple[Column[ActionSummary], ...] = (
     Column(name="transition", value=lambda each: each.transition, always=False),
     Column(name="age", value=lambda each: each.age, text=lambda each: rounded(each.age), always=False),
     Column(name="plan", value=lambda each: each.plan, always=False),
-    Column(name="waits for", value=lambda each: each.waits_for, text=_shortly, may_be_cut=True),
+    Column(name="waits_for", value=lambda each: each.waits_for, text=_shortly, may_be_cut=True),
 )
 DETAILS: tuple[Column[ActionSummary], ...] = (
     Column(name="kind", value=lambda each: each.kind),
@@ -146,8 +146,7 @@ def ps(  # noqa: PLR0913 - one parameter for each option
     if stacks:
         actions = found.actions(wanted, stacks[0].tools.clock())
         details = [column.of(_summary) for column in DETAILS] if output is not Output.TABLE else []
-        none = "no instance waits at our hooks" if not found.records else "none of these"
-        write_list(actions, (*columns, *details), output, none=none)
+        write_list(actions, (*columns, *details), output, none=wanted.none_found())
     if unread or found.failures:
         raise typer.Exit(ExitCode.FAILED)
 

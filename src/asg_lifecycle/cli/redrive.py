@@ -182,7 +182,7 @@ def start(  # noqa: PLR0913 - one parameter for each option
     for identity in sorted(unknown):
         warn(f"{identity}: there is no such dead letter, or somebody else holds it")
     deleted = [_start_and_delete(tools, each, discard=discard) for each in wanted]
-    if not received:
+    if every and not received:
         say("there are no dead letters")
     if unknown or not all(deleted):
         raise typer.Exit(ExitCode.FAILED)

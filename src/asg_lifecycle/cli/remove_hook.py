@@ -51,7 +51,7 @@ def remove_hook(  # noqa: PLR0913 - one parameter for each option
         warn(f"group {group}: {each}")
     if waiting and not release_waiting:
         fail(_refusal(hook, waiting))
-    write(f"group {group}: hook {hook.name} for {plan_transition(hook.transition)} goes")
+    write(f"group {group}: {plan_transition(hook.transition)} hook {hook.name} is to be removed")
     if waiting:
         warn(f"with the hook {_counted(waiting)} let go: {release_effect(hook.transition)}")
     if dry_run:

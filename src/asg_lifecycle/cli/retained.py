@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from asg_lifecycle.cli.confirmation import confirm_instances
 from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, with_what_to_do, write
-from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, Reason, StackName, Yes
+from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, ReasonInOutput, StackName, Yes
 from asg_lifecycle.cli.output import Column, Output, write_list
 from asg_lifecycle.cli.ps import open_action_tools, rounded
 from asg_lifecycle.model.drain_progress import Termination
@@ -79,7 +79,7 @@ def terminate_retained(  # noqa: PLR0913 - one parameter for each option
     instances: Annotated[list[str] | None, typer.Argument(metavar="[INSTANCE]...", help="Instance ids.")] = None,
     *,
     group: Annotated[str | None, typer.Option(metavar="NAME", help="All retained ones of this group instead.")] = None,
-    reason: Reason = "",
+    reason: ReasonInOutput = "",
     yes: Yes = False,
     dry_run: DryRun = False,
     stack: StackName = THE_ONLY_STACK,
@@ -91,7 +91,7 @@ def terminate_retained(  # noqa: PLR0913 - one parameter for each option
     if bool(instances) == (group is not None):
         fail("name instances, or a group with --group", ExitCode.BAD_INPUT)
     if not reason.strip():
-        fail("terminate-retained needs a --reason: it stands in the output", ExitCode.BAD_INPUT)
+        fail("terminate-retained needs a --reason: it is repeated in the output", ExitCode.BAD_INPUT)
     if wrong := next((each for each in instances or () if not is_instance_id(each)), None):
         fail(f"{wrong!r} is no instance id: expected 'i-' and 8 or 17 hexadecimal digits", ExitCode.BAD_INPUT)
     tools = _tools(open_action_tools(stack))

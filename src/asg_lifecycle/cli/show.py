@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, is_quiet, reporting_failed_calls, say, write
+from asg_lifecycle.cli.console import ExitCode, fail, is_quiet, reporting_failed_calls, say, write, write_sentences
 from asg_lifecycle.cli.input_files import file_name, read_text
 from asg_lifecycle.cli.local_times import local_time
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
@@ -14,7 +14,8 @@ from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list, wri
 from asg_lifecycle.cli.output_files import STANDARD_OUTPUT, write_file
 from asg_lifecycle.cli.ps import action_tools_of, rounded, stack_with_actions
 from asg_lifecycle.model.action_story import StoryError, read_story, story_values
-from asg_lifecycle.model.action_timeline import TimelineEntry, timeline_of, told_from
+from asg_lifecycle.model.action_summary import Standing
+from asg_lifecycle.model.action_timeline import TimelineEntry, orders_in_force, timeline_of, told_from
 from asg_lifecycle.model.story_history import price_by, source_of
 from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle.model.timeline_rows import rows_of
@@ -122,7 +123,11 @@ def _write(story: ActionStory, output: Output, html: str | None) -> None:
 def _write_below(story: ActionStory) -> None:
     price = story.price
     least = "at least " if price.at_least else ""
-    say(f"\nprice so far: {least}${price.dollars:.6f}. {price.basis}")
+    write("")
+    for sentence in orders_in_force(story, local_time):
+        write_sentences(sentence)
+    said = "price" if story.present.standing is Standing.ENDED else "price so far"
+    say(f"{said}: {least}${price.dollars:.6f}. {price.basis}")
     say(told_from(story))
     for link in story.links:
         # Never broken: a part of an address leads nowhere.

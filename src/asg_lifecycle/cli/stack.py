@@ -74,7 +74,7 @@ def look_for_stack(name: str, *, instead: str = "") -> Stack | str:
 
     name_it = f"name it with --stack{f', or give {instead}' if instead else ''}"
     try:
-        found = (name, stack_outputs(name)) if name else _only_stack(name_it)
+        found = (name, stack_outputs(name)) if name else _only_stack(name_it, instead)
     except CallFailed as failed:
         what = f"stack {name}" if name else "the stacks"
         # Whoever may not list the stacks may still read the one that is named; no name helps against anything else.
@@ -113,12 +113,15 @@ def our_stacks(region: str | None = None) -> dict[str, Stack]:
     return {name: stack_of(name, outputs) for name, outputs in every_stack(region).items() if outputs.keys() >= OUTPUTS}
 
 
-def _only_stack(name_it: str) -> tuple[str, dict[str, str]] | str:
+def _only_stack(name_it: str, instead: str) -> tuple[str, dict[str, str]] | str:
     from asg_lifecycle.composition.command_line import every_stack  # noqa: PLC0415 - offline commands load no boto3
 
     found = {name: outputs for name, outputs in every_stack().items() if outputs.keys() >= OUTPUTS}
     if len(found) == 1:
         return next(iter(found.items()))
-    several = f"there are several stacks of asg-lifecycle: {', '.join(sorted(found))}"
-    none = "there is no stack of asg-lifecycle in this account and Region"
-    return f"{several if found else none}; {name_it}"
+    if found:
+        return f"there are several stacks of asg-lifecycle: {', '.join(sorted(found))}; {name_it}"
+    return (
+        "there is no stack of asg-lifecycle in this account and Region; name another Region with --region, or another "
+        f"account with --profile{f', or give {instead}' if instead else ''}"
+    )

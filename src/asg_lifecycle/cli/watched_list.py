@@ -143,7 +143,7 @@ def lines_of(  # noqa: PLR0913 - what is shown, and where
         if not fits:
             lines.append(Text(f"… {len(actions)} in all: a higher terminal, --group or --status shows the others"))
     elif reading.read_at is not None:
-        lines.append(Text("none of these" if reading.actions.records else "no instance waits at our hooks"))
+        lines.append(Text(wanted.none_found()))
     return _drawn(lines[:height], width)
 
 

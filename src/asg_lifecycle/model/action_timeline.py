@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from asg_lifecycle.model.action_summary import Standing
-from asg_lifecycle.model.durations import roughly
+from asg_lifecycle.model.durations import readable, roughly
 from asg_lifecycle.model.history_entries import EntryKind
 from asg_lifecycle.model.story_parts import Source, StepState
+from asg_lifecycle.model.story_telling import hold_in
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from asg_lifecycle.model.action_story import ActionStory
     from asg_lifecycle.model.story_parts import StoryMessage, StoryStep
 
@@ -204,6 +207,24 @@ def _in_order(entries: list[TimelineEntry]) -> list[TimelineEntry]:
 
 def _result(succeeded: bool) -> str:  # noqa: FBT001 - of a signal
     return "success" if succeeded else "failure"
+
+
+def orders_in_force(story: ActionStory, at: Callable[[float], str]) -> tuple[str, ...]:
+    """Return what operators have said that still holds, a sentence each: a hold, and more time.
+
+    Args:
+        story: the action's.
+        at: a time as the reader knows it.
+    """
+    sentences = []
+    if story.present.hold is not None and story.present.standing is not Standing.ENDED:
+        hold = hold_in(story.present.hold)
+        since = f" since {at(hold.at)}" if hold.at is not None else ""
+        why = f": {hold.why}" if hold.why is not None else ""
+        sentences.append(f"on hold{since}, said {hold.who or story.present.hold}{why}")
+    if story.times.extended_seconds:
+        sentences.append(f"timeouts moved by {readable(story.times.extended_seconds)}, said operators")
+    return tuple(sentences)
 
 
 def told_from(story: ActionStory) -> str:

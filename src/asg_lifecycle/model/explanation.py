@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.action_summary import Standing, summarize
 from asg_lifecycle.model.durations import roughly
+from asg_lifecycle.model.plans import OnFailure, holds_when_late, timeout_result
+from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.running_timeouts import UnknownPlanError, plan_of, running_timeouts
 from asg_lifecycle.model.verbs import possible_verbs
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.action_summary import ActionSummary
+    from asg_lifecycle.model.plans import Plan
     from asg_lifecycle.model.records import Record
 
 MOST_NAMED = 5
@@ -25,19 +30,23 @@ def explain(record: Record, now: float) -> str:
     """
     summary = summarize(record, now)
     if summary.standing is Standing.ENDED:
-        return (
-            f"{_subject(summary)} does not wait any more: {record.status}, {record.reason or 'no reason is recorded'}."
-        )
+        return f"{_subject(summary)} does not wait any more: {_end(record, now)}."
     waiting = f"has been waiting for {roughly(summary.age)} and is {summary.standing}{_step(summary)}"
     sentences = [
-        f"{_subject(summary)} {waiting}: {summary.waits_for.removeprefix(f'{summary.kind}: ')}.",
+        f"{_subject(summary)} {waiting}: {_waits_for(summary)}.",
         _hold(summary),
         _blockers(summary, now),
         _problem(summary),
-        _by_itself(summary),
+        _by_itself(summary, record, now),
         _operator(summary),
     ]
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _end(record: Record, now: float) -> str:
+    result = f" with {record.result}" if record.result is not None and record.status is Status.COMPLETED else ""
+    when = f" {roughly(max(0.0, now - record.ended_at))} ago" if record.ended_at is not None else ""
+    return f"{record.status}{result}{when}, {record.reason or 'no reason is recorded'}"
 
 
 def _subject(summary: ActionSummary) -> str:
@@ -46,6 +55,11 @@ def _subject(summary: ActionSummary) -> str:
 
 def _step(summary: ActionSummary) -> str:
     return f" at step {summary.step} of {summary.steps} ({summary.kind})" if summary.step is not None else ""
+
+
+def _waits_for(summary: ActionSummary) -> str:
+    # What the beginning of the sentence says.
+    return summary.waits_for.removeprefix(f"{summary.kind}: ").removeprefix(f"{summary.standing}: ")
 
 
 def _hold(summary: ActionSummary) -> str:
@@ -73,15 +87,56 @@ def _problem(summary: ActionSummary) -> str:
     return f"Problem: {summary.problem}."
 
 
-def _by_itself(summary: ActionSummary) -> str:
+def _by_itself(summary: ActionSummary, record: Record, now: float) -> str:
+    """Return what happens when nobody does anything, in the order in which the work has to fail."""
     if summary.standing is Standing.COMPLETING:
         return "Auto Scaling is being told; nothing else is needed."
+    try:
+        plan = plan_of(record)
+    except UnknownPlanError as unknown:
+        return f"What happens when its time is over is not known here: {unknown}."
     if summary.left is None:
         return "Its deadline is not known yet."
     if summary.left <= 0:
-        return "Its deadline has passed: it is about to be completed as its plan says for that case."
-    ending = "when what it waits for has come, or else " if summary.standing is not Standing.HELD else ""
-    return f"By itself it ends {ending}in {roughly(summary.left)}, at its deadline, as its plan says for that case."
+        return f"Its deadline has passed: it is about to be completed with {timeout_result(plan)}."
+    goes_on = ["it goes on when what it waits for has come"] if summary.standing is not Standing.HELD else []
+    deadline = f"it is completed with {timeout_result(plan)} at its deadline, in {roughly(summary.left)}"
+    return f"By itself {'; '.join((*goes_on, *_timeouts(summary, record, plan, now), deadline))}."
+
+
+def _timeouts(summary: ActionSummary, record: Record, plan: Plan | None, now: float) -> list[str]:
+    """Return what the timeouts of the step and of the plan do, where they are over before the deadline."""
+    if plan is None or record.paused_since is not None:
+        return []
+    running, sentences = running_timeouts(record, now), []
+    before = record.deadline if record.deadline is not None else math.inf
+    if running.step is not None and running.step < before:
+        said = "" if summary.hold is not None else _on_failure(plan, record)
+        sentences.append(f"its step fails {_in(running.step - now)}{said}")
+    if running.plan is not None and running.plan < before:
+        then = "held" if holds_when_late(plan) else f"completed with {timeout_result(plan)}"
+        sentences.append(f"the time of its plan is over {_in(running.plan - now)}, and then it is {then}")
+    return sentences
+
+
+def _in(length: float) -> str:
+    return f"in {roughly(length)}" if length > 0 else "now"
+
+
+def _on_failure(plan: Plan, record: Record) -> str:
+    """Return what follows when the present step fails; empty where that depends on which of several it is."""
+    entry = plan.steps[record.step_index]
+    said = {step.on_failure or entry.on_failure or plan.on_failure for step in entry.parallel or (entry,)}
+    if len(said) > 1:
+        return ""
+    (on_failure,) = said
+    match on_failure:
+        case OnFailure.HOLD:
+            return " and it is held"
+        case OnFailure.ABANDON:
+            return " and it is completed with ABANDON"
+        case OnFailure.CONTINUE:
+            return " and the plan goes on without it"
 
 
 def _operator(summary: ActionSummary) -> str:

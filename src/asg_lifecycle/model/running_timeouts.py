@@ -42,10 +42,31 @@ class RunningTimeouts(Struct, frozen=True, kw_only=True):
         return min(over + length, self.deadline) if self.deadline is not None else over + length
 
 
+class UnknownPlanError(ValueError):
+    """The plan in a record cannot be read: another version of the application wrote it."""
+
+
+def plan_of(record: Record) -> Plan | None:
+    """Return the plan that an action follows; None before it was chosen, and for one that cannot be used.
+
+    Raises:
+        UnknownPlanError: it cannot be read.
+    """
+    if record.plan_decision is None:
+        return None
+    try:
+        return msgspec.json.decode(record.plan_decision, type=PlanDecision).plan
+    except msgspec.MsgspecError as error:
+        raise UnknownPlanError("its plan was written by another version of asg-lifecycle") from error
+
+
 def running_timeouts(record: Record, now: float) -> RunningTimeouts:
     """Return the timeouts that run for the action of a record at `now`, seconds since the epoch.
 
     Time for which a dependency keeps a step waiting counts against none of them: they are over that much later.
+
+    Raises:
+        UnknownPlanError: the plan in the record cannot be read.
     """
     plan = plan_of(record)
     waiting = [memory for memory in record.present_steps if isinstance(memory.progress, Waiting)]
@@ -101,13 +122,6 @@ def sentence_of_extension(timeouts: RunningTimeouts, length: float, at: Callable
 
 def _limited(over: float, timeouts: RunningTimeouts) -> str:
     return ", its deadline, which nothing can move" if over == timeouts.deadline else ""
-
-
-def plan_of(record: Record) -> Plan | None:
-    """Return the plan that the action of a record follows; None where none is chosen yet, or it cannot be used."""
-    if record.plan_decision is None:
-        return None
-    return msgspec.json.decode(record.plan_decision, type=PlanDecision).plan
 
 
 def _limits_of(plan: Plan, record: Record) -> list[float | None]:

@@ -203,11 +203,14 @@ class StoryTimes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         heartbeat_timeout: of the hook, seconds.
         global_timeout: of the hook, seconds from the beginning of the wait (R4).
         deadline: when the plan's `on_timeout` decides.
+        extended_seconds: by how much operators have moved the timeouts that ran when they said so: the plan's, and that
+            of the step under way.
     """
 
     heartbeat_timeout: Seconds | None
     global_timeout: Seconds | None
     deadline: Moment | None
+    extended_seconds: Seconds = 0.0
 
 
 class StoryPresent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,21 +6,25 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.durations import roughly
 from asg_lifecycle.model.prices import AS_OF, DURABLE_OPERATION, INSTANCE_SECOND
+from asg_lifecycle.model.progress import Waiting
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.story_parts import StoryPrice
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.records import Record
 
-BEGINNING = 3
-"""The start of the execution, its claim and its set-up: one operation each."""
+CLAIMED = 2
+"""The start of the execution, and its claim: one operation each (docs/designs/006-what-an-execution-costs.md)."""
 
-FIRST_ROUND = 9
-"""The inbox, 1; the race and its three branches, 4; a first look at the work, 2; a first heartbeat, 2. A condition is
-metered once, and once more for each of its polls."""
+SET_UP = 1
+INBOX = 1
+LOOK = 1
+"""At the work: the opening of a round, or a poll of the work in its race."""
 
-END = 2
-"""The completion is such a condition, too."""
+RACE = 1
+"""Begun where the work waits. Its branches are flat: whether Lambda meters them is not established."""
+
+COMPLETION = 1
 
 
 def price_of(record: Record, until: float) -> StoryPrice:
@@ -50,22 +54,30 @@ def price_of(record: Record, until: float) -> StoryPrice:
 
 def _fewest_operations(record: Record) -> int:
     if record.status is Status.CLAIMED:
-        # Its execution began and claimed; nothing else is certain.
-        return BEGINNING - 1
-    if record.inbox is None and not (record.step_outcomes or record.present_steps or record.messages):
-        return BEGINNING
-    return BEGINNING + FIRST_ROUND + (END if record.status is Status.COMPLETED else 0)
+        # Nothing else is certain.
+        return CLAIMED
+    looked = bool(record.step_outcomes or record.present_steps)
+    waits = any(isinstance(memory.progress, Waiting) for memory in record.present_steps)
+    return (
+        CLAIMED
+        + SET_UP
+        + (INBOX if record.inbox is not None or record.messages else 0)
+        + (LOOK if looked else 0)
+        + (RACE if waits else 0)
+        + (COMPLETION if record.status is Status.COMPLETED else 0)
+    )
 
 
 def _later_beats(record: Record, until: float) -> int:
-    """Return how many heartbeats there were at least after the first: one in half of the hook's timeout.
+    """Return how many heartbeats there were at least after the first: each had a poll of its own.
 
-    None is counted where somebody else may have sent them: the sweep does when an execution is dead or paused. None is
-    sent, either, before the instance waits or past the deadline.
+    No two are further apart than the hook's timeout, or the wait had ended. None is counted where somebody else may
+    have sent them: the sweep does when an execution is dead or paused. None is sent, either, before the instance waits
+    or past the deadline.
     """
     if record.heartbeat_timeout is None or record.early_reason is not None:
         return 0
     if record.takeovers is not None or record.unowned_since is not None or record.paused_since is not None:
         return 0
     end = min(until, record.deadline) if record.deadline is not None else until
-    return max(0, int((end - record.claimed_at) / (record.heartbeat_timeout / 2)) - 1)
+    return max(0, int((end - record.claimed_at) / record.heartbeat_timeout) - 1)

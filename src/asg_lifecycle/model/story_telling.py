@@ -48,7 +48,7 @@ SAID = re.compile(
     r"(?: at (?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)(?:: (?P<why>.+))?)?",
     re.DOTALL,
 )
-"""A message as `model/messages.py` describes it, signed as `cli/verbs.py` does."""
+"""A message as `model/messages.py` describes it, signed as `cli/orders.py` does."""
 
 
 class ChosenPlan(Struct, frozen=True, kw_only=True):
@@ -101,7 +101,10 @@ def story_of(  # noqa: PLR0913 - what is known from where
         ),
         takeovers=_takeovers(record),
         times=StoryTimes(
-            heartbeat_timeout=record.heartbeat_timeout, global_timeout=record.global_timeout, deadline=record.deadline
+            heartbeat_timeout=record.heartbeat_timeout,
+            global_timeout=record.global_timeout,
+            deadline=record.deadline,
+            extended_seconds=record.extended_seconds,
         ),
         present=StoryPresent(
             standing=standing_of(record),
@@ -119,6 +122,11 @@ def story_of(  # noqa: PLR0913 - what is known from where
         source=source,
         links=links_of(record, log_group),
     )
+
+
+def hold_in(text: str) -> StoryMessage:
+    """Return the message that put an action on hold, from what its record says of who, when and why."""
+    return message_in(f"hold, said {text}")
 
 
 def message_in(text: str) -> StoryMessage:

@@ -10,7 +10,13 @@ from msgspec import Struct
 from asg_lifecycle.model.action_summary import WORKED_ON, Standing, has_unfinished_step, summarize
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.messages import Extend, Finish, Hold, Nudge, Resume, Skip
-from asg_lifecycle.model.running_timeouts import plan_of, running_timeouts, sentence_of_extension, why_not_extended
+from asg_lifecycle.model.running_timeouts import (
+    UnknownPlanError,
+    plan_of,
+    running_timeouts,
+    sentence_of_extension,
+    why_not_extended,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +99,7 @@ def refusal(  # noqa: PLR0911 - one line a case
     if order.verb is Verb.SKIP and summary.standing in WORKED_ON and summary.step is None:
         return "no step of it is left"
     if order.verb in possible_verbs(summary):
-        return why_not_extended(running_timeouts(record, now), at) if order.verb is Verb.EXTEND else None
+        return _why_not_extended(record, now, at) if order.verb is Verb.EXTEND else None
     match summary.standing:
         case Standing.ENDED:
             return "it has ended"
@@ -109,6 +115,13 @@ def refusal(  # noqa: PLR0911 - one line a case
             return f"it is {summary.standing}, not held"
         case _:
             return f"it is {summary.standing}, and no step is under way"
+
+
+def _why_not_extended(record: Record, now: float, at: Callable[[float], str]) -> str | None:
+    try:
+        return why_not_extended(running_timeouts(record, now), at)
+    except UnknownPlanError as unknown:
+        return f"{unknown}, and its timeouts are not known here"
 
 
 def effect(  # noqa: PLR0911 - one line a case
@@ -140,7 +153,11 @@ def _resumed(record: Record, summary: ActionSummary) -> str:
     if summary.step is not None:
         step = f"step {summary.step} of {summary.steps} ({summary.kind})"
         return f"goes on with {step}" if has_unfinished_step(record) else f"goes on: {step} begins"
-    if plan_of(record) is None:
+    try:
+        unusable = plan_of(record) is None
+    except UnknownPlanError as unknown:
+        return f"goes on: {unknown}, and what begins is not known here"
+    if unusable:
         return "goes on: its plan is chosen again"
     early = record.early_reason is not None and record.token is None
     return f"goes on: no step is left, and it {'waits for its hook' if early else 'is completed'}"

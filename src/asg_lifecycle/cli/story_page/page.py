@@ -8,6 +8,7 @@ from asg_lifecycle.cli.story_page.drawing import LEGEND, STATE_COLOURS, draw
 from asg_lifecycle.cli.story_page.markup import (
     Markup,
     after,
+    clock,
     dollars,
     element,
     escaped,
@@ -18,7 +19,7 @@ from asg_lifecycle.cli.story_page.markup import (
 )
 from asg_lifecycle.cli.story_page.style import style_digest, style_sheet
 from asg_lifecycle.model.action_summary import Standing
-from asg_lifecycle.model.action_timeline import timeline_of, told_from
+from asg_lifecycle.model.action_timeline import orders_in_force, timeline_of, told_from
 from asg_lifecycle.model.story_parts import StepState
 from asg_lifecycle.model.timeline_rows import rows_of
 
@@ -85,8 +86,10 @@ def _header(story: ActionStory) -> Markup:
     ]
     if said:
         parts.append(element("p", escaped(said)))
-    if present.hold:
-        parts.append(element("p", escaped(f"On hold, said {present.hold}")))
+    parts += [
+        element("p", escaped(f"{said[0].upper()}{said[1:]}"))
+        for said in orders_in_force(story, lambda at: f"{clock(at)} UTC")
+    ]
     if present.problem and present.problem not in (said or ""):
         parts.append(element("p", escaped(f"Problem: {present.problem}")))
     return element("header", joined(*parts))
