@@ -35,8 +35,8 @@ BASES = [
     ROOT / base for base in (".", "src", "src/asg_lifecycle", "src/asg_lifecycle/execution", "asg_lifecycle_simulator")
 ]
 """The folders from which documents name files."""
-INVENTED = {"src/asg_lifecycle/steps/wait_for_moon.py", "asg-lifecycle/STACK/http/NAME"}
-"""The file that CONTRIBUTING has the reader write, and the name of a secret."""
+INVENTED = {"src/asg_lifecycle/steps/wait_for_moon.py", "asg-lifecycle/STACK/http/NAME", "conftest.py", "build/site"}
+"""Files that readers have or write, the name of a secret, and a folder that make makes."""
 SHORTEST_ADVISED = 900
 """Seconds of a heartbeat timeout, in all documents: two sweeps, and time to act."""
 ACTION = LifecycleAction(
