@@ -25,6 +25,7 @@ from asg_lifecycle_simulator.services.durable_executions.function import ALIAS
 from asg_lifecycle_simulator.services.durable_executions.invocation_queue import InvocationQueue
 from asg_lifecycle_simulator.services.durable_executions.requests import DurableRequests
 from asg_lifecycle_simulator.services.durable_executions.service import DurableService
+from asg_lifecycle_simulator.services.http_apis import network_of
 from handlers import interruption, lifecycle_action, notification, signal_received, sweep
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ class Deployment:
             action_topic=self.parameters.action_topic,
             metrics_by_group=self.parameters.metrics_by_group,
         )
-        return compose(settings, clock=self._timeline.now, chance=self._chance, network=self._region.network)
+        return compose(settings, clock=self._timeline.now, chance=self._chance, network=network_of(self._region))
 
     def _handler(self, application: Dependencies) -> Callable[..., Any]:
         return partial(lifecycle_action.handle, dependencies=application)

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from moto.core.request import Request
     from werkzeug.wrappers import Response
 
-    from asg_lifecycle.http_apis.network import Network
     from asg_lifecycle_simulator.region.events import Event
     from asg_lifecycle_simulator.region.faults import Fault
     from asg_lifecycle_simulator.region.pages import PageLimit
@@ -109,7 +108,7 @@ class Region:
         page_size: entries on a page of any list, at most; None for pages as long as AWS has them.
         pauses: botocore's pauses between two tries of a call; in virtual time they take none.
         events: the event bus.
-        network: where the names of HTTP APIs lead; None for where they lead outside.
+        services: those that were added.
         random: what ids and tokens are drawn from, the same in every run with the same seed.
     """
 
@@ -138,9 +137,8 @@ class Region:
         self.limits = RateLimits(lambda: timeline.now() + self.pauses.total)
         self.events = Events(timeline, self.log, delivery_delay=delivery_delay)
         self.random = Random(seed)  # noqa: S311 - reproducible ids and tokens, no secrets
-        self.network: Network | None = None
         self._unobserved = threading.local()
-        self._services: list[SimulatedService] = []
+        self.services: list[SimulatedService] = []
         self._entered = False
         self._undo: ExitStack | None = None
 
@@ -149,7 +147,7 @@ class Region:
 
         Services are installed, and told what happened, in the order in which they were added.
         """
-        self._services.append(service)
+        self.services.append(service)
         if self._undo is not None:
             self._install(service)
         return service
@@ -229,7 +227,7 @@ class Region:
         if isinstance(self.timeline, VirtualTimeline):
             note_pauses(self.replace, self.pauses)
         try:
-            for service in self._services:
+            for service in self.services:
                 self._install(service)
         except BaseException:
             self.close()
@@ -257,7 +255,7 @@ class Region:
 
         def terminate_instances(backend: InstanceBackend, instance_ids: list[str]) -> object:
             terminated = terminate(backend, instance_ids)
-            for service in self._services:
+            for service in self.services:
                 service.instances_terminated(instance_ids)
             return terminated
 

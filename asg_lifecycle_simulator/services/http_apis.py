@@ -29,6 +29,7 @@ class HttpApis(Service):
 
     Attributes:
         names: where a name and a port lead, addresses and ports.
+        network: where names lead, for the application.
         asked: how often each was asked, by host, method and path.
         authority: the authority of their certificates, PEM.
     """
@@ -39,7 +40,7 @@ class HttpApis(Service):
         self._allowed: list[str] = []
         self.names: dict[tuple[str, int], list[tuple[str, int]]] = {}
         self.asked: Counter[tuple[str, str, str]] = Counter()
-        region.network = Network(resolve=self._resolve, why_forbidden=_why_forbidden)
+        self.network = Network(resolve=self._resolve, why_forbidden=_why_forbidden)
 
     @property
     def authority(self) -> str:
@@ -103,3 +104,8 @@ class HttpApis(Service):
 def _why_forbidden(address: str) -> str | None:
     # Where the APIs of a region are.
     return None if address == LOOPBACK else why_forbidden(address)
+
+
+def network_of(region: Region) -> Network | None:
+    """Return where the names of HTTP APIs lead in a region; None for where they lead outside."""
+    return next((each.network for each in region.services if isinstance(each, HttpApis)), None)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def action_payload(target: Target, more: dict[str, Any]) -> dict[str, Any]:
     """Return the action as JSON values.
 
-    `id` is the same for the same step of the same action: who must not act twice remembers it.
+    `id` is the same for the same step of the same action: who must not act twice remembers it. It is another one when an
+    operator has the step begin again after it had failed.
 
     Args:
         target: the instance and its action.
@@ -24,7 +25,7 @@ def action_payload(target: Target, more: dict[str, Any]) -> dict[str, Any]:
     """
     action = target.action
     return {
-        "id": f"{action.reference}-{target.position + 1}",
+        "id": f"{action.reference}-{target.position + 1}{f'-{target.attempt + 1}' if target.attempt else ''}",
         "group": action.group,
         "hook": action.hook,
         "instance": action.instance,
