@@ -172,7 +172,7 @@ class Scene:
             clock,
             signals=Signals(clients, TABLE),
             plan_path=PLAN_PATH,
-            network=testbed.region.network,
+            network=testbed.http_apis.network,
         )
         self.testbed = testbed
         self.step = build(PlannedStep(kind=kind, options=options), services)

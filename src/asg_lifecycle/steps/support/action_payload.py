@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def action_payload(target: Target, more: dict[str, Any]) -> dict[str, Any]:
     """Return the action as JSON values.
 
-    `id` is the same for the same step of the same action: who must not act twice remembers it. It is another one when an
-    operator has the step begin again after it had failed.
+    `id` is the same for the same step of the same action: who must not act twice remembers it. It is another one when
+    an operator has the step begin again after it had failed.
 
     Args:
         target: the instance and its action.
