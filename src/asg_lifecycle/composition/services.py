@@ -20,6 +20,7 @@ from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.traffic_sources import TrafficSources
 from asg_lifecycle.kubernetes.clusters import Clusters
+from asg_lifecycle.model.redaction import KnownSecrets
 from asg_lifecycle.steps.services import Services
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def compose_services(
         clock: seconds since the epoch.
         signals: the signals that actions have received, None where the deployment takes no signals.
     """
+    known_secrets = KnownSecrets()
     return Services(
         lifecycle_actions=lifecycle_actions,
         instances=Instances(clients),
@@ -55,7 +57,8 @@ def compose_services(
         signals=signals,
         functions=Functions(clients),
         classic_load_balancers=ClassicLoadBalancers(clients, clock),
-        clusters=Clusters(Eks(clients, clock), SecretParameters(clients), clock),
+        clusters=Clusters(Eks(clients, clock), SecretParameters(clients, known_secrets), clock),
         cloud_map=CloudMap(clients, clock),
         dns_records=DnsRecords(clients),
+        known_secrets=known_secrets,
     )
