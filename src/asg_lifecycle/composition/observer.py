@@ -37,4 +37,4 @@ def compose_observer(stack: str, *, by_group: bool = False, redact: Callable[[st
         # The whole line, so that the traceback of an exception is read through as well.
         return json.dumps(redacted_values(values, redact), default=str, separators=(",", ":"), ensure_ascii=False)
 
-    return Observer(Logger(service=SERVICE, json_serializer=line), metrics_of, by_group=by_group)
+    return Observer(Logger(service=SERVICE, json_serializer=line), metrics_of, by_group=by_group, redact=redact)
