@@ -34,7 +34,12 @@ def compose_observer(stack: str, *, by_group: bool = False, redact: Callable[[st
         return metrics
 
     def line(values: dict[str, Any]) -> str:
-        # The whole line, so that the traceback of an exception is read through as well.
-        return json.dumps(redacted_values(values, redact), default=str, separators=(",", ":"), ensure_ascii=False)
+        # The whole line, so that the traceback of an exception is read through as well, and the exception itself.
+        return json.dumps(
+            redacted_values(values, redact),
+            default=lambda value: redact(str(value)),
+            separators=(",", ":"),
+            ensure_ascii=False,
+        )
 
     return Observer(Logger(service=SERVICE, json_serializer=line), metrics_of, by_group=by_group, redact=redact)

@@ -68,6 +68,9 @@ ELEMENT = re.compile(rf"(<[\w:.-]{{0,64}}?(?i:{LAST_WORD})>)[^<]+")
 PREFIX = re.compile(r"[A-Za-z0-9_.\-]*\Z")
 """What a name has before its last word."""
 
+IN_ARN = re.compile(r"\barn:[\w-]+:[\w-]+:[\w-]*:[0-9]*:\Z")
+"""What stands before the kind of a resource, `secret`, in its ARN."""
+
 OPEN_NAMES = re.compile(
     r"(?i)(?:public|primary|partition|sort|foreign|hash|range|routing|tag|topology|label|annotation|idempotency|object"
     r"|cache|registry|lookup|next|continuation|pagination|client_?request|lifecycle_?action|action)[_.-]?"

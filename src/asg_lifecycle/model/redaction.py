@@ -18,6 +18,7 @@ from asg_lifecycle.model.credential_patterns import (
     CUES,
     ELEMENT,
     FLAG,
+    IN_ARN,
     IN_PEM,
     IN_URL,
     LONGEST_NAME,
@@ -93,7 +94,12 @@ def _named(found: re.Match[str]) -> str:
     bare = bare.removesuffix(closing)
     before = found.string[max(0, found.start() - LONGEST_NAME) : found.start()]
     name = PREFIX.findall(before)[0] + found["word"]
-    if not _is_secret(name, bare) or _names_a_tag(found, name) or _gives_a_reason(found, name, bare):
+    if (
+        IN_ARN.search(before) is not None
+        or not _is_secret(name, bare)
+        or _names_a_tag(found, name)
+        or _gives_a_reason(found, name, bare)
+    ):
         return f"{head}{opening}{NAMED.sub(_named, bare)}{closing}"
     return f"{head}{opening}{HIDDEN}{closing}"
 

@@ -17,7 +17,7 @@ EACH_WAY = (re.compile(URL), re.compile(JSON), re.compile(HTML))
 EVERY_WAY = re.compile(f"{URL}|{JSON}|{HTML}")
 LARGEST_CHARACTER = 0x10FFFF
 IN_HTML = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-CONTROL = {"n": "\n", "r": "\r", "t": "\t"}
+CONTROL = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 MOST_LEVELS = 4
 """How often a text that was written into another text is read through."""
