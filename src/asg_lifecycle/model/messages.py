@@ -97,7 +97,7 @@ def decode(payload: str | bytes | None) -> Message:
     """Return the message in a callback result; anything that is no message of ours is `Unknown`, never an error."""
     raw = payload.encode(errors="replace") if isinstance(payload, str) else payload or b""
     try:
-        message: Message = msgspec.json.decode(raw, type=Known)
+        message: Known = msgspec.json.decode(raw, type=Known)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Unknown(redacted(raw[:TEXT_READ].decode(errors="replace"))[:TEXT_KEPT])
     return _redacted(message)
