@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 ON_INSTANCE = Path(__file__).parents[1] / "examples" / "on-instance"
 RECORDING = """#!{python}
 import json, os, sys
+given = sys.stdin.read() if "file:///dev/stdin" in sys.argv else ""
+words = [word.replace("file:///dev/stdin", given) for word in sys.argv[1:]]
 with open(os.environ["CALLS"], "a") as calls:
-    calls.write(json.dumps([os.environ["AWS_DEFAULT_REGION"], *sys.argv[1:]]) + "\\n")
+    calls.write(json.dumps([os.environ["AWS_DEFAULT_REGION"], *words]) + "\\n")
+with open(os.environ["ARGUMENTS"], "a") as arguments:
+    arguments.write(json.dumps(sys.argv) + "\\n")
 print(os.environ.get("FAILED_ENTRIES", "0"))
 """
 
@@ -83,6 +87,9 @@ def run_script(
 ) -> tuple[int, list[Any]]:
     """Run a script on the instance; return its exit code and the calls of the AWS CLI: Region, then words.
 
+    What the AWS CLI read from its standard input stands in place of its path; the file `arguments` of the folder has
+    the arguments as everybody on the instance may see them.
+
     Args:
         command: the script and its arguments.
         metadata: that of the instance.
@@ -99,6 +106,8 @@ def run_script(
         env={
             "PATH": os.pathsep.join(map(str, [folder, *path, os.environ["PATH"]])),
             "CALLS": str(calls),
+            "ARGUMENTS": str(folder / "arguments"),
+            "ASG_LIFECYCLE_WORDS": str(folder / "words"),
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata.url,
             "ASG_LIFECYCLE_SIGNAL_DELAYS": "0 0",
             "ASG_LIFECYCLE_POLL_SECONDS": "0",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asg_lifecycle.model.signal_words import TAG_PREFIX, proves
 from asg_lifecycle.model.wake_events import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, SignalSent, happening
 from tests.instance import ON_INSTANCE, run_script, serving
 
@@ -76,8 +77,44 @@ def test_the_drain_begins_when_the_instance_has_to_go(
     assert found.message == ("" if succeeded else "false ended with exit code 1")
 
 
-def test_the_policy_allows_signals_and_nothing_else() -> None:
-    (statement,) = json.loads((ON_INSTANCE / "policy.json").read_text())["Statement"]
+@pytest.mark.parametrize("name", ["drained", "jobs/drained"])
+def test_an_instance_proves_its_signals_by_a_word_that_only_it_knows(
+    metadata: Metadata, tmp_path: Path, name: str
+) -> None:
+    code, (tagging,) = run("asg-lifecycle-word", name, metadata=metadata, folder=tmp_path)
+    assert code == 0
+    assert tagging[1:5] == ["ec2", "create-tags", "--resources", INSTANCE]
+    key, _, digest = tagging[6].removeprefix("Key=").partition(",Value=")
+    assert key == TAG_PREFIX + name
+    (file,) = (tmp_path / "words").iterdir()
+    assert (file.stat().st_mode & 0o077, file.parent.stat().st_mode & 0o077) == (0, 0)
+    word = file.read_text().strip()
+    assert word not in json.dumps(tagging)
+
+    code, (_, *calls) = run("asg-lifecycle-signal", name, metadata=metadata, folder=tmp_path)
+    assert code == 0
+    assert all(proves(signal_of(call).word_digest or "", name, {key: digest}) for call in calls)
+    # The arguments of a command can be seen by everybody on the instance.
+    assert word not in (tmp_path / "arguments").read_text()
+
+    _, (*_, other) = run("asg-lifecycle-signal", "other", metadata=metadata, folder=tmp_path)
+    assert signal_of(other).word_digest is None
+    _, (*_, again) = run("asg-lifecycle-word", name, metadata=metadata, folder=tmp_path)
+    assert again[6] != tagging[6]
+
+
+def test_the_policy_lets_an_instance_tag_itself_with_words_and_nothing_else() -> None:
+    _, tagging = json.loads((ON_INSTANCE / "policy.json").read_text())["Statement"]
+    assert tagging["Action"] == "ec2:CreateTags"
+    assert tagging["Condition"] == {
+        "ArnEquals": {"ec2:SourceInstanceARN": "arn:aws:ec2:*:*:instance/${ec2:InstanceID}"},
+        "ForAllValues:StringLike": {"aws:TagKeys": f"{TAG_PREFIX}*"},
+        "Null": {"aws:TagKeys": "false"},
+    }
+
+
+def test_the_policy_allows_no_other_events_than_signals() -> None:
+    statement, _ = json.loads((ON_INSTANCE / "policy.json").read_text())["Statement"]
     assert statement["Action"] == "events:PutEvents"
     assert statement["Condition"] == {
         "StringEquals": {"events:source": SIGNAL_SOURCE, "events:detail-type": SIGNAL_DETAIL_TYPE}

@@ -10,6 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from asg_lifecycle.model.failures import Consequence
 from asg_lifecycle.model.log_keys import ACTION_KEYS
 from asg_lifecycle.model.metrics import DEFINITIONS, Metric
+from asg_lifecycle.model.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -47,9 +48,15 @@ class Observer:
     """
 
     def __init__(
-        self, logger: Logger, metrics_of: Callable[[Mapping[str, str]], MetricSet], *, by_group: bool = False
+        self,
+        logger: Logger,
+        metrics_of: Callable[[Mapping[str, str]], MetricSet],
+        *,
+        by_group: bool = False,
+        redact: Callable[[str], str] = redacted,
     ) -> None:
         self.logger = logger
+        self._redact = redact
         self._metrics_of = metrics_of
         self._by_group = by_group
         self._group = ""
@@ -69,15 +76,15 @@ class Observer:
 
     def info(self, message: str, *, step: str = "") -> None:
         """Log what happened."""
-        self.logger.info(message, extra={"step": step}, stacklevel=3)
+        self.logger.info(self._redact(message), extra={"step": step}, stacklevel=3)
 
     def warning(self, message: str, *, step: str = "") -> None:
         """Log what is not as it should be and needs nobody."""
-        self.logger.warning(message, extra={"step": step}, stacklevel=3)
+        self.logger.warning(self._redact(message), extra={"step": step}, stacklevel=3)
 
     def error(self, message: str, *, step: str = "", with_traceback: bool = False) -> None:
         """Log what a person has to look into."""
-        self.logger.error(message, extra={"step": step}, exc_info=with_traceback, stacklevel=3)
+        self.logger.error(self._redact(message), extra={"step": step}, exc_info=with_traceback, stacklevel=3)
 
     def ended(self, message: str, *, status: str, result: str, seconds: float, operations: int) -> None:
         """Log the end of an action as data: the only line with these keys, one for each action.
@@ -91,7 +98,7 @@ class Observer:
         """
         times = {"seconds": round(seconds, 3), "operations": operations}
         extra = {"step": "", "status": status, "result": result, **times}
-        self.logger.info(message, extra=extra, stacklevel=2)
+        self.logger.info(self._redact(message), extra=extra, stacklevel=2)
 
     def count(self, metric: Metric) -> None:
         """Count one occurrence."""

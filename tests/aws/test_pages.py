@@ -32,6 +32,7 @@ from asg_lifecycle.composition.doctor_groups import group_facts
 from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.records import claim_record
+from asg_lifecycle.model.redaction import KnownSecrets
 from asg_lifecycle.store.drain_slots import DrainSlots
 from asg_lifecycle.store.record_queries import RecordQueries
 from asg_lifecycle.store.records import Records
@@ -232,7 +233,7 @@ def test_nodes_and_pods(testbed: Testbed[Deployment], clients: Clients) -> None:
     nodes = [cluster.join(name) for name in NAMES]
     pods = cluster.run(nodes[-1], "web", count=5)
     clock = testbed.timeline.now
-    opened = Clusters(Eks(clients, clock), SecretParameters(clients), clock).open("production")
+    opened = Clusters(Eks(clients, clock), SecretParameters(clients, KnownSecrets()), clock).open("production")
     found = opened.nodes()
     assert [node.name for node in found] == [node.name for node in nodes]
     assert [pod.name for pod in opened.pods(found[-1])] == [pod.name for pod in pods]

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.deployment.testbed import Testbed
 
 HOOK = "asg-lifecycle-terminate"
-PLAN = {"steps": [{"kind": "wait-for-signal", "options": {"name": "drained"}}]}
 
 
-def waiting(testbed: Testbed[Deployment]) -> str:
+def waiting(testbed: Testbed[Deployment], **options: bool) -> str:
     (instance,) = testbed.autoscaling.create_group("web")
-    metadata = json.dumps({"plan": PLAN})
+    steps = [{"kind": "wait-for-signal", "options": {"name": "drained", **options}}]
+    metadata = json.dumps({"plan": {"steps": steps}})
     testbed.autoscaling.put_hook("web", HOOK, "TERMINATING", HeartbeatTimeout=900, NotificationMetadata=metadata)
     testbed.autoscaling.terminate(instance)
     testbed.run(60)
@@ -49,6 +49,17 @@ def test_a_signal_of_failure_holds_the_action(testbed: Testbed[Deployment]) -> N
     record = testbed.deployment.record("web", HOOK, instance)
     assert record is not None
     assert record.problem == "step 1 (wait-for-signal) failed: signal drained said failure"
+
+
+def test_a_signal_that_only_the_instance_can_send_is_not_sent(stack: Testbed[Deployment]) -> None:
+    instance = waiting(stack, word=True)
+    done = signal(instance, "--name", "drained")
+    assert done.exit_code == 1
+    assert f"the plan takes signal drained from {instance} itself alone" in done.stderr
+    assert f"asg-lifecycle skip {instance}" in done.stderr
+    assert signals_sent(stack) == 0
+    # Another signal of the same instance is nobody's secret.
+    assert signal(instance, "--name", "approved").exit_code == 0
 
 
 def test_a_signal_for_another_hook_changes_nothing(testbed: Testbed[Deployment]) -> None:

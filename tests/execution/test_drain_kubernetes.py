@@ -20,6 +20,7 @@ from asg_lifecycle.kubernetes.client import trusting
 from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.model.blockers import BlockerKind
 from asg_lifecycle.model.records import Status, blockers_of
+from asg_lifecycle.model.redaction import KnownSecrets
 from asg_lifecycle.plans.validation import find_problems
 from asg_lifecycle_simulator.services.certificates import certificates
 
@@ -45,7 +46,7 @@ def node(testbed: Testbed, *, heartbeat: int = 900, **options: Any) -> tuple[str
 
 def clusters_of(testbed: Testbed) -> Clusters:
     clients, clock = Clients(), testbed.timeline.now
-    return Clusters(Eks(clients, clock), SecretParameters(clients), clock)
+    return Clusters(Eks(clients, clock), SecretParameters(clients, KnownSecrets()), clock)
 
 
 def drained(testbed: Testbed) -> tuple[float, str]:

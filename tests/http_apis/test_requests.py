@@ -24,6 +24,7 @@ from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.http_auth import BasicAuth, HeaderAuth, HttpAuth, Sigv4Auth
 from asg_lifecycle.model.http_exchanges import LARGEST_ANSWER, NO_ANSWER, NO_CONNECTION, NOT_TRUSTED, HttpRequest
 from asg_lifecycle.model.http_texts import parse_url
+from asg_lifecycle.model.redaction import KnownSecrets
 from asg_lifecycle.settings import Settings
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH
 from asg_lifecycle_simulator.services.certificates import certificates
@@ -45,14 +46,14 @@ def apis(testbed: Testbed, port: int, *, forbidden: bool = False) -> HttpApis:
     """Return the edge, in a network in which every name leads to one port of loopback."""
     testbed.http_apis.allow(HOST)
     clients, clock = Clients(), testbed.timeline.now
-    parameters = SecretParameters(clients)
+    parameters = SecretParameters(clients, KnownSecrets())
     network = Network(
         resolve=lambda _, __: [(LOOPBACK, port)],
         **({} if forbidden else {"why_forbidden": lambda _: None}),
     )
     return HttpApis(
         HttpHosts(parameters, PLAN_PATH, clock),
-        SecretValues(clients, parameters, clock),
+        SecretValues(clients, parameters, KnownSecrets(), clock),
         RequestSigning(clients),
         trusted=trusted_authorities,
         clock=clock,
@@ -230,14 +231,14 @@ def test_loopback_is_refused_by_the_network_of_the_function(testbed: Testbed) ->
 @pytest.mark.parametrize("plan_path", [None, "", "/asg-lifecycle/asg-lifecycle/plans"])
 def test_a_host_that_is_not_allowed_is_not_even_resolved(testbed: Testbed, plan_path: str | None) -> None:
     clients, clock = Clients(), testbed.timeline.now
-    parameters = SecretParameters(clients)
+    parameters = SecretParameters(clients, KnownSecrets())
 
     def resolve(*_: object) -> list[tuple[str, int]]:
         raise AssertionError("it was resolved")
 
     it = HttpApis(
         HttpHosts(parameters, plan_path, clock) if plan_path is not None else None,
-        SecretValues(clients, parameters, clock),
+        SecretValues(clients, parameters, KnownSecrets(), clock),
         RequestSigning(clients),
         trusted=trusted_authorities,
         clock=clock,
@@ -335,7 +336,7 @@ def test_a_secret_is_sent_and_not_shown(testbed: Testbed, name: str) -> None:
     with raw_server(says(ok(body))) as server:
         sent = apis(testbed, server.port).send(request(), HttpAuth(bearer=secret(testbed, name)), with_body=True)
         assert f"Authorization: Bearer {PASSWORD}\r\n".encode() in server.heads[0]
-    assert sent.redact(sent.answer.first_line) == '{"you sent": "Bearer ***"}'
+    assert sent.redact(sent.answer.first_line) == '{"you sent": "Bearer [redacted]"}'
 
 
 def test_each_way_to_say_who_sends_it(testbed: Testbed) -> None:
@@ -355,8 +356,8 @@ def test_each_way_to_say_who_sends_it(testbed: Testbed) -> None:
         with raw_server(says(ok(b"{}"))) as server:
             sent = apis(testbed, server.port).send(request(), auth, with_body=True)
             assert f"{line}\r\n".encode() in server.heads[0]
-        assert sent.redact(line).endswith("***")
-        assert sent.redact(f"{pair} {PASSWORD}") == ("*** ***" if auth.basic else f"{pair} ***")
+        assert sent.redact(line).endswith("[redacted]")
+        assert sent.redact(f"{pair} {PASSWORD}") == ("[redacted] [redacted]" if auth.basic else f"{pair} [redacted]")
 
 
 def test_a_request_is_signed_with_the_role(testbed: Testbed) -> None:
@@ -367,7 +368,7 @@ def test_a_request_is_signed_with_the_role(testbed: Testbed) -> None:
         head = server.heads[0].decode()
     (line,) = [each for each in head.split("\r\n") if each.startswith("Authorization: ")]
     assert "/us-east-2/es/aws4_request" in line
-    assert sent.redact(line) == "Authorization: ***"
+    assert sent.redact(line) == "Authorization: [redacted]"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import logging
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,15 +14,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.cli.story_page.page import story_page
+from asg_lifecycle.composition.observer import compose_observer
+from asg_lifecycle.model.action_story import story_values
 from asg_lifecycle.model.events import Ignore, Invalid
-from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.records import Status, blockers_of
+from asg_lifecycle.model.signals import Signal
+from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle.model.wake_events import READERS, happening
+from asg_lifecycle.store.signals import MOST_KEPT, Signals
+from asg_lifecycle_simulator.deployment.parameters import TABLE
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from handlers import signal_received
 from tests.intake.conftest import COMMAND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
     from asg_lifecycle_simulator.services.ecs.model import ContainerInstance
@@ -50,6 +61,28 @@ def signalled(testbed: IntakeTestbed, **hook: Any) -> str:
     testbed.autoscaling.terminate(instance)
     testbed.run(60)
     return instance
+
+
+WORD = "f3a9" * 16
+OTHERS_WORD = "0b7c" * 16
+WAIT_FOR_WORD = {"steps": [{"kind": "wait-for-signal", "options": {"name": "drained", "word": True}}]}
+
+
+def with_word(testbed: IntakeTestbed, *, tagged: bool = True) -> str:
+    """Let an instance that has given itself a word wait for the signal `drained`."""
+    (instance,) = testbed.group(NotificationMetadata=plan(WAIT_FOR_WORD))
+    if tagged:
+        give(testbed, instance, WORD)
+    testbed.autoscaling.terminate(instance)
+    testbed.run(60)
+    return instance
+
+
+def give(testbed: IntakeTestbed, instance: str, word: str) -> None:
+    """Do what the script `asg-lifecycle-word` does."""
+    tag = {"Key": "asg-lifecycle:word/drained", "Value": hashlib.sha256(word.encode()).hexdigest()}
+    with testbed.region.unobserved():
+        testbed.region.client("ec2").create_tags(Resources=[instance], Tags=[tag])
 
 
 def heard(testbed: IntakeTestbed, outcome: str) -> int:
@@ -340,3 +373,118 @@ FIELDS += ["ec2InstanceId", "status", "instance-id", "command-id", "runningTasks
 def test_every_event_has_a_decision(kind: tuple[str, str], detail: dict[str, Any]) -> None:
     source, detail_type = kind
     happening({"source": source, "detail-type": detail_type, "detail": detail})
+
+
+@pytest.fixture
+def log_lines() -> Iterator[io.StringIO]:
+    """Yield the log lines as they are written: the logger keeps the stream that it began with."""
+    (handler,) = (it for it in compose_observer("local").logger.handlers if isinstance(it, logging.StreamHandler))
+    written = io.StringIO()
+    before = handler.setStream(written)
+    yield written
+    handler.setStream(before)
+
+
+def everything_kept(testbed: IntakeTestbed, instance: str, log_lines: io.StringIO, printed: str) -> str:
+    """Return all that is kept, logged and told of an action."""
+    record = testbed.record(instance)
+    history = "".join(repr(vars(operation)) for operation in execution(testbed).record.get_assertable_operations())
+    story = story_of(record, testbed.timeline.now())
+    shown = json.dumps(story_values(story)) + story_page(story)
+    return f"{record}{log_lines.getvalue()}{printed}{history}{shown}{testbed.deployment.heard}"
+
+
+def test_a_word_of_its_own_ends_the_wait_and_is_seen_nowhere(
+    capsys: pytest.CaptureFixture[str], log_lines: io.StringIO, testbed: IntakeTestbed
+) -> None:
+    instance = with_word(testbed)
+    sent(testbed, instance, word=WORD, message=f"all done, {WORD}")
+    testbed.run(60)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    (signal,) = testbed.record(instance).signals
+    assert signal.proved
+    kept = everything_kept(testbed, instance, log_lines, capsys.readouterr().out)
+    assert "all done, [redacted]" in kept
+    assert WORD not in kept
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        None,
+        OTHERS_WORD,
+        WORD[:-1],
+        WORD + " ",
+        WORD.upper(),
+        hashlib.sha256(WORD.encode()).hexdigest(),
+        "",
+        7,
+        [WORD],
+        {"word": WORD},
+        "x" * 5000,
+    ],
+)
+@pytest.mark.parametrize("result", ["success", "failure"])
+def test_a_signal_without_the_word_of_its_instance_is_dropped_and_counted(
+    capsys: pytest.CaptureFixture[str], log_lines: io.StringIO, testbed: IntakeTestbed, word: Any, result: str
+) -> None:
+    instance = with_word(testbed)
+    detail = {} if word is None else {"word": word}
+    sent(testbed, instance, result=result, message=f"let me through: {word}", **detail)
+    testbed.run(600)
+    assert testbed.completions() == []
+    assert testbed.record(instance).signals == ()
+    assert heard(testbed, "dropped") == 1
+    kept = everything_kept(testbed, instance, log_lines, capsys.readouterr().out)
+    assert f"signal drained of instance {instance} was dropped: " in kept
+    assert '"SignalsRefused":[1.0]' in kept
+    if isinstance(word, str) and len(word) > 3 and word not in hashlib.sha256(WORD.encode()).hexdigest():
+        assert word not in kept
+    # The instance itself is heard all the same.
+    sent(testbed, instance, word=WORD)
+    testbed.run(60)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_another_instance_s_word_is_none(testbed: IntakeTestbed) -> None:
+    instance = with_word(testbed, tagged=False)
+    sent(testbed, instance, word=WORD)
+    testbed.run(600)
+    assert testbed.completions() == []
+    (blocker,) = blockers_of(testbed.record(instance))
+    assert "no tag asg-lifecycle:word/drained" in blocker.reason
+    # A word that is given later counts from then on.
+    give(testbed, instance, WORD)
+    sent(testbed, instance, word=WORD)
+    testbed.run(60)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_signals_without_their_word_leave_room_for_those_with_it(testbed: IntakeTestbed) -> None:
+    instance = with_word(testbed)
+    for number in range(MOST_KEPT + 5):
+        sent(testbed, instance, signal=f"noise-{number}")
+    testbed.run(60)
+    assert len(testbed.record(instance).signals) == MOST_KEPT
+    sent(testbed, instance, word=WORD)
+    testbed.run(60)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_a_signal_that_came_before_the_plan_was_known_counts_with_its_word_alone(testbed: IntakeTestbed) -> None:
+    instance = with_word(testbed)
+    signals = Signals(Clients(), TABLE)
+    unproved = Signal(name="drained", succeeded=True, message="", at=testbed.timeline.now())
+    assert signals.keep(testbed.record(instance), unproved) is not None
+    testbed.run(3600)
+    assert testbed.completions() == []
+
+
+def test_where_the_plan_asks_for_no_word_a_wrong_one_is_none_all_the_same(testbed: IntakeTestbed) -> None:
+    instance = signalled(testbed)
+    sent(testbed, instance, word=OTHERS_WORD)
+    testbed.run(60)
+    assert testbed.completions() == []
+    sent(testbed, instance)
+    testbed.run(60)
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]

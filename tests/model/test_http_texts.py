@@ -166,5 +166,5 @@ def test_no_form_of_a_secret_is_left(secret: str, before: str, after: str) -> No
 
 def test_a_secret_is_hidden_wherever_it_stands() -> None:
     redact = Redaction(("hunter2/hunter2", "hunter2"))
-    assert redact("hunter2 Bearer hunter2/hunter2, hunter2%2Fhunter2") == "*** Bearer ***, ***"
+    assert redact("hunter2 Bearer hunter2/hunter2, hunter2%2Fhunter2") == "[redacted] Bearer [redacted], [redacted]"
     assert Redaction(())("text") == "text"

@@ -160,7 +160,8 @@ written_options = {
         },
     ),
     "wait-for-signal": st.fixed_dictionaries(
-        {}, optional={"name": st.from_regex("[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", fullmatch=True)}
+        {},
+        optional={"name": st.from_regex("[A-Za-z0-9][A-Za-z0-9._/-]{0,63}", fullmatch=True), "word": st.booleans()},
     ),
     "wait-for-metric": st.fixed_dictionaries(
         {

@@ -95,7 +95,7 @@ MORE_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "wait-for-kubernetes": [{}, {"cluster": "production", "startup_taints": ["a/b"], "uncordon": False}],
     "deregister-classic-elb": [{}, {"names": ["web", "api"], "of_group": True}],
-    "wait-for-signal": [{}, {"name": "drained"}],
+    "wait-for-signal": [{}, {"name": "drained"}, {"name": "drained", "word": True}],
     "register-targets": [
         {"names": ["web"]},
         {

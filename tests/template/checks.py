@@ -375,7 +375,7 @@ def roles_of_the_doors_allow_what_their_code_declares(expanded: Expanded) -> Ite
             yield f"{function}: missing {sorted(wanted - allowed)}, spare {sorted(allowed - wanted)}"
         for statement in _statements(expanded, function):
             actions = set(_listed(statement["Action"]))
-            unscoped = {action for action in actions if not action.startswith("autoscaling:Describe")}
+            unscoped = {action for action in actions if not action.startswith(("autoscaling:Describe", "ec2:Describe"))}
             if unscoped and "*" in _listed(statement["Resource"]):
                 yield f"{function} may do {sorted(unscoped)} to everything"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aws_durable_execution_sdk_python_testing.exceptions import AwsApiException
 
+from asg_lifecycle.model.signal_words import TAG_PREFIX, word_digest
 from asg_lifecycle.model.wake_events import SIGNAL_DETAIL_TYPE, SIGNAL_SOURCE, signal_detail
 from asg_lifecycle.steps.publish_event import SOURCE
 from asg_lifecycle_simulator.campaign.kinds.base import ABSENT, EITHER, LAUNCH, CampaignKind, Shape
@@ -115,6 +116,14 @@ class PublishEvent(CampaignKind):
         return None if published else "its event was published"
 
 
+BY_WORD = {"success by its word", "another's word"}
+
+
+def word_of(instance: str) -> str:
+    """Return the word that an instance has given itself."""
+    return f"the-word-of-{instance:0>32}"
+
+
 class WaitForSignal(CampaignKind):
     """`wait-for-signal`."""
 
@@ -122,7 +131,9 @@ class WaitForSignal(CampaignKind):
     transitions = EITHER
     shapes: ClassVar[Mapping[str, Shape]] = {
         "success": Shape(weight=4, options={"name": SIGNAL}),
+        "success by its word": Shape(weight=2, options={"name": SIGNAL, "word": True}),
         "failure": Shape(options={"name": SIGNAL}, fails=True),
+        "another's word": Shape(options={"name": SIGNAL, "word": True}, endless=True),
         "another signal": Shape(options={"name": SIGNAL}, endless=True),
     }
 
@@ -132,6 +143,10 @@ class WaitForSignal(CampaignKind):
 
     def waits(self, instance: str) -> None:
         """Let the instance say its signal, and say it again."""
+        if self.step.shape in BY_WORD:
+            tag = {"Key": TAG_PREFIX + SIGNAL, "Value": word_digest(word_of(instance))}
+            with self.testbed.region.unobserved():
+                self.testbed.region.client("ec2").create_tags(Resources=[instance], Tags=[tag])
         self.testbed.timeline.call_after(self.step.takes, partial(self._say, instance, MOST_SAID), name="a signal")
 
     def _say(self, instance: str, left: int) -> None:
@@ -140,10 +155,15 @@ class WaitForSignal(CampaignKind):
             return
         name = "something-else" if shape == "another signal" else SIGNAL
         detail = signal_detail(
-            instance=instance, name=name, succeeded=shape != "failure", message="as drawn", hook=None
+            instance=instance,
+            name=name,
+            succeeded=shape != "failure",
+            message="as drawn",
+            hook=None,
+            word=word_of(instance if shape == "success by its word" else "another") if shape in BY_WORD else None,
         )
         region.emit(SIGNAL_SOURCE, SIGNAL_DETAIL_TYPE, detail)
-        if shape == "success":
+        if shape in {"success", "success by its word"}:
             self._said.append((instance, self.now))
         self.testbed.timeline.call_after(AGAIN, partial(self._say, instance, left - 1), name="a signal")
 

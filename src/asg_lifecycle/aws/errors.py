@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
+from asg_lifecycle.model.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +88,7 @@ def classify(error: ClientError | BotoCoreError | ResponseParserError, action: s
         # No answer at all: no route, no name, a timeout, no credentials yet, an answer cut short. Only a request that
         # boto3 itself finds malformed fails again each time.
         consequence = Consequence.REFUSED if isinstance(error, ParamValidationError) else Consequence.TRANSIENT
-        return Failure(consequence=consequence, action=action, code=type(error).__name__, message=str(error))
+        return Failure(consequence=consequence, action=action, code=type(error).__name__, message=redacted(str(error)))
     answer = error.response.get("Error", {})
     code = answer.get("Code", "Unknown")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -95,7 +96,7 @@ def classify(error: ClientError | BotoCoreError | ResponseParserError, action: s
         consequence=_consequence(code, status),
         action=action,
         code=code,
-        message=answer.get("Message", "") or "no message",
+        message=redacted(answer.get("Message") or "") or "no message",
     )
 
 

@@ -54,6 +54,7 @@ SIGNAL_PERMISSIONS = (
     "dynamodb:BatchGetItem",
     "dynamodb:Query",
     "dynamodb:UpdateItem",
+    "ec2:DescribeInstances",
     "lambda:SendDurableExecutionCallbackSuccess",
 )
 """IAM actions of the signal function, whatever the plans say."""

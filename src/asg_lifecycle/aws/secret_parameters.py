@@ -8,13 +8,20 @@ from asg_lifecycle.aws.errors import calling
 
 if TYPE_CHECKING:
     from asg_lifecycle.aws.clients import Clients
+    from asg_lifecycle.model.redaction import KnownSecrets
 
 
 class SecretParameters:
-    """The parameters. No value is cached."""
+    """The parameters. No value is cached; what was read is hidden from then on wherever it might be shown.
 
-    def __init__(self, clients: Clients) -> None:
+    Args:
+        clients: the AWS clients.
+        known: learns each value.
+    """
+
+    def __init__(self, clients: Clients, known: KnownSecrets) -> None:
         self._clients = clients
+        self._known = known
 
     def value(self, name: str) -> str:
         """Return the value of a parameter, decrypted.
@@ -23,7 +30,9 @@ class SecretParameters:
             CallFailed: no answer, throttled, denied, no such parameter.
         """
         with calling("ssm:GetParameter"):
-            return self._clients.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+            value = self._clients.ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+        self._known.learn(value)
+        return value
 
     def find(self, name: str) -> str | None:
         """Return the value of a parameter, decrypted; None where there is no such parameter.

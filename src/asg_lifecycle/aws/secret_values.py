@@ -14,17 +14,28 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.clients import Clients
     from asg_lifecycle.aws.secret_parameters import SecretParameters
+    from asg_lifecycle.model.redaction import KnownSecrets
 
 KEPT = 300.0
 """Seconds that a value is kept in memory: a storm polls more often than Parameter Store answers, 40 times a second."""
 
 
 class SecretValues:
-    """The secrets, by the names that plans use (see `model.http_auth.SecretName`)."""
+    """The secrets, by the names that plans use (see `model.http_auth.SecretName`).
 
-    def __init__(self, clients: Clients, parameters: SecretParameters, clock: Callable[[], float]) -> None:
+    Args:
+        clients: the AWS clients.
+        parameters: reads Parameter Store.
+        known: learns each value, so that it is hidden wherever it might be shown.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self, clients: Clients, parameters: SecretParameters, known: KnownSecrets, clock: Callable[[], float]
+    ) -> None:
         self._clients = clients
         self._parameters = parameters
+        self._known = known
         self._values: TtlCache[str] = TtlCache(clock, KEPT)
 
     def value(self, name: str) -> str:
@@ -52,6 +63,7 @@ class SecretValues:
             with calling("secretsmanager:GetSecretValue"):
                 text = self._clients.secretsmanager.get_secret_value(SecretId=stored).get("SecretString", "")
         value = (_field(text, field, name, action) if field else text).strip()
+        self._known.learn(value)
         if not value or not value.isascii() or not value.isprintable():
             raise _refused(action, f"{name} is not there, is empty, or is not printable ASCII text on one line")
         return value

@@ -125,12 +125,13 @@ def _preview(
         return "not tried"
     now = tools.clock()
     target = Target(action=action, facts=facts, position=position, began_at=now, now=now, execution=tools.function)
+    redact = tools.services.known_secrets
     try:
-        return build(planned, tools.services).preview(target)
+        return redact(build(planned, tools.services).preview(target))
     except CallFailed as failed:
         return f"could not be found out: {with_what_to_do(failed)}"
     except CannotFillError as cannot:
-        return f"would fail: {cannot}"
+        return f"would fail: {redact(str(cannot))}"
     except ModuleNotFoundError as missing:
         # A plain install carries no Kubernetes client: this is all of the command line that has a use for it.
         if missing.name is None or missing.name.partition(".")[0] != KUBERNETES_CLIENT:

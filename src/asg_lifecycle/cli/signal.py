@@ -11,6 +11,7 @@ from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.stack import Stack, is_not_ours, look_for_stack
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.fields import is_instance_id, shown
+from asg_lifecycle.model.signal_words import asks_for_word
 from asg_lifecycle.model.wake_events import NAME, NAME_EXPECTED
 
 
@@ -30,8 +31,8 @@ def signal(  # noqa: PLR0913 - one parameter for each option
     """Send a signal to the action that an instance waits under.
 
     It is put on the default event bus: EventBridge passes it on, and the action's record shows it within seconds. One
-    for an instance that does not wait would be dropped, and is not sent. Where the stack cannot be read it is sent
-    all the same.
+    for an instance that does not wait would be dropped, and is not sent; nor is one that the plan takes from the
+    instance itself alone. Where the stack cannot be read it is sent all the same.
 
     For example: `asg-lifecycle signal i-0123456789abcdef0 --name drained`
     """
@@ -41,13 +42,13 @@ def signal(  # noqa: PLR0913 - one parameter for each option
         fail(f"{name!r} is no name of a signal: expected {NAME_EXPECTED}", ExitCode.BAD_INPUT)
     from asg_lifecycle.composition.command_line import send_signal  # noqa: PLC0415 - offline commands load no boto3
 
-    _check_that_it_waits(instance, hook, stack)
+    _check_that_it_waits(instance, hook, name, stack)
     with reporting_failed_calls():
         send_signal(instance=instance, name=name, succeeded=result == "success", message=message, hook=hook)
     say(f"sent signal {name} ({result}) of instance {instance}")
 
 
-def _check_that_it_waits(instance: str, hook: str | None, stack: str) -> None:
+def _check_that_it_waits(instance: str, hook: str | None, name: str, stack: str) -> None:
     """End the command when nobody waits for the signal; say so when that cannot be found out."""
     found = look_for_stack(stack)
     if isinstance(found, Stack) and not found.table:
@@ -69,3 +70,8 @@ def _check_that_it_waits(instance: str, hook: str | None, stack: str) -> None:
         fail(f"{instance} does not wait at a hook of this stack: the signal would be dropped, and was not sent")
     if hook is not None and hook not in hooks:
         fail(f"{instance} does not wait under hook {shown(hook)}, but under {', '.join(hooks)}: nothing was sent")
+    if all(asks_for_word(record.plan_decision, name) for record in records if hook in {None, record.hook}):
+        fail(
+            f"the plan takes signal {name} from {instance} itself alone, by the word it has given itself: nothing was "
+            f"sent. To go on without it: asg-lifecycle skip {instance}"
+        )

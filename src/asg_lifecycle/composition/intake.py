@@ -11,6 +11,7 @@ from asg_lifecycle.aws.clients import SEARCH, URGENT, Clients
 from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.groups import Groups
+from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.composition.observer import compose_observer
 from asg_lifecycle.intake.execution_starter import ExecutionStarter
@@ -108,6 +109,7 @@ class IntakeDependencies:
             records=RecordQueries(self.clients, self.settings.table),
             signals=Signals(self.clients, self.settings.table),
             executions=self.executions,
+            instances=Instances(self.clients),
             container_instances=self.container_instances,
             observer=self.observer,
             clock=self.clock,

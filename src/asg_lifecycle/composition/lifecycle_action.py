@@ -68,7 +68,7 @@ def compose(
         ),
         services=services,
         checkpoint_client=lambda: clients.functions,
-        observer=compose_observer(settings.stack, by_group=settings.metrics_by_group),
+        observer=compose_observer(settings.stack, by_group=settings.metrics_by_group, redact=services.known_secrets),
         clock=clock,
         chance=chance,
         action_events=action_events,

@@ -25,6 +25,7 @@ from asg_lifecycle.aws.traffic_sources import TrafficSources
 from asg_lifecycle.http_apis.http_apis import HttpApis
 from asg_lifecycle.http_apis.network import Network
 from asg_lifecycle.kubernetes.clusters import Clusters
+from asg_lifecycle.model.redaction import KnownSecrets
 from asg_lifecycle.steps.services import Services
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
         plan_path: where named plans are, beside which the hosts of HTTP requests are; None where none are sent.
         network: where names lead; None for the network there is, which a test alone replaces.
     """
-    parameters = SecretParameters(clients)
+    known_secrets = KnownSecrets()
+    parameters = SecretParameters(clients, known_secrets)
     return Services(
         lifecycle_actions=lifecycle_actions,
         instances=Instances(clients),
@@ -74,10 +76,11 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
         dns_records=DnsRecords(clients),
         http_apis=HttpApis(
             HttpHosts(parameters, plan_path, clock) if plan_path is not None else None,
-            SecretValues(clients, parameters, clock),
+            SecretValues(clients, parameters, known_secrets, clock),
             RequestSigning(clients),
             trusted=trusted_authorities,
             clock=clock,
             network=network or Network(),
         ),
+        known_secrets=known_secrets,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from asg_lifecycle.model.ecs import ContainerInstance
 from asg_lifecycle.model.events import Ignore, Invalid
 from asg_lifecycle.model.messages import Wake, encode
+from asg_lifecycle.model.signal_words import asks_for_word, proves
 from asg_lifecycle.model.signals import DRAINED, REGISTERED, Signal, command_ended, signal_came
 from asg_lifecycle.model.wake_events import CommandEnded, ContainerInstanceChanged, SignalSent, TaskStopped, happening
 from asg_lifecycle.observer import Metric
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.aws.container_instances import ContainerInstances
     from asg_lifecycle.aws.executions import Executions
+    from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.model.records import Record
     from asg_lifecycle.observer import Observer
     from asg_lifecycle.store.record_queries import RecordQueries
@@ -31,6 +33,7 @@ class SignalIntake:
         records: RecordQueries,
         signals: Signals,
         executions: Executions,
+        instances: Instances,
         container_instances: ContainerInstances,
         observer: Observer,
         clock: Callable[[], float],
@@ -38,6 +41,7 @@ class SignalIntake:
         self._records = records
         self._signals = signals
         self._executions = executions
+        self._instances = instances
         self._container_instances = container_instances
         self._observer = observer
         self._clock = clock
@@ -67,8 +71,14 @@ class SignalIntake:
 
     def _signal(self, sent: SignalSent) -> dict[str, Any]:
         described = f"signal {sent.name} of instance {sent.instance}"
-        signal = Signal(name=sent.name, succeeded=sent.succeeded, message=sent.message, at=self._clock())
         records = [it for it in self._records.of_instance(sent.instance) if sent.hook in {None, it.hook}]
+        proved = bool(records) and self._is_proved(sent)
+        signal = Signal(name=sent.name, succeeded=sent.succeeded, message=sent.message, at=self._clock(), proved=proved)
+        refused = _refusal(sent, records, proved=proved)
+        if refused is not None:
+            self._observer.count(Metric.SIGNAL_REFUSED)
+            self._observer.warning(f"{described} was dropped: {refused}")
+            return {"outcome": "dropped", "reason": refused}
         kept = [record for it in records if (record := self._signals.keep(it, signal)) is not None]
         if not kept:
             where = f" under hook {sent.hook}" if sent.hook is not None else ""
@@ -78,6 +88,11 @@ class SignalIntake:
         self._observer.info(f"{described} was kept: {sent.message}" if sent.message else f"{described} was kept")
         waiting = [record for record in kept if signal_came(sent.name) in record.wake_on]
         return self._wake(waiting, f"{described} has come") | {"kept": [record.hook for record in kept]}
+
+    def _is_proved(self, sent: SignalSent) -> bool:
+        if sent.word_digest is None:
+            return False
+        return proves(sent.word_digest, sent.name, self._instances.tags(sent.instance))
 
     def _task_stopped(self, stopped: TaskStopped) -> dict[str, Any]:
         instance = self._container_instances.instance_of(stopped.container_instance, cluster=stopped.cluster)
@@ -111,3 +126,14 @@ class SignalIntake:
 
     def _send_wake(self, record: Record, cause: str) -> bool:
         return record.inbox is not None and self._executions.send_message(record.inbox, encode(Wake(by=cause)))
+
+
+def _refusal(sent: SignalSent, records: list[Record], *, proved: bool) -> str | None:
+    """Return why a signal is not kept for any of these actions, None where it may be. The word is not in it."""
+    if proved or not records:
+        return None
+    if sent.word_digest is not None:
+        return "its word is not the one that the instance has given itself for it"
+    if all(asks_for_word(record.plan_decision, sent.name) for record in records):
+        return "the plan asks for the word that the instance has given itself for it, and it has none"
+    return None

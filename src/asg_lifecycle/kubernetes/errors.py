@@ -11,6 +11,7 @@ from lightkube.core.exceptions import ApiError
 
 from asg_lifecycle.kubernetes.objects import Obstacle
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
+from asg_lifecycle.model.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ def asking(action: str) -> Iterator[None]:
                 consequence=Consequence.TRANSIENT,
                 action=f"kubernetes: {action}",
                 code=type(error).__name__,
-                message=str(error) or "no answer",
+                message=redacted(str(error)) or "no answer",
             )
         ) from error
 
@@ -75,7 +76,7 @@ def is_gone(error: ApiError, uid: str) -> bool:
 def what_keeps(error: ApiError) -> Obstacle | None:
     """Return what prevents the eviction of a pod, None when the error is not about the pod."""
     status, code = error.status, _code(error)
-    message = status.message or "no reason is given"
+    message = redacted(status.message or "") or "no reason is given"
     if code == TOO_MANY_REQUESTS and BUDGET in f"{message} {_causes(status)}":
         causes = _causes(status) or message
         named = BUDGET_NAMED.search(causes)
@@ -89,7 +90,8 @@ def what_keeps(error: ApiError) -> Obstacle | None:
 
 
 def _causes(status: Status) -> str:
-    return "; ".join(cause.message for cause in (status.details and status.details.causes) or [] if cause.message)
+    causes = (status.details and status.details.causes) or []
+    return "; ".join(redacted(cause.message) for cause in causes if cause.message)
 
 
 def _lacks_right(message: str) -> bool:
@@ -102,7 +104,7 @@ def _code(error: ApiError) -> int:
 
 def _failure(error: ApiError, action: str) -> Failure:
     code = _code(error)
-    message = error.status.message or "no message"
+    message = redacted(error.status.message or "") or "no message"
     consequence = Consequence.REFUSED
     if code in {UNAUTHORIZED, FORBIDDEN}:
         consequence, message = Consequence.DENIED, f"{message}; {GRANT}"

@@ -17,6 +17,7 @@ from asg_lifecycle.model.blockers import Blocker
 from asg_lifecycle.model.console_links import function_link, group_link, instance_link
 from asg_lifecycle.model.plans import PlanDecision
 from asg_lifecycle.model.records import Status, blockers_of
+from asg_lifecycle.model.redaction import redacted
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.actions import LifecycleAction
@@ -181,8 +182,8 @@ def action_event(  # noqa: PLR0913 - an action, and what is known of it
         plan_name=decision.name if decision is not None else None,
         status=told.status,
         step=told.step or (_step_under_way(record, told.kind) if record is not None else None),
-        reason=shortened(told.reason),
-        blockers=tuple(msgspec.structs.replace(each, reason=shortened(each.reason)) for each in blockers),
+        reason=shortened(redacted(told.reason)),
+        blockers=tuple(msgspec.structs.replace(each, reason=shortened(redacted(each.reason))) for each in blockers),
         result=told.result,
         waiting_since=action.time,
         deadline=record.deadline if record is not None else None,

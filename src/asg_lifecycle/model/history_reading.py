@@ -15,6 +15,7 @@ from asg_lifecycle.model.history_entries import EntryKind, HistoryEntry, generic
 from asg_lifecycle.model.history_payloads import Outcome, decoded, start_in
 from asg_lifecycle.model.messages import Unknown, decode, describe
 from asg_lifecycle.model.records import Status
+from asg_lifecycle.model.redaction import redacted
 from asg_lifecycle.model.start_requests import StartReason
 
 if TYPE_CHECKING:
@@ -190,11 +191,11 @@ def _entry(event: HistoryEvent, kind: EntryKind, detail: str, *, succeeded: bool
 
 
 def _error(event: HistoryEvent) -> str:
-    return event.error or "no error was told"
+    return redacted(event.error or "no error was told")
 
 
 def _shortened(text: str | None) -> str:
-    said = text or "nothing"
+    said = redacted(text or "nothing")
     return said if len(said) <= TEXT_KEPT else f"{said[:TEXT_KEPT]}…"
 
 

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction
 from asg_lifecycle.model.durations import readable
+from asg_lifecycle.model.redaction import redacted
 from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
 
 
@@ -88,6 +89,8 @@ Known: TypeAlias = Finish | Skip | Hold | Resume | Extend | Nudge | Wake | Join 
 Message: TypeAlias = Known | Unknown
 
 TEXT_KEPT = 200
+TEXT_READ = 4_000
+"""Characters that are kept of a text; and that are read, to find secrets that a cut would make unrecognisable."""
 
 
 def encode(message: Message) -> bytes:
@@ -99,10 +102,19 @@ def decode(payload: str | bytes | None) -> Message:
     """Return the message in a callback result; anything that is no message of ours is `Unknown`, never an error."""
     raw = payload.encode(errors="replace") if isinstance(payload, str) else payload or b""
     try:
-        message: Message = msgspec.json.decode(raw, type=Known)
+        message: Known = msgspec.json.decode(raw, type=Known)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Unknown(raw[:TEXT_KEPT].decode(errors="replace"))
-    return message
+        return Unknown(redacted(raw[:TEXT_READ].decode(errors="replace"))[:TEXT_KEPT])
+    return _redacted(message)
+
+
+def _redacted(message: Known) -> Message:
+    """Return the message without the secrets that somebody may have written into what it says."""
+    match message:
+        case Replied(_, _, text):
+            return msgspec.structs.replace(message, text=redacted(text))
+        case _:
+            return msgspec.structs.replace(message, by=redacted(message.by))
 
 
 def describe(message: Message) -> str:  # noqa: C901, PLR0911 - one line a case
@@ -132,4 +144,5 @@ def describe(message: Message) -> str:  # noqa: C901, PLR0911 - one line a case
 
 def _shortened(text: str) -> str:
     # A callback result can be as large as the whole record may be.
+    text = redacted(text[:TEXT_READ])
     return text if len(text) <= TEXT_KEPT else f"{text[:TEXT_KEPT]}…"

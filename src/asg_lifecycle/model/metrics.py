@@ -46,6 +46,7 @@ class Metric(StrEnum):
     PERMISSION_MISSING = "PermissionsMissing"
     RETAINED_NOW = "InstancesRetainedNow"
     SIGNAL_MISSED = "SignalsMissed"
+    SIGNAL_REFUSED = "SignalsRefused"
     STEP_FAILED = "StepsFailed"
     SWEEP_PROBLEM = "SweepProblems"
     SWEEP_STARTED = "SweepStarts"
@@ -152,6 +153,10 @@ DEFINITIONS: dict[Metric, MetricDefinition] = {
         "action ends; one of several causes at once is written for each of them.",
         worry="One cause takes most of the time: shorten that, not the others.",
         by_cause=True,
+    ),
+    Metric.SIGNAL_REFUSED: MetricDefinition(
+        meaning="Signals that were dropped because they had not the word that their instance has given itself.",
+        worry="Any: a script lacks its word, or somebody signals for an instance that is not theirs.",
     ),
     Metric.STEP_FAILED: MetricDefinition(
         meaning="Steps that failed.",

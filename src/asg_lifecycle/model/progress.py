@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Struct, field
 
 from asg_lifecycle.model.blockers import Blocker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 StepState: TypeAlias = dict[str, Any]
 """The state of a step as JSON, as it is stored. A step itself sees its own struct (see `StatefulStep`)."""
@@ -68,6 +71,26 @@ class Missing(Struct, frozen=True):
 
 StepAnswer: TypeAlias = Progress | Missing
 """What a step answers to a poll."""
+
+AnswerT = TypeVar("AnswerT", bound=StepAnswer)
+
+
+def answer_without_secrets(answer: AnswerT, redact: Callable[[str], str]) -> AnswerT:
+    """Return what a step answered with the secrets hidden in everything that people read of it.
+
+    What it remembers for itself stays as it is.
+    """
+    match answer:
+        case Waiting(detail):
+            blockers = tuple(
+                msgspec.structs.replace(each, name=redact(each.name), reason=redact(each.reason))
+                for each in answer.blockers
+            )
+            return msgspec.structs.replace(answer, detail=redact(detail), blockers=blockers)
+        case Failed(reason):
+            return msgspec.structs.replace(answer, reason=redact(reason))
+        case Done(detail) | Missing(detail):
+            return msgspec.structs.replace(answer, detail=redact(detail))
 
 
 def sentence_of(progress: StepAnswer) -> str:

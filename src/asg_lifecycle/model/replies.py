@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-TEXT_KEPT = 2_000
-"""Characters of a reply that are kept."""
+TEXT_KEPT, TEXT_READ = 2_000, 20_000
+"""Characters of a reply that are kept; and that are read, to find secrets that a cut would make unrecognisable."""
 
 
 class CallbackTimes(Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ A step that waits for one names it in `Waiting.wake_on`; the record holds that n
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct
 
 DRAINED = "no task is left"
@@ -32,14 +33,16 @@ class Signal(Struct, frozen=True, kw_only=True):
         succeeded: whether it went well.
         message: a sentence for people, empty for none.
         at: when it was received, seconds since the epoch.
+        proved: whether it had the word that the instance has given itself (see `model/signal_words.py`).
     """
 
     name: str
     succeeded: bool
     message: str
     at: float
+    proved: bool = False
 
 
 def says_the_same(one: Signal, other: Signal) -> bool:
     """Return whether two signals differ in nothing but their time: a sender may repeat a signal."""
-    return (one.name, one.succeeded, one.message) == (other.name, other.succeeded, other.message)
+    return msgspec.structs.replace(one, at=other.at) == other

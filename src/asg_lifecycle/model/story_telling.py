@@ -12,6 +12,7 @@ from msgspec import Struct
 from asg_lifecycle.model.action_story import FORMAT, VERSION, ActionStory
 from asg_lifecycle.model.action_summary import standing_of, summarize
 from asg_lifecycle.model.progress import Done, Failed, blockers_in, sentence_of
+from asg_lifecycle.model.redaction import redacted_values
 from asg_lifecycle.model.story_links import blocker_address, links_of, place_of
 from asg_lifecycle.model.story_parts import (
     Source,
@@ -79,7 +80,7 @@ def story_of(  # noqa: PLR0913 - what is known from where
         price: what the wait has cost, where that is known from elsewhere.
     """
     until = record.ended_at if record.ended_at is not None else read_at
-    return ActionStory(
+    story = ActionStory(
         format=FORMAT,
         version=VERSION,
         read_at=read_at,
@@ -122,6 +123,9 @@ def story_of(  # noqa: PLR0913 - what is known from where
         source=source,
         links=links_of(record, log_group),
     )
+    # An earlier version may have kept what it was told, and a history has it as it came.
+    without_secrets = msgspec.convert(redacted_values(msgspec.to_builtins(story)), ActionStory)
+    return msgspec.structs.replace(without_secrets, links=story.links)
 
 
 def hold_in(text: str) -> StoryMessage:

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 from asg_lifecycle.model.events import Ignore, Invalid
 from asg_lifecycle.model.fields import FieldReader, shown
+from asg_lifecycle.model.redaction import Redaction, redacted
+from asg_lifecycle.model.signal_words import word_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,9 @@ SIGNAL_DETAIL_TYPE = "Lifecycle Signal"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 NAME_EXPECTED = "a letter or digit, then up to 63 letters, digits, '.', '_', '/' or '-'"
 """What a signal may be called."""
+
+WORD = "word"
+"""The field of a signal that is shown nowhere."""
 
 RESULTS = ("success", "failure")
 LONGEST_MESSAGE = 500
@@ -37,6 +42,8 @@ class SignalSent(Struct, frozen=True, kw_only=True):
         name: what it is about.
         succeeded: whether it went well.
         message: a sentence for people, empty for none.
+        word_digest: of the word that it has, see `model/signal_words.py`; None where it has none. The word itself is
+            read and forgotten.
     """
 
     instance: str
@@ -44,6 +51,7 @@ class SignalSent(Struct, frozen=True, kw_only=True):
     name: str
     succeeded: bool
     message: str
+    word_digest: str | None = None
 
 
 class TaskStopped(Struct, frozen=True, kw_only=True):
@@ -113,14 +121,26 @@ def happening(event: object) -> Happening | Ignore | Invalid:
 
 
 def _signal(detail: FieldReader) -> SignalSent:
+    word = detail.values.get(WORD)
+    # Whatever is wrong with the signal is said of this one.
+    detail = FieldReader(_without_word(detail.values, word), detail.path, detail.problems)
     result = detail.text("result", " or ".join(map(repr, RESULTS)), RESULTS.__contains__)
     return SignalSent(
         instance=detail.instance_id("instance"),
         hook=detail.optional_text("hook"),
         name=detail.text("signal", NAME_EXPECTED, NAME.fullmatch),
         succeeded=result == RESULTS[0],
-        message=(detail.optional_text("message") or "")[:LONGEST_MESSAGE],
+        message=redacted((detail.optional_text("message") or "")[: 10 * LONGEST_MESSAGE])[:LONGEST_MESSAGE],
+        word_digest=word_digest(word) if word is not None else None,
     )
+
+
+def _without_word(values: dict[str, object], word: object) -> dict[str, object]:
+    """Return the detail of a signal without its word, also where another field repeats it."""
+    if not isinstance(word, str):
+        return values
+    hide = Redaction((word,))
+    return {name: hide(value) if isinstance(value, str) else value for name, value in values.items() if name != WORD}
 
 
 def _task(detail: FieldReader) -> TaskStopped | Ignore:
@@ -170,9 +190,12 @@ READERS: dict[tuple[str, str], Callable[[FieldReader], Happening | Ignore]] = {
 """How the events of each source and detail-type are read."""
 
 
-def signal_detail(*, instance: str, name: str, succeeded: bool, message: str, hook: str | None) -> dict[str, Any]:
+def signal_detail(  # noqa: PLR0913 - each field by its name
+    *, instance: str, name: str, succeeded: bool, message: str, hook: str | None, word: str | None = None
+) -> dict[str, Any]:
     """Return the detail of the event with which a signal is sent."""
     detail = {"instance": instance, "signal": name, "result": RESULTS[0 if succeeded else 1]}
+    detail |= {WORD: word} if word is not None else {}
     return detail | ({"message": message} if message else {}) | ({"hook": hook} if hook is not None else {})
 
 

@@ -12,6 +12,7 @@ from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.durations import PositiveDuration, readable, seconds
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, StepAnswer, Waiting
+from asg_lifecycle.model.redaction import redacted
 from asg_lifecycle.model.replies import CallbackTimes
 from asg_lifecycle.model.resource_names import FunctionName
 from asg_lifecycle.steps.base import CallbackStep
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 POLL_INTERVAL = 3_600.0
 """Seconds. The reply to the callback ends the wait; polls only keep the step's timeout."""
 
-SHOWN = 500
+SHOWN, READ = 500, 5_000
+"""Characters of an answer that are shown; and that are read, to find secrets that a cut would make unrecognisable."""
 
 
 class InvokeFunctionOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,7 +120,7 @@ class InvokeFunction(CallbackStep[InvokeFunctionOptions, InvokeFunctionState]):
         reply = target.reply
         if reply is None:
             return self._waiting_for_reply(target)
-        told = f": {reply.text[:SHOWN]}" if reply.text else ""
+        told = f": {redacted(reply.text)[:SHOWN]}" if reply.text else ""
         if reply.succeeded:
             return Done(f"function {self._options.function} answered{told}")
         return Failed(f"function {self._options.function} did not succeed{told}")
@@ -139,8 +141,8 @@ class InvokeFunction(CallbackStep[InvokeFunctionOptions, InvokeFunctionState]):
             # Not tried again and again: it was invoked, and would be every time.
             return Failed(f"function {function} did not answer within a minute: use wait_for: callback")
         if not answer.succeeded:
-            return Failed(f"function {function} failed: {answer.text[:SHOWN]}")
-        return Done(f"function {function} answered: {answer.text[:SHOWN]}")
+            return Failed(f"function {function} failed: {redacted(answer.text[:READ])[:SHOWN]}")
+        return Done(f"function {function} answered: {redacted(answer.text[:READ])[:SHOWN]}")
 
     def _waiting_for_reply(self, target: Target) -> Waiting:
         left = readable(seconds(self._options.timeout))

@@ -10,6 +10,7 @@ from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.command_text import quoting_of
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, StepAnswer, Waiting
+from asg_lifecycle.model.redaction import redacted
 from asg_lifecycle.model.resource_names import CommandDocument
 from asg_lifecycle.model.signals import command_ended
 from asg_lifecycle.steps.base import StatefulStep
@@ -218,5 +219,6 @@ def _unreachable(instance: str, ping: str | None) -> str:
 
 
 def _tail(text: str) -> str:
-    kept = text.strip()[-OUTPUT_KEPT:]
+    # In this order: what is left of a secret that was cut would look like none.
+    kept = redacted(text).strip()[-OUTPUT_KEPT:]
     return f"; it said: {kept}" if kept else ""

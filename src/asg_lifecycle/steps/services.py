@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.traffic_sources import TrafficSources
     from asg_lifecycle.http_apis.http_apis import HttpApis
     from asg_lifecycle.kubernetes.clusters import Clusters
+    from asg_lifecycle.model.redaction import KnownSecrets
     from asg_lifecycle.store.signals import Signals
 
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """The AWS services of this account and Region; `signals` is None where none are heard."""
+    """The AWS services of this account and Region; `signals` is None where none are heard.
+
+    `known_secrets` hides what steps have read as a secret, and what looks like one.
+    """
 
     lifecycle_actions: LifecycleActions
     instances: Instances
@@ -46,3 +50,4 @@ class Services:
     cloud_map: CloudMap
     dns_records: DnsRecords
     http_apis: HttpApis
+    known_secrets: KnownSecrets

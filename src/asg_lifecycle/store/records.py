@@ -10,6 +10,7 @@ from asg_lifecycle.aws.dynamodb import decode_value, encode_value, item_in_the_w
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.model.records import CURRENT, Record
+from asg_lifecycle.model.redaction import redacted_values
 from asg_lifecycle.model.timing import SETTLED
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ the instance waited is joined instead."""
 FOUND = f"{ITS_OWN} OR (attribute_not_exists(#in_flight) AND #ended_at < :settled)"
 """The same for a wait that no event announced: without a token a newer action cannot be told from the one in the
 record, so the record has to be closed, and for long enough."""
+
+FOR_PEOPLE = frozenset({"detail", "problem", "hold", "messages", "reason", "plan_why"})
+"""The fields that are sentences: what somebody else wrote may be in each of them."""
 
 
 class Records:
@@ -174,8 +178,14 @@ class Records:
 
 def _encoded(changes: RecordChanges) -> dict[str, AttributeValueTypeDef]:
     return {
-        f":{name}": encode_value(msgspec.to_builtins(value)) for name, value in changes.items() if value is not None
+        f":{name}": encode_value(_shown(name, msgspec.to_builtins(value)))
+        for name, value in changes.items()
+        if value is not None
     }
+
+
+def _shown(name: str, value: object) -> object:
+    return redacted_values(value) if name in FOR_PEOPLE else value
 
 
 def _expression(changes: RecordChanges) -> str:

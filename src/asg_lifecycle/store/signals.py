@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST_KEPT = 50
 """The most signals that one action keeps: a sender that does not stop must not fill the record."""
 
+MOST_KEPT_WITH_PROVED = 2 * MOST_KEPT
+"""The same for signals that have their word: others must not keep them out."""
+
 
 class Signals:
     """The signals in the table of records."""
@@ -67,7 +70,7 @@ class Signals:
                         ":none": {"L": []},
                         ":one": encode_value([msgspec.to_builtins(signal)]),
                         ":claimed_at": encode_value(record.claimed_at),
-                        ":most": {"N": str(MOST_KEPT)},
+                        ":most": {"N": str(MOST_KEPT_WITH_PROVED if signal.proved else MOST_KEPT)},
                     },
                     ReturnValues="ALL_NEW",
                 )

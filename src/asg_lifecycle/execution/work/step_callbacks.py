@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.execution.durable import create_callback, result_of
-from asg_lifecycle.model.replies import TEXT_KEPT, Reply
+from asg_lifecycle.model.redaction import redacted
+from asg_lifecycle.model.replies import TEXT_KEPT, TEXT_READ, Reply
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
@@ -43,13 +44,13 @@ class StepCallback:
         if self.callback is None:
             raise ValueError(f"callback {self.id} is held by another execution")
         result = result_of(self.callback)
-        return Reply(index=self.index, succeeded=result.succeeded, text=result.text[:TEXT_KEPT])
+        return Reply(index=self.index, succeeded=result.succeeded, text=redacted(result.text[:TEXT_READ])[:TEXT_KEPT])
 
     def replied(self, message: Replied) -> Reply | None:
         """Return the reply that an earlier execution hands on, None when it is to another callback."""
         if message.callback != self.id:
             return None
-        return Reply(index=self.index, succeeded=message.succeeded, text=message.text[:TEXT_KEPT])
+        return Reply(index=self.index, succeeded=message.succeeded, text=redacted(message.text[:TEXT_READ])[:TEXT_KEPT])
 
 
 def open_step_callback(context: DurableContext, index: int, times: CallbackTimes, round_number: int) -> StepCallback:

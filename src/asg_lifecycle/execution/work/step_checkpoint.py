@@ -65,3 +65,12 @@ class StepCheckpoint(Struct, frozen=True, kw_only=True, omit_defaults=True):
             extended_seconds=self.extended_seconds,
             progress=lasting(self.progress),
         )
+
+    @property
+    def last_wait(self) -> Waiting | None:
+        """What the step last answered, None when it has not begun."""
+        return self.progress if self.begun and isinstance(self.progress, Waiting) else None
+
+    def blocked_until(self, now: float) -> float:
+        """Return for how many seconds a dependency has kept it waiting by `now`, seconds since the epoch."""
+        return self.blocked_seconds + (now - self.blocked_since if self.blocked_since is not None else 0.0)

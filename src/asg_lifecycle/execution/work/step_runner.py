@@ -14,7 +14,7 @@ from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.placeholders import CannotFillError
 from asg_lifecycle.model.plans import IfMissing
-from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting
+from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting, answer_without_secrets
 from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle.model.timing import LONGEST_INTERRUPTION, interrupted_delay, poll_delay, rarer_with_age
 from asg_lifecycle.observer import Metric
@@ -72,6 +72,7 @@ class StepRunner:
         self._dependencies = action_context.dependencies
         self._facts = facts
         self.resolved = resolved
+        self._redact = self._dependencies.services.known_secrets
 
     @property
     def kind(self) -> str:
@@ -93,7 +94,7 @@ class StepRunner:
 
     def _polled(self, state: StepCheckpoint, began_before: float | None, now: float) -> StepCheckpoint:
         target = self._target(state, now, began_before)
-        last = _last_wait(state)
+        last = state.last_wait
         begun, streak = state.begun, None
         try:
             target = msgspec.structs.replace(target, facts=self._known_facts())
@@ -110,8 +111,8 @@ class StepRunner:
             )
         except CannotFillError as cannot:
             answer = Failed(str(cannot))
-        progress = self._settled(answer, state.progress, now)
-        blocked_seconds = _blocked_seconds(state, now)
+        progress = self._settled(answer_without_secrets(answer, self._redact), state.progress, now)
+        blocked_seconds = state.blocked_until(now)
         interrupted = streak is not None
         if not interrupted:
             progress = self._in_time(progress, target, blocked_seconds, state.extended_seconds)
@@ -164,7 +165,7 @@ class StepRunner:
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the execution
             self._report_internal_error(error)
             detail = f"what it would do could not be found out: internal error, see the log: {error!r}"
-        return StepOutcome(kind=self.kind, outcome="observed", detail=detail)
+        return StepOutcome(kind=self.kind, outcome="observed", detail=self._redact(detail))
 
     def cancel(self, state: StepCheckpoint, now: float) -> str | None:
         """Stop what the step has under way.
@@ -177,16 +178,17 @@ class StepRunner:
         """
         if state.began_at is None or isinstance(state.progress, Done) or self.resolved.dry_run:
             return None
-        return self._stopped(self._target(state, now, None), _last_wait(state))
+        return self._stopped(self._target(state, now, None), state.last_wait)
 
     def _stopped(self, target: Target, last: Waiting | None) -> str | None:
         try:
-            return self.resolved.step.cancel(target, last)
+            stopped = self.resolved.step.cancel(target, last)
         except CallFailed:
             raise
         except Exception as error:  # noqa: BLE001 - the action ends all the same
             self._report_internal_error(error)
-            return f"it could not be stopped: internal error, see the log: {error!r}"
+            stopped = f"it could not be stopped: internal error, see the log: {error!r}"
+        return self._redact(stopped) if stopped is not None else None
 
     def _settled(self, answer: StepAnswer, before: Progress | None, now: float) -> Progress:
         if isinstance(answer, Missing):
@@ -203,13 +205,14 @@ class StepRunner:
         return step.check(target, last) if last is not None else step.begin(target)
 
     def _kept_in_spite_of(self, error: Exception, state: StepCheckpoint, now: float) -> StepCheckpoint:
-        detail = f"kept: internal error, see the log: {error!r}"
+        what = self._redact(repr(error))
+        detail = f"kept: internal error, see the log: {what}"
         before = state.progress if isinstance(state.progress, Waiting) else None
         if before is None or before.detail != detail:
             # Said once: a fault that every poll meets again would fill the log and the metric.
             self._report_internal_error(error)
-        blocker = Blocker(kind=BlockerKind.INTERNAL_ERROR, name=self.kind, reason=repr(error))
-        last = _last_wait(state)
+        blocker = Blocker(kind=BlockerKind.INTERNAL_ERROR, name=self.kind, reason=what)
+        last = state.last_wait
         return msgspec.structs.replace(
             state,
             progress=Waiting(
@@ -219,7 +222,7 @@ class StepRunner:
                 blockers=followed((blocker,), before.blockers if before is not None else (), now),
             ),
             streak=None,
-            blocked_seconds=_blocked_seconds(state, now),
+            blocked_seconds=state.blocked_until(now),
             blocked_since=now,
         )
 
@@ -287,12 +290,3 @@ class StepRunner:
             reply=self.resolved.reply,
             execution=self._action_context.execution,
         )
-
-
-def _last_wait(state: StepCheckpoint) -> Waiting | None:
-    """Return what the step last answered, None when it has not begun."""
-    return state.progress if state.begun and isinstance(state.progress, Waiting) else None
-
-
-def _blocked_seconds(state: StepCheckpoint, now: float) -> float:
-    return state.blocked_seconds + (now - state.blocked_since if state.blocked_since is not None else 0.0)
