@@ -7,10 +7,14 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+from botocore.exceptions import ClientError
 
 from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.errors import classify
 from asg_lifecycle.aws.execution_histories import ExecutionHistories
+from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.cli.story_page.page import story_page
 from asg_lifecycle.composition.observer import compose_observer
 from asg_lifecycle.model.action_story import story_values
@@ -18,10 +22,13 @@ from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.messages import Finish, Hold, Nudge, Resume, Skip
 from asg_lifecycle.model.progress import Done, Failed, StepAnswer, Waiting
-from asg_lifecycle.model.redaction import HIDDEN
+from asg_lifecycle.model.redaction import HIDDEN, KnownSecrets
 from asg_lifecycle.model.story_history import source_of
 from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle.steps.catalog import KINDS
+from asg_lifecycle.steps.run_command import OUTPUT_KEPT
+from asg_lifecycle.store.records import Records
+from asg_lifecycle_simulator.deployment.parameters import TABLE
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from tests.execution.test_every_step import SCENES, every_kind
@@ -30,6 +37,7 @@ from tests.model.test_redaction import SHAPES, WRITTEN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.steps.base import Step
     from tests.execution.conftest import Testbed
 
@@ -201,3 +209,54 @@ def test_what_a_function_answers_is_kept_without_secrets(testbed: Testbed, is_cl
     seen = is_clean(watched)
     assert "function archive answered" in seen
     assert HIDDEN in seen
+
+
+def test_what_is_left_of_a_secret_that_is_cut_off_is_hidden_too(
+    testbed: Testbed, is_clean: Callable[[Watched], str]
+) -> None:
+    watched = Watched(testbed, "run-command")
+    testbed.run_command.behave(Behaviour(standard_output=f"{SHAPES['GitHub token']} {'.' * (OUTPUT_KEPT - 12)}"))
+    watched.terminate()
+    testbed.run(120)
+    assert SHAPES["GitHub token"][-8:] not in is_clean(watched)
+
+
+def test_an_error_of_aws_has_no_secrets() -> None:
+    error = ClientError({"Error": {"Code": "ValidationException", "Message": SAYING}}, "SendCommand")
+    said = str(classify(error, "ssm:SendCommand"))
+    assert HIDDEN in said
+    assert [secret for secret in PLANTED if secret in said] == []
+
+
+def test_a_secret_that_was_read_is_hidden_wherever_it_turns_up(testbed: Testbed, log_lines: io.StringIO) -> None:
+    secret = "correct horse battery"  # noqa: S105 - planted
+    with testbed.region.unobserved():
+        testbed.region.client("ssm").put_parameter(Name="/app/word", Value=secret, Type="SecureString")
+    known = KnownSecrets()
+    assert known(secret) == secret
+    assert SecretParameters(Clients(), known).value("/app/word") == secret
+    compose_observer("local", redact=known).error(f"it said: {secret}!")
+    assert f"it said: {HIDDEN}!" in log_lines.getvalue()
+    assert secret not in log_lines.getvalue()
+
+
+def test_sentences_of_the_record_are_written_without_secrets(testbed: Testbed) -> None:
+    watched = Watched(testbed, "wait-for-signal")
+    watched.terminate()
+    testbed.run(30)
+    record = testbed.record()
+    changes: RecordChanges = {"problem": SAYING, "hold": SAYING, "detail": SAYING, "reason": SAYING, "plan_why": SAYING}
+    written = Records(Clients(), TABLE).update(record.wait, record.execution, {**changes, "messages": (SAYING,)})
+    assert HIDDEN in str(written)
+    assert [secret for secret in PLANTED if secret in str(written)] == []
+
+
+def test_what_an_earlier_version_has_kept_is_told_without_secrets(testbed: Testbed) -> None:
+    watched = Watched(testbed, "wait-for-signal")
+    watched.terminate()
+    testbed.run(30)
+    kept = msgspec.structs.replace(testbed.record(), detail=SAYING, problem=SAYING, messages=(SAYING,))
+    story = story_of(kept, testbed.timeline.now())
+    told = json.dumps(story_values(story)) + story_page(story)
+    assert HIDDEN in told
+    assert [secret for secret in PLANTED if secret in told] == []
