@@ -66,7 +66,8 @@ class HttpAuth(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One way to say who sends a request."""
 
     bearer: Annotated[
-        SecretName | None, Meta(description="The name of the secret that is sent as bearer token in the header `Authorization`.")
+        SecretName | None,
+        Meta(description="The name of the secret that is sent as bearer token in the header `Authorization`."),
     ] = None
     basic: Annotated[BasicAuth | None, Meta(description="A user, and the name of the secret that is the password.")] = (
         None
