@@ -1,4 +1,4 @@
-"""What policies allow: `iam:SimulatePrincipalPolicy` for those inside a role, without conditions, and managed ones.
+"""What policies allow: `iam:SimulatePrincipalPolicy` for those of a role, without conditions, and managed ones.
 
 moto does not have the operation, and checks no call. A denial from outside of the role, such as an organisation's, is
 set with `refuse`.
@@ -72,7 +72,10 @@ class RolePolicies(Service):
 
     def _statements(self, role: str) -> Iterator[dict[str, Any]]:
         # Those of a role that a stack made are values already, which moto's own answer garbles.
-        documents: list[Any] = list(iam_backends[self.region.account]["aws"].get_role(role).policies.values())
+        found = iam_backends[self.region.account]["aws"].get_role(role)
+        documents: list[Any] = list(found.policies.values())
+        for managed in found.managed_policies.values():
+            documents += [version.document for version in managed.versions if version.is_default]
         for document in documents:
             parsed = json.loads(document) if isinstance(document, str) else document
             yield from parsed["Statement"]

@@ -121,8 +121,12 @@ class ExampleTestbed(SimulatedTestbed[Deployment]):
         """Do what an instance has asked its AWS CLI for."""
         for region, *words in calls:
             assert region == self.region.name
-            assert words[:3] == ["events", "put-events", "--entries"]
             with self.region.unobserved():
+                if words[:3] == ["ec2", "create-tags", "--resources"]:
+                    key, value = words[5].removeprefix("Key=").split(",Value=")
+                    self.region.client("ec2").create_tags(Resources=[words[3]], Tags=[{"Key": key, "Value": value}])
+                    continue
+                assert words[:3] == ["events", "put-events", "--entries"]
                 self.region.client("events").put_events(Entries=json.loads(words[3]))
 
 

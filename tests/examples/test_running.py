@@ -166,7 +166,11 @@ def test_a_runner_finishes_its_job_and_is_taken_off_the_list(
         assert booted.boot() == 0
         assert booted.asked_of_systemd() == ["enable --now asg-lifecycle-drain"]
         unit = (booted.root / "etc/systemd/system/asg-lifecycle-drain.service").read_text()
+        (before,) = [
+            line.removeprefix("ExecStartPre=") for line in unit.splitlines() if line.startswith("ExecStartPre=")
+        ]
         (command,) = [line.removeprefix("ExecStart=") for line in unit.splitlines() if line.startswith("ExecStart=")]
+        assert booted.run(before.split()) == 0
 
         testbed.autoscaling.terminate(instance)
         # A long job.

@@ -45,7 +45,7 @@ def _web_service() -> str:
 
 
 def _ci_runner() -> str:
-    parts = "".join(_written(f"asg-lifecycle-{name}") for name in ("signal", "drain", "drain.service"))
+    parts = "".join(_written(f"asg-lifecycle-{name}") for name in ("word", "signal", "drain", "drain.service"))
     return (
         f"{SHELL}# The image has the runner, as the unit worker.\n{parts}systemctl enable --now asg-lifecycle-drain\n"
     )

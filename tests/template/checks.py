@@ -464,7 +464,7 @@ def steps_are_granted_by_their_feature(expanded: Expanded) -> Iterator[str]:
             yield f"{step.kind} needs {step.permissions} and names no feature"
         for parameter, actions in step.permissions_by_parameter().items():
             features.setdefault(parameter, set()).update(actions)
-    policies = expanded.of("AWS::IAM::Policy")
+    policies = {**expanded.of("AWS::IAM::Policy"), **expanded.of("AWS::IAM::ManagedPolicy")}
     for template_parameter, wanted in features.items():
         policy = policies.get(f"{template_parameter}Policy", {"PolicyDocument": {"Statement": []}})
         allowed = {it for statement in policy["PolicyDocument"]["Statement"] for it in _listed(statement["Action"])}
@@ -615,7 +615,8 @@ def _statements(expanded: Expanded, function: str = DURABLE) -> list[dict[str, A
     """Return what the role of a function allows: its own policies, and those that are attached to it."""
     name = f"{function}Role"
     policies = list(expanded.of("AWS::IAM::Role")[name].get("Policies", ()))
-    policies += [it for it in expanded.of("AWS::IAM::Policy").values() if {"Ref": name} in it["Roles"]]
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        policies += [it for it in expanded.of(kind).values() if {"Ref": name} in it.get("Roles", ())]
     return [
         {key: value for key, value in statement.items() if key != "Condition" or expanded.resolve(value) != NO_VALUE}
         for policy in policies
