@@ -203,7 +203,7 @@ def test_an_event_may_be_told_late(errand: Errand) -> None:
 
 
 def test_an_invocation_that_died_is_told_with_its_error(errand: Errand) -> None:
-    errand.service.crash_points.append(CrashPoint(invocation=1, checkpoint=2))
+    errand.service.crash_points.append(CrashPoint(invocation=1, checkpoint=1))
     arn = errand.run()
     errors = [
         event["InvocationCompletedDetails"].get("Error", {}).get("Payload", {}).get("ErrorType")
