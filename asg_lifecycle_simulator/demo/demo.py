@@ -1,7 +1,7 @@
 """A drain to watch: `python -m asg_lifecycle_simulator.demo`, or `make demo`.
 
 One of two instances of a simulated group is terminated while it is registered with a target group. The real handler
-runs through the durable local runner; time runs sixty times as fast as real time, so that ten minutes take ten seconds.
+runs through the durable local runner; time runs ninety times as fast as real time: ten minutes take ten seconds with what begins and ends it.
 Exit 0 only if the simulator's own log says that the instance was drained first, then completed with CONTINUE, inside
 every timeout.
 """
@@ -26,7 +26,7 @@ BEGINS = "Making a simulated Region with a group of two instances, one of which 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m asg_lifecycle_simulator.demo", description=__doc__)
-    parser.add_argument("--scale", type=float, default=60.0, help="how much faster than real time (default 60)")
+    parser.add_argument("--scale", type=float, default=90.0, help="how much faster than real time (default 90)")
     parser.add_argument("--delay", type=int, default=600, help="deregistration delay in seconds (default 600)")
     parser.add_argument("--logs", action="store_true", help="print the application's own log at the end")
     parser.add_argument(
