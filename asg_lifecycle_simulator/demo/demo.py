@@ -1,9 +1,9 @@
 """A drain to watch: `python -m asg_lifecycle_simulator.demo`, or `make demo`.
 
 One of two instances of a simulated group is terminated while it is registered with a target group. The real handler
-runs through the durable local runner; time runs ninety times as fast as real time: ten minutes take ten seconds with what begins and ends it.
-Exit 0 only if the simulator's own log says that the instance was drained first, then completed with CONTINUE, inside
-every timeout.
+runs through the durable local runner; time runs ninety times as fast as real time: ten minutes take ten seconds, with
+what begins and ends them. Exit 0 only if the simulator's own log says that the instance was drained first, then
+completed with CONTINUE, inside every timeout.
 """
 
 from __future__ import annotations
