@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import html
-import json
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import assume, given
@@ -148,20 +145,6 @@ def test_what_was_found_is_put_in_as_its_place_wants_it() -> None:
     assert fill_found("{found}", values, None) == "{found}"
     with pytest.raises(CannotFillError):
         fill_found("https://{found}/", values, "evil/x", in_url)
-
-
-secrets = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_categories=["Nd"]), min_size=4)
-around = st.text("0123456789 ", max_size=20)
-
-
-@given(secrets, around, around)
-def test_no_form_of_a_secret_is_left(secret: str, before: str, after: str) -> None:
-    redact = Redaction((secret,))
-    encoded = base64.b64encode(secret.encode()).decode()
-    in_json, in_html = json.dumps(secret)[1:-1], html.escape(secret)
-    in_urls = (quote(secret, safe=""), quote(secret), quote_plus(secret), quote(secret, safe="&"))
-    for form in (secret, in_json, in_html, *in_urls, encoded, encoded.rstrip("=")):
-        assert form not in redact(before + form + after)
 
 
 def test_a_secret_is_hidden_wherever_it_stands() -> None:
