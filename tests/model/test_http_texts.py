@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from asg_lifecycle.model.http_texts import in_condition, in_header, in_plain_text, in_url, parse_url
@@ -120,8 +120,8 @@ def test_a_condition_keeps_its_meaning(value: str) -> None:
     try:
         filled = fill("name == '{tag:Name}'", {"tag:Name": value}, in_condition)
     except CannotFillError:
-        assume(value.isprintable() and not set(value) & set("'\\`"))
-        raise
+        assert not value.isprintable() or set(value) & set("'\\`")
+        return
     assert jmespath.search(filled, {"name": value}) is True
     assert jmespath.search(filled, {"name": f"{value}x"}) is False
 
