@@ -103,7 +103,10 @@ def test_a_step_that_fails_under_a_hold_ends_nothing_and_begins_again_when_resum
 
     assert testbed.completions() == COMPLETED
     assert outcomes(testbed) == ["done", "done"]
-    assert [run.status for run in testbed.run_command.runs(instance)] == ["Failed", "Success", "Success"]
+    runs = testbed.run_command.runs(instance)
+    assert [run.status for run in runs] == ["Failed", "Success", "Success"]
+    # By its comment a command is found again that a dying Lambda has sent: each attempt has its own.
+    assert len({run.command.comment for run in runs}) == len(runs)
 
 
 def test_a_hold_lasts_until_the_deadline_at_most(testbed: Testbed) -> None:
