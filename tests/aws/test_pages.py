@@ -322,7 +322,7 @@ def test_records(testbed: Testbed[Deployment], clients: Clients) -> None:
         claimed = claim_record(action(number, NAMES[0]), execution="arn", now=1_000.0 + number, retention=60.0)
         assert records.claim(claimed) is None
     hooks = [f"asg-lifecycle-{number}" for number in range(5)]
-    assert [record.hook for record in queries.in_flight()] == hooks
+    assert [record.hook for record in queries.in_flight().records] == hooks
     assert pages(testbed, "dynamodb", "Query") == 3
     assert sorted(record.hook for record in queries.of_instance(NAMES[0])) == hooks
     assert pages(testbed, "dynamodb", "Query") == 6

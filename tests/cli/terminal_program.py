@@ -27,7 +27,7 @@ from tests.cli.action_commands import COMMAND, MISSPELT, SIGNAL, waiting
 from tests.cli.conftest import make_stack
 
 if TYPE_CHECKING:
-    from asg_lifecycle.model.records import Record
+    from asg_lifecycle.model.read_records import ReadRecords
 
 STEP = 20
 HANGS = 3_600
@@ -54,7 +54,7 @@ def main(scene: str, words: list[str]) -> None:
         clock, reads = testbed.timeline, 0
         in_flight = RecordQueries.in_flight
 
-        def read_later(queries: RecordQueries) -> tuple[Record, ...]:
+        def read_later(queries: RecordQueries) -> ReadRecords:
             nonlocal reads
             reads += 1
             if scene == "hanging":

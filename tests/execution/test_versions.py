@@ -6,7 +6,6 @@ import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from asg_lifecycle.model.messages import Skip
@@ -32,7 +31,7 @@ def write(testbed: Testbed, **attributes: Any) -> None:
     with testbed.region.unobserved():
         testbed.region.client("dynamodb").update_item(
             TableName=testbed.deployment.parameters.table,
-            Key={"wait": {"S": testbed.record().wait}, "entry": {"S": "current"}},
+            Key={"wait": stored(testbed)["wait"], "entry": {"S": "current"}},
             UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
             ExpressionAttributeNames={f"#{name}": name for name in attributes},
             ExpressionAttributeValues={f":{name}": value for name, value in attributes.items()},
@@ -151,14 +150,41 @@ def test_a_start_that_cannot_be_read_is_refused_and_the_sweep_starts_its_own(tes
     assert [step.outcome for step in testbed.record().step_outcomes] == ["done", "done"]
 
 
-def test_a_status_that_cannot_be_read_fails_the_sweep_and_completes_nothing(testbed: Testbed) -> None:
-    drained(testbed)
+def test_an_instance_whose_record_cannot_be_read_is_kept_and_nothing_is_begun_for_it(testbed: Testbed) -> None:
+    instance = drained(testbed)
     testbed.run(60)
     stop(testbed)
     write(testbed, status={"S": "resting"})
-    with pytest.raises(msgspec.ValidationError, match="resting"):
-        testbed.deployment.sweep()
+    before = len(testbed.deployment.executions)
+    for _ in range(5):
+        testbed.run(200)
+        swept = testbed.deployment.sweep()
+        assert [instance in problem and "resting" in problem for problem in swept["problems"]] == [True]
+
+    # More than three times the hook's 300 s went by: the heartbeats of the sweeps kept it.
     assert testbed.completions() == []
+    assert testbed.autoscaling.instance_state(instance) == "Terminating:Wait"
+    assert len(testbed.deployment.executions) == before
+    write(testbed, status={"S": "working"})
+    testbed.deployment.sweep()
+    testbed.finish()
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+
+
+def test_a_record_that_cannot_be_read_holds_up_no_other(testbed: Testbed) -> None:
+    unreadable, other = testbed.group(capacity=2, plan=WAIT)
+    testbed.terminate(unreadable)
+    testbed.run(60)
+    stop(testbed)
+    write(testbed, status={"S": "resting"})
+    testbed.region.events.deliveries = lambda event: ()  # noqa: ARG005 - the event of the second instance is lost
+    testbed.terminate(other)
+    testbed.run(30)
+    swept = testbed.deployment.sweep()
+
+    assert [other in started for started in swept["started"]] == [True]
+    testbed.run(700)
+    assert testbed.autoscaling.instance_state(other) is None
 
 
 @pytest.mark.parametrize("default", ["ABANDON", "CONTINUE"])

@@ -84,10 +84,12 @@ class ActionList:
 
     Attributes:
         records: of the actions in flight, each with its stack.
+        unreadable: a sentence for each action whose record this version of the command line cannot read.
         failures: a sentence for each stack that could not be read.
     """
 
     records: tuple[tuple[StackOfActions, Record], ...] = ()
+    unreadable: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
 
     def actions(self, wanted: WantedActions, now: float) -> list[ListedAction]:
@@ -102,13 +104,15 @@ class ActionList:
 def read_actions(stacks: tuple[StackOfActions, ...]) -> ActionList:
     """Return the actions in flight of some stacks; one that cannot be read hides no other."""
     records: list[tuple[StackOfActions, Record]] = []
+    unreadable: list[str] = []
     failures: list[str] = []
     for stack, answer in zip(stacks, _at_once(lambda stack: stack.tools.records.in_flight(), stacks), strict=True):
         if isinstance(answer, CallFailed):
             failures.append(f"{stack.region}: {with_what_to_do(answer)}" if stack.region else with_what_to_do(answer))
         else:
-            records += [(stack, record) for record in answer]
-    return ActionList(records=tuple(records), failures=tuple(failures))
+            records += [(stack, record) for record in answer.records]
+            unreadable += [f"{stack.region}: {each}" if stack.region else str(each) for each in answer.unreadable]
+    return ActionList(records=tuple(records), unreadable=tuple(unreadable), failures=tuple(failures))
 
 
 def stacks_of_every_region(name: str) -> tuple[tuple[StackOfActions, ...], tuple[str, ...]]:

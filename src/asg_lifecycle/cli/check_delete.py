@@ -63,16 +63,20 @@ def check_delete(
     with reporting_failed_calls():
         # What begins to wait meanwhile waits at one of these hooks, and each of them is an obstacle by itself.
         groups = tuple(_groups(tools))
-        answered = answered_hooks(groups, tools.records.in_flight(), tools.parameters.hook_name_prefix)
+        live = tools.records.in_flight()
+        answered = answered_hooks(groups, live.records, tools.parameters.hook_name_prefix)
         letters = _dead_letters(found)
     obstacles = [Obstacle(hook=hook, instance=instance) for hook in answered for instance in (hook.waiting or (None,))]
     columns = COLUMNS if output is Output.TABLE else (*COLUMNS, *DETAILS)
-    ready = f"stack {found.name} can be deleted: it answers no hook, and no instance waits"
+    ready = "" if live.unreadable else f"stack {found.name} can be deleted: it answers no hook, and no instance waits"
     write_list(obstacles, columns, output, none=ready)
     if letters:
         warn(f"{_counted(letters, 'dead letter')} in its queues will be lost: see `asg-lifecycle redrive list`")
+    for unreadable in live.unreadable:
+        warn(f"asg-lifecycle: it may wait: {unreadable}")
     if obstacles:
         _say_what_to_do(found.name, answered)
+    if obstacles or live.unreadable:
         raise typer.Exit(ExitCode.FAILED)
     if output is Output.TABLE:
         say(f"what stays: table {found.table} with the records, and the plans below {found.plan_path}")

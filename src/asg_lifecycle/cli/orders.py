@@ -24,7 +24,10 @@ from asg_lifecycle.model.action_summary import ActionSummary, Standing, summariz
 from asg_lifecycle.model.verbs import ENDS_WORK, Order, effect, message_of, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from asg_lifecycle.composition.action_tools import ActionTools
+    from asg_lifecycle.model.read_records import UnreadableRecord
 
 
 class Wanted:
@@ -51,6 +54,17 @@ class Wanted:
         if self._group is None:
             return summary.instance in self.targets or (summary.token is not None and summary.token in self.targets)
         return summary.group == self._group and (not self._status or summary.standing in self._status)
+
+    def may_mean(self, unreadable: UnreadableRecord) -> bool:
+        """Return whether an action is meant, or may be, whose record cannot be read: how it stands is not known."""
+        if self._group is None:
+            return unreadable.instance in self.targets or unreadable.token in self.targets
+        return unreadable.group in {self._group, ""}
+
+    def names(self, found: Iterable[ActionSummary | UnreadableRecord]) -> frozenset[str]:
+        """Return which targets are among what was found."""
+        names = {name for each in found for name in (each.instance, each.token)}
+        return frozenset(target for target in self.targets if target in names)
 
 
 class Manner(Struct, frozen=True, kw_only=True):
@@ -85,14 +99,10 @@ def carry_out(order: Order, wanted: Wanted, manner: Manner, stack: str) -> None:
         fail(f"{verb} needs a --reason: it stands in the record and in the log", ExitCode.BAD_INPUT)
     tools = open_action_tools(stack)
     with reporting_failed_calls():
-        records = tools.records.in_flight()
+        live = tools.records.in_flight()
     now = tools.clock()
-    found = [(record, summary) for record in records if wanted.matches(summary := summarize(record, now))]
-    unknown = [
-        target for target in wanted.targets if not any(target in (each.instance, each.token) for _, each in found)
-    ]
-    for target in unknown:
-        warn(why_unknown(tools, target))
+    found = [(record, summary) for record in live.records if wanted.matches(summary := summarize(record, now))]
+    missed = _missed(tools, wanted, [summary for _, summary in found], live.unreadable)
     # What somebody is asked about, or asked to be told, is shown to the quiet, too.
     tell = say if manner.yes and not manner.dry_run else write_sentences
     possible = []
@@ -103,7 +113,7 @@ def carry_out(order: Order, wanted: Wanted, manner: Manner, stack: str) -> None:
             tell(f"{named(summary)}: {effect(order, record, now, local_time)}")
             possible.append((record, summary))
     if not possible:
-        fail(f"{wanted.nothing_found(len(found))}there is nothing to {verb}")
+        fail(f"{wanted.nothing_found(len(found) + missed)}there is nothing to {verb}")
     if manner.dry_run:
         write_sentences("dry run: nothing was done")
         return
@@ -116,8 +126,22 @@ def carry_out(order: Order, wanted: Wanted, manner: Manner, stack: str) -> None:
     with reporting_failed_calls():
         by = _signature(tools, manner.reason)
     heard = deliver_all(tools, message_of(order, by), possible, manner.wait)
-    if unknown or len(possible) < len(found) or not heard:
+    if missed or len(possible) < len(found) or not heard:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _missed(
+    tools: ActionTools, wanted: Wanted, found: Sequence[ActionSummary], unreadable: Sequence[UnreadableRecord]
+) -> int:
+    """Say what is meant and was not found, or cannot be read, and return how many that are."""
+    left_alone = [each for each in unreadable if wanted.may_mean(each)]
+    for each in left_alone:
+        warn(f"left alone, {each}")
+    named_here = wanted.names([*found, *left_alone])
+    unknown = [target for target in wanted.targets if target not in named_here]
+    for target in unknown:
+        warn(why_unknown(tools, target))
+    return len(unknown) + len(left_alone)
 
 
 def _signature(tools: ActionTools, reason: str) -> str:

@@ -112,11 +112,12 @@ def write_list(items: Sequence[ItemT], columns: Sequence[Column[ItemT]], output:
         items: the entries.
         columns: of the list.
         output: its form.
-        none: what a table says in place of an empty one.
+        none: what a table says in place of an empty one; empty for nothing.
     """
     if output is Output.TABLE:
         if not items:
-            say(none)
+            if none:
+                say(none)
         elif sys.stdout.isatty():
             Console().print(table_of(items, columns, Console().width), crop=False)
         else:

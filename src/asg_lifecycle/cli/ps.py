@@ -141,13 +141,14 @@ def ps(  # noqa: PLR0913 - one parameter for each option
     found = read_actions(stacks)
     if found.failures and not all_regions:
         fail(found.failures[0])
-    for sentence in found.failures:
+    for sentence in (*found.failures, *found.unreadable):
         warn(f"asg-lifecycle: {sentence}")
     if stacks:
         actions = found.actions(wanted, stacks[0].tools.clock())
         details = [column.of(_summary) for column in DETAILS] if output is not Output.TABLE else []
-        write_list(actions, (*columns, *details), output, none=wanted.none_found())
-    if unread or found.failures:
+        none = "" if found.unreadable else wanted.none_found()
+        write_list(actions, (*columns, *details), output, none=none)
+    if unread or found.failures or found.unreadable:
         raise typer.Exit(ExitCode.FAILED)
 
 

@@ -83,9 +83,12 @@ def _waiting(tools: HookTools, group: str, hook: HookSettings) -> tuple[WaitingI
     found = find_group(tools, group)
     with reporting_failed_calls():
         pool = tools.groups.pool(group) if found.has_pool else ()
-        records = tools.records.in_flight()
+        live = tools.records.in_flight()
+    for unreadable in live.unreadable:
+        if (unreadable.group, unreadable.hook) in {(group, hook.name), ("", ""), (group, ""), ("", hook.name)}:
+            fail(f"hook {hook.name} stays: {unreadable}")
     states = {member.instance: member.state for member in (*found.members, *pool)}
-    return waiting_at(group, hook, states, records)
+    return waiting_at(group, hook, states, live.records)
 
 
 def _counted(waiting: tuple[WaitingInstance, ...]) -> str:

@@ -82,7 +82,7 @@ class WatchedList:
                 shown = found if found.records else self.reading.actions
                 self.reading = Reading(actions=shown, read_at=self.reading.read_at, failures=found.failures)
             else:
-                self.reading = Reading(actions=found, read_at=self._clock())
+                self.reading = Reading(actions=found, read_at=self._clock(), failures=found.unreadable)
         finally:
             took = time.monotonic() - began
             self._next = time.monotonic() + max(self._every, RESTS * took)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.intake.owners import InFlight
     from asg_lifecycle.intake.takeovers import TakeoverIntake
     from asg_lifecycle.model.actions import LifecycleAction
+    from asg_lifecycle.model.read_records import UnreadableRecord
     from asg_lifecycle.observer import Observer
     from asg_lifecycle.store.record_queries import RecordQueries
 
@@ -86,6 +87,7 @@ class Sweep:
         self._groups_read = 0
         self._started: list[str] = []
         self._problems: list[str] = []
+        self._unreadable: set[str] = set()
 
     def run(self) -> dict[str, Any]:
         """Sweep, and return what was found: JSON values.
@@ -94,7 +96,9 @@ class Sweep:
             CallFailed: the records or the groups could not be listed.
         """
         # Listed before the executions are: an execution that ends meanwhile is found ended by the next sweep.
-        in_flight = self._owners.of(self._rotated(self._records.in_flight()))
+        live = self._records.in_flight()
+        self._note_unreadable(live.unreadable)
+        in_flight = self._owners.of(self._rotated(live.records))
         for each in in_flight.values():
             self._follow_up(each)
         self._record_gauges(in_flight)
@@ -159,12 +163,18 @@ class Sweep:
             states = {member.instance: member.state for member in waiting}
             found = [action for action in candidates if action.transition in causes(states[action.instance])]
             unknown = [_wait(action) for action in found if _wait(action) not in in_flight]
-            records = self._records.current(unknown)
+            read = self._records.current_as_far_as_readable(unknown)
         except CallFailed as failed:
             self._problem(f"group {group.name} could not be read: {failed}")
             return
+        records = {record.wait: record for record in read.records}
+        unreadable = {each.wait for each in read.unreadable}
+        self._note_unreadable(read.unreadable)
         for action in found:
-            self._check_wait(action, states[action.instance], in_flight, records.get(_wait(action)))
+            if _wait(action) in unreadable:
+                self._keep_unreadable(action)
+            else:
+                self._check_wait(action, states[action.instance], in_flight, records.get(_wait(action)))
 
     def _found(self, group: Group, member: Member, hook: Hook) -> LifecycleAction:
         return found_action(
@@ -197,6 +207,19 @@ class Sweep:
             return
         if answer is Answer.ACCEPTED:
             self._start(StartRequest(reason=StartReason.SWEEP, action=action), decision.reason)
+
+    def _note_unreadable(self, found: Iterable[UnreadableRecord]) -> None:
+        for each in found:
+            if each.wait not in self._unreadable:
+                self._unreadable.add(each.wait)
+                self._problem(f"{each}; until then the sweep keeps an instance that waits, and starts nothing")
+
+    def _keep_unreadable(self, action: LifecycleAction) -> None:
+        """Keep the instance: whether an execution works on its action stands in a record that cannot be read."""
+        try:
+            self._lifecycle_actions.heartbeat(action)
+        except CallFailed as failed:
+            self._problem(f"{_described(action)}: it could not be kept: {failed}")
 
     def _start(self, start: StartRequest, reason: str) -> None:
         try:

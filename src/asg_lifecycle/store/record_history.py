@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.fields import is_instance_id
-from asg_lifecycle.store.records import decode
+from asg_lifecycle.store.record_queries import read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ class RecordHistory:
             target: an instance id, or a token.
 
         Raises:
-            CallFailed: no answer, throttled, denied.
+            CallFailed: no answer, throttled, denied, or one of the records cannot be read by this version.
         """
         if not is_instance_id(target):
             return self._indexed("by-token", "token", target)
@@ -59,7 +59,7 @@ class RecordHistory:
             group: only those of this Auto Scaling group, which is quicker; None for all.
 
         Raises:
-            CallFailed: no answer, throttled, denied.
+            CallFailed: no answer, throttled, denied, or one of the records cannot be read by this version.
         """
         if group is not None:
             found = self._indexed("by-group", "group", group)
@@ -77,7 +77,7 @@ class RecordHistory:
                 ExpressionAttributeValues={":value": value},
             ):
                 # Drain slots and outages share the table.
-                yield from (decode(item) for item in page["Items"] if "status" in item)
+                yield from read_all(item for item in page["Items"] if "status" in item)
 
     def _indexed(self, index: str, attribute: str, value: str) -> tuple[Record, ...]:
         keys: list[tuple[str, str]] = []
@@ -90,4 +90,4 @@ class RecordHistory:
                 ExpressionAttributeValues={":value": {"S": value}},
             ):
                 keys += [(item["wait"]["S"], item["entry"]["S"]) for item in page["Items"]]
-        return tuple(self._queries.read(keys))
+        return self._queries.read(keys)
