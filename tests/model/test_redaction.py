@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import time
+from itertools import product
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -92,13 +93,12 @@ def test_a_credential_is_known_by_its_shape(name: str, around: str) -> None:
     assert HIDDEN in found
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("value", SECRETS)
-def test_a_value_is_hidden_by_its_name(name: str, form: str, value: str) -> None:
-    found = redacted(form.format(name=name, value=value))
-    assert value not in found
-    assert found == form.format(name=name, value=HIDDEN)
+def test_a_value_is_hidden_by_its_name(form: str) -> None:
+    every = list(product(NAMES, SECRETS))
+    found = {redacted(form.format(name=name, value=value)) for name, value in every}
+    assert len(every) == len(NAMES) * len(SECRETS) > 0
+    assert found == {form.format(name=name, value=HIDDEN) for name, _ in every}
 
 
 @pytest.mark.parametrize(
