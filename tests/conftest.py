@@ -8,6 +8,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
 from typer import testing
 from typer.main import get_command
@@ -24,6 +25,17 @@ settings.load_profile("unhurried")
 # Seconds. About a twentieth of the run went into threads that take turns while each has something to compute. They
 # still take turns wherever one waits; the campaign that is run by hand keeps the default, which mixes them more.
 sys.setswitchinterval(0.05)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--thorough`, which CI gives: what is drawn at random is drawn several times as often, fleets are larger."""
+    parser.addoption("--thorough", action="store_true", help="draw more at random, and play larger fleets")
+
+
+@pytest.fixture(scope="session")
+def thorough(pytestconfig: pytest.Config) -> bool:
+    """Return whether this run may take its time."""
+    return bool(pytestconfig.getoption("--thorough"))
 
 
 def pytest_collection_finish() -> None:

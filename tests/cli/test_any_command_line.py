@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.deployment.deployment import Deployment
     from asg_lifecycle_simulator.deployment.testbed import Testbed
 
-EXAMPLES = 1_000
+EXAMPLES, THOROUGH_EXAMPLES = 240, 1_000
 PARTS = 4
 MOST_PAUSES = 5
 """So often a command may wait before Ctrl-C is pressed: `show --follow` would wait for days."""
@@ -102,11 +102,14 @@ def known(stack: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_any_command_line_ends_in_a_way_that_is_meant(known: Mapping[str, list[str]], part: int) -> None:
+def test_any_command_line_ends_in_a_way_that_is_meant(
+    known: Mapping[str, list[str]], part: int, *, thorough: bool
+) -> None:
+    examples = (THOROUGH_EXAMPLES if thorough else EXAMPLES) // PARTS
     codes = {int(code) for code in ExitCode}
     seen: Counter[int] = Counter()
 
-    @settings(max_examples=EXAMPLES // PARTS, deadline=None, suppress_health_check=[*HealthCheck], database=None)
+    @settings(max_examples=examples, deadline=None, suppress_health_check=[*HealthCheck], database=None)
     @given(words=command_lines(sorted(COMMANDS)[part::PARTS], known))
     def try_it(words: list[str]) -> None:
         done = run(*words)
@@ -118,5 +121,5 @@ def test_any_command_line_ends_in_a_way_that_is_meant(known: Mapping[str, list[s
         seen[done.exit_code] += 1
 
     try_it()
-    assert seen.total() >= EXAMPLES // PARTS
-    assert {0, 1, 2} <= set(seen), seen
+    assert seen.total() >= examples
+    assert ({0, 1, 2} if thorough else {0, 2}) <= set(seen), seen
