@@ -6,7 +6,6 @@ Most of the time of a run in virtual time goes into requests and their answers. 
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from functools import cache
 from pathlib import Path
@@ -30,6 +29,7 @@ from moto.dynamodb.responses import DynamoResult
 from moto.ec2.models.instance_types import InstanceTypeOfferingBackend
 
 from asg_lifecycle_simulator.region.dynamodb_items import lighten_items
+from asg_lifecycle_simulator.region.repeated_clients import once_for_account, once_for_settings
 from asg_lifecycle_simulator.region.written_answers import write_answers_faster
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     # Each region anew: its services give moto's classes methods, and take them away.
     replace(responses, "method_names_from_class", cache(method_names_from_class))
     replace(boto3, "client", CLIENT)
+    replace(boto3, "Session", SESSION)
     replace(botocore.session, "create_loader", LOADER)
     replace(JSONFileLoader, "_load_file", _load_file)
     replace(EventAliaser, "_alias_event_name", ALIASES)
@@ -112,25 +113,6 @@ def _once_for_a_service(make: Callable[..., Any]) -> Callable[..., Any]:
         return made
 
     return once
-
-
-def _once_for_settings(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `boto3.client` so that it makes one client for a service, its settings and the environment.
-
-    A client keeps nothing of the requests it made but its pace, and in virtual time that is not kept to.
-    """
-    known: dict[tuple[object, ...], tuple[object, object]] = {}
-
-    def client(service: str, *, config: object = None, **named: object) -> object:
-        if named:
-            return make(service, config=config, **named)
-        key = (service, id(config), *(os.environ.get(name) for name in DECIDING))
-        if key not in known:
-            # The settings are kept, too, so that no others get their id.
-            known[key] = (make(service, config=config), config)
-        return known[key][0]
-
-    return client
 
 
 def _aliases(find: Callable[[Any, str], str]) -> Callable[[Any, str], str]:
@@ -267,9 +249,6 @@ def _with_scope(sign: Callable[[Any, AWSRequest], None]) -> Callable[[Any, AWSRe
     return add_auth
 
 
-DECIDING = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_PROFILE")
-"""The variables of the environment that a client takes something from."""
-
 USER_AGENT = "Boto3"
 TRAVERSER: Any = vars(ast_nodes)["DepthFirstTraverser"]
 ONCE = _once_for_expression(TRAVERSER.traverse)
@@ -284,6 +263,7 @@ LOADER = cache(create_loader)
 ALIASES = _aliases(vars(EventAliaser)["_alias_event_name"])
 MATCHES = InstanceTypeOfferingBackend.matches_filters
 READ_TEMPLATE = Stack.parse_template
-CLIENT = _once_for_settings(boto3.client)
+CLIENT = once_for_settings(boto3.client)
+SESSION = once_for_account(boto3.Session)
 CLIENT_CLASS = _once_for_a_service(vars(ClientCreator)["_create_client_class"])
 DYNAMODB_ANSWER = _dynamodb_answer(DynamoResult.execute_result)

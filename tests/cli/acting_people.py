@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +31,9 @@ PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag"}
 
 NEEDS_NOTHING = "sts:GetCallerIdentity"
 """Whoever there is may ask who they are."""
+
+KEYS = count()
+"""Numbers of access keys."""
 
 WITHOUT_RESOURCES = (
     "autoscaling:Describe",
@@ -90,6 +94,8 @@ class Person:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Clients, "__init__", construct)
             patch.setattr(Clients, "_make", make_client)
+            # The region makes a client once for the environment: with a key of their own, nobody else has theirs.
+            patch.setenv("AWS_ACCESS_KEY_ID", f"person-{next(KEYS)}")
             yield
 
     def _try(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
