@@ -73,13 +73,18 @@ class Routed:
         return answered
 
 
+def plan_of(name: str) -> Any:
+    """Return an example plan as it is."""
+    return read_plan((PLANS / f"{name}.yaml").read_text()).plan
+
+
 def started(  # noqa: PLR0913 - what a plan needs
     testbed: Testbed, name: str, api: Routed, *, host: str, port: int, secret: tuple[str, str]
 ) -> str:
     """Deploy a plan as it is, but for the authority of the test's certificates; return the instance of its group."""
     testbed.http_apis.serve(host, api, port=port)
     testbed.http_apis.secret(*secret)
-    plan: Any = read_plan((PLANS / f"{name}.yaml").read_text()).plan
+    plan = plan_of(name)
     for step in plan["steps"]:
         if step["kind"] == "http-request":
             step["options"]["certificate_authority"] = testbed.http_apis.authority

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -89,7 +89,7 @@ def gitlab(testbed: Testbed, **runner: Any) -> tuple[GitLab, str]:
     api = GitLab(testbed)
     secret = ("asg-lifecycle/prod/http/gitlab", api.secret)
     instance = started(testbed, "gitlab-runner", api, host="gitlab.example.com", port=443, secret=secret)
-    api.runners[7] = Runner(**{"description": instance, "ends_at": api.now + 1800} | runner)
+    api.runners[7] = replace(Runner(instance, ends_at=api.now + 1800), **runner)
     testbed.terminate(instance)
     return api, instance
 
@@ -202,15 +202,13 @@ class Jenkins(Routed):
         if node not in self.nodes:
             return answer("No such agent", 404)
         running = self.running(node)
-        executors = [{"currentExecutable": {"fullDisplayName": name}} for name in running] or [
-            {"currentExecutable": None}
-        ]
+        executors: list[dict[str, Any]] = [{"currentExecutable": {"fullDisplayName": name}} for name in running]
         return answer(
             {
                 "displayName": node,
                 "idle": not running,
                 "temporarilyOffline": self.nodes[node].offline,
-                "executors": executors,
+                "executors": executors or [{"currentExecutable": None}],
                 "oneOffExecutors": [],
             }
         )
