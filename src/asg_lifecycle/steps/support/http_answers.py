@@ -89,9 +89,7 @@ def refused(request: HttpRequest, sent: Sent) -> CallFailed:
 def not_usable(request: HttpRequest, sent: Sent, why: object) -> CallFailed:
     """Return that an answer has not what the plan asks of it."""
     message = f"{request.url}: {shown(sent, why)}"
-    return CallFailed(
-        Failure(consequence=Consequence.REFUSED, action=request.action, code=NOT_USABLE, message=message)
-    )
+    return CallFailed(Failure(consequence=Consequence.REFUSED, action=request.action, code=NOT_USABLE, message=message))
 
 
 def effect_open(request: HttpRequest | str, why: str) -> Failed:
