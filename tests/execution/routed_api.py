@@ -28,6 +28,7 @@ class Routed:
         said: what was asked and answered so far.
         down: whoever asks is told so, and nothing is done.
         loses: the endpoints whose next answer is lost, after what they do is done.
+        kills: the endpoints in whose next request the function dies, after what they do is done and before it is kept.
     """
 
     rules: tuple[Rule, ...]
@@ -39,6 +40,7 @@ class Routed:
         self.said: list[str] = []
         self.down = False
         self.loses: set[str] = set()
+        self.kills: set[str] = set()
 
     @property
     def now(self) -> float:
@@ -70,6 +72,10 @@ class Routed:
         if not self.authorized(request):
             return answer("who are you", 401)
         answered: Response = getattr(self, endpoint)(request, **arguments)
+        if endpoint in self.kills:
+            self.kills.remove(endpoint)
+            # Its next checkpoint is its end.
+            self.testbed.execution.runs[-1].crashed = True
         return answered
 
 

@@ -112,6 +112,7 @@ def test_an_answer_of_gitlab_that_is_lost_is_asked_for_again(testbed: Testbed, l
     api.loses = {lost}
     testbed.finish()
     assert testbed.record().status == "completed"
+    assert testbed.elapsed < 2400
     assert (list(api.runners), api.loses) == ([6], set())
 
 
@@ -243,6 +244,7 @@ def test_an_answer_of_jenkins_that_is_lost_is_asked_for_again(testbed: Testbed, 
     api.loses = {lost}
     testbed.finish()
     assert testbed.record().status == "completed"
+    assert testbed.elapsed < 2400
     assert (list(api.nodes), api.lost_builds, api.loses) == (["i-0other"], [], set())
 
 

@@ -85,6 +85,7 @@ def test_the_key_of_a_minion_is_deleted_once_the_minion_is_stopped(testbed: Test
     testbed.terminate(instance)
     testbed.finish()
     assert testbed.record().status == "completed"
+    assert testbed.elapsed < 600
     assert (api.accepted, api.waiting, api.loses) == (["i-0other"], [], set())
 
 

@@ -77,6 +77,7 @@ def test_an_answer_of_tailscale_that_is_lost_is_asked_for_again(testbed: Testbed
     api.loses = {lost}
     testbed.finish()
     assert testbed.record().status == "completed"
+    assert testbed.elapsed < 600
     assert (list(api.devices), api.loses) == (["nOther", "nExternal"], set())
 
 
