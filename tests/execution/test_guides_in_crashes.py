@@ -9,6 +9,7 @@ import pytest
 from tests.execution.test_ci_guides import gitlab, jenkins
 from tests.execution.test_configuration_guides import salt
 from tests.execution.test_consul_guide import consul
+from tests.execution.test_http_guides import github, search
 from tests.execution.test_kafka_guide import kafka
 from tests.execution.test_tailscale_guide import tailscale
 
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 
 Play: TypeAlias = "tuple[Routed, Callable[[], bool]]"
 """The API, and what returns whether the work is done, by the API's own account."""
+
+
+def loses_its_shards(testbed: Testbed) -> Play:
+    api, instance = search(testbed)
+    api.shards[instance] = 3
+    testbed.terminate(instance)
+    return api, lambda: api.excluded == () and len(testbed.run_command.runs(instance)) == 1
+
+
+def leaves_github(testbed: Testbed) -> Play:
+    api, _ = github(testbed, busy=600)
+    return api, lambda: list(api.runners) == [7]
 
 
 def leaves_consul(testbed: Testbed) -> Play:
@@ -62,7 +75,16 @@ def loses_its_key(testbed: Testbed) -> Play:
 
 @pytest.mark.parametrize(
     "begin",
-    [leaves_consul, finishes_its_job, finishes_its_builds, loses_its_partitions, leaves_its_tailnet, loses_its_key],
+    [
+        loses_its_shards,
+        leaves_github,
+        leaves_consul,
+        finishes_its_job,
+        finishes_its_builds,
+        loses_its_partitions,
+        leaves_its_tailnet,
+        loses_its_key,
+    ],
 )
 def test_the_work_is_done_though_the_function_dies_in_each_request(
     testbed: Testbed, begin: Callable[[Testbed], Play]
