@@ -111,6 +111,10 @@ def findings(*words: str) -> list[dict[str, Any]]:
 # One scene for each check
 
 
+def asks(url: str) -> dict[str, Any]:
+    return {"kind": "http-request", "options": {"url": url}}
+
+
 def delete_rule(it: Account) -> None:
     remove_target(it)
     it.client("events").delete_rule(Name=it.rule)
@@ -296,6 +300,16 @@ SCENES = {
         lambda it: it.hook(plan={"steps": [{"kind": "drain-ecs"}]}),
         ("parameter EcsSteps of stack asg-lifecycle is off", "ecs:UpdateContainerInstancesState"),
         "sam deploy --stack-name asg-lifecycle --parameter-overrides EcsSteps=on",
+    ),
+    "host-not-allowed": Scene(
+        lambda it: it.hook(plan={"steps": [asks("https://nomad.example.com:4646/v1/nodes")]}),
+        (
+            "sends requests to nomad.example.com, and",
+            "HttpHosts of stack asg-lifecycle has *.internal, api.example.com",
+        ),
+        "sam deploy --stack-name asg-lifecycle --parameter-overrides "
+        "'HttpHosts=*.internal,api.example.com,nomad.example.com'",
+        {"HttpHosts": "*.internal, api.example.com"},
     ),
     "core-permission-missing": Scene(
         lambda it: it.testbed.role_policies.refused.add("autoscaling:CompleteLifecycleAction"),
@@ -586,6 +600,29 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         (False, True),
         (True, False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://api.example.com/", None),
+        ("https://API.example.com:8443/x?y={instance}", None),
+        ("https://{instance}.nodes.internal/", None),
+        ("https://10.0.3.4/", None),
+        ("https://{private_ip}:8501/", None),
+        ("https://{instance}.example.com/", "sample.example.com"),
+        ("https://internal/", "internal"),
+        ("https://10.1.3.4/", "10.1.3.4"),
+        ("https://[fd00::1]:9200/", "fd00::1"),
+    ],
+)
+def test_hosts_are_compared_as_a_request_compares_them(
+    testbed: Testbed[Deployment], url: str, said: str | None
+) -> None:
+    it = account(testbed, {"HttpHosts": "*.internal,api.example.com,10.0.0.0/16"})
+    it.hook(plan={"steps": [asks(url), {"parallel": [asks(url)]}]})
+    assert [each["finding"] for each in findings()] == (["host-not-allowed"] if said else [])
+    assert said is None or f"sends requests to {said}, and" in findings()[0]["evidence"]
 
 
 def test_requests_without_hosts_are_found(testbed: Testbed[Deployment]) -> None:

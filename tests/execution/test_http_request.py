@@ -173,6 +173,21 @@ def test_a_request_is_repeated_by_what_its_failure_means(  # noqa: PLR0913, PLR0
         assert {request.headers["Idempotency-Key"] for request in api.asked} == {f"{testbed.record().instance}-drain"}
 
 
+@pytest.mark.parametrize("busy", [answer("later", 429, Retry_After="120"), UNAVAILABLE])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_first_request_is_sent_again_when_the_server_wants_it(testbed: Testbed, method: str, busy: Any) -> None:
+    api = serve(testbed, **{method: [busy, busy, answer()]})
+    begun(testbed, step(method), within=118)
+    assert api.count(method) == 1
+    # A little later, so that those who were refused together do not all come again together.
+    testbed.run(20)
+    assert api.count(method) == 2
+    testbed.run(100)
+    assert api.count(method) == 2
+    testbed.finish()
+    assert (api.count(method), outcome(testbed)[0]) == (3, "completed")
+
+
 def test_the_pause_that_the_server_asks_for_is_kept(testbed: Testbed) -> None:
     api = serve(testbed, PUT=[UNAVAILABLE, answer()], GET=[UNAVAILABLE, answer({"jobs": 0})])
     begun(testbed, step("PUT", poll=POLL), within=100)

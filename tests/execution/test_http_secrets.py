@@ -5,12 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from html import escape
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
+from asg_lifecycle.aws.clients import Clients
+from asg_lifecycle.aws.execution_histories import ExecutionHistories
+from asg_lifecycle.cli.story_page.page import story_page
+from asg_lifecycle.model.action_story import story_values
 from asg_lifecycle.model.messages import Skip
+from asg_lifecycle.model.story_history import source_of
+from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle_simulator.region.log import LogKind
 from tests.execution.http_api import HOST, Api, answer, begun
 
@@ -27,6 +34,8 @@ FORMS = {
     SECRET,
     json.dumps(SECRET)[1:-1],
     quote(SECRET, safe=""),
+    escape(SECRET),
+    escape(SECRET, quote=False),
     base64.b64encode(SECRET.encode()).decode(),
     base64.b64encode(f"anna:{SECRET}".encode()).decode(),
 }
@@ -44,6 +53,16 @@ def told(request: Request) -> str:
 def echoed(request: Request) -> dict[str, Any]:
     """Return all that was sent, as APIs that are too helpful do."""
     return {"error": f"{told(request)} is not {SECRET}", "left": SECRET, "url": quote(SECRET), "headers": told(request)}
+
+
+def story_told(testbed: Testbed) -> str:
+    """Return what `show` tells of the action: the page of its story, and all that a saved one holds."""
+    record = testbed.record()
+    history = ExecutionHistories(Clients(), testbed.timeline.run_for).of_action(testbed.execution.arn)
+    told = story_of(record, testbed.timeline.now(), source=source_of(history, record))
+    page = story_page(told)
+    assert f"http: POST {HOST}" in page or f"https://{HOST}/" in page
+    return page + json.dumps(story_values(told))
 
 
 def refuses(status: int) -> Any:
@@ -124,6 +143,7 @@ def test_a_planted_secret_appears_nowhere(
         "the events": repr(testbed.region.events.emitted),
         "the region's log": repr(list(testbed.region.log)) + repr(testbed.log(LogKind.COMPLETED)),
         "the history": repr([vars(each) for each in testbed.execution.operations]),
+        "the story": story_told(testbed),
         "the answer": repr(testbed.execution.result) + repr(testbed.execution.error),
     }
     assert all(len(text) > 2 for text in seen.values())

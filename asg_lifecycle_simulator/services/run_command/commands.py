@@ -43,7 +43,7 @@ class Commands(Service):
         self.cancellation = cancellation
         self.commands: dict[str, Command] = {}
         self.ping_statuses: dict[str, str] = {}
-        self._behaviours: dict[tuple[str | None, str | None], Behaviour] = {}
+        self._behaviours: dict[tuple[str | None, str | None], Behaviour | Callable[[Invocation], Behaviour]] = {}
         self._random = random.Random(region.seed)  # noqa: S311 - so that command ids repeat
 
     def instances_terminated(self, instance_ids: Sequence[str]) -> None:
@@ -73,11 +73,17 @@ class Commands(Service):
         """Let Systems Manager not know the instance (any more)."""
         self.ping_statuses.pop(instance, None)
 
-    def behave(self, behaviour: Behaviour, *, document: str | None = None, instance: str | None = None) -> None:
+    def behave(
+        self,
+        behaviour: Behaviour | Callable[[Invocation], Behaviour],
+        *,
+        document: str | None = None,
+        instance: str | None = None,
+    ) -> None:
         """Decide how commands go that start from now on.
 
         Args:
-            behaviour: how they go.
+            behaviour: how they go; or what does what a command says when it starts, and returns how it goes.
             document: only commands of this document.
             instance: only commands on this instance. What was said of an instance comes before what was said of a
                 document, and what was said of both comes first.
@@ -132,7 +138,8 @@ class Commands(Service):
         _stop_timers(invocation)
         command, instance = invocation.command, invocation.instance
         keys = ((command.document, instance), (None, instance), (command.document, None), (None, None))
-        behaviour = next((self._behaviours[key] for key in keys if key in self._behaviours), Behaviour())
+        decided = next((self._behaviours[key] for key in keys if key in self._behaviours), Behaviour())
+        behaviour = decided if isinstance(decided, Behaviour) else decided(invocation)
         invocation.started_at = self.now
         invocation.status = invocation.status_details = "InProgress"
         self._tell(invocation)

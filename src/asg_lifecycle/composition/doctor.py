@@ -22,7 +22,14 @@ from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.aws.topics import Topics
 from asg_lifecycle.composition.doctor_groups import group_facts, hook_facts, with_pool
 from asg_lifecycle.composition.doctor_names import NameFinder
-from asg_lifecycle.composition.doctor_plans import make_planning, read_plans, step_needs, stored_plan, with_decisions
+from asg_lifecycle.composition.doctor_plans import (
+    asked_hosts,
+    make_planning,
+    read_plans,
+    step_needs,
+    stored_plan,
+    with_decisions,
+)
 from asg_lifecycle.composition.doctor_reading import Reader
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.doctor.facts import AccountFacts, StackFacts
@@ -137,6 +144,7 @@ class Doctor:
             facts,
             needs=tuple(step_needs(hooks, facts.stack)),
             missing_names=tuple(dict.fromkeys(finder.missing(hooks))),
+            asked_hosts=tuple(dict.fromkeys(asked_hosts(hooks))),
         )
 
     def _with_rules(self, facts: AccountFacts, reader: Reader) -> AccountFacts:

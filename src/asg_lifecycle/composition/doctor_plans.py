@@ -9,11 +9,13 @@ import msgspec
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.plan_store import TAG, PlanStore, StoredPlan
 from asg_lifecycle.model.actions import LifecycleAction
-from asg_lifecycle.model.doctor.facts import StepNeed, StoredPlanFacts
+from asg_lifecycle.model.doctor.facts import AskedHost, StepNeed, StoredPlanFacts
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, NEEDING_TAGS
 from asg_lifecycle.plans.decisions import decide_text
 from asg_lifecycle.plans.selection import Planning
 from asg_lifecycle.steps.catalog import KINDS
+from asg_lifecycle.steps.support.answer_conditions import SAMPLE
+from asg_lifecycle.steps.support.http_options import sample_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 SIGNAL_KIND = "wait-for-signal"
 SIGNAL_PARAMETER = "Signals"
 """What has to be on for that kind, which needs no permission of its own."""
+
+REQUEST_KIND = "http-request"
 
 STORE_CHECKS = ("plan-unusable", "stored-plan-unusable", "plan-without-hook", "hook-shorter-than-plan")
 TAG_CHECKS = ("plan-unusable",)
@@ -154,3 +158,18 @@ def step_needs(hooks: Sequence[tuple[GroupFacts, HookFacts]], stack: StackFacts)
                     parameter=parameter,
                     permissions=permissions,
                 )
+
+
+def asked_hosts(hooks: Sequence[tuple[GroupFacts, HookFacts]]) -> Iterator[AskedHost]:
+    """Yield the hosts that the hooks' plans send requests to. One that is known of an action alone is left out."""
+    for group, hook in hooks:
+        decision = hook.decision
+        if decision is None or decision.plan is None:
+            continue
+        for leaf in decision.plan.leaves():
+            if leaf.kind != REQUEST_KIND:
+                continue
+            url = sample_url(leaf.options["url"])
+            # What it finds, and what it polls, is of the same server.
+            if not isinstance(url, str) and url.host != SAMPLE:
+                yield AskedHost(group=group.name, hook=hook.name, plan=plan_in_words(decision), host=url.host)

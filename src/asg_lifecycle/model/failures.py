@@ -32,12 +32,14 @@ class Failure(Struct, frozen=True, kw_only=True):
         action: the call as an IAM action, `elasticloadbalancing:DeregisterTargets`.
         code: the error code in AWS's answer, or the class of the error when there was no answer.
         message: the message of AWS.
+        retry_after: seconds after which the dependency wants to be asked again, None where it does not say.
     """
 
     consequence: Consequence
     action: str
     code: str
     message: str
+    retry_after: float | None = None
 
     @property
     def effect_is_open(self) -> bool:

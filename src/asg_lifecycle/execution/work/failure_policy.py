@@ -71,7 +71,7 @@ def progress_after_failure(  # noqa: PLR0913 - the facts that the decision takes
     passing = failure.consequence is Consequence.TRANSIENT
     if passing and not believed:
         # In a mass drain nearly every call is throttled now and then: not worth a record each.
-        waiting = msgspec.structs.replace(last, again_after=None) if last is not None else None
+        waiting = msgspec.structs.replace(last, again_after=failure.retry_after) if last is not None else None
         return waiting or _kept(str(failure), None, failure), msgspec.structs.replace(streak, passing=True)
     outage = _report(action_context, streak, now)
     held_by_plan = on_failure is OnFailure.HOLD
@@ -118,7 +118,7 @@ def _kept(why: str, last: Waiting | None, failure: Failure, again_after: float |
     kind = BlockerKind.PERMISSION if denied else BlockerKind.DEPENDENCY
     return Waiting(
         f"kept: {why}",
-        again_after=again_after,
+        again_after=failure.retry_after if again_after is None else again_after,
         state=last.state if last is not None else {},
         blocked=True,
         blockers=(Blocker(kind=kind, name=failure.action, reason=str(failure)),),

@@ -116,6 +116,22 @@ class StepNeed(Struct, frozen=True, kw_only=True):
     permissions: tuple[str, ...]
 
 
+class AskedHost(Struct, frozen=True, kw_only=True):
+    """A host that a plan in use sends requests to.
+
+    Attributes:
+        group: the group whose actions have the plan.
+        hook: the hook.
+        plan: how a sentence names the plan.
+        host: a DNS name, or an address without brackets; `sample` stands for what is known of an action alone.
+    """
+
+    group: str
+    hook: str
+    plan: str
+    host: str
+
+
 class MissingName(Struct, frozen=True, kw_only=True):
     """Something that a plan in use names and that does not exist.
 
@@ -224,6 +240,7 @@ class AccountFacts(Struct, frozen=True, kw_only=True):
         refused: the IAM actions that the function's role is refused, of all that were asked about; None when that could
             not be asked.
         missing_names: what the plans in use name and that does not exist.
+        asked_hosts: the hosts that the plans in use send requests to.
         stored_plans: the plans in the store.
         unread: what could not be read.
     """
@@ -243,6 +260,7 @@ class AccountFacts(Struct, frozen=True, kw_only=True):
     needs: tuple[StepNeed, ...] = ()
     refused: frozenset[str] | None = None
     missing_names: tuple[MissingName, ...] = ()
+    asked_hosts: tuple[AskedHost, ...] = ()
     stored_plans: tuple[StoredPlanFacts, ...] | None = None
     unread: tuple[Unread, ...] = ()
 

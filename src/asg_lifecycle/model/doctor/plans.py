@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.doctor import commands
 from asg_lifecycle.model.doctor.findings import Check, Observation, Severity
+from asg_lifecycle.model.network_addresses import is_allowed_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,6 +93,25 @@ def permissions_missing(facts: AccountFacts) -> Iterator[Observation]:
             )
 
 
+def hosts_not_allowed(facts: AccountFacts) -> Iterator[Observation]:
+    """Yield the hosts that plans in use send requests to and that the stack does not allow."""
+    given = facts.stack.parameters.get(LIST_PARAMETER, "").split(",")
+    allowed = tuple(host.strip() for host in given if host.strip())
+    if not allowed:
+        # That they are switched off altogether says `permission-missing`.
+        return
+    for asked in facts.asked_hosts:
+        if is_allowed_host(asked.host, allowed):
+            continue
+        yield Observation(
+            evidence=f"hook {asked.hook} of group {asked.group}: {asked.plan} sends requests to {asked.host}, and "
+            f"parameter {LIST_PARAMETER} of stack {facts.stack.name} has {', '.join(allowed)}",
+            command=commands.deploy(facts.stack, f"{LIST_PARAMETER}={','.join((*allowed, asked.host))}"),
+            group=asked.group,
+            hook=asked.hook,
+        )
+
+
 def core_permissions_missing(facts: AccountFacts) -> Iterator[Observation]:
     """Yield what the function needs whatever the plans say and its role is refused."""
     of_steps = {permission for need in facts.needs for permission in need.permissions}
@@ -121,6 +141,7 @@ CHECKS = (
     Check(name="parameter-is-no-plan", severity=Severity.NOTE, find=parameters_without_use),
     Check(name="plan-names-what-is-missing", severity=Severity.ERROR, find=names_missing),
     Check(name="permission-missing", severity=Severity.ERROR, find=permissions_missing),
+    Check(name="host-not-allowed", severity=Severity.ERROR, find=hosts_not_allowed),
     Check(name="core-permission-missing", severity=Severity.ERROR, find=core_permissions_missing),
     Check(name="permission-not-simulated", severity=Severity.NOTE, find=permissions_not_simulated),
 )

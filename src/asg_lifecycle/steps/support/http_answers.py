@@ -75,13 +75,21 @@ def parsed(sent: Sent) -> Any:  # noqa: ANN401 - JSON of somebody else's
 def refused(request: HttpRequest, sent: Sent) -> CallFailed:
     """Return what an answer that is not expected means: only a server that does not work may work later."""
     passing = is_asked_to_wait(sent) or sent.answer.status >= SERVER_ERROR
-    consequence = Consequence.TRANSIENT if passing else Consequence.REFUSED
-    return _failed(request, f"HTTP {sent.answer.status}", f"{request.url} answered {in_words(sent)}", consequence)
+    return CallFailed(
+        Failure(
+            consequence=Consequence.TRANSIENT if passing else Consequence.REFUSED,
+            action=request.action,
+            code=f"HTTP {sent.answer.status}",
+            message=f"{request.url} answered {in_words(sent)}",
+            retry_after=pause_of(sent),
+        )
+    )
 
 
 def not_usable(request: HttpRequest, sent: Sent, why: object) -> CallFailed:
     """Return that an answer has not what the plan asks of it."""
-    return _failed(request, NOT_USABLE, f"{request.url}: {shown(sent, why)}", Consequence.REFUSED)
+    message = f"{request.url}: {shown(sent, why)}"
+    return CallFailed(Failure(consequence=Consequence.REFUSED, action=request.action, code=NOT_USABLE, message=message))
 
 
 def effect_open(request: HttpRequest | str, why: str) -> Failed:
@@ -101,7 +109,3 @@ def blocker(request: HttpRequest, reason: str) -> Blocker:
 def asked_to_wait_by(request: HttpRequest, sent: Sent) -> Blocker:
     """Return the API as a dependency that has no time."""
     return Blocker(kind=BlockerKind.DEPENDENCY, name=request.action, reason=in_words(sent))
-
-
-def _failed(request: HttpRequest, code: str, message: str, consequence: Consequence) -> CallFailed:
-    return CallFailed(Failure(consequence=consequence, action=request.action, code=code, message=message))

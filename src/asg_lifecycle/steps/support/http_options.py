@@ -167,7 +167,7 @@ class HttpRequestOptions(Struct, frozen=True, kw_only=True, forbid_unknown_field
         reserved = dict(RESERVED)
         if self.auth is not None:
             reserved |= dict.fromkeys(self.auth.headers, "auth sends it")
-        url = _sample_url(self.url)
+        url = sample_url(self.url)
         if isinstance(url, str):
             yield url
             return
@@ -216,8 +216,8 @@ class HttpRequestOptions(Struct, frozen=True, kw_only=True, forbid_unknown_field
             yield f"poll.progress: {problem}"
 
 
-def _sample_url(text: str) -> HttpUrl | str:
-    """Return a URL with values for its placeholders, or what is wrong with it."""
+def sample_url(text: str) -> HttpUrl | str:
+    """Return a URL with `SAMPLE` for each of its placeholders, or what is wrong with it."""
     try:
         return parse_url(fill_found(text, Samples(), SAMPLE, in_url))
     except (ValueError, CannotFillError) as error:
@@ -225,7 +225,7 @@ def _sample_url(text: str) -> HttpUrl | str:
 
 
 def _server_problems(place: str, text: str, url: HttpUrl) -> Iterator[str]:
-    other = _sample_url(text)
+    other = sample_url(text)
     if isinstance(other, str):
         yield f"{place}: {other}"
     elif other.origin != url.origin:
