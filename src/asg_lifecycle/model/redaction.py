@@ -109,7 +109,7 @@ def _named(found: re.Match[str]) -> str:
 def _is_secret(name: str, value: str) -> bool:
     if _is_no_value(value) or OPEN_NAMES.search(name) is not None:
         return False
-    if name.lower().endswith(("tokens", "pass")) and value.isdecimal():
+    if (name.lower().endswith("tokens") or name.lower() == "pass") and value.isdecimal():
         return False
     # A lifecycle action token names an action: it opens nothing.
     return not (name.lower() == "token" and UUID.fullmatch(value))
