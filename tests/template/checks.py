@@ -164,6 +164,7 @@ RESOURCES: dict[str, set[str]] = {
     "lambda:InvokeFunction": {
         "${LifecycleActionFunction.Arn}:*",
         "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*",
+        "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*:*",
     },
     "lambda:SendDurableExecutionCallbackSuccess": {"${LifecycleActionFunction.Arn}:*"},
     "route53:ChangeResourceRecordSets": HOSTED_ZONES,

@@ -164,6 +164,15 @@ def test_what_may_be_touched_can_be_named(parameter: str) -> None:
     assert all(SCOPES[parameter] in f"{arn}/" for arn in named)
 
 
+def test_a_function_that_is_named_may_be_invoked_by_its_alias() -> None:
+    (invoking,) = [
+        [resource["Fn::Sub"].rpartition(":function:")[2] for resource in statement["Resource"]]
+        for name, statement in statements(with_every_switch_on({"InvokedFunctions": "archive-logs"}))
+        if name == "FunctionStepsPolicy"
+    ]
+    assert invoking == ["archive-logs", "archive-logs:*"]
+
+
 @pytest.mark.parametrize("groups", ["*", "web-*"])
 def test_commands_go_to_instances_of_those_groups_alone(groups: str) -> None:
     sending = [
