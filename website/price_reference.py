@@ -94,7 +94,8 @@ def _page() -> Iterator[str]:
     )
     yield ""
     yield _row(
-        "the wait takes", "looks", "operations", "dollars for one wait", "for 1,000", "an m5.large meanwhile", "share"
+        *("the wait takes", "looks", "operations", "dollars for one wait", "for 1,000"),
+        *("an m5.large meanwhile", "share of its price"),
     )
     yield _row(*["---"] * 7)
     for length, seconds in LENGTHS.items():
@@ -107,7 +108,7 @@ def _page() -> Iterator[str]:
     yield ""
     yield (
         f"A wait with nothing to do, {measured('nothing').durable_operations} operations, costs "
-        f"{dollars(measured('nothing')):.6f}."
+        f"${dollars(measured('nothing')):.6f}."
     )
     yield ""
     yield from _calculator()

@@ -1,4 +1,4 @@
-"""What policies allow: `iam:SimulatePrincipalPolicy` for those of a role, without conditions, and managed ones.
+"""What policies allow: `iam:SimulatePrincipalPolicy` for those of a role, and managed ones.
 
 moto does not have the operation, and checks no call. A denial from outside of the role, such as an organisation's, is
 set with `refuse`.
@@ -9,7 +9,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 from __future__ import annotations
 
 import json
-from fnmatch import fnmatchcase
+import operator
+import re
 from typing import TYPE_CHECKING, Any
 
 from moto.iam.models import iam_backends
@@ -18,7 +19,7 @@ from moto.iam.responses import IamResponse
 from asg_lifecycle_simulator.services.base import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.base import Request, Response
@@ -26,6 +27,20 @@ if TYPE_CHECKING:
 RESULTS_A_PAGE = 100
 ALLOWED = "allowed"
 IMPLICIT = "implicitDeny"
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    """Return whether a pattern of IAM matches: `*` stands for any text, `?` for one character, all else for itself."""
+    parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in pattern)
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+
+
+OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "ArnLike": _is_like,
+    "StringEquals": operator.eq,
+    "StringLike": _is_like,
+}
+"""How a value of the request is compared with one of a condition."""
 
 
 class RolePolicies(Service):
@@ -62,7 +77,10 @@ class RolePolicies(Service):
 
     def _simulate(self, request: Request) -> Response:
         name = str(request["PolicySourceArn"]).rpartition("/")[2]
-        statements = list(self._statements(name))
+        context = {
+            each["ContextKeyName"]: _values(each["ContextKeyValues"])[0] for each in request.get("ContextEntries") or ()
+        }
+        statements = [each for each in self._statements(name) if _is_met(each, context)]
         resources = _values(request.get("ResourceArns")) or ["*"]
         results = [self._result(action, resources, statements) for action in _values(request["ActionNames"])]
         start = int(request.get("Marker") or 0)
@@ -98,17 +116,26 @@ class RolePolicies(Service):
         effects = {
             statement["Effect"]
             for statement in statements
-            if any(fnmatchcase(action, pattern) for pattern in _values(statement["Action"]))
-            and any(fnmatchcase(resource, pattern) for pattern in _values(statement["Resource"]))
+            if any(_is_like(action, pattern) for pattern in _values(statement["Action"]))
+            and any(_is_like(resource, pattern) for pattern in _values(statement["Resource"]))
         }
         return "explicitDeny" if "Deny" in effects else ALLOWED if "Allow" in effects else IMPLICIT
 
 
 def _is_met(statement: Mapping[str, Any], context: Mapping[str, str]) -> bool:
+    """Return whether every condition of a statement is met; none is by a key that the request does not have.
+
+    Raises:
+        ValueError: a condition is not known here.
+    """
     conditions = statement.get("Condition", {})
-    if unknown := conditions.keys() - {"StringEquals"}:
+    if unknown := conditions.keys() - OPERATORS.keys():
         raise ValueError(f"the simulator does not know the condition {', '.join(unknown)}")
-    return all(context.get(key) in _values(wanted) for key, wanted in conditions.get("StringEquals", {}).items())
+    return all(
+        key in context and any(OPERATORS[name](context[key], each) for each in _values(wanted))
+        for name, keys in conditions.items()
+        for key, wanted in keys.items()
+    )
 
 
 def _values(value: object) -> list[str]:

@@ -2,7 +2,7 @@
 import { App, Stack } from 'aws-cdk-lib';
 import { AutoScalingGroup } from 'aws-cdk-lib/aws-autoscaling';
 import { InstanceType, LaunchTemplate, MachineImage, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2';
-import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Effect, ManagedPolicy, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { AnsweredHook } from './answered-hook.ts';
 
 const app = new App({ analyticsReporting: false });
@@ -29,6 +29,21 @@ const group = new AutoScalingGroup(stack, 'Group', {
       assumedBy: new ServicePrincipal('ec2.amazonaws.com'),
       // Run Command reaches the instance.
       managedPolicies: [ManagedPolicy.fromAwsManagedPolicyName('AmazonSSMManagedInstanceCore')],
+      // It lets the instance read every parameter: those with secrets of plans, too.
+      inlinePolicies: {
+        'no-secrets-of-plans': new PolicyDocument({
+          statements: [
+            new PolicyStatement({
+              sid: 'RefuseParametersOfAsgLifecycle',
+              effect: Effect.DENY,
+              actions: ['ssm:GetParameter*'],
+              resources: [
+                stack.formatArn({ service: 'ssm', region: '*', resource: 'parameter', resourceName: 'asg-lifecycle/*' }),
+              ],
+            }),
+          ],
+        }),
+      },
     }),
   }),
 });

@@ -1,5 +1,15 @@
 # Both modules together: the stack, and a terminate hook for a group that exists.
 
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0"
+    }
+  }
+}
+
 provider "aws" {
   region = var.region
 }
@@ -20,6 +30,12 @@ variable "group" {
   default     = "web"
 }
 
+variable "parameters" {
+  description = "Parameters of the stack that are not to have their defaults, such as { EcsSteps = \"on\" }."
+  type        = map(string)
+  default     = {}
+}
+
 data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
@@ -29,6 +45,7 @@ module "asg_lifecycle" {
 
   bucket            = var.bucket
   packaged_template = "${path.module}/../../packaged.yaml"
+  parameters        = var.parameters
 }
 
 module "hooks" {
@@ -61,6 +78,11 @@ data "aws_iam_policy_document" "signals" {
       values   = ["Lifecycle Signal"]
     }
   }
+}
+
+output "operator_policy" {
+  description = "ARN of the policy for people who act with asg-lifecycle, to be attached to their role."
+  value       = lookup(module.asg_lifecycle.outputs, "OperatorPolicyArn", null)
 }
 
 output "signals_policy" {

@@ -265,7 +265,7 @@ def test_what_a_stack_has_made(testbed: Testbed[Deployment], clients: Clients) -
     (role,) = [each.physical for each in resources if each.logical == "LifecycleActionFunctionRole"]
     arn = f"arn:aws:iam::{testbed.region.account}:role/{role}"
     actions = ["ec2:DescribeInstances", "ec2:RunInstances", "s3:GetObject", "s3:PutObject", "autoscaling:DescribeTags"]
-    assert RolePolicies(clients).refused(arn, actions, ["*"]) == tuple(actions[1:4])
+    assert RolePolicies(clients).refused(arn, actions, ["*"], {}) == tuple(actions[1:4])
     assert pages(testbed, "iam", "SimulatePrincipalPolicy") == 3
 
 

@@ -256,6 +256,12 @@ SCENES = {
         ("plan web for launch hooks is for group web",),
         "asg-lifecycle install-hook --group web --launch --stack asg-lifecycle",
     ),
+    "group-not-allowed": Scene(
+        nothing,
+        ("group web has a hook of ours", "its tag asg-lifecycle:stack is absent", "AutoScalingGroupTag", "'mine'"),
+        "aws autoscaling create-or-update-tags --tags",
+        {"AutoScalingGroupTag": "mine"},
+    ),
     "heartbeat-below-sweep": Scene(
         lambda it: it.hook(HeartbeatTimeout=599), ("599 s", "600 s"), "--name asg-lifecycle-terminate --timeout 600s"
     ),
@@ -430,6 +436,42 @@ def test_each_finding_is_found_where_it_is_and_alone(
     words = run("doctor").stdout
     assert f"{SEVERITIES[name]}: {name}\n  {finding['evidence']}\n" in words
     assert finding["command"] in words
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({"AutoScalingGroups": "w*b"}, []),
+        ({"AutoScalingGroups": "web?*"}, ["its name is not web?*, as the parameter AutoScalingGroups of stack"]),
+        ({"AutoScalingGroups": "[w]eb"}, ["its name is not [w]eb"]),
+        ({"AutoScalingGroupTag": "mine"}, []),
+        ({"AutoScalingGroupTag": "other"}, ["its tag asg-lifecycle:stack is 'mine', and the parameter"]),
+        ({"EcsSteps": "on", "EcsClusters": "production-*"}, []),
+        ({"KubernetesSteps": "on", "EksClusters": "production"}, []),
+        ({"DnsSteps": "on", "HostedZones": "Z0123456789"}, []),
+        ({"EventSteps": "on"}, []),
+    ],
+    ids=str,
+)
+def test_a_stack_that_may_touch_less_is_judged_by_what_it_may_touch(
+    testbed: Testbed[Deployment], parameters: dict[str, str], found: list[str]
+) -> None:
+    """IAM is asked about names that the parameters allow: of any other name it would refuse what is not meant."""
+    it = account(testbed, parameters)
+    used = {
+        "EcsSteps": {"kind": "drain-ecs"},
+        "KubernetesSteps": {"kind": "drain-kubernetes", "options": {"cluster": "production"}},
+        "DnsSteps": {"kind": "remove-dns-records", "options": {"zones": ["Z0123456789"]}},
+        "EventSteps": {"kind": "publish-event"},
+    }
+    steps = [step for parameter, step in used.items() if parameter in parameters]
+    it.hook(plan={"steps": steps or [SIGNAL]})
+    with testbed.region.unobserved():
+        tag = {"ResourceId": "web", "ResourceType": "auto-scaling-group", "Key": "asg-lifecycle:stack"}
+        it.client("autoscaling").create_or_update_tags(Tags=[tag | {"Value": "mine", "PropagateAtLaunch": False}])
+    said = [each for each in findings() if each["finding"] not in {"plan-names-what-is-missing", "not-checked"}]
+    assert {each["finding"] for each in said} == ({"group-not-allowed"} if found else set())
+    assert all(part in each["evidence"] for part, each in zip(found, said, strict=True))
 
 
 # What could not be read

@@ -57,7 +57,7 @@ def test_user_data_is_what_is_on_instances(example: str) -> None:
 @pytest.mark.parametrize("example", COMPOSED)
 def test_the_role_of_the_instances_has_the_policy_that_signals_need(example: str) -> None:
     role = resources((EXAMPLES / example / "template.yaml").read_text())["InstanceRole"]
-    (policy,) = role["Properties"]["Policies"]
+    policy = next(it for it in role["Properties"]["Policies"] if it["PolicyName"] == "signals")
     theirs = json.loads((ON_INSTANCE / "policy.json").read_text())["Statement"]
     ours = policy["PolicyDocument"]["Statement"]
     # Only a plan that asks for a word needs an instance that gives itself one.
@@ -68,6 +68,25 @@ def test_the_role_of_the_instances_has_the_policy_that_signals_need(example: str
         assert place.replace("${AWS::Region}:${AWS::AccountId}", "*:*") == their.pop("Resource")
         written = json.dumps(our).replace("${AWS::Partition}", "aws").replace("${!", "${")
         assert json.loads(re.sub(r'\{"Fn::Sub": ("[^"]*")\}', r"\1", written)) == their
+
+
+def test_an_instance_that_run_command_reaches_reads_no_secrets_of_plans() -> None:
+    """AmazonSSMManagedInstanceCore allows `ssm:GetParameter` and `ssm:GetParameters` on every parameter."""
+    reached = [
+        (file.parent.name, role["Properties"])
+        for file in TEMPLATES
+        for role in resources(file.read_text()).values()
+        if role["Type"] == "AWS::IAM::Role" and "AmazonSSMManagedInstanceCore" in str(role)
+    ]
+    assert {name for name, _ in reached} >= {"warm-pool", "web-service"}
+    for name, role in reached:
+        statements = [it for policy in role.get("Policies", []) for it in policy["PolicyDocument"]["Statement"]]
+        assert {
+            "Sid": "RefuseParametersOfAsgLifecycle",
+            "Effect": "Deny",
+            "Action": "ssm:GetParameter*",
+            "Resource": {"Fn::Sub": "arn:${AWS::Partition}:ssm:*:${AWS::AccountId}:parameter/asg-lifecycle/*"},
+        } in statements, name
 
 
 def plan_in(example: str, resource: str) -> Any:

@@ -81,7 +81,7 @@ def test_the_module_sets_what_the_snippet_of_a_hook_has() -> None:
     )
     ((_, written),) = blocks(terraform([SnippetHook(group="web", hook=whole)]), "resource").items()
     ours = of_module(TERRAFORM / "hooks", "resource")["this"]
-    assert ours.keys() - {"for_each", "depends_on"} == written.keys()
+    assert ours.keys() - EVERYWHERE == written.keys()
 
 
 def test_what_an_example_passes_to_a_module_is_a_variable_of_it() -> None:
@@ -123,7 +123,8 @@ def evaluated(folder: Path, **variables: object) -> dict[str, dict[str, dict[str
     written = [transitions]
     for kind, label, body in re.findall(r'^resource "(\w+)" "(\w+)" \{(.*?)^\}', text, re.MULTILINE | re.DOTALL):
         (each,) = re.findall(r"^  for_each = (.*)$", body, re.MULTILINE)
-        kept = re.sub(r"^  (for_each|depends_on) .*$", "", body, flags=re.MULTILINE).replace("each.value", "one")
+        kept = re.sub(r"^  lifecycle \{.*?^  \}$", "", body, flags=re.MULTILINE | re.DOTALL)
+        kept = re.sub(r"^  (for_each|depends_on) .*$", "", kept, flags=re.MULTILINE).replace("each.value", "one")
         written.append(f'output "{kind}" {{\n  value = {{ for key, one in {each} : key => {{{kept}}} }}\n}}')
         assert label
     (folder / "main.tf").write_text("\n".join(written))
@@ -162,11 +163,11 @@ def test_an_instance_of_an_existing_group_is_drained_by_the_plan_of_the_module(
     testbed.run_command.manage(instance)
     testbed.target_group("web", instance, delay=60)
     (parameter,) = made["aws_ssm_parameter"].values()
-    assert json.loads(parameter["value"]) == read_plan(plan.read_text()).plan
+    assert json.loads(parameter["insecure_value"]) == read_plan(plan.read_text()).plan
     (hook,) = made[HOOK].values()
     with testbed.region.unobserved():
         testbed.region.client("ssm").put_parameter(
-            Name=parameter["name"], Value=parameter["value"], Type=parameter["type"]
+            Name=parameter["name"], Value=parameter["insecure_value"], Type=parameter["type"]
         )
         testbed.region.client("autoscaling").put_lifecycle_hook(
             **{API[name]: value for name, value in hook.items() if value is not None}
@@ -183,8 +184,56 @@ def test_an_instance_of_an_existing_group_is_drained_by_the_plan_of_the_module(
     [
         ({"group": "web", "transition": "out"}, "launch or terminate"),
         ({"group": "web", "transition": "launch", "heartbeat_timeout": 60}, "600 to 7200"),
+        ({"group": "web", "transition": "launch", "default_result": "RETAIN"}, "ABANDON or CONTINUE"),
     ],
 )
 def test_a_mistake_is_refused(hook: dict[str, Any], says: str, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=says):
         evaluated(tmp_path, hooks={"web": hook})
+
+
+@needs_terraform
+def test_many_groups_have_a_hook_each_and_no_group_two_for_one_transition(tmp_path: Path) -> None:
+    hooks = {group: {"group": group, "transition": "terminate"} for group in ("web", "api")}
+    made = evaluated(tmp_path, hooks=hooks | {"old": {"group": "web", "transition": "launch", "suffix": "prepare"}})
+    assert {key: (it["autoscaling_group_name"], it["name"]) for key, it in made[HOOK].items()} == {
+        "web": ("web", "asg-lifecycle-terminate"),
+        "api": ("api", "asg-lifecycle-terminate"),
+        "old": ("web", "asg-lifecycle-prepare"),
+    }
+    assert {it["notification_metadata"] for it in made[HOOK].values()} == {"{}"}, "which is nothing of a plan"
+    assert made["terraform_data"].keys() == made[HOOK].keys()
+    with pytest.raises(RuntimeError, match="one hook for each transition"):
+        evaluated(tmp_path, hooks=hooks | {"again": {"group": "web", "transition": "terminate", "suffix": "b"}})
+
+
+PROVIDER = {
+    "aws_autoscaling_lifecycle_hook": set(API),
+    "aws_cloudformation_stack": {
+        *("name", "template_url", "template_body", "parameters", "capabilities", "notification_arns", "tags"),
+        *("iam_role_arn", "on_failure", "disable_rollback", "policy_body", "policy_url", "timeout_in_minutes"),
+    },
+    "aws_s3_object": {"bucket", "key", "source", "content", "tags", "kms_key_id", "etag", "source_hash"},
+    "aws_ssm_parameter": {
+        *("name", "type", "value", "insecure_value", "tier", "tags", "description", "key_id", "overwrite"),
+        *("allowed_pattern", "data_type"),
+    },
+    "terraform_data": {"input", "triggers_replace"},
+    "aws_caller_identity": set(),
+    "aws_partition": set(),
+    "aws_s3_bucket": {"bucket"},
+    "aws_iam_policy_document": {"statement"},
+}
+"""The arguments of what is used, as the documentation of the AWS provider has them (versions 5 and 6)."""
+
+EVERYWHERE = {"for_each", "count", "depends_on", "lifecycle", "provider"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda each: f"{each.parent.name}/{each.name}")
+def test_each_argument_is_one_of_the_provider(file: Path) -> None:
+    for kind in ("resource", "data"):
+        for block in hcl2.loads(file.read_text()).get(kind, []):
+            ((resource, inner),) = block.items()
+            (arguments,) = inner.values()
+            names = {name for name in arguments if not name.startswith("__")}
+            assert names - EVERYWHERE <= PROVIDER[resource.strip('"')], resource

@@ -76,7 +76,9 @@ def test_each_permission_is_tried_on_what_the_template_allows_it_on() -> None:
     """The template's own resources are the oracle: one that is tried elsewhere would be refused for no reason."""
     of_steps = {each for step in CATALOG for granted in step.permissions_by_parameter().values() for each in granted}
     needed = {*CORE_PERMISSIONS, *of_steps}
-    tried = by_resources(needed, function=FUNCTION, stack="mine", table="records", plans="/asg-lifecycle/mine/plans")
+    tried = by_resources(
+        needed, function=FUNCTION, stack="mine", table="records", plans="/asg-lifecycle/mine/plans", parameters={}
+    )
     values = {
         "${AWS::Partition}": "aws",
         "${AWS::Region}": "eu-west-1",
@@ -103,7 +105,9 @@ def test_each_permission_is_tried_on_what_the_template_allows_it_on() -> None:
 
 def test_permissions_are_tried_for_a_qualified_function_alone() -> None:
     with pytest.raises(ValueError, match="no qualified ARN"):
-        by_resources(["ec2:DescribeInstances"], function="lifecycle-action", stack="", table="", plans="")
+        by_resources(
+            ["ec2:DescribeInstances"], function="lifecycle-action", stack="", table="", plans="", parameters={}
+        )
 
 
 # Plans and their time

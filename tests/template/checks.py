@@ -20,6 +20,7 @@ from asg_lifecycle.model.metrics import NAMESPACE, SERVICE, Metric
 from asg_lifecycle.model.records import Record
 from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.steps.catalog import CATALOG
+from asg_lifecycle.steps.publish_event import SOURCE as STEP_SOURCE
 from asg_lifecycle_simulator.deployment.table import ATTRIBUTES, INDEXES, KEY_SCHEMA
 from tests.template.expanded import DURABLE
 
@@ -163,6 +164,7 @@ RESOURCES: dict[str, set[str]] = {
     "lambda:InvokeFunction": {
         "${LifecycleActionFunction.Arn}:*",
         "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*",
+        "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:*:*",
     },
     "lambda:SendDurableExecutionCallbackSuccess": {"${LifecycleActionFunction.Arn}:*"},
     "route53:ChangeResourceRecordSets": HOSTED_ZONES,
@@ -200,7 +202,13 @@ RESOURCES: dict[str, set[str]] = {
 }
 """On what each action may be allowed: `*` only where IAM knows nothing narrower."""
 
-CONDITIONS = {"PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}}}
+CONDITIONS = {
+    "PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}},
+    "PutEventsOfOurs": {"StringEquals": {"events:source": STEP_SOURCE}},
+    "SendCommandsToInstancesOfGroups": {
+        "StringLike": {"ssm:resourceTag/aws:autoscaling:groupName": {"Ref": "AutoScalingGroups"}}
+    },
+}
 """The statements that are for a part of their resources' use alone."""
 
 

@@ -99,7 +99,17 @@ MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
     (f"{ACTION_EVENTS}.Condition", NOTHING, checks.role_is_scoped),
     (f"{ACTION_EVENTS}.Resource", "*", checks.role_is_scoped),
     (
-        f"{COMMAND_STEPS}.Properties.PolicyDocument.Statement.SendCommandsToInstances.Resource.0",
+        f"{COMMAND_STEPS}.Properties.PolicyDocument.Statement.SendDocuments.Resource.0",
+        NOTHING,
+        checks.role_is_scoped,
+    ),
+    (
+        f"{COMMAND_STEPS}.Properties.PolicyDocument.Statement.SendCommandsToInstancesOfGroups.Condition",
+        NOTHING,
+        checks.role_is_scoped,
+    ),
+    (
+        "Resources.EventStepsPolicy.Properties.PolicyDocument.Statement.PutEventsOfOurs.Condition",
         NOTHING,
         checks.role_is_scoped,
     ),

@@ -93,10 +93,16 @@ def test_all_inline_policies_of_a_role_are_taken_by_iam(long: Expanded) -> None:
     assert {name: it for name, it in lengths.items() if it > LONGEST} == {}
 
 
-def test_the_managed_policy_of_the_roles_is_taken_by_iam(long: Expanded) -> None:
+def test_each_managed_policy_of_the_roles_is_taken_by_iam(long: Expanded) -> None:
     # Those for people are measured in `test_operator_policies.py`.
-    document = long.of("AWS::IAM::ManagedPolicy")["KeyNetworkAndTracingPolicy"]["PolicyDocument"]
-    assert len(LONG["KmsKeyArn"]) < length(long, document) <= LONGEST_MANAGED
+    lengths = {
+        name: length(long, policy["PolicyDocument"])
+        for name, policy in long.of("AWS::IAM::ManagedPolicy").items()
+        if name not in {"ReadOnlyPolicy", "OperatorPolicy"}
+    }
+    assert lengths["KeyNetworkAndTracingPolicy"] > len(LONG["KmsKeyArn"])
+    assert lengths["CommandStepsPolicy"] > len(LONG["AutoScalingGroups"])
+    assert {name: it for name, it in lengths.items() if it > LONGEST_MANAGED} == {}
 
 
 def test_the_names_are_the_longest_that_their_parameters_allow() -> None:

@@ -164,6 +164,31 @@ def test_what_may_be_touched_can_be_named(parameter: str) -> None:
     assert all(SCOPES[parameter] in f"{arn}/" for arn in named)
 
 
+def test_a_function_that_is_named_may_be_invoked_by_its_alias() -> None:
+    (invoking,) = [
+        [resource["Fn::Sub"].rpartition(":function:")[2] for resource in statement["Resource"]]
+        for name, statement in statements(with_every_switch_on({"InvokedFunctions": "archive-logs"}))
+        if name == "FunctionStepsPolicy"
+    ]
+    assert invoking == ["archive-logs", "archive-logs:*"]
+
+
+@pytest.mark.parametrize("groups", ["*", "web-*"])
+def test_commands_go_to_instances_of_those_groups_alone(groups: str) -> None:
+    sending = [
+        statement
+        for _, statement in statements(with_every_switch_on({"AutoScalingGroups": groups}))
+        if "ssm:SendCommand" in listed(statement["Action"])
+    ]
+    instances = [it for it in sending if ":instance/" in str(it["Resource"])]
+    assert [it.get("Condition") for it in instances] == [
+        {"StringLike": {"ssm:resourceTag/aws:autoscaling:groupName": groups}}
+    ]
+    documents = [resource["Fn::Sub"] for it in sending if it not in instances for resource in listed(it["Resource"])]
+    assert len(documents) == 2
+    assert all(":document/" in it for it in documents)
+
+
 def test_the_actions_of_groups_without_the_tag_can_be_refused() -> None:
     conditions = {
         name: statement.get("Condition")

@@ -19,6 +19,12 @@ resource "aws_s3_object" "template" {
   bucket = data.aws_s3_bucket.templates.id
   key    = "${var.name}/${filesha256(var.packaged_template)}.yaml"
   source = var.packaged_template
+  tags   = var.tags
+
+  lifecycle {
+    # The stack reads the new one before the old one goes.
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudformation_stack" "this" {
@@ -27,13 +33,15 @@ resource "aws_cloudformation_stack" "this" {
   template_url = "https://${data.aws_s3_bucket.templates.bucket_regional_domain_name}/${aws_s3_object.template.key}"
   parameters   = var.parameters
   tags         = var.tags
+  iam_role_arn = var.iam_role_arn
   # Topics that are told of changes of the stack itself.
   notification_arns = var.notification_arns
   # It makes roles, and CloudFormation expands SAM's resources.
   capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 
   lifecycle {
-    # Without the stack nobody answers the hooks: instances wait until the hooks' timeouts.
+    # Without the stack nobody answers the hooks: instances wait until the hooks' timeouts. Another name would be
+    # another stack, and is refused likewise.
     prevent_destroy = true
   }
 }

@@ -15,9 +15,15 @@ variable "packaged_template" {
 }
 
 variable "parameters" {
-  description = "Parameters of the stack that are not to have their defaults, such as { EcsSteps = \"on\" }."
+  description = "Parameters of the stack that are not to have their defaults, such as { EcsSteps = \"on\" }; docs/parameters.md has all."
   type        = map(string)
   default     = {}
+}
+
+variable "iam_role_arn" {
+  description = "Role with which CloudFormation makes the stack; without one it has the permissions of whoever applies."
+  type        = string
+  default     = null
 }
 
 variable "tags" {

@@ -28,12 +28,13 @@ variable "plans" {
 variable "hooks" {
   description = <<-EOT
     Hooks to add, each under a key of yours. Without a plan an action follows the plan with the name of its group, if
-    there is one. A notification target is an output of the stack that was deployed with Notifications=on; queue and
-    topic need the role.
+    there is one. The hook's name is the prefix and the suffix, which is the transition where none is given. A
+    notification target is an output of the stack that was deployed with Notifications=on; queue and topic need the role.
   EOT
   type = map(object({
     group                   = string
     transition              = string
+    suffix                  = optional(string)
     plan                    = optional(string)
     heartbeat_timeout       = optional(number, 900)
     default_result          = optional(string, "ABANDON")
@@ -50,4 +51,19 @@ variable "hooks" {
     condition     = alltrue([for hook in values(var.hooks) : hook.heartbeat_timeout >= 600 && hook.heartbeat_timeout <= 7200])
     error_message = "The heartbeat timeout of a hook is 600 to 7200 seconds."
   }
+  validation {
+    condition     = alltrue([for hook in values(var.hooks) : contains(["ABANDON", "CONTINUE"], hook.default_result)])
+    error_message = "The default result of a hook is ABANDON or CONTINUE."
+  }
+  validation {
+    # The plan would be carried out for each of them.
+    condition     = length(distinct([for hook in values(var.hooks) : "${hook.transition} ${hook.group}"])) == length(var.hooks)
+    error_message = "A group has one hook for each transition."
+  }
+}
+
+variable "tags" {
+  description = "Tags of the plans' parameters. Hooks have none."
+  type        = map(string)
+  default     = {}
 }

@@ -49,8 +49,11 @@ def keeping_quiet(*, quiet: bool) -> Iterator[None]:
 
 
 def write(text: str, *, end: str = "\n") -> None:
-    """Write to standard output, in UTF-8 whatever the locale."""
-    typer.echo(_encoded(f"{text}{end}"), nl=False)
+    """Write to standard output, in UTF-8 whatever the locale.
+
+    What a terminal would obey in place of showing it is escaped for a terminal alone: a file gets the text as it is.
+    """
+    typer.echo(_encoded(f"{harmless(text) if sys.stdout.isatty() else text}{end}"), nl=False)
 
 
 def write_sentences(text: str, *, hanging: bool = True) -> None:
@@ -60,7 +63,8 @@ def write_sentences(text: str, *, hanging: bool = True) -> None:
         text: the lines.
         hanging: what is broken off a line is indented by two columns more.
     """
-    write(_broken(text, hanging=hanging) if sys.stdout.isatty() else text)
+    shown = harmless(text)
+    write(_broken(shown, hanging=hanging) if sys.stdout.isatty() else shown)
 
 
 def _broken(text: str, *, hanging: bool) -> str:
@@ -96,9 +100,10 @@ def write_json(value: object, *, indent: int | None = None) -> None:
 def json_text(value: object, *, indent: int | None = None) -> bytes:
     """Return `value` as JSON in UTF-8, whatever the locale.
 
-    Half a surrogate pair, which UTF-8 cannot carry, becomes the JSON escape it came from.
+    What cannot be printed is a JSON escape, and so is half a surrogate pair, which UTF-8 cannot carry.
     """
-    return _encoded(json.dumps(value, ensure_ascii=False, indent=indent))
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return _encoded("".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text))
 
 
 def _encoded(text: str) -> bytes:
@@ -107,12 +112,13 @@ def _encoded(text: str) -> bytes:
 
 def warn(sentence: str) -> None:
     """Write a line to standard error, broken between words where that is a terminal and narrower."""
-    typer.echo(_encoded(_broken(sentence, hanging=True) if sys.stderr.isatty() else sentence), err=True)
+    shown = harmless(sentence)
+    typer.echo(_encoded(_broken(shown, hanging=True) if sys.stderr.isatty() else shown), err=True)
 
 
 def warn_with_command(label: str, command: str) -> None:
     """Write a command that helps to standard error, in one piece, so that it can be copied from a terminal."""
-    typer.echo(_encoded(f"{label}: {command}"), err=True)
+    typer.echo(_encoded(harmless(f"{label}: {command}")), err=True)
 
 
 def fail(sentence: str, code: ExitCode = ExitCode.FAILED) -> NoReturn:
@@ -123,6 +129,15 @@ def fail(sentence: str, code: ExitCode = ExitCode.FAILED) -> NoReturn:
     """
     warn(f"asg-lifecycle: {on_one_line(sentence)}")
     raise typer.Exit(code)
+
+
+def harmless(text: str) -> str:
+    """Return lines that do nothing to a terminal, whoever wrote what they repeat: what does not print is escaped.
+
+    Output of commands, names of groups and reasons are of others: an escape sequence in them could clear the screen or
+    rename the window, and a character that turns the direction of writing make a sentence look like another.
+    """
+    return "\n".join(map(on_one_line, text.expandtabs().split("\n")))
 
 
 def on_one_line(text: str) -> str:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from asg_lifecycle.cli.confirmation import is_interactive
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, with_what_to_do, write
+from asg_lifecycle.cli.console import (
+    ExitCode,
+    fail,
+    on_one_line,
+    reporting_failed_calls,
+    warn,
+    with_what_to_do,
+    write,
+)
 from asg_lifecycle.cli.hook_access import FormOfTool, PrefixOfStack, Way, find_group, open_hook_tools
 from asg_lifecycle.cli.hook_list import COLUMNS, DETAILS, warn_about, write_changes, write_difference, write_snippet
 from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, StackName, Yes
@@ -182,7 +190,7 @@ def _confirm(changing: list[GroupProposal]) -> None:
     owners = [each.owner for each in changing if each.owner is not None]
     if len(changing) == 1:
         past = f" past {owners[0].kind}, which owns it" if owners else ""
-        typer.confirm(f"change group {changing[0].group.name}{past}?", abort=True)
+        typer.confirm(on_one_line(f"change group {changing[0].group.name}{past}?"), abort=True)
         return
     past = f", {len(owners)} of them past the tool that owns it" if owners else ""
     typer.confirm(f"change {len(changing)} groups{past}?", abort=True)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from asg_lifecycle.cli.action_lists import ActionList, read_actions
+from asg_lifecycle.cli.console import on_one_line
 from asg_lifecycle.cli.local_times import local_time
 from asg_lifecycle.cli.output import Column, table_of
 from asg_lifecycle.cli.terminal_screen import open_screen
@@ -156,7 +157,7 @@ def _state(reading: Reading, now: float) -> Text:
     if reading.failures:
         more = f" (and {len(reading.failures) - 1} more)" if len(reading.failures) > 1 else ""
         since = f"as {now - reading.read_at:.0f} s ago" if reading.read_at is not None else "not read yet"
-        return Text(f"{since}: {reading.failures[0]}{more}", style="bold red")
+        return Text(on_one_line(f"{since}: {reading.failures[0]}{more}"), style="bold red")
     return Text("" if reading.read_at is not None else "reading …")
 
 

@@ -35,7 +35,7 @@ from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.doctor.facts import AccountFacts, StackFacts
 from asg_lifecycle.model.doctor.hooks import is_meant
 from asg_lifecycle.model.doctor.rules import rules_with_our_events
-from asg_lifecycle.model.doctor.simulated_resources import by_resources
+from asg_lifecycle.model.doctor.simulated_resources import by_resources, request_context
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
@@ -230,14 +230,16 @@ class Doctor:
             stack=self.stack,
             table=outputs.get("Table", ""),
             plans=outputs.get("PlanPath", ""),
+            parameters=facts.stack.parameters,
         )
+        context = request_context(facts.stack.parameters)
         policies, arn = RolePolicies(self.clients), f"arn:{parts[1]}:iam::{parts[4]}:role/{role}"
         refused: list[str] = []
         for on, actions in tried.items():
             answer = reader.read(
                 "what the function's role is allowed",
                 PERMISSION_CHECKS,
-                lambda on=on, actions=actions: policies.refused(arn, actions, on),  # type: ignore[misc]  # likewise
+                lambda on=on, actions=actions: policies.refused(arn, actions, on, context),  # type: ignore[misc]  # likewise
             )
             if answer is None:
                 return None

@@ -37,9 +37,11 @@ BEARER = re.compile(r"(\b(?i:bearer|basic)\s+)(?=[A-Za-z._~+/=-]*+[0-9])[A-Za-z0
 """The credentials of an HTTP header, without its name."""
 
 LAST_WORD = (
-    r"(?:pass(?:word|wd|phrase|code)s?|pwd|secrets?(?:[_-]?(?:string|value|binary))?|tokens?|credentials?"
+    r"(?:pass(?:word|wd|phrase|code)s?|(?<=[_.])pass|(?<![A-Za-z])pass(?==)|pwd|secrets?(?:[_-]?(?:string|value|binary))?|tokens?|credentials?"
     r"|authorization|signature|cookie|key)"
 )
+"""`pass` by itself is a word, and what tests say of themselves."""
+
 QUOTED = r"""(?P<quote>["'])(?:\\.|(?!(?P=quote)).)*+"""
 """A value in quotes, without the closing one."""
 ESCAPED = r"""(?P<escaped>\\+["'])(?:(?!(?P=escaped)).)*+"""
@@ -49,15 +51,21 @@ SCHEME = r"(?:(?i:bearer|basic|digest|negotiate|token|AWS4-HMAC-SHA256)\s+)?"
 NAMED = re.compile(
     rf"""
       (?P<word>(?i:{LAST_WORD}))(?P<number>[_-]?[0-9]{{1,2}})?
-      (?P<separator>(?P<closing>\\*["'])?\s*(?:=>|[:=])\s*)
+      (?P<separator>(?P<closing>\\*["'])?\s*(?:=>|:=|[:=]|%3[Dd])\s*)
       (?P<value>{QUOTED}|{ESCAPED}|{SCHEME}[^\s"'&<>]++)
     """,
     re.VERBOSE | re.DOTALL,
 )
 """A value behind a name that ends like that of a secret: `DB_PASSWORD=…`, `"token": "…"`, `Authorization: …`."""
 
-FLAG = re.compile(rf"(--(?i:[a-z0-9-]{{0,64}}?{LAST_WORD})[ ]++)(?!-)(\S+)")
+FLAG = re.compile(rf"(--(?i:[a-z0-9-]{{0,64}}?(?:{LAST_WORD}|(?<=-)pass))[ ]++)(?!-)(\S+)")
 """A value behind a flag of a command line."""
+
+USER_FLAG = re.compile(
+    r"""((?:\s|\A)(?:-u|--(?:proxy-)?user)[ =]++(?P<quote>["'])?[^\s:@"'/]++:)(?![0-9]+(?:\s|\Z))"""
+    r"""(?(quote)(?:(?!(?P=quote)).)++|[^\s"']++)"""
+)
+"""A password behind the user of a flag, as curl has it. Two numbers are a user and a group of Unix."""
 
 COOKIE = re.compile(r"((?i:\bcookie):\s*)[^\r\n\"']+")
 """The cookies of an HTTP header, to the end of its line."""
@@ -91,7 +99,20 @@ BEHIND_A_TAG = re.compile(r"""\\*["']?\s*,\s*\\*["']?(?:values?|operator|effect|
 """What follows the name of a tag in a text."""
 
 CUES = (
-    *("pass", "pwd", "secret", "token", "credential", "authorization", "signature", "cookie", "key"),
+    *(
+        "-u ",
+        "-user",
+        "-u=",
+        "pass",
+        "pwd",
+        "secret",
+        "token",
+        "credential",
+        "authorization",
+        "signature",
+        "cookie",
+        "key",
+    ),
     *("bearer", "basic", "://", "-----", "eyj", "akia", "asia", "abia", "acca", "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
     *("github_pat_", "glpat-", "gldt-", "npm_", "pypi-", "dop_v1_", "hvs.", "hvb.", "k8s-aws-v1.", "xox", "xapp-"),
     *("hooks.slack", "sk_", "sk-", "rk_", "rk-", "aiza", "sg."),

@@ -28,6 +28,7 @@ from asg_lifecycle.model.credential_patterns import (
     PEM_END,
     PREFIX,
     SHAPES,
+    USER_FLAG,
     UUID,
 )
 from asg_lifecycle.model.text_escapes import readings
@@ -53,6 +54,7 @@ def redacted(text: str) -> str:
     text = _without_cut_keys(SHAPES.sub(HIDDEN, text))
     text = IN_URL.sub(rf"\1{HIDDEN}", text)
     text = COOKIE.sub(rf"\1{HIDDEN}", text)
+    text = USER_FLAG.sub(rf"\1{HIDDEN}", text)
     text = NAMED.sub(_named, text)
     text = ELEMENT.sub(rf"\1{HIDDEN}", text)
     text = FLAG.sub(lambda found: found[0] if _is_no_value(found[2]) else f"{found[1]}{HIDDEN}", text)
@@ -107,7 +109,7 @@ def _named(found: re.Match[str]) -> str:
 def _is_secret(name: str, value: str) -> bool:
     if _is_no_value(value) or OPEN_NAMES.search(name) is not None:
         return False
-    if name.lower().endswith("tokens") and value.isdecimal():
+    if (name.lower().endswith("tokens") or name.lower() == "pass") and value.isdecimal():
         return False
     # A lifecycle action token names an action: it opens nothing.
     return not (name.lower() == "token" and UUID.fullmatch(value))
@@ -122,7 +124,7 @@ def _names_a_tag(found: re.Match[str], name: str) -> bool:
 
 def _gives_a_reason(found: re.Match[str], name: str, value: str) -> bool:
     """Return whether a colon in a sentence is followed by a reason: "could not read the token: AccessDenied"."""
-    if ":" not in found["separator"] or not found["separator"].endswith(" ") or found["closing"]:
+    if found["separator"].strip() != ":" or not found["separator"].endswith(" ") or found["closing"]:
         return False
     if (found["quote"] or found["escaped"]) and name.lower() != "key":
         return False

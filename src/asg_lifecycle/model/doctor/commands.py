@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,15 @@ def forget_target(group: str, hook: str) -> str:
         *("aws", "autoscaling", "put-lifecycle-hook"),
         *("--auto-scaling-group-name", group, "--lifecycle-hook-name", hook),
         *("--notification-target-arn", ""),
+    )
+
+
+def tag_group(group: str, key: str, value: str) -> str:
+    """Return the command that gives a group a tag, and its instances none."""
+    tag = {"ResourceId": group, "ResourceType": "auto-scaling-group", "Key": key, "Value": value}
+    return shell(
+        *("aws", "autoscaling", "create-or-update-tags"),
+        *("--tags", json.dumps([tag | {"PropagateAtLaunch": False}])),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from asg_lifecycle.model.actions import Transition
 from asg_lifecycle.model.doctor import commands
 from asg_lifecycle.model.doctor.findings import Check, Observation, Severity
+from asg_lifecycle.model.doctor.simulated_resources import GROUP_TAG, NAMED_BY, TAG_PARAMETER, is_matched
 from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import PlanTransition, plan_transition, timeout_result
 from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP, HookTimeouts, finish_reserve
@@ -88,6 +89,29 @@ def plans_without_hook(facts: AccountFacts) -> Iterator[Observation]:
                     command=commands.make_hook(facts.stack, group.name, transition),
                     group=group.name,
                 )
+
+
+def groups_not_allowed(facts: AccountFacts) -> Iterator[Observation]:
+    """Yield the groups with a hook of ours whose actions the stack may not keep alive nor complete."""
+    parameters = facts.stack.parameters
+    names, tag = parameters.get(NAMED_BY["group"], "*"), parameters.get(TAG_PARAMETER, "")
+    for group in dict.fromkeys(group.name for group, _ in facts.our_hooks()):
+        (tags,) = [each.tags for each in facts.groups or () if each.name == group]
+        if not is_matched(group, names):
+            why = f"its name is not {names}, as the parameter {NAMED_BY['group']} of stack {facts.stack.name} asks for"
+            command = f"deploy the stack with {NAMED_BY['group']} that match it, or take the hook away"
+        elif tag and tags.get(GROUP_TAG) != tag:
+            has = f"is {tags[GROUP_TAG]!r}" if GROUP_TAG in tags else "is absent"
+            why = f"its tag {GROUP_TAG} {has}, and the parameter {TAG_PARAMETER} of stack {facts.stack.name} is {tag!r}"
+            command = commands.tag_group(group, GROUP_TAG, tag)
+        else:
+            continue
+        yield Observation(
+            evidence=f"group {group} has a hook of ours, and the stack may not answer its actions: {why}; they get no "
+            "heartbeat, and the hook's DefaultResult ends them",
+            command=command,
+            group=group,
+        )
 
 
 def heartbeats_below_sweep(facts: AccountFacts) -> Iterator[Observation]:
@@ -211,6 +235,7 @@ def _about(group: GroupFacts, hook: HookFacts, said: str, command: str) -> Obser
 CHECKS = (
     Check(name="group-without-hook", severity=Severity.WARNING, find=groups_without_hook),
     Check(name="plan-without-hook", severity=Severity.WARNING, find=plans_without_hook),
+    Check(name="group-not-allowed", severity=Severity.ERROR, find=groups_not_allowed),
     Check(name="heartbeat-below-sweep", severity=Severity.WARNING, find=heartbeats_below_sweep),
     Check(name="hook-shorter-than-plan", severity=Severity.WARNING, find=hooks_shorter_than_plan),
     Check(name="plan-longer-than-any-hook", severity=Severity.WARNING, find=plans_longer_than_any_hook),

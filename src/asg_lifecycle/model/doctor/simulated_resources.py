@@ -1,11 +1,13 @@
 """On what the function's role is asked whether it is allowed an action: a resource as the template's policies mean it.
 
 A policy is simulated for a resource, which need not exist. `*` would be refused wherever a policy names something
-narrower.
+narrower, and so would any name be where a parameter of the stack lets the policies name some alone. What a condition of
+a policy asks of a request is given, too: without it IAM takes the condition for one that is not met.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,15 +17,15 @@ EXAMPLE = "asg-lifecycle-doctor"
 """In place of the names of things."""
 
 EVERYTHING = ("*",)
-GROUP = ("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:0:autoScalingGroupName/{example}",)
+GROUP = ("arn:{partition}:autoscaling:{region}:{account}:autoScalingGroup:0:autoScalingGroupName/{group}",)
 TABLE = ("arn:{partition}:dynamodb:{region}:{account}:table/{table}",)
 OWN_EXECUTIONS = ("{function}:live",)
 PLANS = ("arn:{partition}:ssm:{region}:{account}:parameter{plans}/launch/{example}",)
 TARGET_GROUP = ("arn:{partition}:elasticloadbalancing:{region}:{account}:targetgroup/{example}/0123456789abcdef",)
-CLUSTER = ("arn:{partition}:ecs:{region}:{account}:cluster/{example}",)
-CONTAINER_INSTANCE = ("arn:{partition}:ecs:{region}:{account}:container-instance/{example}/0123456789abcdef",)
-TASK = ("arn:{partition}:ecs:{region}:{account}:task/{example}/0123456789abcdef",)
-HOSTED_ZONE = ("arn:{partition}:route53:::hostedzone/Z0123456789ABC",)
+CLUSTER = ("arn:{partition}:ecs:{region}:{account}:cluster/{ecs_cluster}",)
+CONTAINER_INSTANCE = ("arn:{partition}:ecs:{region}:{account}:container-instance/{ecs_cluster}/0123456789abcdef",)
+TASK = ("arn:{partition}:ecs:{region}:{account}:task/{ecs_cluster}/0123456789abcdef",)
+HOSTED_ZONE = ("arn:{partition}:route53:::hostedzone/{hosted_zone}",)
 HEALTH_CHECK = ("arn:{partition}:route53:::healthcheck/01234567-0123-0123-0123-0123456789ab",)
 
 RESOURCES: Mapping[str, tuple[str, ...]] = {
@@ -36,7 +38,7 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "dynamodb:UpdateItem": TABLE,
     "ecs:DescribeClusters": CLUSTER,
     "ecs:DescribeContainerInstances": CONTAINER_INSTANCE,
-    "ecs:DescribeServices": ("arn:{partition}:ecs:{region}:{account}:service/{example}/{example}",),
+    "ecs:DescribeServices": ("arn:{partition}:ecs:{region}:{account}:service/{ecs_cluster}/{example}",),
     "ecs:DescribeTasks": TASK,
     "ecs:GetTaskProtection": TASK,
     "ecs:ListContainerInstances": CLUSTER,
@@ -44,7 +46,7 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "ecs:StopTask": TASK,
     "ecs:UpdateContainerInstancesState": CONTAINER_INSTANCE,
     "ecs:UpdateTaskProtection": TASK,
-    "eks:DescribeCluster": ("arn:{partition}:eks:{region}:{account}:cluster/{example}",),
+    "eks:DescribeCluster": ("arn:{partition}:eks:{region}:{account}:cluster/{eks_cluster}",),
     "elasticloadbalancing:DeregisterInstancesFromLoadBalancer": (
         "arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/{example}",
     ),
@@ -84,9 +86,24 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
 }
 """Actions that IAM allows on single resources; the others know `*` alone."""
 
+NAMED_BY = {
+    "group": "AutoScalingGroups",
+    "ecs_cluster": "EcsClusters",
+    "eks_cluster": "EksClusters",
+    "hosted_zone": "HostedZones",
+}
+"""The parameter of the stack that says which names the policies have, by the place in the resources above."""
 
-def by_resources(
-    actions: Iterable[str], *, function: str, stack: str, table: str, plans: str
+TAG_PARAMETER = "AutoScalingGroupTag"
+GROUP_TAG = "asg-lifecycle:stack"
+"""The tag of a group that the parameter asks for."""
+
+STEP_SOURCE = "asg-lifecycle"
+"""The source of the events that plans publish."""
+
+
+def by_resources(  # noqa: PLR0913 - what the stack's policies name
+    actions: Iterable[str], *, function: str, stack: str, table: str, plans: str, parameters: Mapping[str, str]
 ) -> dict[tuple[str, ...], tuple[str, ...]]:
     """Return actions, put together by the resources that they are to be tried on.
 
@@ -96,6 +113,7 @@ def by_resources(
         stack: name of the stack.
         table: name of the table of records.
         plans: where named plans are in Parameter Store.
+        parameters: of the stack.
 
     Raises:
         ValueError: the function is no qualified ARN.
@@ -106,8 +124,30 @@ def by_resources(
         raise ValueError(f"{function!r} is no qualified ARN of a function")
     values = {"partition": parts[1], "region": parts[3], "account": parts[4], "function": unqualified}
     values |= {"stack": stack, "table": table, "plans": plans, "example": EXAMPLE}
+    values |= {place: example_of(parameters.get(parameter, "*")) for place, parameter in NAMED_BY.items()}
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
     for action in sorted(set(actions)):
         resources = tuple(resource.format(**values) for resource in RESOURCES.get(action, EVERYTHING))
         found[resources] = (*found.get(resources, ()), action)
     return found
+
+
+def example_of(pattern: str) -> str:
+    """Return a name that a pattern of IAM matches."""
+    return pattern.replace("*", EXAMPLE).replace("?", "x")
+
+
+def is_matched(name: str, pattern: str) -> bool:
+    """Return whether a pattern of IAM matches a name: `*` stands for any text, `?` for one character."""
+    parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in pattern)
+    return re.fullmatch("".join(parts), name, re.DOTALL) is not None
+
+
+def request_context(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return what the conditions of the stack's policies ask of a request, as it is where everything is right."""
+    tag = parameters.get(TAG_PARAMETER, "")
+    return {
+        "events:source": STEP_SOURCE,
+        "ssm:resourceTag/aws:autoscaling:groupName": example_of(parameters.get(NAMED_BY["group"], "*")),
+        **({f"autoscaling:ResourceTag/{GROUP_TAG}": tag} if tag else {}),
+    }
