@@ -24,6 +24,7 @@ EXPLAINING = ("checkov", "cdk_nag")
 
 CHOSEN: dict[str, Any] = {
     "AlarmTopicArn": "arn:aws:sns:us-west-2:123456789012:alarms",
+    "AutoScalingGroups": "production-*",
     "AutoScalingGroupTag": "production",
     "EarlyDrain": "spot-interruptions-and-rebalance",
     "EcsClusters": "production-*",

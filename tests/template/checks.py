@@ -206,7 +206,11 @@ CONDITIONS = {
     "PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}},
     "PutEventsOfOurs": {"StringEquals": {"events:source": STEP_SOURCE}},
     "SendCommandsToInstancesOfGroups": {
-        "StringLike": {"ssm:resourceTag/aws:autoscaling:groupName": {"Ref": "AutoScalingGroups"}}
+        "Fn::If": [
+            "LimitsGroupsByName",
+            {"StringLike": {"ssm:resourceTag/aws:autoscaling:groupName": {"Ref": "AutoScalingGroups"}}},
+            {"Ref": "AWS::NoValue"},
+        ]
     },
 }
 """The statements that are for a part of their resources' use alone."""

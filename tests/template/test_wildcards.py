@@ -173,16 +173,15 @@ def test_a_function_that_is_named_may_be_invoked_by_its_alias() -> None:
     assert invoking == ["archive-logs", "archive-logs:*"]
 
 
-@pytest.mark.parametrize("groups", ["*", "web-*"])
-def test_commands_go_to_instances_of_those_groups_alone(groups: str) -> None:
+def test_commands_go_to_instances_of_groups_with_the_chosen_names_alone() -> None:
     sending = [
         statement
-        for _, statement in statements(with_every_switch_on({"AutoScalingGroups": groups}))
+        for _, statement in statements(with_every_switch_on({"AutoScalingGroups": "web-*"}))
         if "ssm:SendCommand" in listed(statement["Action"])
     ]
     instances = [it for it in sending if ":instance/" in str(it["Resource"])]
     assert [it.get("Condition") for it in instances] == [
-        {"StringLike": {"ssm:resourceTag/aws:autoscaling:groupName": groups}}
+        {"StringLike": {"ssm:resourceTag/aws:autoscaling:groupName": "web-*"}}
     ]
     documents = [resource["Fn::Sub"] for it in sending if it not in instances for resource in listed(it["Resource"])]
     assert len(documents) == 2
