@@ -79,10 +79,8 @@ def test_every_problem_is_reported_in_one_run_with_its_line_and_the_valid_names(
     assert [line.removeprefix(bad).split(":")[1] for line in lines] == ["1", "3", "6", "7", "9", "10", "11"]
     valid = ", ".join(sorted(PLAN_FIELDS))
     assert f"{bad}:1: unknown field 'stepz' in the plan, perhaps 'steps' is meant; valid: {valid} (at stepz)" in lines
-    unknown = (
-        "step 2: deregister-targets: unknown option 'name', perhaps 'names' is meant; valid: arns, names, of_group, tags"
-    )
-    assert f"{bad}:6: {unknown} (at steps[1].options.name)" in lines
+    unknown = "step 2: deregister-targets: unknown option 'name', perhaps 'names' is meant"
+    assert f"{bad}:6: {unknown}; valid: arns, names, of_group, tags (at steps[1].options.name)" in lines
     assert f"{bad}:11: on_failure is 'retry'; valid: abandon, continue, hold (at on_failure)" in lines
     assert f"{good}: can be used for terminate hooks, 2 steps" in result.stdout
 

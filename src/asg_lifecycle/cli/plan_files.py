@@ -27,7 +27,14 @@ UNSETTLED = (
     "because a plan is for one kind of hook alone"
 )
 
-NEVER_TEXT = ("unknown ", *(f"expected {it}" for it in ("a number", "a whole number", "a list", "an object", "true or")))
+NEVER_TEXT = (
+    "unknown ",
+    "expected a number",
+    "expected a whole number",
+    "expected a list",
+    "expected an object",
+    "expected true or false",
+)
 """What sentences say of a place where no text is wanted."""
 
 Path = tuple[str | int, ...]

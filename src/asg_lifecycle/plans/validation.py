@@ -248,11 +248,7 @@ def _option_problems(
     options: Mapping[str, Any], struct: type[Struct], path: tuple[str | int, ...]
 ) -> Iterator[PlanProblem]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
-    found = [
-        PlanProblem((*path, name), unknown("option", name, fields))
-        for name in options
-        if name not in fields
-    ]
+    found = [PlanProblem((*path, name), unknown("option", name, fields)) for name in options if name not in fields]
     found += [
         PlanProblem(path, f"option {name!r} is missing")
         for name, field in fields.items()
