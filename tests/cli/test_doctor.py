@@ -253,12 +253,12 @@ SCENES = {
         "asg-lifecycle install-hook --group web --launch --stack asg-lifecycle",
     ),
     "heartbeat-below-sweep": Scene(
-        lambda it: it.hook(HeartbeatTimeout=599), ("599 s", "600 s"), "--name asg-lifecycle-terminate --timeout 600s"
+        lambda it: it.hook(HeartbeatTimeout=599), ("599 s", "600 s"), "--name asg-lifecycle-terminate"
     ),
     "hook-shorter-than-plan": Scene(
         lambda it: it.hook(plan={"steps": [SIGNAL], "timeout": "30h"}),
         ("1d6h (its timeout)", "GlobalTimeout (1d1h", "900 s"),
-        "--timeout 1140s",
+        "asg-lifecycle install-hook --group web --terminate --name asg-lifecycle-terminate",
     ),
     "plan-longer-than-any-hook": Scene(
         lambda it: it.hook(plan={"steps": [SIGNAL | {"timeout": "1d"}, SIGNAL | {"timeout": "2d"}]}),
