@@ -243,7 +243,7 @@ def test_a_group_without_instances_and_a_step_without_permission(testbed: Testbe
     ("arguments", "words"),
     [
         (("--group", "nobody"), "there is no Auto Scaling group"),
-        (("--group", "web"), "has no hook whose name begins with"),
+        (("--group", "web"), "begins with 'asg-lifecycle': asg-lifecycle install-hook makes one"),
         (("--group", "web", "--hook", "asg-lifecycle-x"), "has no hook"),
     ],
 )
