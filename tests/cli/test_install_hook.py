@@ -267,7 +267,7 @@ def test_r2_a_group_with_fifty_hooks_takes_no_more(web: Testbed[Deployment]) -> 
         web.autoscaling.put_hook("web", f"other-{number}", "TERMINATING")
     full = run("install-hook", "--group", "web", "--terminate", "--yes")
     assert full.exit_code == 1
-    assert "group web has 50 hooks already, and it can have 50" in full.stderr
+    assert "group web: it has 50 hooks already, and it can have 50" in full.stderr
     assert written(web) == 0
 
 

@@ -276,6 +276,10 @@ def test_offline_a_named_plan_is_only_named(name: str) -> None:
     ("plan", "problem"),
     [
         ({"step": []}, f"unknown field 'step' in the plan, perhaps 'steps' is meant; valid: {PLAN_NAMES}"),
+        (
+            {"kind": "run-command"},
+            "unknown field 'kind' in the plan; it is a field of a step, and steps stand below steps",
+        ),
         ({"steps": None}, "steps is null; expected a list"),
         ({"steps": {}}, "steps is an object; expected a list"),
         ({"steps": "deregister-targets"}, "steps is a string; expected a list"),

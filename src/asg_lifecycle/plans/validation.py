@@ -28,6 +28,8 @@ STEP_FIELDS = PlannedStep.__struct_fields__
 GROUP_FIELDS = ("parallel", "timeout", "on_failure")
 """The fields of an entry with steps side by side."""
 
+ONLY_OF_STEPS = frozenset(STEP_FIELDS) - frozenset(PLAN_FIELDS)
+
 NESTED_FIELDS = frozenset({"steps", "kind", "options", "parallel"})
 """Fields that are checked part by part, or together with others."""
 
@@ -123,7 +125,11 @@ def _number_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
 
 def _plan_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
     for name in plan:
-        if name not in PLAN_FIELDS:
+        if name in ONLY_OF_STEPS:
+            yield PlanProblem(
+                (name,), f"unknown field {name!r} in the plan; it is a field of a step, and steps stand below steps"
+            )
+        elif name not in PLAN_FIELDS:
             yield PlanProblem((name,), unknown("field", name, PLAN_FIELDS, where=" in the plan"))
     yield from _field_problems(plan, Plan, ())
     if plan.get("dry_run") is True and plan.get("observe") is True:
