@@ -281,6 +281,11 @@ SCENES = {
         ("the plan from hook metadata cannot be used", "run-comand"),
         "asg-lifecycle plan explain --group web --hook asg-lifecycle-terminate --stack asg-lifecycle",
     ),
+    "plan-without-effect": Scene(
+        lambda it: it.hook(plan={"steps": [SIGNAL], "dry_run": True}),
+        ("the plan from hook metadata is a dry run, so each action is completed without the work",),
+        "asg-lifecycle plan explain --group web --hook asg-lifecycle-terminate --stack asg-lifecycle",
+    ),
     "stored-plan-unusable": Scene(
         lambda it: it.testbed.deployment.put_plan("unused", {"steps": [{"kind": "run-comand"}]}),
         ("plan unused for terminate hooks", "run-comand"),
@@ -361,6 +366,15 @@ def assert_is_accepted(command: str) -> None:
     path, leaf = next(it for it in commands_of(tree) if tuple(words[1 : 1 + len(it[0])]) == it[0])
     with leaf.make_context("doctor", words[1 + len(path) :]) as context:
         assert context.params
+
+
+def test_a_plan_that_only_observes_is_told_with_what_ends_its_actions(testbed: Testbed[Deployment]) -> None:
+    it = account(testbed)
+    with testbed.region.unobserved():
+        it.hook(plan={"steps": [SIGNAL], "observe": True})
+    (found,) = findings()
+    assert found["finding"] == "plan-without-effect"
+    assert found["evidence"].endswith("left to others, or end by the hook's timeout with ABANDON")
 
 
 MENDED = {
