@@ -10,6 +10,7 @@ import pytest
 
 from asg_lifecycle.cli.plan_files import read_plan
 from asg_lifecycle.model.durations import seconds
+from asg_lifecycle.model.hook_proposal import StackParameters, needed_heartbeat, work_length
 from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
 from asg_lifecycle.plans.validation import parse
 from asg_lifecycle.steps.catalog import CATALOG, KINDS
@@ -50,16 +51,42 @@ def test_the_guide_switches_on_what_the_plan_needs(file: Path) -> None:
 
 
 @every_plan
+def test_the_hook_is_made_for_the_plan_that_was_put_and_explained_when_it_is_there(file: Path) -> None:
+    guide, found = guide_of(file), read_plan(file.read_text(encoding="utf-8"))
+    made = re.findall(r"^    asg-lifecycle install-hook --group (\S+) --(launch|terminate)$", guide, re.MULTILINE)
+    if not made:
+        assert "put-lifecycle-hook" in guide
+        return
+    ((group, transition),) = made
+    assert transition == found.transition
+    shown = [line.strip() for line in guide.splitlines() if line.startswith("    asg-lifecycle ")]
+    assert shown == [
+        f"asg-lifecycle plan check plans/{file.name}",
+        f"asg-lifecycle plan put {group} plans/{file.name}",
+        f"asg-lifecycle install-hook --group {group} --{transition}",
+        f"asg-lifecycle plan explain --group {group}",
+    ]
+
+
+def heartbeat_of(file: Path) -> int:
+    """Return the heartbeat timeout of the hook that a guide makes, seconds: said, or chosen by `install-hook`."""
+    said = re.findall(r"--heartbeat-timeout (\d+)", guide_of(file))
+    if said:
+        return int(said[0])
+    parameters = StackParameters(hook_name_prefix="asg-lifecycle", sweep_interval=300)
+    return needed_heartbeat(work_length(plan_of(file), parameters), parameters.sweep_interval)
+
+
+@every_plan
 def test_the_hook_lives_as_long_as_the_plan(file: Path) -> None:
-    guide = guide_of(file)
-    (heartbeat,) = re.findall(r"--heartbeat-timeout (\d+)", guide)
+    heartbeat = heartbeat_of(file)
     plan = plan_of(file)
     # R4: a hundred heartbeat timeouts, 48 hours at most. A plan without a timeout has its steps'.
-    lives = min(100.0 * int(heartbeat), GLOBAL_TIMEOUT_CAP)
+    lives = min(100.0 * heartbeat, GLOBAL_TIMEOUT_CAP)
     steps = sum(seconds(step.timeout) for step in plan.steps if step.timeout is not None)
     assert lives >= max(seconds(plan.timeout) if plan.timeout is not None else 0.0, steps)
     # What all texts advise: shorter, and a lost event might not be found in time.
-    assert int(heartbeat) >= 900
+    assert heartbeat >= 900
 
 
 @every_plan
@@ -67,11 +94,11 @@ def test_the_transition_is_the_plans(file: Path) -> None:
     ways_in = {"add-dns-record", "register-targets"} | {kind for kind in KINDS if kind.startswith("wait-for-")}
     way_out = {kind for kind in KINDS if kind.startswith(("deregister-", "drain-", "remove-"))}
     kinds = {step.kind for step in plan_of(file).leaves()}
-    if "_LAUNCHING" in guide_of(file):
+    if re.search(r"_LAUNCHING|install-hook --group \S+ --launch", guide_of(file)):
         assert kinds & ways_in
         assert not kinds & way_out
     else:
-        assert "_TERMINATING" in guide_of(file)
+        assert re.search(r"_TERMINATING|install-hook --group \S+ --terminate", guide_of(file))
 
 
 def test_every_kind_of_step_is_shown_in_a_plan() -> None:

@@ -160,6 +160,7 @@ def _by_number() -> Iterator[str]:
     yield ""
     yield "- The sweep: one invocation every five minutes, whatever is in flight."
     yield "  [Reliability](reliability.md#the-sweep) says what it calls."
+    yield "- The alarms of the stack and the backups of its table (point-in-time recovery), billed by the month."
     yield "- Metrics: see [what they cost](metrics.md#how-many-there-are-and-what-they-cost)."
     yield "- Log lines, the dashboard ($3 a month above three of an account), a key of yours, a NAT gateway, X-Ray."
     yield "- What a step itself uses: a function that it invokes, messages and events that it publishes."

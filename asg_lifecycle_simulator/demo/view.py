@@ -74,14 +74,14 @@ def history(drain: Drain) -> RenderableType:
 
 
 def cost(drain: Drain, operations: int) -> RenderableType:
-    """Return what it cost, `operations` metered operations among it."""
-    calls = Table(title="What it cost", title_justify="left")
+    """Return what was called for it, and how many `operations` Lambda meters."""
+    calls = Table(title="What was called for it", title_justify="left")
     calls.add_column("service")
     calls.add_column("calls", justify="right")
     services = sorted({service for service, _ in drain.region.calls})
     for service in services:
         calls.add_row(service, str(sum(count for (name, _), count in drain.region.calls.items() if name == service)))
-    calls.add_row("metered operations", str(operations))
+    calls.add_row("lambda, metered operations", str(operations))
     return calls
 
 

@@ -15,12 +15,16 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from asg_lifecycle.aws.account import Account, acting_in
+from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.errors import calling, classify
+from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 from asg_lifecycle_simulator.region.environment import region_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 TRANSIENT, DENIED, REFUSED, NOT_FOUND = (
     Consequence.TRANSIENT,
@@ -219,6 +223,29 @@ def failure_at(port: int) -> Failure:
     with pytest.raises(CallFailed) as caught, calling("autoscaling:DescribeAutoScalingInstances"):
         client.describe_auto_scaling_instances()
     return caught.value.failure
+
+
+@pytest.mark.parametrize(
+    ("made_of", "said"),
+    [
+        ({"AWS_ENDPOINT_URL": "nonsense"}, "Invalid endpoint: nonsense"),
+        ({"AWS_PROFILE": "broken"}, "No such file or directory: '/nowhere/login'"),
+        ({"AWS_REGION": "eu west"}, "Provided region_name 'eu west' doesn't match"),
+    ],
+)
+def test_a_configuration_that_no_client_can_be_made_of_is_a_call_that_failed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, made_of: dict[str, str], said: str
+) -> None:
+    settings = tmp_path / "config"
+    settings.write_text("[profile broken]\ncredential_process = /nowhere/login\n", encoding="utf-8")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"AWS_CONFIG_FILE": str(settings), "AWS_DEFAULT_REGION": "eu-west-1"} | made_of).items():
+        monkeypatch.setenv(name, value)
+    account = Account(profile=made_of.get("AWS_PROFILE"), region=made_of.get("AWS_REGION"))
+    with acting_in(account), pytest.raises(CallFailed) as caught:
+        Stacks(Clients(region=account.region or "eu-west-1")).all()
+    assert said in str(caught.value)
 
 
 def test_nobody_listening_passes() -> None:

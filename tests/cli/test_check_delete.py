@@ -38,7 +38,7 @@ def test_a_hook_that_nobody_would_answer_is_in_the_way(stack: Testbed[Deployment
     said = run("check-delete")
     assert said.exit_code == 1
     assert "waits 1h, then CONTINUE: is terminated, whatever work is left" in said.stdout
-    assert "0 instances may wait, and 1 hook would be answered by nobody" in said.stderr
+    assert "no instance waits, and 1 hook would be answered by nobody" in said.stderr
     command = f"asg-lifecycle remove-hook --group web --name {HOOK} --stack asg-lifecycle"
     assert said.stderr.splitlines()[-1] == f"remove the hook: {command}"
     assert run(*command.split()[1:], "--yes").exit_code == 0
@@ -100,7 +100,7 @@ def test_an_action_whose_hook_is_gone_is_in_the_way_until_it_has_ended(stack: Te
     said = run("check-delete")
     assert said.exit_code == 1
     assert instance in said.stdout
-    assert "1 instance may wait, and 0 hooks would be answered by nobody" in said.stderr
+    assert "1 instance may wait, and its hook is gone" in said.stderr
     assert "remove-hook" not in said.stderr
     stack.run(900)
     assert run("check-delete").exit_code == 0
@@ -129,6 +129,19 @@ def test_dead_letters_that_would_be_lost_are_said(testbed: Testbed[Deployment]) 
     said = run("check-delete")
     assert said.exit_code == 0
     assert "1 dead letter in its queues will be lost: see `asg-lifecycle redrive list`" in said.stderr
+
+
+def test_r10_retained_instances_are_named_because_they_outlive_the_stack(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", SIGNAL)
+    stack.autoscaling.retain("web")
+    assert "retained, and so billed" not in run("check-delete").stderr
+    assert run("abandon", instance, "--reason", "to be looked into", "--yes").exit_code == 0
+    stack.run(60)
+    assert run("remove-hook", "--group", "web", "--terminate", "--yes").exit_code == 0
+    said = run("check-delete")
+    assert said.exit_code == 0
+    named = f"{instance} of group web; see `asg-lifecycle ps --retained`"
+    assert said.stderr == f"retained, and so billed until somebody terminates them: {named}\n"
 
 
 def test_what_could_not_be_read_is_no_permission_to_delete(stack: Testbed[Deployment]) -> None:

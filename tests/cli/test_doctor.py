@@ -263,12 +263,12 @@ SCENES = {
         {"AutoScalingGroupTag": "mine"},
     ),
     "heartbeat-below-sweep": Scene(
-        lambda it: it.hook(HeartbeatTimeout=599), ("599 s", "600 s"), "--name asg-lifecycle-terminate --timeout 600s"
+        lambda it: it.hook(HeartbeatTimeout=599), ("599 s", "600 s"), "--name asg-lifecycle-terminate"
     ),
     "hook-shorter-than-plan": Scene(
         lambda it: it.hook(plan={"steps": [SIGNAL], "timeout": "30h"}),
         ("1d6h (its timeout)", "GlobalTimeout (1d1h", "900 s"),
-        "--timeout 1140s",
+        "asg-lifecycle install-hook --group web --terminate --name asg-lifecycle-terminate",
     ),
     "plan-longer-than-any-hook": Scene(
         lambda it: it.hook(plan={"steps": [SIGNAL | {"timeout": "1d"}, SIGNAL | {"timeout": "2d"}]}),
@@ -289,6 +289,11 @@ SCENES = {
     "plan-unusable": Scene(
         lambda it: it.hook(plan={"steps": [{"kind": "run-comand"}]}),
         ("the plan from hook metadata cannot be used", "run-comand"),
+        "asg-lifecycle plan explain --group web --hook asg-lifecycle-terminate --stack asg-lifecycle",
+    ),
+    "plan-without-effect": Scene(
+        lambda it: it.hook(plan={"steps": [SIGNAL], "dry_run": True}),
+        ("the plan from hook metadata is a dry run, so each action is completed without the work",),
         "asg-lifecycle plan explain --group web --hook asg-lifecycle-terminate --stack asg-lifecycle",
     ),
     "stored-plan-unusable": Scene(
@@ -381,6 +386,15 @@ def assert_is_accepted(command: str) -> None:
     path, leaf = next(it for it in commands_of(tree) if tuple(words[1 : 1 + len(it[0])]) == it[0])
     with leaf.make_context("doctor", words[1 + len(path) :]) as context:
         assert context.params
+
+
+def test_a_plan_that_only_observes_is_told_with_what_ends_its_actions(testbed: Testbed[Deployment]) -> None:
+    it = account(testbed)
+    with testbed.region.unobserved():
+        it.hook(plan={"steps": [SIGNAL], "observe": True})
+    (found,) = findings()
+    assert found["finding"] == "plan-without-effect"
+    assert found["evidence"].endswith("left to others, or end by the hook's timeout with ABANDON")
 
 
 MENDED = {

@@ -381,5 +381,5 @@ def test_a_group_that_does_not_exist(stack: Testbed[Deployment]) -> None:  # noq
     refused = drain("--all", "--shrink")
     assert (refused.exit_code, refused.stderr) == (
         1,
-        "asg-lifecycle: there is no Auto Scaling group web in this account and Region\n",
+        "asg-lifecycle: there is no Auto Scaling group 'web' in this account and Region\n",
     )

@@ -188,6 +188,7 @@ def test_what_is_said_counts_before_the_environment_and_that_before_the_file(
     [
         ("stak = 'x'", "it can hold: stack, region, profile, output"),
         ("output = 'xml'", "Invalid enum value 'xml'"),
+        ("output = 'xml'", "output is one of table, json, yaml, csv"),
         ("stack = 1", "Expected `str | null`, got `int`"),
         ("stack =", "cannot be read"),
         ("\udcff", "cannot be read"),

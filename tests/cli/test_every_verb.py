@@ -176,8 +176,9 @@ def test_a_verb_against_what_is_not_ours(stack: Testbed[Deployment], verb: Verb)
     for target in (instance, UNKNOWN, "00000000-0000-0000-0000-000000000000", "no such thing", "-", " "):
         done = say(verb, target, *WHY)
         assert done.exit_code == 1, target
+        hint = "" if target in {instance, UNKNOWN} else "; a group is named with --group"
         assert done.stderr.splitlines() == [
-            f"{target} does not wait at a hook of this stack",
+            f"{target} does not wait at a hook of this stack{hint}",
             f"asg-lifecycle: there is nothing to {verb}",
         ]
     assert "whether it did is not known" in say(verb, "", *WHY).stderr

@@ -147,7 +147,8 @@ def test_a_timeout_that_was_asked_for_is_taken_and_what_it_lacks_is_said(web: Te
     web.deployment.put_plan("long", DRAIN | {"timeout": "2h"})
     told = install("--group", "web", "--plan", "long", "--timeout", "1m")
     assert "the plan may take 2h, and the hook gives it 1h38m" in told
-    assert "a heartbeat timeout of 1m leaves no time for two sweeps, which come every 5m" in told
+    assert "a heartbeat timeout of 1m may be over before two sweeps, which come every 5m, find" in told
+    assert "24m is long enough" in told
     assert [hook["HeartbeatTimeout"] for hook in hooks_of(web, "web")] == [60]
 
 
@@ -239,7 +240,7 @@ def test_wrong_usage(web: Testbed[Deployment], words: list[str]) -> None:
 def test_a_group_that_does_not_exist_is_said(stack: Testbed[Deployment]) -> None:
     missing = run("install-hook", "--group", "web", "--terminate", "--yes")
     assert missing.exit_code == 1
-    assert missing.stderr == "asg-lifecycle: there is no Auto Scaling group web in this account and Region\n"
+    assert missing.stderr == "asg-lifecycle: there is no Auto Scaling group 'web' in this account and Region\n"
     assert written(stack) == 0
 
 
@@ -266,7 +267,7 @@ def test_r2_a_group_with_fifty_hooks_takes_no_more(web: Testbed[Deployment]) -> 
         web.autoscaling.put_hook("web", f"other-{number}", "TERMINATING")
     full = run("install-hook", "--group", "web", "--terminate", "--yes")
     assert full.exit_code == 1
-    assert "group web has 50 hooks already, and it can have 50" in full.stderr
+    assert "group web: it has 50 hooks already, and it can have 50" in full.stderr
     assert written(web) == 0
 
 

@@ -85,7 +85,7 @@ def test_a_group_that_fails_is_said_and_the_others_go_on(shop: Testbed[Deploymen
     assert done.exit_code == 1
     assert "group one: hook asg-lifecycle-terminate: autoscaling:PutLifecycleHook failed: not now" in done.stderr
     assert "group two: the NotificationMetadata of hook asg-lifecycle-terminate is no JSON object" in done.stderr
-    assert "group five: group five has a hook asg-lifecycle-terminate for launch" in done.stderr
+    assert "group five: it has a hook asg-lifecycle-terminate for launch" in done.stderr
     assert hooks_of(shop, "one") == []
     assert [hook["HeartbeatTimeout"] for name in ("two", "five") for hook in hooks_of(shop, name)] == [3600, 60]
     assert [hook["HeartbeatTimeout"] for name in ("three", "four") for hook in hooks_of(shop, name)] == [1440, 1440]

@@ -82,6 +82,7 @@ def test_the_program_explains_wrong_usage_without_a_traceback() -> None:
 
     assert result.returncode == 2
     assert b"explode" in result.stderr
+    assert b"'histry'. Did you mean 'history'? see asg-lifecycle --help" in run("histry").stderr
     assert b"Traceback" not in result.stderr
 
 

@@ -77,9 +77,10 @@ def test_every_problem_is_reported_in_one_run_with_its_line_and_the_valid_names(
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
     assert [line.removeprefix(bad).split(":")[1] for line in lines] == ["1", "3", "6", "7", "9", "10", "11"]
-    assert f"{bad}:1: unknown field 'stepz' in the plan; valid: {', '.join(sorted(PLAN_FIELDS))} (at stepz)" in lines
-    unknown = "step 2: deregister-targets: unknown option 'name'; valid: arns, names, of_group, tags"
-    assert f"{bad}:6: {unknown} (at steps[1].options.name)" in lines
+    valid = ", ".join(sorted(PLAN_FIELDS))
+    assert f"{bad}:1: unknown field 'stepz' in the plan, perhaps 'steps' is meant; valid: {valid} (at stepz)" in lines
+    unknown = "step 2: deregister-targets: unknown option 'name', perhaps 'names' is meant"
+    assert f"{bad}:6: {unknown}; valid: arns, names, of_group, tags (at steps[1].options.name)" in lines
     assert f"{bad}:11: on_failure is 'retry'; valid: abandon, continue, hold (at on_failure)" in lines
     assert f"{good}: can be used for terminate hooks, 2 steps" in result.stdout
 
@@ -96,6 +97,7 @@ def test_every_problem_is_reported_in_one_run_with_its_line_and_the_valid_names(
         ("steps: []\n1: 2", 1, "1 cannot be a name; put it in quotes"),
         ("steps: []\ndescription: !!binary aGk=", 2, "cannot be written in JSON"),
         ("steps: !!python/object:os.system []", 1, "is neither YAML nor JSON"),
+        ("steps:\n\t- kind: run-command", 2, "is neither YAML nor JSON: YAML takes no tab here; write spaces"),
         (f"description: {'x' * LARGEST_PLAN}", 1, f"a parameter holds {LARGEST_PLAN}"),
     ],
 )
@@ -104,6 +106,22 @@ def test_what_is_no_plan_is_reported(text: str, line: int, words: str) -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith(f"standard input:{line}: ")
     assert words in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("obsrve: true", "unknown field 'obsrve' in the plan, perhaps 'observe' is meant; valid: "),
+        ("dry_run: 1", "dry_run is 1; expected true or false"),
+        ("steps: 5", "steps is a number; expected a list"),
+    ],
+)
+def test_only_where_text_is_wanted_quotes_are_advised(written: str, words: str) -> None:
+    result = run("check", "-", text=f"transition: launch\n{written}")
+    assert f"standard input:2: {words}" in result.stderr
+    assert "without quotes" not in result.stderr
+    wanted = run("check", "-", text="transition: launch\ntimeout: 600")
+    assert "'600' without quotes is no text in YAML (at timeout)" in wanted.stderr
 
 
 def test_a_date_is_text() -> None:
@@ -225,7 +243,7 @@ def test_a_group_without_instances_and_a_step_without_permission(testbed: Testbe
     ("arguments", "words"),
     [
         (("--group", "nobody"), "there is no Auto Scaling group"),
-        (("--group", "web"), "has no hook whose name begins with"),
+        (("--group", "web"), "begins with 'asg-lifecycle': asg-lifecycle install-hook makes one"),
         (("--group", "web", "--hook", "asg-lifecycle-x"), "has no hook"),
     ],
 )

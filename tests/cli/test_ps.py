@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,7 +122,22 @@ def test_the_stack_is_found_or_has_to_be_named(testbed: Testbed[Deployment]) -> 
     assert several.exit_code == 2
     assert "there are several stacks of asg-lifecycle: one, two; name it with --stack" in several.stderr
     assert run("ps", "--stack", "two").exit_code == 0
-    assert run("ps", "--stack", "three").exit_code == 2
+    unknown = run("ps", "--stack", "three")
+    assert unknown.exit_code == 2
+    assert "stack three could not be read: " in unknown.stderr
+    assert unknown.stderr.endswith("; the stacks of asg-lifecycle here: one, two\n")
+
+
+def test_a_group_that_there_is_not_does_not_look_like_one_in_which_nothing_waits(stack: Testbed[Deployment]) -> None:
+    stack.autoscaling.create_group("web")
+    assert run("ps", "--group", "web").stderr == ""
+    unknown = run("ps", "--group", "wbe")
+    assert (unknown.exit_code, unknown.stdout) == (0, "no instance of group wbe waits at our hooks\n")
+    assert unknown.stderr == "asg-lifecycle: there is no Auto Scaling group 'wbe' in this account and Region\n"
+    stack.region.faults.deny("autoscaling", "DescribeAutoScalingGroups")
+    denied = run("ps", "--group", "wbe")
+    assert denied.exit_code == 0
+    assert "whether there is a group 'wbe' is not known: permission autoscaling:DescribeAuto" in denied.stderr
 
 
 def test_a_table_that_cannot_be_read_is_said(stack: Testbed[Deployment]) -> None:
@@ -186,6 +202,33 @@ def test_why_of_an_instance_that_does_not_wait(stack: Testbed[Deployment]) -> No
     assert (said.exit_code, said.stdout) == (1, "")
     assert said.stderr == f"asg-lifecycle: {instance} does not wait at a hook of this stack\n"
     assert run("why", "web").exit_code == 2
+
+
+def test_an_observed_action_is_not_said_to_be_over_and_can_be_ended_by_hand(stack: Testbed[Deployment]) -> None:
+    (instance,) = waiting(stack, "web", SIGNAL, observe=True)
+    assert stack.autoscaling.instance_state(instance) == "Terminating:Wait"
+    said = run("why", instance).stdout
+    assert "was left to others: observed " in said
+    assert "Whether it still waits is not known here" in said
+    assert "does not wait any more" not in said
+    refused = run("finish", instance, "--reason", "tried", "--yes")
+    assert refused.exit_code == 1
+    command = refused.stderr.splitlines()[0].partition("to end it by hand: ")[2]
+    assert said.rstrip().endswith(command)
+    program, service, operation, *words = shlex.split(command)
+    assert (program, service, operation) == ("aws", "autoscaling", "complete-lifecycle-action")
+    given = {option.removeprefix("--").title().replace("-", ""): value for option, value in batched(words)}
+    with stack.region.unobserved():
+        stack.region.client("autoscaling").complete_lifecycle_action(**given)
+    stack.run(60)
+    assert stack.autoscaling.instance_state(instance) != "Terminating:Wait"
+    # R4: nothing waits for longer than two days.
+    stack.run(172_800)
+    assert "does not wait any more: observed" in run("why", instance).stdout
+
+
+def batched(words: list[str]) -> list[tuple[str, str]]:
+    return list(zip(words[::2], words[1::2], strict=True))
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_the_plan_of_the_other_transition_is_not_followed(both: Both, transition
     both.deployment.put_plan(name, {"steps": [{"kind": "wait", "options": {"duration": "30d"}}]}, transition.other)
     record = both.waits(transition)
     assert record.plan_source == "built-in"
-    assert f"there is no plan named default for {transition} hooks" in (record.plan_why or "")
+    assert f"there is no plan named web or default for {transition} hooks" in (record.plan_why or "")
 
 
 @pytest.mark.parametrize("transition", PlanTransition)

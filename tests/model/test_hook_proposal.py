@@ -179,7 +179,7 @@ def test_a_new_hook_shows_everything() -> None:
     [
         (Plan(timeout="3d"), None, "the plan may take 3d, and the hook gives it 1d23h58m: then on_timeout: abandon"),
         (Plan(steps=(OPEN,)), 900, "nothing but the hook bounds the plan's time, and the hook gives it 1d58m"),
-        (Plan(), 1439, "leaves no time for two sweeps, which come every 5m"),
+        (Plan(), 1439, "may be over before two sweeps, which come every 5m, find"),
         (Plan(observe=True), None, "each ends with ABANDON after 24m"),
         (Plan(dry_run=True), None, "instances are released without the work"),
     ],

@@ -38,7 +38,7 @@ ways = st.sampled_from(PlanTransition)
 def test_what_is_chosen_is_ours_for_the_transition_and_as_it_was_named(
     present: list[HookSettings], way: PlanTransition, name: str
 ) -> None:
-    choice = choose_hook(present, way, name=name, prefix=PREFIX, group="web")
+    choice = choose_hook(present, way, name=name, prefix=PREFIX)
     if choice.refusal is not None:
         return
     assert hooks.refuse(choice.name, PREFIX) is None

@@ -250,13 +250,13 @@ def test_every_problem_is_reported_at_once() -> None:
         }
     )
     assert problems == (
-        f"unknown field 'tiemout' in the plan; valid: {PLAN_NAMES}",
+        f"unknown field 'tiemout' in the plan, perhaps 'timeout' is meant; valid: {PLAN_NAMES}",
         "timeout is 60; expected a duration such as '90s', '15m', '1h30m' or '2d', a second at least",
         "on_failure is 'retry'; valid: abandon, continue, hold",
         "on_timeout is 5; valid: abandon, continue, hold",
         f"step 1: unknown kind 'drain'; valid: {KIND_NAMES}",
         f"step 2: unknown field 'name'; valid: {STEP_NAMES}",
-        "step 2: deregister-targets: unknown option 'arn'; valid: arns, names, of_group, tags",
+        "step 2: deregister-targets: unknown option 'arn', perhaps 'arns' is meant; valid: arns, names, of_group, tags",
         "step 2: deregister-targets: option 'names': is 'web'; expected a list",
         "step 2: deregister-targets: option 'of_group': is 'yes'; expected true or false",
         "step 3: run-command: option 'document' is missing",
@@ -275,7 +275,11 @@ def test_offline_a_named_plan_is_only_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("plan", "problem"),
     [
-        ({"step": []}, f"unknown field 'step' in the plan; valid: {PLAN_NAMES}"),
+        ({"step": []}, f"unknown field 'step' in the plan, perhaps 'steps' is meant; valid: {PLAN_NAMES}"),
+        (
+            {"kind": "run-command"},
+            "unknown field 'kind' in the plan; it is a field of a step, and steps stand below steps",
+        ),
         ({"steps": None}, "steps is null; expected a list"),
         ({"steps": {}}, "steps is an object; expected a list"),
         ({"steps": "deregister-targets"}, "steps is a string; expected a list"),
@@ -283,10 +287,25 @@ def test_offline_a_named_plan_is_only_named(name: str) -> None:
         ({"steps": False}, "steps is a boolean; expected a list"),
         ({"steps": [None]}, f"step 1: is null; expected an object with {STEP_NAMES}"),
         ({"steps": [[]]}, f"step 1: is a list; expected an object with {STEP_NAMES}"),
-        ({"steps": [{}]}, f"step 1: unknown kind None; valid: {KIND_NAMES}"),
+        ({"steps": [{}]}, f"step 1: kind is missing; valid: {KIND_NAMES}"),
         ({"steps": [{"kind": ""}]}, f"step 1: unknown kind ''; valid: {KIND_NAMES}"),
         ({"steps": [{"kind": ["run-command"]}]}, f"step 1: unknown kind ['run-command']; valid: {KIND_NAMES}"),
-        ({"steps": [{"kind": "Run-Command"}]}, f"step 1: unknown kind 'Run-Command'; valid: {KIND_NAMES}"),
+        (
+            {"steps": [{"kind": "Run-Command"}]},
+            f"step 1: unknown kind 'Run-Command', perhaps 'run-command' is meant; valid: {KIND_NAMES}",
+        ),
+        (
+            {"steps": [{"kind": "deregister-target"}]},
+            f"step 1: unknown kind 'deregister-target', perhaps 'deregister-targets' is meant; valid: {KIND_NAMES}",
+        ),
+        (
+            {"steps": [{"kind": "deregister-targets", "names": ["web"]}]},
+            "step 1: unknown field 'names'; it is an option of deregister-targets, and stands below options",
+        ),
+        (
+            {"steps": [{"kind": "wait", "options": {"duration": "5m"}, "run-command": {}}]},
+            "step 1: unknown field 'run-command'; a kind is written as kind: run-command",
+        ),
         (
             {"steps": [{"kind": "deregister-targets", "options": None}]},
             "step 1: deregister-targets: options is null; expected an object",

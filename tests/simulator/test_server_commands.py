@@ -3,87 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 import boto3
 import pytest
 from typer.main import get_command
-from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
 from asg_lifecycle_simulator.server.presets import INSTANCES
+from tests.simulator.served_region import PATIENCE, ROOT, Operator, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from typer.testing import Result
-
-ROOT = Path(__file__).parents[2]
 FIRST, SECOND = INSTANCES
-PATIENCE = 20.0
 
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Serve a region in which one instance waits, enter the environment it prints, and return its address."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    with subprocess.Popen(
-        [sys.executable, "-m", "asg_lifecycle_simulator", "--port", "0", "--waiting", "--deregistration-delay", "900"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
-        assert server.stdout is not None
-        printed: list[str] = []
-        while not printed or not printed[-1].startswith("end it"):
-            printed.append(server.stdout.readline())
-            assert printed[-1], server.communicate()
-        (line,) = [line for line in printed if line.startswith("export ")]
-        for variable in shlex.split(line)[1:]:
-            monkeypatch.setenv(*variable.split("=", 1))
-        # boto3 keeps a session, and with it the credentials of whoever made it.
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        try:
-            yield os.environ["AWS_ENDPOINT_URL"]
-        finally:
-            server.send_signal(signal.SIGINT)
-            rest, errors = server.communicate(timeout=PATIENCE)
-    assert (server.returncode, rest, errors) == (0, "", "")
-
-
-class Operator:
-    """Calls commands, and keeps which."""
-
-    def __init__(self) -> None:
-        self.called: set[str] = set()
-
-    def __call__(self, line: str, *, says: str = "", code: int = 0) -> Result:
-        words = shlex.split(line)
-        self.called |= {words[0], " ".join(words[:2])}
-        result = CliRunner().invoke(application, words)
-        assert result.exit_code == code, f"{line}: {result.output}"
-        assert says in result.output, line
-        return result
-
-    def until(self, line: str, *, says: str) -> Result:
-        """Call it until it says so."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            result = self(line)
-            if says in result.output:
-                return result
-            time.sleep(0.1)
-        raise TimeoutError(line)
+    with serving(monkeypatch, "--waiting", "--deregistration-delay", "900") as address:
+        yield address
 
 
 def every_command() -> set[str]:
@@ -137,7 +79,7 @@ def about_stories(operator: Operator, folder: Path) -> None:
 
 def about_groups(operator: Operator) -> None:
     # Nobody is told of alarms in the simulator, and nothing else is wrong.
-    told = operator("doctor", says="0 errors, 1 warning, 0 notes; 34 checks, 1 group", code=20)
+    told = operator("doctor", says="0 errors, 1 warning, 0 notes; 35 checks, 1 group", code=20)
     assert "alarm-without-action" in told.output
     operator("check-delete", says="is not ready to be deleted", code=1)
     operator("install-hook --group web --launch --yes", says="nothing to change")

@@ -157,7 +157,7 @@ def test_what_may_be_touched_can_be_named(parameter: str) -> None:
             for it in listed(statement["Resource"])
             if isinstance(it, dict) and "Fn::Sub" in it
         }
-        for value in (value, {"EcsClusters": "other"}.get(parameter, "*"))
+        for value in (value, {"AutoScalingGroups": "other", "EcsClusters": "other"}.get(parameter, "*"))
     )
     named = narrow - wide
     assert named

@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 
 from asg_lifecycle.aws.account import Account, chosen_account
+from asg_lifecycle.aws.errors import configuring
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -273,7 +274,7 @@ class Clients:
                 client.meta.events.unregister(event, sign_it_too)
 
     def _make(self, service: Any, config: Config) -> Any:  # noqa: ANN401 - boto3 picks the type by the name
-        with MAKING:
+        with MAKING, configuring():
             if self._session is None:
                 self._session = _session_of(self._account)
             return self._session.client(service, config=config)

@@ -77,6 +77,12 @@ NOT_FOUND_CODES = frozenset(
 )
 
 
+class UnusableConfigurationError(BotoCoreError):
+    """What a client is made of cannot be used: an address that is none, a `credential_process` that is not there."""
+
+    fmt = "{reason}"
+
+
 def classify(error: ClientError | BotoCoreError | ResponseParserError, action: str) -> Failure:
     """Return what `error`, raised by the call `action`, means.
 
@@ -108,6 +114,22 @@ def _consequence(code: str, status: int) -> Consequence:
     if code in TRANSIENT_CODES or status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
         return Consequence.TRANSIENT
     return Consequence.REFUSED
+
+
+@contextmanager
+def configuring() -> Iterator[None]:
+    """Turn what boto3 raises of a configuration, and has no error of its own for, into one of its errors.
+
+    Raises:
+        UnusableConfigurationError: a client could not be made.
+    """
+    try:
+        yield
+    except BotoCoreError:
+        # Some of them are a ValueError, too.
+        raise
+    except (OSError, ValueError) as error:
+        raise UnusableConfigurationError(reason=error) from error
 
 
 @contextmanager

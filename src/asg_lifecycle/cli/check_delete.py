@@ -30,6 +30,9 @@ class Obstacle(Struct, frozen=True, kw_only=True):
     instance: WaitingInstance | None
 
 
+MOST_NAMED = 5
+"""Retained instances that are named one by one."""
+
 COLUMNS: tuple[Column[Obstacle], ...] = (
     Column(name="group", value=lambda each: each.hook.group, may_be_folded=True),
     Column(name="hook", value=lambda each: each.hook.hook, may_be_folded=True),
@@ -74,12 +77,16 @@ def check_delete(
         warn(f"{_counted(letters, 'dead letter')} in its queues will be lost: see `asg-lifecycle redrive list`")
     for unreadable in live.unreadable:
         warn(f"asg-lifecycle: it may wait: {unreadable}")
+    if retained := [f"{it} of group {group.name}" for group in groups for it in group.retained]:
+        named = ", ".join(retained[:MOST_NAMED]) + (", …" if len(retained) > MOST_NAMED else "")
+        warn(f"retained, and so billed until somebody terminates them: {named}; see `asg-lifecycle ps --retained`")
     if obstacles:
         _say_what_to_do(found.name, answered)
     if obstacles or live.unreadable:
         raise typer.Exit(ExitCode.FAILED)
     if output is Output.TABLE:
-        say(f"what stays: table {found.table} with the records, and the plans below {found.plan_path}")
+        stays = f"table {found.table} with the records, and the plans below {found.plan_path}"
+        say(f"what stays: {stays}; docs/upgrading.md lists what else may")
 
 
 def _groups(tools: HookTools) -> Iterator[HookedGroup]:
@@ -103,10 +110,9 @@ def _dead_letters(stack: Stack) -> int:
 def _say_what_to_do(stack: str, answered: Sequence[AnsweredHook]) -> None:
     waiting = sum(len(each.waiting) for each in answered)
     hooks = [each for each in answered if each.transition is not None]
-    warn(
-        f"asg-lifecycle: stack {stack} is not ready to be deleted: {_counted(waiting, 'instance')} may wait, and "
-        f"{_counted(len(hooks), 'hook')} would be answered by nobody"
-    )
+    waits = f"{_counted(waiting, 'instance')} may wait" if waiting else "no instance waits"
+    unanswered = f"{_counted(len(hooks), 'hook')} would be answered by nobody" if hooks else "its hook is gone"
+    warn(f"asg-lifecycle: stack {stack} is not ready to be deleted: {waits}, and {unanswered}")
     if waiting:
         warn("wait until nothing waits: `asg-lifecycle ps`; `asg-lifecycle finish` ends what need not be done")
     for each in hooks:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from msgspec import Struct
 
 from asg_lifecycle.cli.console import ExitCode, fail
 from asg_lifecycle.cli.input_files import file_name
+
+OutputName = Literal["table", "json", "yaml", "csv"]
+OUTPUTS: tuple[str, ...] = get_args(OutputName)
 
 
 class Configuration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -27,7 +30,7 @@ class Configuration(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     stack: str | None = None
     region: str | None = None
     profile: str | None = None
-    output: Literal["table", "json", "yaml", "csv"] | None = None
+    output: OutputName | None = None
 
     def defaults(self) -> dict[str, str]:
         """Return the defaults by the name of their option."""
@@ -56,6 +59,7 @@ def read_configuration() -> Configuration:
         return Configuration()
     except msgspec.ValidationError as wrong:
         valid = ", ".join(Configuration.__struct_fields__)
-        fail(f"{file_name(str(path))}: {wrong}; it can hold: {valid}", ExitCode.BAD_INPUT)
+        of_output = f"; output is one of {', '.join(OUTPUTS)}"
+        fail(f"{file_name(str(path))}: {wrong}; it can hold: {valid}{of_output}", ExitCode.BAD_INPUT)
     except (OSError, ValueError, RecursionError) as wrong:
         fail(f"{file_name(str(path))} cannot be read: {' '.join(str(wrong).split())}", ExitCode.BAD_INPUT)

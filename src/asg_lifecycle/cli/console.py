@@ -15,6 +15,7 @@ import typer
 from asg_lifecycle.aws.permissions import policy_output
 from asg_lifecycle.cli.exit_codes import ExitCode as ExitCode  # noqa: PLC0414 - every command ends with one of them
 from asg_lifecycle.model.failures import CallFailed, Consequence, missing
+from asg_lifecycle.model.fields import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +30,15 @@ WHAT_TO_DO = {
     "TokenRetrievalError": "log in again, for example with aws sso login",
     "SSOTokenLoadError": "log in again, for example with aws sso login",
     "UnauthorizedSSOTokenError": "log in again, for example with aws sso login",
+    "CredentialRetrievalError": "log in again, or see what credential_process of the profile says",
+    "ConfigParseError": "mend this file, or name another with AWS_CONFIG_FILE",
+    "UnusableConfigurationError": "see the profile, and the variables of the environment whose names begin with AWS_",
     "ExpiredToken": "log in again",
     "ExpiredTokenException": "log in again",
     "EndpointConnectionError": "see whether the name of the Region is right, and whether there is a network",
+    "ProxyConnectionError": "see HTTPS_PROXY and NO_PROXY",
+    "InvalidClientTokenId": "see whether these credentials are right, or log in again",
+    "UnrecognizedClientException": "see whether these credentials are right, or log in again",
     "InvalidRegionError": "name another Region with --region",
     "SignatureDoesNotMatch": "see whether the name of the Region and the credentials are right",
 }
@@ -143,6 +150,20 @@ def harmless(text: str) -> str:
 def on_one_line(text: str) -> str:
     """Return a text as one line that does nothing to a terminal, whatever was typed or answered that it repeats."""
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def fail_for_unknown_group(group: str) -> NoReturn:
+    """End the command because there is no group of a name.
+
+    Raises:
+        typer.Exit: always.
+    """
+    fail(unknown_group(group))
+
+
+def unknown_group(group: str) -> str:
+    """Return the sentence about a name that no group has."""
+    return f"there is no Auto Scaling group {shown(group)} in this account and Region"
 
 
 @contextmanager

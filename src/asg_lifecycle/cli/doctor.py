@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, write
+from asg_lifecycle.cli.console import ExitCode, fail, fail_for_unknown_group, reporting_failed_calls, write
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
-from asg_lifecycle.cli.stack import find_stack
+from asg_lifecycle.cli.stack import find_stack, is_not_ours
 from asg_lifecycle.model.doctor.findings import Finding, Severity
 from asg_lifecycle.model.doctor.registry import CHECKS, diagnose
-from asg_lifecycle.model.fields import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,11 +49,11 @@ def doctor(
 
     found = find_stack(stack)
     if not found.function:
-        fail(f"stack {stack} is no stack of asg-lifecycle: it has no output FunctionAlias", ExitCode.BAD_INPUT)
+        fail(is_not_ours(found.name, "it has no output FunctionAlias"), ExitCode.BAD_INPUT)
     with reporting_failed_calls():
         facts = compose_doctor(found.name).read(group, _installed_version())
     if group is not None and facts.groups == ():
-        fail(f"there is no Auto Scaling group {shown(group)}")
+        fail_for_unknown_group(group)
     findings = diagnose(facts)
     if output is Output.TABLE:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -10,6 +10,7 @@ from asg_lifecycle.cli.confirmation import confirm_instances
 from asg_lifecycle.cli.console import (
     ExitCode,
     fail,
+    fail_for_unknown_group,
     reporting_failed_calls,
     say,
     warn,
@@ -82,7 +83,7 @@ def drain(  # noqa: PLR0913 - one parameter for each option
     with reporting_failed_calls():
         state = tools.capacity.of(group)
         if state is None:
-            fail(f"there is no Auto Scaling group {group} in this account and Region")
+            fail_for_unknown_group(group)
         ours = _our_hooks(tools, group, hook_name_prefix)
         chosen = _select(tools, state, ours, instance, include_protected=include_protected)
         refreshing = None if during_instance_refresh else tools.capacity.refresh_under_way(group)

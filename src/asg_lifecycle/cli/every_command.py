@@ -171,5 +171,7 @@ def _report(error: typer.TyperException) -> int:
         warn(error.format_message())
     else:
         sentence = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
-        warn(f"asg-lifecycle: {on_one_line(sentence)}; see {called} --help")
+        # What typer ends with a question is a sentence by itself.
+        joint = " see" if sentence.endswith("?") else "; see"
+        warn(f"asg-lifecycle: {on_one_line(sentence)}{joint} {called} --help")
     return error.exit_code

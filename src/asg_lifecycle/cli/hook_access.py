@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn
-from asg_lifecycle.cli.stack import find_stack
+from asg_lifecycle.cli.console import ExitCode, fail, fail_for_unknown_group, reporting_failed_calls, warn
+from asg_lifecycle.cli.stack import find_stack, is_not_ours
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.hook_proposal import StackParameters
 from asg_lifecycle.model.hook_snippets import SnippetForm
@@ -39,7 +39,7 @@ def open_hook_tools(stack: str, prefix: str | None) -> HookTools:
 
     found = find_stack(stack)
     if not found.table or not found.plan_path:
-        fail(f"stack {stack} is no stack of asg-lifecycle: it has no outputs Table and PlanPath", ExitCode.BAD_INPUT)
+        fail(is_not_ours(found.name, "it has no outputs Table and PlanPath"), ExitCode.BAD_INPUT)
     with reporting_failed_calls():
         parameters = stack_parameters(found.name)
     return compose_hook_tools(
@@ -68,7 +68,7 @@ def find_group(tools: HookTools, name: str) -> Group:
     with reporting_failed_calls():
         group = tools.groups.named(name)
     if group is None:
-        fail(f"there is no Auto Scaling group {name} in this account and Region")
+        fail_for_unknown_group(name)
     return group
 
 

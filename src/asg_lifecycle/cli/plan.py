@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, write, write_json, write_sentences
+from asg_lifecycle.cli.console import (
+    ExitCode,
+    fail,
+    fail_for_unknown_group,
+    reporting_failed_calls,
+    warn,
+    write,
+    write_json,
+    write_sentences,
+)
 from asg_lifecycle.cli.input_files import file_name
 from asg_lifecycle.cli.options import THE_ONLY_STACK, HookNamePrefix, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
@@ -113,10 +122,11 @@ def steps(
     For example: `asg-lifecycle plan steps run-command`
     """
     from asg_lifecycle.cli import step_reference  # noqa: PLC0415 - only this command pays for it
+    from asg_lifecycle.plans.value_problems import unknown  # noqa: PLC0415 - likewise
     from asg_lifecycle.steps.catalog import CATALOG, KINDS  # noqa: PLC0415 - likewise
 
     if kind and kind not in KINDS:
-        fail(f"there is no kind {shown(kind)}; there are: {', '.join(sorted(KINDS))}", ExitCode.BAD_INPUT)
+        fail(unknown("kind", kind, KINDS), ExitCode.BAD_INPUT)
     if folder:
         _write_pages(Path(folder))
     elif kind:
@@ -165,7 +175,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     with reporting_failed_calls():
         found = tools.groups.named(group)
         if found is None:
-            fail(f"there is no Auto Scaling group {shown(group)}")
+            fail_for_unknown_group(group)
         ours = _our_hooks(tools, group, hook, hook_name_prefix)
         members = [member.instance for member in found.members]
         if instance:
@@ -199,5 +209,5 @@ def _our_hooks(tools: PlanTools, group: str, hook: str, hook_name_prefix: str) -
     ]
     if not ours:
         wanted = f"hook {shown(hook)}" if hook else f"hook whose name begins with {shown(hook_name_prefix)}"
-        fail(f"group {shown(group)} has no {wanted}")
+        fail(f"group {shown(group)} has no {wanted}: asg-lifecycle install-hook makes one")
     return ours

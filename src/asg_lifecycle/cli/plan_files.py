@@ -27,6 +27,16 @@ UNSETTLED = (
     "because a plan is for one kind of hook alone"
 )
 
+NEVER_TEXT = (
+    "unknown ",
+    "expected a number",
+    "expected a whole number",
+    "expected a list",
+    "expected an object",
+    "expected true or false",
+)
+"""What sentences say of a place where no text is wanted."""
+
 Path = tuple[str | int, ...]
 
 
@@ -119,6 +129,8 @@ def _in_words(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
         return "'{{' begins an object in YAML; put the text in quotes, or fill in the template before"
     if error.context == "while scanning an alias" or "undefined alias" in problem:
         return "'*' begins an alias in YAML; put a text that begins with it in quotes: '*.example.com'"
+    if "'\\t'" in problem:
+        return "YAML takes no tab here; write spaces"
     if "cannot start any token" in problem:
         return f"{problem}; put a text that begins with it in quotes"
     return problem
@@ -174,7 +186,7 @@ def _with_place(problem: PlanProblem, written: dict[Path, str]) -> str:
     """Return the problem with its path, and with what the file has there where YAML reads it as something else."""
     sentence = str(problem)
     text = written.get(problem.path)
-    if text is not None and "expected a number" not in sentence and "expected a list" not in sentence:
+    if text is not None and not any(said in sentence for said in NEVER_TEXT):
         sentence += f"; {text!r} without quotes is no text in YAML"
     return f"{sentence} (at {path_text(problem.path)})" if problem.path else sentence
 

@@ -14,12 +14,14 @@ from asg_lifecycle.cli.action_lists import (
     read_actions,
     stacks_of_every_region,
 )
-from asg_lifecycle.cli.console import ExitCode, fail, warn
+from asg_lifecycle.cli.console import ExitCode, fail, unknown_group, warn, with_what_to_do
 from asg_lifecycle.cli.options import THE_ONLY_STACK, StackName
 from asg_lifecycle.cli.output import Column, Output, OutputForm, write_list
 from asg_lifecycle.cli.stack import find_stack, is_not_ours
 from asg_lifecycle.model.action_summary import ActionSummary, Standing
 from asg_lifecycle.model.durations import roughly
+from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.fields import shown as in_words
 
 if TYPE_CHECKING:
     from asg_lifecycle.cli.stack import Stack
@@ -148,8 +150,23 @@ def ps(  # noqa: PLR0913 - one parameter for each option
         details = [column.of(_summary) for column in DETAILS] if output is not Output.TABLE else []
         none = "" if found.unreadable else wanted.none_found()
         write_list(actions, (*columns, *details), output, none=none)
+        if not actions and group is not None and not all_regions:
+            _warn_of_unknown_group(stacks[0].tools, group)
     if unread or found.failures or found.unreadable:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _warn_of_unknown_group(tools: ActionTools, group: str) -> None:
+    """Say that there is no such group: a name with a slip in it must not look like a group in which nothing waits."""
+    from asg_lifecycle.composition.drain_tools import compose_drain_tools  # noqa: PLC0415 - only here it is needed
+
+    try:
+        is_known = compose_drain_tools(tools).groups.named(group) is not None
+    except CallFailed as failed:
+        warn(f"asg-lifecycle: whether there is a group {in_words(group)} is not known: {with_what_to_do(failed)}")
+        return
+    if not is_known:
+        warn(f"asg-lifecycle: {unknown_group(group)}")
 
 
 def _list_retained(stack: str, group: str | None, output: Output, *, refused: bool) -> None:

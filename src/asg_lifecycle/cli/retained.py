@@ -8,7 +8,15 @@ import typer
 from msgspec import Struct
 
 from asg_lifecycle.cli.confirmation import confirm_instances
-from asg_lifecycle.cli.console import ExitCode, fail, reporting_failed_calls, warn, with_what_to_do, write
+from asg_lifecycle.cli.console import (
+    ExitCode,
+    fail,
+    fail_for_unknown_group,
+    reporting_failed_calls,
+    warn,
+    with_what_to_do,
+    write,
+)
 from asg_lifecycle.cli.options import THE_ONLY_STACK, DryRun, ReasonInOutput, StackName, Yes
 from asg_lifecycle.cli.output import Column, Output, write_list
 from asg_lifecycle.cli.ps import open_action_tools, rounded
@@ -120,10 +128,10 @@ def _tools(actions: ActionTools) -> DrainTools:
 
 
 def _found(tools: DrainTools, group: str | None) -> tuple[RetainedInstance, ...]:
-    found = tools.retained.named(group) if group is not None else tuple(tools.retained.everywhere())
-    if found is None:
-        fail(f"there is no Auto Scaling group {group} in this account and Region")
-    return found
+    if group is None:
+        return tuple(tools.retained.everywhere())
+    found = tools.retained.named(group)
+    return found if found is not None else fail_for_unknown_group(group)
 
 
 def _proven(tools: DrainTools, instances: Iterable[str]) -> dict[str, str]:

@@ -76,6 +76,8 @@ def look_for_stack(name: str, *, instead: str = "") -> Stack | str:
     try:
         found = (name, stack_outputs(name)) if name else _only_stack(name_it, instead)
     except CallFailed as failed:
+        if name and failed.failure.code == "ValidationError":
+            return f"stack {name} could not be read: {failed.failure.message}; {_known_stacks()}"
         what = f"stack {name}" if name else "the stacks"
         # Whoever may not list the stacks may still read the one that is named; no name helps against anything else.
         hint = f"; {name_it}" if not name and failed.failure.consequence is Consequence.DENIED else ""
@@ -111,6 +113,17 @@ def our_stacks(region: str | None = None) -> dict[str, Stack]:
     from asg_lifecycle.composition.command_line import every_stack  # noqa: PLC0415 - offline commands load no boto3
 
     return {name: stack_of(name, outputs) for name, outputs in every_stack(region).items() if outputs.keys() >= OUTPUTS}
+
+
+def _known_stacks() -> str:
+    """Return which stacks could have been meant, after one was named that CloudFormation does not know."""
+    try:
+        known = sorted(our_stacks())
+    except CallFailed as failed:
+        return f"which ones there are could not be read: {with_what_to_do(failed)}"
+    if not known:
+        return "there is no stack of asg-lifecycle in this account and Region"
+    return f"the stacks of asg-lifecycle here: {', '.join(known)}"
 
 
 def _only_stack(name_it: str, instead: str) -> tuple[str, dict[str, str]] | str:

@@ -9,7 +9,10 @@ import typer
 from asg_lifecycle.cli.console import ExitCode, say, warn, with_what_to_do
 from asg_lifecycle.intake.operator_messages import Heard
 from asg_lifecycle.model.action_summary import ActionSummary, summarize
+from asg_lifecycle.model.explanation import command_by_hand
 from asg_lifecycle.model.failures import CallFailed
+from asg_lifecycle.model.fields import is_instance_id
+from asg_lifecycle.model.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,8 +103,14 @@ def why_unknown(tools: ActionTools, target: str) -> str:
     except CallFailed as failed:
         return f"{target} does not wait at a hook of this stack; whether it did is not known: {with_what_to_do(failed)}"
     if not past:
-        return f"{target} does not wait at a hook of this stack"
-    return f"{named(summarize(past[0], tools.clock()))}: it has ended, {_standing(past[0], tools.clock())}"
+        # Nothing tells a token from the name of a group.
+        group = "" if is_instance_id(target) else "; a group is named with --group"
+        return f"{target} does not wait at a hook of this stack{group}"
+    subject = named(summarize(past[0], tools.clock()))
+    if past[0].status is Status.OBSERVED:
+        others = "its plan only observes: the action was left to others, and no message reaches it"
+        return f"{subject}: {others}; to end it by hand: {command_by_hand(past[0])}"
+    return f"{subject}: it has ended, {_standing(past[0], tools.clock())}"
 
 
 def named(summary: ActionSummary) -> str:

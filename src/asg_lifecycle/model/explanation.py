@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.action_summary import Standing, summarize
+from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.durations import roughly
 from asg_lifecycle.model.plans import OnFailure, holds_when_late, timeout_result
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.running_timeouts import UnknownPlanError, plan_of, running_timeouts
+from asg_lifecycle.model.timing import GLOBAL_TIMEOUT_CAP
 from asg_lifecycle.model.verbs import possible_verbs
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ def explain(record: Record, now: float) -> str:
         now: seconds since the epoch.
     """
     summary = summarize(record, now)
+    # Past the longest global timeout there is (R4) nothing waits any more, whoever was to answer.
+    if record.status is Status.OBSERVED and now - record.event_time < GLOBAL_TIMEOUT_CAP:
+        return f"{_subject(summary)} was left to others: {_end(record, now)}. {_left_to_others(record)}"
     if summary.standing is Standing.ENDED:
         return f"{_subject(summary)} does not wait any more: {_end(record, now)}."
     waiting = f"has been waiting for {roughly(summary.age)} and is {summary.standing}{_step(summary)}"
@@ -47,6 +53,21 @@ def _end(record: Record, now: float) -> str:
     result = f" with {record.result}" if record.result is not None and record.status is Status.COMPLETED else ""
     when = f" {roughly(max(0.0, now - record.ended_at))} ago" if record.ended_at is not None else ""
     return f"{record.status}{result}{when}, {record.reason or 'no reason is recorded'}"
+
+
+def _left_to_others(record: Record) -> str:
+    """Return what may still hold an instance whose plan only observed it: nobody told us how its wait goes on."""
+    return (
+        "Whether it still waits is not known here: whoever else answers the hook completes it, or the hook's own "
+        f"timeout ends it. To end it by hand: {command_by_hand(record)}"
+    )
+
+
+def command_by_hand(record: Record) -> str:
+    """Return the command that ends the wait of an instance whose action is none of ours any more."""
+    names = ("--auto-scaling-group-name", record.group, "--lifecycle-hook-name", record.hook)
+    end = ("--instance-id", record.instance, "--lifecycle-action-result", ActionResult.CONTINUE.value)
+    return shlex.join(("aws", "autoscaling", "complete-lifecycle-action", *names, *end))
 
 
 def _subject(summary: ActionSummary) -> str:

@@ -216,10 +216,12 @@ def _warnings(wanted: HookSettings, plan: Plan, work: float | None, parameters: 
         )
     elif work is None and overall < GLOBAL_TIMEOUT_CAP:
         yield f"nothing but the hook bounds the plan's time, and the hook gives it {readable(left)}"
-    if wanted.heartbeat < needed_heartbeat(0.0, parameters.sweep_interval):
+    long_enough = needed_heartbeat(0.0, parameters.sweep_interval)
+    if wanted.heartbeat < long_enough:
         yield (
-            f"a heartbeat timeout of {readable(wanted.heartbeat)} leaves no time for two sweeps, which come every "
-            f"{readable(parameters.sweep_interval)}: an action whose execution dies can end by its timeout"
+            f"a heartbeat timeout of {readable(wanted.heartbeat)} may be over before two sweeps, which come every "
+            f"{readable(parameters.sweep_interval)}, find an action whose execution has died; "
+            f"{readable(long_enough)} is long enough"
         )
     if plan.observe:
         yield (

@@ -32,7 +32,8 @@ class WaitingInstance(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         """Return what is known of it, for people."""
         if self.status is None:
-            return f"{self.instance} is {self.state}, and no action of ours is in flight: another hook may hold it"
+            others = "another hook may hold it, or its plan only observes"
+            return f"{self.instance} is {self.state}, and no action of ours is in flight: {others}"
         where = f"is {self.state}" if self.state is not None else "does not wait in its group"
         return f"{self.instance} {where}, and its action is {self.status}"
 

@@ -92,10 +92,8 @@ def name_problem(name: str, prefix: str) -> str | None:
     return None if reason is None else f"{reason}: the stack would not answer it"
 
 
-def choose_hook(
-    present: Sequence[HookSettings], transition: PlanTransition, *, name: str, prefix: str, group: str
-) -> HookChoice:
-    """Return the hook of a group that is to be made or changed.
+def choose_hook(present: Sequence[HookSettings], transition: PlanTransition, *, name: str, prefix: str) -> HookChoice:
+    """Return the hook of a group that is to be made or changed; a refusal is a sentence about the group, "it".
 
     The one that is named, or else the only one of ours that the group has for the transition, or else a new one.
 
@@ -104,22 +102,21 @@ def choose_hook(
         transition: what the hook is to hold.
         name: its name, empty where nobody said it.
         prefix: what the names of our hooks begin with.
-        group: the group's name, for the sentences.
     """
     ours = [hook for hook in present if hooks.refuse(hook.name, prefix) is None]
     same_way = [hook.name for hook in ours if plan_transition(hook.transition) is transition]
     if not name and len(same_way) > 1:
-        several = f"group {group} has several hooks of ours for {transition}: {', '.join(same_way)}"
+        several = f"it has several hooks of ours for {transition}: {', '.join(same_way)}"
         return HookChoice(refusal=f"{several}; say which one with --name")
     chosen = name or (same_way[0] if same_way else default_name(prefix, transition))
     if problem := name_problem(chosen, prefix):
         return HookChoice(refusal=problem)
     found = next((hook for hook in present if hook.name == chosen), None)
     if found is not None and plan_transition(found.transition) is not transition:
-        taken = f"group {group} has a hook {chosen} for {transition.other}, and a name is there once in a group"
+        taken = f"it has a hook {chosen} for {transition.other}, and a name is there once in a group"
         return HookChoice(refusal=f"{taken}; give another --name")
     if found is None and len(present) >= MOST_HOOKS:
-        return HookChoice(refusal=f"group {group} has {len(present)} hooks already, and it can have {MOST_HOOKS}")
+        return HookChoice(refusal=f"it has {len(present)} hooks already, and it can have {MOST_HOOKS}")
     return HookChoice(name=chosen, present=found, beside=tuple(each for each in same_way if each != chosen))
 
 

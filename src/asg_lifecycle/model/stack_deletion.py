@@ -17,6 +17,7 @@ from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.hook_removal import WaitingInstance, waiting_at
 from asg_lifecycle.model.lifecycle_hooks import HookSettings
+from asg_lifecycle.model.lifecycle_states import is_retained
 from asg_lifecycle.model.plans import PlanTransition, plan_transition
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class HookedGroup(Struct, frozen=True, kw_only=True):
     hooks: tuple[HookSettings, ...]
     states: Mapping[str, str]
     retains: bool = False
+
+    @property
+    def retained(self) -> tuple[str, ...]:
+        """The instances that an abandoned termination has left running (R10)."""
+        return tuple(sorted(instance for instance, state in self.states.items() if is_retained(state)))
 
 
 class AnsweredHook(Struct, frozen=True, kw_only=True):

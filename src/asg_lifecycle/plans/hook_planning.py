@@ -112,7 +112,7 @@ class HookPlanning:
         result = GroupProposal(group=group, owner=owner_of(group.tags))
         present = self._hooks.of_group(group.name)
         prefix = self._parameters.hook_name_prefix
-        choice = choose_hook(present, request.transition, name=request.name, prefix=prefix, group=group.name)
+        choice = choose_hook(present, request.transition, name=request.name, prefix=prefix)
         if choice.refusal is not None:
             return structs.replace(result, refusal=choice.refusal)
         result = structs.replace(result, hook=choice.name)

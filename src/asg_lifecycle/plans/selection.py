@@ -101,7 +101,7 @@ class Planning:
 def built_in(action: LifecycleAction, features: frozenset[str], tags: Mapping[str, str]) -> PlanDecision:
     """Return the decision where nobody names a plan."""
     transition = plan_transition(action.transition)
-    named = f"there is no plan named {DEFAULT_PLAN} for {transition} hooks"
+    named = f"there is no plan named {action.group} or {DEFAULT_PLAN} for {transition} hooks"
     why = f"hook {action.hook} and group {action.group} name no plan, and {named}"
     plan = built_in_plan(action, features, tags)
     if not plan.steps:

@@ -12,7 +12,7 @@ from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.placeholders import near_misses
 from asg_lifecycle.model.plans import Plan, PlannedStep
 from asg_lifecycle.plans.transitions import one_way_steps, said_transition
-from asg_lifecycle.plans.value_problems import in_words, listed, path_text, value_problem, value_problems
+from asg_lifecycle.plans.value_problems import in_words, listed, path_text, unknown, value_problem, value_problems
 from asg_lifecycle.steps.base import CallbackStep
 from asg_lifecycle.steps.catalog import KINDS
 
@@ -27,6 +27,8 @@ PLAN_FIELDS = Plan.__struct_fields__
 STEP_FIELDS = PlannedStep.__struct_fields__
 GROUP_FIELDS = ("parallel", "timeout", "on_failure")
 """The fields of an entry with steps side by side."""
+
+ONLY_OF_STEPS = frozenset(STEP_FIELDS) - frozenset(PLAN_FIELDS)
 
 NESTED_FIELDS = frozenset({"steps", "kind", "options", "parallel"})
 """Fields that are checked part by part, or together with others."""
@@ -123,8 +125,12 @@ def _number_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
 
 def _plan_problems(plan: Mapping[str, Any]) -> Iterator[PlanProblem]:
     for name in plan:
-        if name not in PLAN_FIELDS:
-            yield PlanProblem((name,), f"unknown field {name!r} in the plan; valid: {listed(PLAN_FIELDS)}")
+        if name in ONLY_OF_STEPS:
+            yield PlanProblem(
+                (name,), f"unknown field {name!r} in the plan; it is a field of a step, and steps stand below steps"
+            )
+        elif name not in PLAN_FIELDS:
+            yield PlanProblem((name,), unknown("field", name, PLAN_FIELDS, where=" in the plan"))
     yield from _field_problems(plan, Plan, ())
     if plan.get("dry_run") is True and plan.get("observe") is True:
         sentence = "dry_run completes the action, observe leaves it to others; write one of the two"
@@ -159,8 +165,8 @@ def _entry_problems(entry: object, path: tuple[str | int, ...]) -> Iterator[Plan
         return
     for name in entry:
         if name not in GROUP_FIELDS:
-            valid = f"valid for steps side by side: {listed(GROUP_FIELDS)}"
-            yield PlanProblem((*path, name), f"unknown field {name!r}; {valid}")
+            sentence = unknown("field", name, GROUP_FIELDS, valid_for=" for steps side by side")
+            yield PlanProblem((*path, name), sentence)
     known = {name: value for name, value in entry.items() if name in GROUP_FIELDS}
     yield from _field_problems(known, PlannedStep, path)
     members = entry["parallel"]
@@ -192,13 +198,16 @@ def _step_problems(step: object, path: tuple[str | int, ...]) -> Iterator[PlanPr
     if not isinstance(step, dict):
         yield PlanProblem(path, f"is {kind_of(step)}; expected an object with {listed(STEP_FIELDS)}")
         return
+    kind = step.get("kind")
     for name in step:
         if name not in STEP_FIELDS:
-            yield PlanProblem((*path, name), f"unknown field {name!r}; valid: {listed(STEP_FIELDS)}")
+            yield PlanProblem((*path, name), _unknown_field(name, kind))
     yield from _field_problems(step, PlannedStep, path)
-    kind = step.get("kind")
+    if "kind" not in step:
+        yield PlanProblem((*path, "kind"), f"kind is missing; valid: {listed(KINDS)}")
+        return
     if not isinstance(kind, str) or kind not in KINDS:
-        yield PlanProblem((*path, "kind"), f"unknown kind {kind!r}; valid: {listed(KINDS)}")
+        yield PlanProblem((*path, "kind"), unknown("kind", kind, KINDS))
         return
     if "if_missing" in step and KINDS[kind].may_be_missing is None:
         sentence = f"{kind}: if_missing is for kinds whose options name something that may not exist"
@@ -209,6 +218,16 @@ def _step_problems(step: object, path: tuple[str | int, ...]) -> Iterator[PlanPr
         return
     for problem in _option_problems(options, KINDS[kind].options, (*path, "options")):
         yield PlanProblem(problem.path, f"{kind}: {problem.sentence}")
+
+
+def _unknown_field(name: str, kind: object) -> str:
+    """Return what is wrong with a field of a step that none has: often it stands in the wrong place."""
+    options = KINDS[kind].options if isinstance(kind, str) and kind in KINDS else None
+    if options is not None and any(name == field.encode_name for field in msgspec.structs.fields(options)):
+        return f"unknown field {name!r}; it is an option of {kind}, and stands below options"
+    if name in KINDS:
+        return f"unknown field {name!r}; a kind is written as kind: {name}"
+    return unknown("field", name, STEP_FIELDS)
 
 
 def _field_problems(
@@ -235,11 +254,7 @@ def _option_problems(
     options: Mapping[str, Any], struct: type[Struct], path: tuple[str | int, ...]
 ) -> Iterator[PlanProblem]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
-    found = [
-        PlanProblem((*path, name), f"unknown option {name!r}; valid: {listed(fields) or 'none'}")
-        for name in options
-        if name not in fields
-    ]
+    found = [PlanProblem((*path, name), unknown("option", name, fields)) for name in options if name not in fields]
     found += [
         PlanProblem(path, f"option {name!r} is missing")
         for name, field in fields.items()

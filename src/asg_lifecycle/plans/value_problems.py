@@ -23,6 +23,9 @@ _BOUND_WORDS = {">=": "of at least", "<=": "of at most"}
 _NUMBER_OF = {"str": "a string", "array": "a list", "object": "an object"}
 _COUNTED = {"str": "characters", "array": "entries", "object": "entries"}
 
+LIKENESS = 0.8
+"""How alike two names are, 0 to 1, when one is taken for a slip of the other; `drain` is none of `drain-ecs`."""
+
 _WRONG_TYPE = re.compile(r"Expected `([^`]+)`, got `[^`]+`")
 
 _TYPES_IN_WORDS = {
@@ -168,3 +171,26 @@ def _choices(wanted: Any) -> list[str]:  # noqa: ANN401 - a type
 def listed(names: Iterable[object]) -> str:
     """Return names in order, for people."""
     return ", ".join(sorted(str(name) for name in names))
+
+
+def unknown(what: str, name: object, valid: Iterable[str], *, where: str = "", valid_for: str = "") -> str:
+    """Return the sentence about a name that nobody knows, with the valid one that it may be a slip of.
+
+    Args:
+        what: what it should name: `option`.
+        name: as it was written.
+        valid: the names that there are.
+        where: where it stands, where that is not plain: ` in the plan`.
+        valid_for: what these names are valid for, likewise.
+    """
+    names = sorted(valid)
+    slip_of = _slip_of(name, names) if isinstance(name, str) else None
+    perhaps = f", perhaps {slip_of!r} is meant" if slip_of is not None else ""
+    return f"unknown {what} {name!r}{where}{perhaps}; valid{valid_for}: {', '.join(names) or 'none'}"
+
+
+def _slip_of(written: str, names: list[str]) -> str | None:
+    import difflib  # noqa: PLC0415 - the function checks plans, and needs it for a mistake alone
+
+    close = difflib.get_close_matches(written.lower(), names, n=1, cutoff=LIKENESS)
+    return close[0] if close else None

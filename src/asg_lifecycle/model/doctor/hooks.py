@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.model.actions import Transition
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.model.plans import Plan
 
 PLAN_TAG = "asg-lifecycle:plan"
-HEARTBEATS_IN_OVERALL = 100
-"""`GlobalTimeout` is so many times `HeartbeatTimeout`, up to 48 hours (R4)."""
-
 LONGEST_HEARTBEAT = 7_200
 """Seconds (R3)."""
 
@@ -124,7 +120,8 @@ def heartbeats_below_sweep(facts: AccountFacts) -> Iterator[Observation]:
                 hook,
                 f"HeartbeatTimeout is {hook.timeouts.heartbeat:g} s, less than two sweeps ({needed:g} s): an action "
                 "whose event is lost, or whose execution dies, may lapse before a sweep finds it",
-                commands.change_hook(facts.stack, group.name, hook, heartbeat=needed),
+                # It chooses a timeout that it does not warn of itself.
+                commands.change_hook(facts.stack, group.name, hook),
             )
 
 
@@ -133,13 +130,12 @@ def hooks_shorter_than_plan(facts: AccountFacts) -> Iterator[Observation]:
     for group, hook, given, field in _plans_with_times(facts):
         left = hook.timeouts.overall - finish_reserve(hook.timeouts)
         if left < given <= LONGEST_WORK:
-            heartbeat = _heartbeat_for(given)
             yield _about(
                 group,
                 hook,
                 f"its plan may take {readable(given)} ({field}), but GlobalTimeout ({readable(hook.timeouts.overall)}, "
                 f"of HeartbeatTimeout {hook.timeouts.heartbeat:g} s) leaves {readable(left)}",
-                commands.change_hook(facts.stack, group.name, hook, heartbeat=heartbeat),
+                commands.change_hook(facts.stack, group.name, hook),
             )
 
 
@@ -212,11 +208,6 @@ def _plans_with_times(facts: AccountFacts) -> Iterator[tuple[GroupFacts, HookFac
         given = time_given(plan) if plan is not None else None
         if given is not None:
             yield group, hook, *given
-
-
-def _heartbeat_for(work: float) -> int:
-    """Return the `HeartbeatTimeout` whose `GlobalTimeout` leaves so many seconds for work: whole minutes."""
-    return min(LONGEST_HEARTBEAT, 60 * math.ceil((work + 120) / HEARTBEATS_IN_OVERALL / 60))
 
 
 def _edit_plan(facts: AccountFacts, hook: HookFacts) -> str:

@@ -35,6 +35,27 @@ def plans_unusable(facts: AccountFacts) -> Iterator[Observation]:
         )
 
 
+def plans_without_effect(facts: AccountFacts) -> Iterator[Observation]:
+    """Yield the hooks whose plan does no work: it is a dry run, or only observes."""
+    for group, hook in facts.our_hooks():
+        plan = hook.decision.plan if hook.decision is not None else None
+        if plan is None or hook.decision is None or not (plan.dry_run or plan.observe):
+            continue
+        named = f"plan {hook.decision.name}" if hook.decision.name is not None else "the plan"
+        does = (
+            "is a dry run, so each action is completed without the work"
+            if plan.dry_run
+            else f"only observes, so its actions are left to others, or end by the hook's timeout with "
+            f"{hook.default_result}"
+        )
+        yield Observation(
+            evidence=f"hook {hook.name} of group {group.name}: {named} from {hook.decision.source} {does}",
+            command=commands.ours(facts.stack, "plan", "explain", "--group", group.name, "--hook", hook.name),
+            group=group.name,
+            hook=hook.name,
+        )
+
+
 def stored_plans_unusable(facts: AccountFacts) -> Iterator[Observation]:
     """Yield the plans in the store that cannot be used, whether anybody has them or not."""
     for plan in facts.stored_plans or ():
@@ -137,6 +158,7 @@ def permissions_not_simulated(facts: AccountFacts) -> Iterator[Observation]:
 
 CHECKS = (
     Check(name="plan-unusable", severity=Severity.ERROR, find=plans_unusable),
+    Check(name="plan-without-effect", severity=Severity.WARNING, find=plans_without_effect),
     Check(name="stored-plan-unusable", severity=Severity.WARNING, find=stored_plans_unusable),
     Check(name="parameter-is-no-plan", severity=Severity.NOTE, find=parameters_without_use),
     Check(name="plan-names-what-is-missing", severity=Severity.ERROR, find=names_missing),
