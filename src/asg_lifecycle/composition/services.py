@@ -20,6 +20,7 @@ from asg_lifecycle.aws.publishing import Publishing
 from asg_lifecycle.aws.request_signing import RequestSigning, trusted_authorities
 from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.aws.secret_values import SecretValues
+from asg_lifecycle.aws.snapshots import Snapshots
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.traffic_sources import TrafficSources
 from asg_lifecycle.http_apis.http_apis import HttpApis
@@ -69,6 +70,7 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
         metrics=Metrics(clients),
         publishing=Publishing(clients),
         signals=signals,
+        snapshots=Snapshots(clients),
         functions=Functions(clients),
         classic_load_balancers=ClassicLoadBalancers(clients, clock),
         clusters=Clusters(Eks(clients, clock), parameters, clock),

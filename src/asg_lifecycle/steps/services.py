@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.metrics import Metrics
     from asg_lifecycle.aws.publishing import Publishing
+    from asg_lifecycle.aws.snapshots import Snapshots
     from asg_lifecycle.aws.target_groups import TargetGroups
     from asg_lifecycle.aws.traffic_sources import TrafficSources
     from asg_lifecycle.http_apis.http_apis import HttpApis
@@ -44,6 +45,7 @@ class Services:
     metrics: Metrics
     publishing: Publishing
     signals: Signals | None
+    snapshots: Snapshots
     functions: Functions
     clusters: Clusters
     classic_load_balancers: ClassicLoadBalancers
