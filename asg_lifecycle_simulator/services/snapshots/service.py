@@ -234,6 +234,7 @@ class Snapshots(Service):
             "Name": made.name,
             "State": made.state(self.now),
             "SourceInstanceId": made.instance,
+            "CreationDate": datetime.fromtimestamp(made.at, UTC),
             "OwnerId": self.region.account,
             "Tags": shown_tags(made.tags),
         }

@@ -13,14 +13,11 @@ from asg_lifecycle.model.progress import Done, Failed, StepAnswer
 from asg_lifecycle.model.redaction import redacted
 from asg_lifecycle.model.snapshots import ACTION_TAG, Stage, image_name, image_stage
 from asg_lifecycle.steps.base import StatefulStep
-from asg_lifecycle.steps.support.snapshot_texts import LOST_AFTER, Tags, description_of, key_of, tags_of
+from asg_lifecycle.steps.support.snapshot_texts import LOST_AFTER, POLL_INTERVAL, Tags, description_of, key_of, tags_of
 
 if TYPE_CHECKING:
     from asg_lifecycle.model.snapshots import Image
     from asg_lifecycle.steps.base import Target
-
-POLL_INTERVAL = 5.0
-"""Seconds between two looks for an image that EC2 does not show yet."""
 
 
 class CreateImageOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

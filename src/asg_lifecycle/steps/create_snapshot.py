@@ -19,6 +19,7 @@ from asg_lifecycle.steps.support.missing_things import done_unless_missing
 from asg_lifecycle.steps.support.sentences import counted, listed
 from asg_lifecycle.steps.support.snapshot_texts import (
     LOST_AFTER,
+    POLL_INTERVAL,
     VISIBLE_AFTER,
     DeviceName,
     Tags,
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from asg_lifecycle.steps.base import Target
 
 NO_VOLUME = "InvalidVolume.NotFound"
-
-POLL_INTERVAL = 5.0
-"""Seconds between two looks for what may have been made, and until a call that had no effect is made again."""
 
 
 class CreateSnapshotOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -165,13 +163,15 @@ class CreateSnapshot(StatefulStep[CreateSnapshotOptions, CreateSnapshotState]):
     def _ask(
         self, target: Target, state: CreateSnapshotState, told: InstanceVolumes, chosen: Sequence[AttachedVolume]
     ) -> StepAnswer:
-        left_out = [each for each in told.volumes if each not in chosen]
         try:
             # A call leaves out 40 volumes at most; one volume needs none to be left out.
-            made = (
-                (self._make_of_volume(target, chosen[0].volume),)
-                if len(chosen) == 1
-                else self._make_of_instance(target, left_out)
+            if len(chosen) == 1:
+                return self._accepted(target, state, (self._make_of_volume(target, chosen[0].volume),))
+            made = self._services.snapshots.create_of_instance(
+                target.action.instance,
+                without=[each for each in told.volumes if each not in chosen],
+                tags=self._tags(target),
+                description=description_of(target, self._options.description),
             )
         except CallFailed as failed:
             return self._kept_if_open(target, failed, state)
@@ -207,12 +207,6 @@ class CreateSnapshot(StatefulStep[CreateSnapshotOptions, CreateSnapshotState]):
                 deleted.append(each.volume)
         state = msgspec.structs.replace(state, deleted=tuple(deleted))
         return self._accepted(target, state, made) if made else Done(texts.of_terminated(target, deleted))
-
-    def _make_of_instance(self, target: Target, left_out: Sequence[AttachedVolume]) -> tuple[Snapshot, ...]:
-        description = description_of(target, self._options.description)
-        return self._services.snapshots.create_of_instance(
-            target.action.instance, without=left_out, tags=self._tags(target), description=description
-        )
 
     def _make_of_volume(self, target: Target, volume: str) -> Snapshot:
         description = description_of(target, self._options.description)

@@ -25,6 +25,9 @@ OWN_TAGS = "asg-lifecycle:"
 LONGEST_VALUE, LONGEST_DESCRIPTION = 256, 255
 """Characters that EC2 takes."""
 
+POLL_INTERVAL = 5.0
+"""Seconds between two looks for what may have been made, and until a call that had no effect is made again."""
+
 VISIBLE_AFTER = 60.0
 """Seconds after which EC2 is taken to show what was made, or what shows then not to have been made."""
 
