@@ -242,7 +242,7 @@ def test_a_request_that_is_lost_is_made_again(testbed: Testbed) -> None:
     testbed.region.faults.lose_request("ec2", "CreateSnapshots")
     instance = drained(testbed, "/dev/sdf")
     testbed.run(30)
-    assert "looking for snapshots that may have been made already" in (testbed.record().detail or "")
+    assert "looking for snapshots: they may have been made already" in (testbed.record().detail or "")
     testbed.finish()
 
     assert len(made(testbed, instance)) == 2
@@ -496,3 +496,26 @@ def test_the_plan_of_the_guide(testbed: Testbed) -> None:
     assert (snapshot.tags["Name"], snapshot.tags["Keep"]) == (f"web {instance}", "30d")
     assert command.ended_at is not None
     assert command.ended_at <= snapshot.at <= snapshot.ready_at <= testbed.log(LogKind.COMPLETED)[0].time
+
+
+def test_an_instance_that_ec2_shuts_down_under_the_call_has_what_can_still_be_had(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (instance,) = testbed.group(plan=snapshot_plan())
+    data = testbed.snapshots.attach(instance, "/dev/sdf")
+    take = testbed.region.faults.take
+
+    def shut_down_first(service: str, operation: str) -> Fault | None:
+        if operation == "CreateSnapshots":
+            testbed.snapshots.shut_down(instance)
+        return take(service, operation)
+
+    monkeypatch.setattr(testbed.region.faults, "take", shut_down_first)
+    testbed.terminate(instance)
+    testbed.run(900)
+
+    assert [each.volume for each in made(testbed, instance)] == [data]
+    record = testbed.deployment.record("web", "asg-lifecycle-terminate", instance)
+    assert record is not None
+    assert record.status == "completed"
+    assert "deleted with the instance" in record.step_outcomes[0].detail
