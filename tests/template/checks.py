@@ -18,6 +18,7 @@ from asg_lifecycle.aws.permissions import (
 from asg_lifecycle.model.action_events import SOURCE
 from asg_lifecycle.model.metrics import NAMESPACE, SERVICE, Metric
 from asg_lifecycle.model.records import Record
+from asg_lifecycle.model.snapshots import ACTION_TAG
 from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.steps.catalog import CATALOG
 from asg_lifecycle.steps.publish_event import SOURCE as STEP_SOURCE
@@ -118,6 +119,8 @@ PLANS = {
     f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/asg-lifecycle/${{AWS::StackName}}/plans{below}"
     for below in ("", "/*")
 }
+MADE = {f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}::{kind}/*" for kind in ("image", "snapshot")}
+INSTANCES, VOLUMES = ({f"arn:${{AWS::Partition}}:ec2:{HERE}:{kind}/*"} for kind in ("instance", "volume"))
 RESOURCES: dict[str, set[str]] = {
     "autoscaling:CompleteLifecycleAction": GROUPS,
     "autoscaling:DescribeAutoScalingInstances": EVERYTHING,
@@ -133,8 +136,14 @@ RESOURCES: dict[str, set[str]] = {
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": TABLE,
     "dynamodb:UpdateItem": TABLE,
+    "ec2:CreateImage": INSTANCES | MADE,
+    "ec2:CreateSnapshot": VOLUMES | MADE,
+    "ec2:CreateSnapshots": INSTANCES | VOLUMES | MADE,
+    "ec2:CreateTags": MADE,
+    "ec2:DescribeImages": EVERYTHING,
     "ec2:DescribeInstanceStatus": EVERYTHING,
     "ec2:DescribeInstances": EVERYTHING,
+    "ec2:DescribeSnapshots": EVERYTHING,
     "ecs:DescribeClusters": {f"{ECS}cluster/*"},
     "ecs:DescribeContainerInstances": {f"{ECS}container-instance/*"},
     "ecs:DescribeServices": {f"{ECS}service/*"},
@@ -202,7 +211,9 @@ RESOURCES: dict[str, set[str]] = {
 }
 """On what each action may be allowed: `*` only where IAM knows nothing narrower."""
 
-CONDITIONS = {
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "CopyInstancesOfGroups": {"Null": {"aws:ResourceTag/aws:autoscaling:groupName": "false"}},
+    "MakeWhatHasTheTagOfItsAction": {"Null": {f"aws:RequestTag/{ACTION_TAG}": "false"}},
     "PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}},
     "PutEventsOfOurs": {"StringEquals": {"events:source": STEP_SOURCE}},
     "SendCommandsToInstancesOfGroups": {
@@ -212,6 +223,7 @@ CONDITIONS = {
             {"Ref": "AWS::NoValue"},
         ]
     },
+    "TagWhatIsMade": {"StringEquals": {"ec2:CreateAction": ["CreateImage", "CreateSnapshot", "CreateSnapshots"]}},
 }
 """The statements that are for a part of their resources' use alone."""
 

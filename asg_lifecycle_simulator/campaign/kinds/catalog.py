@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.campaign.kinds.containers import DrainEcs, WaitForEcs
+from asg_lifecycle_simulator.campaign.kinds.copies import CreateImage, CreateSnapshot
 from asg_lifecycle_simulator.campaign.kinds.http_apis import HttpRequest
 from asg_lifecycle_simulator.campaign.kinds.kubernetes import DrainKubernetes, WaitForKubernetes
 from asg_lifecycle_simulator.campaign.kinds.load_balancing import (
@@ -29,6 +30,8 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
     each.kind: each
     for each in (
         AddDnsRecord,
+        CreateImage,
+        CreateSnapshot,
         DeregisterClassicElb,
         DeregisterCloudMap,
         DeregisterTargets,

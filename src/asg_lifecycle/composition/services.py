@@ -13,6 +13,7 @@ from asg_lifecycle.aws.ecs_services import EcsServices
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.functions import Functions
 from asg_lifecycle.aws.http_hosts import HttpHosts
+from asg_lifecycle.aws.images import Images
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
 from asg_lifecycle.aws.metrics import Metrics
@@ -20,6 +21,7 @@ from asg_lifecycle.aws.publishing import Publishing
 from asg_lifecycle.aws.request_signing import RequestSigning, trusted_authorities
 from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.aws.secret_values import SecretValues
+from asg_lifecycle.aws.snapshots import Snapshots
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.traffic_sources import TrafficSources
 from asg_lifecycle.http_apis.http_apis import HttpApis
@@ -60,6 +62,7 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
     return Services(
         lifecycle_actions=lifecycle_actions,
         instances=Instances(clients),
+        images=Images(clients),
         target_groups=TargetGroups(clients, clock),
         lattice_target_groups=LatticeTargetGroups(clients),
         traffic_sources=TrafficSources(clients, clock),
@@ -69,6 +72,7 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
         metrics=Metrics(clients),
         publishing=Publishing(clients),
         signals=signals,
+        snapshots=Snapshots(clients),
         functions=Functions(clients),
         classic_load_balancers=ClassicLoadBalancers(clients, clock),
         clusters=Clusters(Eks(clients, clock), parameters, clock),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.add_dns_record import AddDnsRecord
+from asg_lifecycle.steps.create_image import CreateImage
+from asg_lifecycle.steps.create_snapshot import CreateSnapshot
 from asg_lifecycle.steps.deregister_classic_elb import DeregisterClassicElb
 from asg_lifecycle.steps.deregister_cloud_map import DeregisterCloudMap
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 CATALOG: tuple[type[Step], ...] = (
     AddDnsRecord,
+    CreateImage,
+    CreateSnapshot,
     DeregisterCloudMap,
     DeregisterClassicElb,
     DeregisterTargets,

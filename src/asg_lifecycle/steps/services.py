@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.aws.ecs_services import EcsServices
     from asg_lifecycle.aws.functions import Functions
+    from asg_lifecycle.aws.images import Images
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.metrics import Metrics
     from asg_lifecycle.aws.publishing import Publishing
+    from asg_lifecycle.aws.snapshots import Snapshots
     from asg_lifecycle.aws.target_groups import TargetGroups
     from asg_lifecycle.aws.traffic_sources import TrafficSources
     from asg_lifecycle.http_apis.http_apis import HttpApis
@@ -35,6 +37,7 @@ class Services:
 
     lifecycle_actions: LifecycleActions
     instances: Instances
+    images: Images
     target_groups: TargetGroups
     lattice_target_groups: LatticeTargetGroups
     traffic_sources: TrafficSources
@@ -44,6 +47,7 @@ class Services:
     metrics: Metrics
     publishing: Publishing
     signals: Signals | None
+    snapshots: Snapshots
     functions: Functions
     clusters: Clusters
     classic_load_balancers: ClassicLoadBalancers
