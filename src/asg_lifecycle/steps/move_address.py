@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 from msgspec import Struct
 
+from asg_lifecycle.model.actions import Location
 from asg_lifecycle.model.address_pools import by_preference
 from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.failures import CallFailed
@@ -48,7 +49,7 @@ class MoveAddressState(Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         chosen: the id of what is to be given to the instance, written down before EC2 is asked; None before that.
         named: what people know that by.
-        asked_at: when EC2 was asked last; None before that.
+        asked_at: when EC2 was asked last, to give it or to take it back; None before that.
         refused: what EC2 said when it refused that; None when it did not.
         leaving: the ids of what is taken from the instance.
     """
@@ -77,8 +78,9 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
     The first network interface and the first private address stay with the instance. What EC2 has terminated has
     nothing left to take back.
 
-    When a launch goes on without the step, what the instance has it keeps: a terminate hook, or the end of the
-    instance, frees it.
+    An instance on its way into a warm pool gets none before it comes out; one that returns to it keeps what it has,
+    unless the plan says `when_instance_survives: run`. When a launch goes on without the step, the instance keeps what
+    it has: a terminate hook, or its end, frees that.
     """
 
     kind = "move-address"
@@ -121,10 +123,9 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
             kept = f"; {pool.noun} {listed(stays)} is its first, which goes with it" if stays else ""
             of_gone = f", it is {network.state}" if network.gone else ""
             return Done(f"instance {network.instance} has nothing to give back of {pool.name}{of_gone}{kept}")
+        begun = MoveAddressState(leaving=tuple(each.id for each in leaving), asked_at=target.now)
         # What EC2 terminates, it takes everything from itself.
-        for each in leaving if not network.gone else ():
-            pool.take_back(each, force=False)
-        return self._leaving(pool, leaving, target.now)
+        return self._leaving(pool, leaving, begun) if network.gone else self._ask_back(pool, leaving, begun)
 
     def poll(self, target: Target, state: MoveAddressState) -> StepAnswer:
         """Go on with what was begun."""
@@ -136,12 +137,10 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
         left = tuple(each for each in known if each.instance == instance)
         if not left:
             return Done(f"took back {pool.noun} {listed(_names(state.leaving, known))} of {pool.name}")
-        asked_at = state.asked_at or target.now
-        if target.now - asked_at >= ASK_AGAIN:
-            for each in left:
-                pool.take_back(each, force=self._options.force)
-            asked_at = target.now
-        return self._leaving(pool, left, asked_at, state)
+        if state.asked_at is not None and target.now - state.asked_at < ASK_AGAIN:
+            return self._leaving(pool, left, state)
+        asked = msgspec.structs.replace(state, asked_at=target.now)
+        return self._ask_back(pool, left, asked, force=self._options.force)
 
     def stop(self, target: Target, state: MoveAddressState | None) -> str | None:
         """Say what the instance may have by now, and keeps."""
@@ -153,6 +152,8 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
         pool, network = self._pool(target), self._network(target)
         if network.gone:
             return Done(f"instance {network.instance} is {network.state}: it gets nothing of {pool.name}")
+        if target.action.destination is Location.WARM_POOL:
+            return Done(f"instance {network.instance} goes into the warm pool: it gets one when it comes out")
         if network.state == "pending":
             blocker = Blocker(kind=BlockerKind.INSTANCE, name=network.instance, reason="it is pending")
             return self._waiting(f"waiting until instance {network.instance} runs", state, blockers=(blocker,))
@@ -176,7 +177,7 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
             return self._not_shown(pool, chosen, network, state)
         # Before each time that EC2 is asked for one, too: what is there is not to be replaced.
         if (obstacle := pool.obstacle(network, members)) is not None:
-            return Failed(f"instance {network.instance} cannot have a {pool.noun} of {pool.name}: {obstacle}")
+            return Failed(f"instance {network.instance} cannot have one of {pool.name}: {obstacle}")
         if chosen is not None:
             return self._ask(pool, chosen, network, state, now)
         return self._choose(pool, members, network)
@@ -189,7 +190,7 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
         free = by_preference((each for each in reachable if each.free), network.instance)
         if not free:
             return self._waiting(
-                f"waiting until a {pool.noun} of {pool.name} is free: {holders(reachable)}",
+                f"waiting for a free {pool.noun} of {pool.name}: {holders(reachable)}",
                 NOTHING_BEGUN,
                 no_later_than=FREE_EVERY,
                 blockers=[
@@ -233,24 +234,32 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
     ) -> StepAnswer:
         left = pool.finish(mine)
         if left is None:
-            return Done(f"{pool.noun} {mine.name} of {pool.name} is {pool.attached} to instance {network.instance}")
+            return Done(f"{pool.noun} {mine.name} of {pool.name} is {pool.attached} instance {network.instance}")
         blocker = Blocker(kind=pool.blocker, name=mine.name, reason=left)
         return self._waiting(
             f"waiting for {pool.noun} {mine.name}: {left}", state, again_after=SHOWN_EVERY, blockers=(blocker,)
         )
 
-    def _leaving(
-        self,
-        pool: AddressPool,
-        left: Sequence[PoolMember],
-        asked_at: float,
-        state: MoveAddressState | None = None,
-    ) -> Waiting:
-        names = listed(each.name for each in left)
-        leaving = state.leaving if state is not None else tuple(each.id for each in left)
+    def _ask_back(
+        self, pool: AddressPool, left: Sequence[PoolMember], state: MoveAddressState, *, force: bool = False
+    ) -> StepAnswer:
+        refused = None
+        for each in left:
+            try:
+                pool.take_back(each, force=force)
+            except CallFailed as failed:
+                if failed.failure.code not in pool.refused_when_taken:
+                    raise
+                if state.refused is not None:
+                    return Failed(f"{failed}; EC2 shows {each.name} with the instance all the same")
+                # It may have left already, which is shown in a moment.
+                refused = str(failed)
+        return self._leaving(pool, left, msgspec.structs.replace(state, refused=refused))
+
+    def _leaving(self, pool: AddressPool, left: Sequence[PoolMember], state: MoveAddressState) -> Waiting:
         return self._waiting(
-            f"waiting until EC2 shows {pool.noun} {names} without the instance",
-            MoveAddressState(leaving=leaving, named=names, asked_at=asked_at),
+            f"waiting until EC2 shows {pool.noun} {listed(each.name for each in left)} without the instance",
+            state,
             again_after=SHOWN_EVERY,
             blockers=[Blocker(kind=pool.blocker, name=each.name, reason=f"{each.holder} has it") for each in left],
         )

@@ -34,7 +34,7 @@ class AddressPool(ABC):
     """The codes with which EC2 refuses a member that something else has, or that is no more."""
 
     attached: ClassVar[str]
-    """What a member is, when an instance has it."""
+    """What a member is, before the instance that has it."""
 
     name: str
     """Of the pool, as a part of sentences."""
@@ -92,7 +92,7 @@ class ElasticIpPool(_TaggedPool):
     noun = "Elastic IP"
     blocker = BlockerKind.ADDRESS
     refused_when_taken = frozenset({ASSOCIATED, NO_ADDRESS})
-    attached = "associated"
+    attached = "associated with"
 
     def __init__(self, elastic_ips: ElasticIps, pool: str) -> None:
         super().__init__(pool)
@@ -135,7 +135,7 @@ class NetworkInterfacePool(_TaggedPool):
     noun = "network interface"
     blocker = BlockerKind.NETWORK_INTERFACE
     refused_when_taken = IN_USE | {NO_INTERFACE}
-    attached = "attached"
+    attached = "attached to"
 
     def __init__(self, interfaces: NetworkInterfaces, pool: str, index: int) -> None:
         super().__init__(pool)
@@ -187,7 +187,7 @@ class PrivateAddressPool(AddressPool):
     noun = "private address"
     blocker = BlockerKind.ADDRESS
     refused_when_taken = IN_USE
-    attached = "assigned"
+    attached = "assigned to"
 
     def __init__(self, interfaces: NetworkInterfaces, addresses: Sequence[str]) -> None:
         self._interfaces = interfaces
