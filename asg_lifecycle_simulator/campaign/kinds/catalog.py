@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle_simulator.campaign.kinds.addresses import MoveAddress
 from asg_lifecycle_simulator.campaign.kinds.containers import DrainEcs, WaitForEcs
 from asg_lifecycle_simulator.campaign.kinds.http_apis import HttpRequest
 from asg_lifecycle_simulator.campaign.kinds.kubernetes import DrainKubernetes, WaitForKubernetes
@@ -36,6 +37,7 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
         DrainKubernetes,
         HttpRequest,
         InvokeFunction,
+        MoveAddress,
         PublishEvent,
         RegisterTargets,
         RemoveDnsRecords,

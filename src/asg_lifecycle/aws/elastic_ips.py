@@ -38,14 +38,6 @@ class ElasticIps:
         found = self._described({f"tag:{POOL_TAG}": [pool]})
         return tuple(_member(each) for each in found if {"Key": POOL_TAG, "Value": pool} in each.get("Tags", []))
 
-    def known(self, ids: Sequence[str]) -> tuple[PoolMember, ...]:
-        """Return the addresses with these allocation ids, whatever their tags are; those there are not are left out.
-
-        Raises:
-            CallFailed: no answer, throttled, denied.
-        """
-        return tuple(_member(each) for each in self._described({"allocation-id": list(ids)}))
-
     def of_address(self, interface: str, private: str) -> tuple[PoolMember, ...]:
         """Return the address that a private address of a network interface has.
 

@@ -45,15 +45,6 @@ class NetworkInterfaces:
             (_interface(each), each.get("AvailabilityZone", "")) for each in found if wanted in each.get("TagSet", [])
         )
 
-    def known(self, ids: Sequence[str]) -> tuple[PoolMember, ...]:
-        """Return the network interfaces with these ids, whatever their tags are; those there are not are left out.
-
-        Raises:
-            CallFailed: no answer, throttled, denied.
-        """
-        found = self._described({"Name": "network-interface-id", "Values": list(ids)})
-        return tuple(_interface(each) for each in found)
-
     def addresses_in(self, subnet: str, addresses: Sequence[str]) -> tuple[PoolMember, ...]:
         """Return those of some private addresses that a network interface of a subnet has.
 

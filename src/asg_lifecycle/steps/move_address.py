@@ -20,7 +20,7 @@ from asg_lifecycle.steps.support.address_pools import (
     NetworkInterfacePool,
     PrivateAddressPool,
 )
-from asg_lifecycle.steps.support.address_previews import had_by, holders, would_give, would_take_back
+from asg_lifecycle.steps.support.address_previews import had_by, holders, what_lacks, would_give, would_take_back
 from asg_lifecycle.steps.support.sentences import listed
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class MoveAddressState(Struct, frozen=True, kw_only=True, omit_defaults=True):
         named: what people know that by.
         asked_at: when EC2 was asked last, to give it or to take it back; None before that.
         refused: what EC2 said when it refused that; None when it did not.
-        leaving: the ids of what is taken from the instance.
+        leaving: the ids of what was asked back from the instance.
     """
 
     chosen: str | None = None
@@ -110,37 +110,11 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
 
     def begin(self, target: Target) -> StepAnswer:
         """Choose what is free, or take back what the instance has. Nothing is given before it is written down."""
-        if target.action.launching:
-            return self._give(target, NOTHING_BEGUN)
-        pool, network = self._pool(target), self._network(target)
-        contents = pool.contents(network)
-        held = pool.held_by(network.instance, contents.members)
-        if not contents.members and not held and not network.gone:
-            return Missing(f"there is no {contents.nothing}")
-        leaving = tuple(each for each in held if not each.primary)
-        stays = [each.name for each in held if each.primary]
-        if not leaving:
-            kept = f"; {pool.noun} {listed(stays)} is its first, which goes with it" if stays else ""
-            of_gone = f", it is {network.state}" if network.gone else ""
-            return Done(f"instance {network.instance} has nothing to give back of {pool.name}{of_gone}{kept}")
-        begun = MoveAddressState(leaving=tuple(each.id for each in leaving), asked_at=target.now)
-        # What EC2 terminates, it takes everything from itself.
-        return self._leaving(pool, leaving, begun) if network.gone else self._ask_back(pool, leaving, begun)
+        return self._give(target, NOTHING_BEGUN) if target.action.launching else self._take(target, NOTHING_BEGUN)
 
     def poll(self, target: Target, state: MoveAddressState) -> StepAnswer:
         """Go on with what was begun."""
-        if target.action.launching:
-            return self._give(target, state)
-        pool = self._pool(target)
-        instance = target.action.instance
-        known = pool.known(state.leaving, instance)
-        left = tuple(each for each in known if each.instance == instance)
-        if not left:
-            return Done(f"took back {pool.noun} {listed(_names(state.leaving, known))} of {pool.name}")
-        if state.asked_at is not None and target.now - state.asked_at < ASK_AGAIN:
-            return self._leaving(pool, left, state)
-        asked = msgspec.structs.replace(state, asked_at=target.now)
-        return self._ask_back(pool, left, asked, force=self._options.force)
+        return self._give(target, state) if target.action.launching else self._take(target, state)
 
     def stop(self, target: Target, state: MoveAddressState | None) -> str | None:
         """Say what the instance may have by now, and keeps."""
@@ -152,16 +126,16 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
         pool, network = self._pool(target), self._network(target)
         if network.gone:
             return Done(f"instance {network.instance} is {network.state}: it gets nothing of {pool.name}")
-        if target.action.destination is Location.WARM_POOL:
-            return Done(f"instance {network.instance} goes into the warm pool: it gets one when it comes out")
         if network.state == "pending":
             blocker = Blocker(kind=BlockerKind.INSTANCE, name=network.instance, reason="it is pending")
             return self._waiting(f"waiting until instance {network.instance} runs", state, blockers=(blocker,))
         contents = pool.contents(network)
         if mine := had_by(network, contents.members):
             return self._settle(pool, mine[0], network, state)
-        if not contents.members:
-            return Missing(f"there is no {contents.nothing}")
+        if (lacking := what_lacks(pool, contents, network)) is not None:
+            return Missing(lacking)
+        if target.action.destination is Location.WARM_POOL:
+            return Done(f"instance {network.instance} goes into the warm pool: it gets one when it comes out")
         return self._go_on(pool, contents.members, network, state, target.now)
 
     def _go_on(
@@ -184,9 +158,6 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
 
     def _choose(self, pool: AddressPool, members: Sequence[PoolMember], network: InstanceNetwork) -> StepAnswer:
         reachable = [each for each in members if each.elsewhere is None]
-        if not reachable:
-            places = listed(f"{each.name}: {each.elsewhere}" for each in members)
-            return Missing(f"there is no {pool.noun} of {pool.name} in {network.zone}; {places}")
         free = by_preference((each for each in reachable if each.free), network.instance)
         if not free:
             return self._waiting(
@@ -240,8 +211,34 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
             f"waiting for {pool.noun} {mine.name}: {left}", state, again_after=SHOWN_EVERY, blockers=(blocker,)
         )
 
+    def _take(self, target: Target, state: MoveAddressState) -> StepAnswer:
+        pool, network = self._pool(target), self._network(target)
+        contents = pool.contents(network)
+        held = pool.held_by(network.instance, contents.members)
+        left = [each for each in held if not each.primary]
+        if not left and state.leaving:
+            return Done(f"took back {pool.noun} {state.named} of {pool.name}")
+        if not contents.members and not held and not network.gone:
+            return Missing(f"there is no {contents.nothing}")
+        if not left:
+            stays = [each.name for each in held]
+            kept = f"; {pool.noun} {listed(stays)} is its first, which goes with it" if stays else ""
+            of_gone = f", it is {network.state}" if network.gone else ""
+            return Done(f"instance {network.instance} has nothing to give back of {pool.name}{of_gone}{kept}")
+        ids, names = tuple(each.id for each in left), listed(each.name for each in left)
+        known = set(ids) <= set(state.leaving)
+        if known and state.asked_at is not None and target.now - state.asked_at < ASK_AGAIN:
+            return self._leaving(pool, left, state)
+        begun = MoveAddressState(
+            leaving=ids, named=names, asked_at=target.now, refused=state.refused if known else None
+        )
+        # From what EC2 terminates it takes everything itself.
+        if network.gone and not known:
+            return self._leaving(pool, left, begun)
+        return self._ask_back(pool, left, begun, force=self._options.force and known)
+
     def _ask_back(
-        self, pool: AddressPool, left: Sequence[PoolMember], state: MoveAddressState, *, force: bool = False
+        self, pool: AddressPool, left: Sequence[PoolMember], state: MoveAddressState, *, force: bool
     ) -> StepAnswer:
         refused = None
         for each in left:
@@ -275,8 +272,3 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
         if options.what == "elastic-ip":
             return ElasticIpPool(self._services.elastic_ips, pool)
         return NetworkInterfacePool(self._services.network_interfaces, pool, options.device_index or 1)
-
-
-def _names(ids: Sequence[str], known: Sequence[PoolMember]) -> list[str]:
-    names = {each.id: each.name for each in known}
-    return [names.get(each, each) for each in ids]

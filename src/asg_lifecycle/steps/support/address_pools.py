@@ -48,10 +48,6 @@ class AddressPool(ABC):
         """Return what of the pool an instance has, which may be gone."""
 
     @abstractmethod
-    def known(self, ids: Sequence[str], instance: str) -> tuple[PoolMember, ...]:
-        """Return the members with these ids, tagged or not; those that nobody has may be left out."""
-
-    @abstractmethod
     def obstacle(self, network: InstanceNetwork, members: Sequence[PoolMember]) -> str | None:
         """Return what is in the way of giving the instance one of `members`, None when nothing is."""
 
@@ -103,11 +99,6 @@ class ElasticIpPool(_TaggedPool):
         del network
         return self._contents(self._elastic_ips.of_pool(self._pool))
 
-    def known(self, ids: Sequence[str], instance: str) -> tuple[PoolMember, ...]:
-        """Return them."""
-        del instance
-        return self._elastic_ips.known(ids)
-
     def obstacle(self, network: InstanceNetwork, members: Sequence[PoolMember]) -> str | None:
         """Return an Elastic IP of another pool, which EC2 would take away from the instance."""
         if network.first_interface is None or network.address is None:
@@ -149,11 +140,6 @@ class NetworkInterfacePool(_TaggedPool):
             else msgspec.structs.replace(member, elsewhere=f"it is in {zone or 'no zone'}")
             for member, zone in self._interfaces.of_pool(self._pool)
         )
-
-    def known(self, ids: Sequence[str], instance: str) -> tuple[PoolMember, ...]:
-        """Return them."""
-        del instance
-        return self._interfaces.known(ids)
 
     def obstacle(self, network: InstanceNetwork, members: Sequence[PoolMember]) -> str | None:
         """Return what is attached at the device index."""
@@ -212,10 +198,6 @@ class PrivateAddressPool(AddressPool):
         """Return those on the network interfaces that the instance has: in other networks others may have the same."""
         del members
         return self._interfaces.addresses_of(instance, self._addresses)
-
-    def known(self, ids: Sequence[str], instance: str) -> tuple[PoolMember, ...]:
-        """Return those that the instance has."""
-        return self._interfaces.addresses_of(instance, ids)
 
     def obstacle(self, network: InstanceNetwork, members: Sequence[PoolMember]) -> str | None:
         """Return that there is nothing to hold it."""

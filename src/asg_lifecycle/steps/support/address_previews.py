@@ -10,7 +10,7 @@ from asg_lifecycle.steps.support.sentences import listed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asg_lifecycle.model.address_pools import InstanceNetwork, PoolMember
+    from asg_lifecycle.model.address_pools import InstanceNetwork, PoolContents, PoolMember
     from asg_lifecycle.steps.support.address_pools import AddressPool
 
 
@@ -21,8 +21,8 @@ def would_give(pool: AddressPool, network: InstanceNetwork) -> str:
     contents = pool.contents(network)
     if mine := had_by(network, contents.members):
         return f"has {pool.noun} {mine[0].name} of {pool.name} already"
-    if not contents.members:
-        return f"would give nothing: there is no {contents.nothing}"
+    if (lacking := what_lacks(pool, contents, network)) is not None:
+        return f"would give nothing: {lacking}"
     if (obstacle := pool.obstacle(network, contents.members)) is not None:
         return f"would fail: {obstacle}"
     free = by_preference((each for each in contents.members if each.free), network.instance)
@@ -39,6 +39,16 @@ def would_take_back(pool: AddressPool, network: InstanceNetwork) -> str:
         return f"would take nothing back: there is no {contents.nothing}"
     leaving = [each.name for each in held if not each.primary]
     return f"would take back {pool.noun} {listed(leaving)}" if leaving else f"has nothing of {pool.name} to give back"
+
+
+def what_lacks(pool: AddressPool, contents: PoolContents, network: InstanceNetwork) -> str | None:
+    """Return that the pool has nothing which the instance could ever have, a sentence; None when it has."""
+    if not contents.members:
+        return f"there is no {contents.nothing}"
+    if any(each.elsewhere is None for each in contents.members):
+        return None
+    places = listed(f"{each.name}: {each.elsewhere}" for each in contents.members)
+    return f"there is no {pool.noun} of {pool.name} in {network.zone}; {places}"
 
 
 def had_by(network: InstanceNetwork, members: Sequence[PoolMember]) -> list[PoolMember]:
