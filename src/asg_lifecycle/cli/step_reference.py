@@ -115,7 +115,8 @@ def _notes(step: type[Step]) -> Iterator[str]:
         )
     if step.skip_if_instance_survives:
         leaving = "" if step.transition is not None else " on its way out"
-        yield f"- It is skipped when the instance survives{leaving}, unless the plan says `when_instance_survives: run`."
+        skipped = f"It is skipped when the instance survives{leaving}"
+        yield f"- {skipped}, unless the plan says `when_instance_survives: run`."
     if step.at_most_once:
         yield (
             "- It is never begun twice for one action, unless it can be repeated or its beginning came to nothing."

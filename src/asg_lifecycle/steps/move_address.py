@@ -146,13 +146,15 @@ class MoveAddress(StatefulStep[MoveAddressOptions, MoveAddressState]):
         state: MoveAddressState,
         now: float,
     ) -> StepAnswer:
-        chosen = next((each for each in members if each.id == state.chosen and each.free), None)
-        if chosen is not None and state.asked_at is not None and now - state.asked_at < ASK_AGAIN:
+        chosen = next((each for each in members if each.id == state.chosen), None)
+        asked_now = state.asked_at is not None and now - state.asked_at < ASK_AGAIN
+        # What EC2 has accepted is this instance's, even if EC2 still shows it with whoever had it before.
+        if chosen is not None and asked_now and (chosen.free or state.refused is None):
             return self._not_shown(pool, chosen, network, state)
         # Before each time that EC2 is asked for one, too: what is there is not to be replaced.
         if (obstacle := pool.obstacle(network, members)) is not None:
             return Failed(f"instance {network.instance} cannot have one of {pool.name}: {obstacle}")
-        if chosen is not None:
+        if chosen is not None and chosen.free:
             return self._ask(pool, chosen, network, state, now)
         return self._choose(pool, members, network)
 
