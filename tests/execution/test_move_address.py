@@ -464,8 +464,11 @@ def test_an_instance_that_is_gone_has_nothing_to_give_back(testbed: Testbed) -> 
     testbed.elastic_ips.give(address, instance)
     with testbed.region.unobserved():
         testbed.region.client("ec2").terminate_instances(InstanceIds=[instance])
-    testbed.finish()
-    assert "nothing to give back of pool web, it is terminated" in ended(testbed)
+    testbed.run(120)
+    record = testbed.deployment.record(GROUP, TERMINATE_HOOK, instance)
+    assert record is not None
+    (step,) = record.step_outcomes
+    assert step.detail == f"instance {instance} has nothing to give back of pool web, it is terminated"
     assert testbed.elastic_ips.holders() == {address: None}
     assert asked(testbed, *RETURNS) == 0
 
@@ -479,7 +482,9 @@ def test_an_instance_that_goes_while_it_waits_for_one(testbed: Testbed) -> None:
     with testbed.region.unobserved():
         testbed.region.client("ec2").terminate_instances(InstanceIds=[instance])
     testbed.run(120)
-    assert testbed.record().in_flight is None
+    record = testbed.deployment.record(GROUP, LAUNCH_HOOK, instance)
+    assert record is not None
+    assert record.in_flight is None
     assert testbed.elastic_ips.of(other) == [address]
 
 
@@ -504,7 +509,9 @@ def test_in_a_warm_pool_an_instance_has_none_before_it_comes_out(testbed: Testbe
         testbed.region.client("autoscaling").put_warm_pool(AutoScalingGroupName=GROUP, MinSize=1)
     testbed.run(120)
     assert testbed.elastic_ips.holders() == {address: None}
-    assert "comes out" in testbed.record().step_outcomes[0].detail
+    details = [step.detail for record in testbed.deployment.records() for step in record.step_outcomes]
+    assert details
+    assert all(detail.endswith("goes into the warm pool: it gets one when it comes out") for detail in details)
     testbed.autoscaling.scale(GROUP, 1)
     testbed.run(120)
     assert testbed.elastic_ips.holders()[address] in testbed.autoscaling.instances(GROUP)
@@ -518,9 +525,11 @@ def test_who_returns_into_the_warm_pool_keeps_it(testbed: Testbed) -> None:
         testbed.region.client("autoscaling").put_warm_pool(
             AutoScalingGroupName=GROUP, InstanceReusePolicy={"ReuseOnScaleIn": True}
         )
-    testbed.terminate(instance)
-    testbed.finish()
-    (step,) = testbed.record().step_outcomes
+    testbed.autoscaling.scale(GROUP, 0)
+    testbed.run(60)
+    record = testbed.deployment.record(GROUP, TERMINATE_HOOK, instance)
+    assert record is not None
+    (step,) = record.step_outcomes
     assert (step.outcome, step.detail) == ("skipped", f"skipped: instance {instance} survives")
     assert testbed.elastic_ips.of(instance) == [address]
 
