@@ -61,7 +61,7 @@ class MoveAddress(CampaignKind):
             self._members = tuple(self.testbed.elastic_ips.allocate(POOL) for _ in range(MEMBERS))
         elif self.step.shape == "network-interface":
             self._members = tuple(self.testbed.network_interfaces.make(POOL) for _ in range(MEMBERS))
-        self.testbed.elastic_ips.views.delay = self.testbed.network_interfaces.views.delay = self.step.takes
+        self._show_after(self.step.takes)
 
     def settle(self, instance: str) -> None:
         """Give an instance one that is on its way out."""
@@ -100,7 +100,8 @@ class MoveAddress(CampaignKind):
         return {member: [holder] if (holder := known.get(member)) else [] for member in self._members}
 
     def _give(self, instance: str) -> None:
-        """Give an instance the last one that is free."""
+        """Give an instance the last one that is free, which is shown at once: that was not done this moment."""
+        self._show_after(0.0)
         free = [member for member, holders in self._holders().items() if not holders]
         if self.step.shape == "elastic-ip":
             self.testbed.elastic_ips.give(free[-1], instance)
@@ -109,3 +110,7 @@ class MoveAddress(CampaignKind):
         else:
             index = 1 + sum(instance in holders for holders in self._holders().values())
             self.testbed.network_interfaces.attach(free[-1], instance, index)
+        self._show_after(self.step.takes)
+
+    def _show_after(self, seconds: float) -> None:
+        self.testbed.elastic_ips.views.delay = self.testbed.network_interfaces.views.delay = seconds
