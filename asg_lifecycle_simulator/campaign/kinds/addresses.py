@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from asg_lifecycle_simulator.campaign.history import BYSTANDER_GROUP
-from asg_lifecycle_simulator.campaign.kinds.base import ABSENT, EITHER, CampaignKind, DrawnStep, Shape
+from asg_lifecycle_simulator.campaign.kinds.base import ABSENT, BYSTANDER_GROUP, EITHER, CampaignKind, DrawnStep, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
