@@ -16,7 +16,6 @@ GROUP = "web"
 OUR_HOOK = "asg-lifecycle-main"
 OUR_SECOND_HOOK = "asg-lifecycle-second"
 FOREIGN_HOOK = "somebody-elses"
-BYSTANDER_GROUP = "bystanders"
 BYSTANDER_POOL = "bystanders"
 
 

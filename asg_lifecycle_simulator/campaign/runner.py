@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from asg_lifecycle.model.actions import Transition
 from asg_lifecycle.settings import HAND_OVER_AT
 from asg_lifecycle_simulator.campaign.history import (
-    BYSTANDER_GROUP,
     BYSTANDER_POOL,
     FOREIGN_HOOK,
     GROUP,
@@ -21,6 +20,7 @@ from asg_lifecycle_simulator.campaign.history import (
     OUR_SECOND_HOOK,
     RunHistory,
 )
+from asg_lifecycle_simulator.campaign.kinds.base import BYSTANDER_GROUP
 from asg_lifecycle_simulator.campaign.nemesis import Nemesis
 from asg_lifecycle_simulator.campaign.scenario import SWEEP_EVERY, TRANSITIONS
 from asg_lifecycle_simulator.campaign.world import World

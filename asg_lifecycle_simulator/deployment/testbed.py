@@ -14,12 +14,15 @@ from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
 from asg_lifecycle_simulator.services.cloud_map import CloudMap
 from asg_lifecycle_simulator.services.ecs.service import Ecs
+from asg_lifecycle_simulator.services.elastic_ips import ElasticIps
 from asg_lifecycle_simulator.services.event_bus import EventBus
 from asg_lifecycle_simulator.services.functions import Functions
 from asg_lifecycle_simulator.services.http_apis import HttpApis
 from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
 from asg_lifecycle_simulator.services.late_instances import LateInstances
 from asg_lifecycle_simulator.services.lattice import Lattice
+from asg_lifecycle_simulator.services.network_interfaces import NetworkInterfaces
+from asg_lifecycle_simulator.services.private_addresses import PrivateAddresses
 from asg_lifecycle_simulator.services.role_policies import RolePolicies
 from asg_lifecycle_simulator.services.route53 import Dns
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
@@ -58,6 +61,9 @@ class Testbed(Generic[DeploymentT]):
         kubernetes: its Kubernetes clusters.
         classic_load_balancers: its Classic Load Balancers.
         addresses: by what its instances are reached.
+        elastic_ips: its Elastic IP addresses.
+        network_interfaces: its network interfaces.
+        private_addresses: the secondary private addresses on these.
         cloud_map: its Cloud Map.
         http_apis: the HTTP APIs of others.
         dns: the Route 53 of its account.
@@ -91,6 +97,9 @@ class Testbed(Generic[DeploymentT]):
         )
         self.region.add(EventBus(self.region))
         self.addresses = self.region.add(Addresses(self.region))
+        self.elastic_ips = self.region.add(ElasticIps(self.region))
+        self.network_interfaces = self.region.add(NetworkInterfaces(self.region))
+        self.private_addresses = self.region.add(PrivateAddresses(self.region, self.network_interfaces))
         self.cloud_map = self.region.add(CloudMap(self.region))
         self.dns = self.region.add(Dns(self.region))
         self.http_apis = self.region.add(HttpApis(self.region))

@@ -8,10 +8,13 @@ from asg_lifecycle_simulator.services.addresses import Addresses
 from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
 from asg_lifecycle_simulator.services.cloud_map import CloudMap
 from asg_lifecycle_simulator.services.ecs.service import Ecs
+from asg_lifecycle_simulator.services.elastic_ips import ElasticIps
 from asg_lifecycle_simulator.services.event_bus import EventBus
 from asg_lifecycle_simulator.services.functions import Functions
 from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
 from asg_lifecycle_simulator.services.lattice import Lattice
+from asg_lifecycle_simulator.services.network_interfaces import NetworkInterfaces
+from asg_lifecycle_simulator.services.private_addresses import PrivateAddresses
 from asg_lifecycle_simulator.services.role_policies import RolePolicies
 from asg_lifecycle_simulator.services.route53 import Dns
 from asg_lifecycle_simulator.services.snapshots.service import Snapshots
@@ -41,6 +44,8 @@ def add_services(region: Region, autoscaling: AutoScaling, target_groups: Target
     )
     region.add(EventBus(region))
     region.add(Addresses(region))
+    region.add(ElasticIps(region))
+    region.add(PrivateAddresses(region, region.add(NetworkInterfaces(region))))
     region.add(CloudMap(region))
     region.add(Dns(region))
     region.add(Snapshots(region))

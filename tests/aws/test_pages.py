@@ -21,6 +21,7 @@ from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.group_capacity import GroupCapacity
 from asg_lifecycle.aws.groups import Groups
 from asg_lifecycle.aws.instances import Instances
+from asg_lifecycle.aws.network_interfaces import NetworkInterfaces
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.aws.role_policies import RolePolicies
 from asg_lifecycle.aws.secret_parameters import SecretParameters
@@ -122,6 +123,13 @@ def test_traffic_sources_of_a_group(testbed: Testbed[Deployment], clients: Clien
     assert found.target_groups(GROUP) == (() if kind == "elb" else NAMES)
     assert found.classic_load_balancers(GROUP) == (NAMES if kind == "elb" else ())
     assert pages(testbed, "autoscaling", "DescribeTrafficSources") == 3
+
+
+def test_network_interfaces_of_a_pool(testbed: Testbed[Deployment], clients: Clients) -> None:
+    made = {testbed.network_interfaces.make("web") for _ in NAMES}
+    testbed.network_interfaces.make("other")
+    assert {member.id for member, _ in NetworkInterfaces(clients).of_pool("web")} == made
+    assert pages(testbed, "ec2", "DescribeNetworkInterfaces") == 3
 
 
 def test_target_groups_by_their_tags(testbed: Testbed[Deployment], clients: Clients) -> None:

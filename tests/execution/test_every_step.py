@@ -115,6 +115,11 @@ def record(testbed: Testbed, instance: str) -> dict[str, Any]:
     return {"zones": [zone.id]}
 
 
+def address(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.elastic_ips.give(testbed.elastic_ips.allocate("web"), instance)
+    return {"what": "elastic-ip", "pool": "web"}
+
+
 def new_record(testbed: Testbed, _: str) -> dict[str, Any]:
     return {"zone": testbed.dns.zone().id, "name": "web.example.com"}
 
@@ -139,6 +144,7 @@ SCENES: dict[str, Callable[[Testbed, str], dict[str, Any]]] = {
     "drain-kubernetes": pods,
     "http-request": api,
     "invoke-function": function,
+    "move-address": address,
     "publish-event": lambda _, __: {},
     "register-targets": new_targets,
     "remove-dns-records": record,
@@ -353,5 +359,6 @@ def test_steps_that_remove_an_instance_for_good_say_so() -> None:
     # Who comes back from a warm pool is found by its names and nodes again only if they were left.
     assert {step.kind for step in KINDS.values() if step.skip_if_instance_survives} == {
         "deregister-cloud-map",
+        "move-address",
         "remove-dns-records",
     }

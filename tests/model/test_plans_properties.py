@@ -113,6 +113,15 @@ written_options = {
             "orphaned_tasks": st.sampled_from(["wait", "ignore"]),
         },
     ),
+    "move-address": st.fixed_dictionaries(
+        {"what": st.sampled_from(["elastic-ip", "network-interface"]), "pool": name_texts}
+    )
+    | st.fixed_dictionaries(
+        {
+            "what": st.just("private-ip"),
+            "addresses": st.lists(st.ip_addresses(v=4).map(str), min_size=1, max_size=3),
+        }
+    ),
     "publish-event": st.fixed_dictionaries(
         {},
         optional={

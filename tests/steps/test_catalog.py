@@ -49,6 +49,10 @@ MORE_EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"arns": ["arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/web/73e2d6bc24d8a067"]},
     ],
     "drain-ecs": [{}, {"cluster": "production", "standalone": "stop", "orphaned_tasks": "ignore"}],
+    "move-address": [
+        {"what": "network-interface", "pool": "{group}", "device_index": 2, "force": True},
+        {"what": "private-ip", "addresses": ["10.0.0.50", "10.0.0.51"]},
+    ],
     "publish-event": [
         {},
         {"detail_type": "Drained", "detail": {"team": "blue", "numbers": [1, 2.5, None]}, "bus": "mine"},

@@ -112,6 +112,9 @@ SWITCHED = {
 }
 """The condition of everything whose logical id begins so."""
 
+ELASTIC_IPS = {f"arn:${{AWS::Partition}}:ec2:{HERE}:elastic-ip/*"}
+INSTANCES = {f"arn:${{AWS::Partition}}:ec2:{HERE}:instance/*"}
+NETWORK_INTERFACES = {f"arn:${{AWS::Partition}}:ec2:{HERE}:network-interface/*"}
 ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:"
 HEALTH_CHECKS = {"arn:${AWS::Partition}:route53:::healthcheck/*"}
 HOSTED_ZONES = {"arn:${AWS::Partition}:route53:::hostedzone/*"}
@@ -144,6 +147,16 @@ RESOURCES: dict[str, set[str]] = {
     "ec2:DescribeInstanceStatus": EVERYTHING,
     "ec2:DescribeInstances": EVERYTHING,
     "ec2:DescribeSnapshots": EVERYTHING,
+    "ec2:AssignPrivateIpAddresses": NETWORK_INTERFACES,
+    "ec2:AssociateAddress": ELASTIC_IPS | NETWORK_INTERFACES,
+    "ec2:AttachNetworkInterface": INSTANCES | NETWORK_INTERFACES,
+    "ec2:DescribeAddresses": EVERYTHING,
+    "ec2:DescribeNetworkInterfaces": EVERYTHING,
+    "ec2:DescribeSubnets": EVERYTHING,
+    "ec2:DetachNetworkInterface": INSTANCES | NETWORK_INTERFACES,
+    "ec2:DisassociateAddress": ELASTIC_IPS | NETWORK_INTERFACES,
+    "ec2:ModifyNetworkInterfaceAttribute": INSTANCES | NETWORK_INTERFACES,
+    "ec2:UnassignPrivateIpAddresses": NETWORK_INTERFACES,
     "ecs:DescribeClusters": {f"{ECS}cluster/*"},
     "ecs:DescribeContainerInstances": {f"{ECS}container-instance/*"},
     "ecs:DescribeServices": {f"{ECS}service/*"},
@@ -211,6 +224,7 @@ RESOURCES: dict[str, set[str]] = {
 }
 """On what each action may be allowed: `*` only where IAM knows nothing narrower."""
 
+OF_A_POOL = {"StringLike": {"ec2:ResourceTag/asg-lifecycle:pool": {"Ref": "AddressPools"}}}
 CONDITIONS: dict[str, dict[str, Any]] = {
     "CopyInstancesOfGroups": {"Null": {"aws:ResourceTag/aws:autoscaling:groupName": "false"}},
     "MakeWhatHasTheTagOfItsAction": {"Null": {f"aws:RequestTag/{ACTION_TAG}": "false"}},
@@ -224,6 +238,8 @@ CONDITIONS: dict[str, dict[str, Any]] = {
         ]
     },
     "TagWhatIsMade": {"StringEquals": {"ec2:CreateAction": ["CreateImage", "CreateSnapshot", "CreateSnapshots"]}},
+    "MoveElasticIps": OF_A_POOL,
+    "MoveNetworkInterfaces": OF_A_POOL,
 }
 """The statements that are for a part of their resources' use alone."""
 

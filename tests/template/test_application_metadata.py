@@ -42,7 +42,9 @@ def test_every_parameter_and_group_has_a_label_of_its_own() -> None:
 def test_a_description_is_a_sentence_that_a_prompt_can_show(name: str) -> None:
     description = PARAMETERS[name]["Description"]
     # A colon or an angle bracket is how notes look, not sentences.
-    assert re.fullmatch(r"[A-Z0-9*][^:;<>{}]{10,170}\.", description.replace("asg-lifecycle:stack", "")), description
+    assert re.fullmatch(r"[A-Z0-9*][^:;<>{}]{10,170}\.", re.sub("asg-lifecycle:(pool|stack)", "", description)), (
+        description
+    )
 
 
 def test_a_repository_of_applications_can_show_it() -> None:

@@ -168,6 +168,7 @@ def test_what_is_not_there_is_not_named(expanded: Expanded) -> None:
 def test_they_have_no_names_that_another_stack_could_have(expanded: Expanded) -> None:
     made = expanded.of("AWS::IAM::ManagedPolicy")
     of_the_functions = {
+        "AddressStepsPolicy",
         "CommandStepsPolicy",
         "HttpHostsPolicy",
         "KeyNetworkAndTracingPolicy",

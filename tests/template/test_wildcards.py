@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from asg_lifecycle.steps.move_address import MoveAddress
 from gates.findings import explained_in_metadata
 from gates.template import with_every_switch_on
-from tests.template.expanded import source
+from tests.template.expanded import expand, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ WITHOUT_RESOURCES = frozenset(
         "autoscaling:DescribeWarmPool",
         "cloudwatch:GetMetricData",
         "ec2:DescribeImages",
+        "ec2:DescribeAddresses",
         "ec2:DescribeInstanceStatus",
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
@@ -198,3 +200,18 @@ def test_the_actions_of_groups_without_the_tag_can_be_refused() -> None:
     }
     tagged = {"StringEquals": {"autoscaling:ResourceTag/asg-lifecycle:stack": "production"}}
     assert conditions == {"LifecycleActionFunctionRole": tagged, "SweepFunctionRole": tagged}
+
+
+@pytest.mark.parametrize(("switch", "denied"), [("on", False), ("off", True)])
+def test_in_a_vpc_the_code_is_denied_interfaces_but_for_those_that_plans_may_move(switch: str, *, denied: bool) -> None:
+    expanded = expand(source())
+    document = expanded.of("AWS::IAM::ManagedPolicy")["KeyNetworkAndTracingPolicy"]["PolicyDocument"]
+    chosen = {
+        "AddressSteps": switch,
+        "SubnetIds": "subnet-0123456789abcdef0",
+        "SecurityGroupIds": "sg-0123456789abcdef0",
+    }
+    resolved = [each for each in expanded.resolve(document, chosen)["Statement"] if isinstance(each, dict)]
+    actions = {action for each in resolved if each["Effect"] == "Deny" for action in each["Action"]}
+    assert "ec2:CreateNetworkInterface" in actions
+    assert (set(MoveAddress.permissions) & actions != set()) is denied

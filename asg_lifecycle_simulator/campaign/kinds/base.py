@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ABSENT = "nowhere"
 """The name of what does not exist."""
 
+BYSTANDER_GROUP = "bystanders"
+"""A group without a hook of ours, with one instance."""
+
 EITHER = frozenset(Transition)
 LAUNCH = frozenset({Transition.LAUNCHING})
 TERMINATE = frozenset({Transition.TERMINATING})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle_simulator.campaign.kinds.addresses import MoveAddress
 from asg_lifecycle_simulator.campaign.kinds.containers import DrainEcs, WaitForEcs
 from asg_lifecycle_simulator.campaign.kinds.copies import CreateImage, CreateSnapshot
 from asg_lifecycle_simulator.campaign.kinds.http_apis import HttpRequest
@@ -39,6 +40,7 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
         DrainKubernetes,
         HttpRequest,
         InvokeFunction,
+        MoveAddress,
         PublishEvent,
         RegisterTargets,
         RemoveDnsRecords,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.errors import calling
+from asg_lifecycle.model.address_pools import InstanceNetwork
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 from asg_lifecycle.model.instances import InstanceAddresses, InstanceFacts, StatusChecks
 
@@ -64,6 +65,29 @@ class Instances:
         """
         found = self._describe(instance, launching=launching)
         return _addresses(found) if found is not None else InstanceAddresses(state="terminated")
+
+    def network(self, instance: str, *, launching: bool = False) -> InstanceNetwork:
+        """Return where `instance` is in the network; a terminated one has no network interfaces.
+
+        Raises:
+            CallFailed: no answer, throttled, denied, launching and not known yet.
+        """
+        found = self._describe(instance, launching=launching)
+        if found is None:
+            return InstanceNetwork(instance=instance, state="terminated")
+        attached = [(each.get("Attachment", {}), each) for each in found.get("NetworkInterfaces", [])]
+        return InstanceNetwork(
+            instance=instance,
+            state=found["State"]["Name"],
+            zone=found.get("Placement", {}).get("AvailabilityZone"),
+            subnet=found.get("SubnetId"),
+            address=found.get("PrivateIpAddress"),
+            interfaces={
+                attachment.get("DeviceIndex", 0): each["NetworkInterfaceId"]
+                for attachment, each in attached
+                if attachment.get("NetworkCardIndex", 0) == 0
+            },
+        )
 
     def reached_by(self, instance: str, facts: InstanceFacts) -> tuple[str, ...]:
         """Return all addresses and DNS names of `instance`: those that EC2 tells now, and those in `facts`.

@@ -114,7 +114,9 @@ def _notes(step: type[Step]) -> Iterator[str]:
             "with `if_missing: done` it is done."
         )
     if step.skip_if_instance_survives:
-        yield "- It is skipped when the instance survives, unless the plan says `when_instance_survives: run`."
+        leaving = "" if step.transition is not None else " on its way out"
+        skipped = f"It is skipped when the instance survives{leaving}"
+        yield f"- {skipped}, unless the plan says `when_instance_survives: run`."
     if step.at_most_once:
         yield (
             "- It is never begun twice for one action, unless it can be repeated or its beginning came to nothing."

@@ -11,12 +11,14 @@ from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.dns_records import DnsRecords
 from asg_lifecycle.aws.ecs_services import EcsServices
 from asg_lifecycle.aws.eks import Eks
+from asg_lifecycle.aws.elastic_ips import ElasticIps
 from asg_lifecycle.aws.functions import Functions
 from asg_lifecycle.aws.http_hosts import HttpHosts
 from asg_lifecycle.aws.images import Images
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
 from asg_lifecycle.aws.metrics import Metrics
+from asg_lifecycle.aws.network_interfaces import NetworkInterfaces
 from asg_lifecycle.aws.publishing import Publishing
 from asg_lifecycle.aws.request_signing import RequestSigning, trusted_authorities
 from asg_lifecycle.aws.secret_parameters import SecretParameters
@@ -86,5 +88,7 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
             clock=clock,
             network=network or Network(),
         ),
+        elastic_ips=ElasticIps(clients),
+        network_interfaces=NetworkInterfaces(clients),
         known_secrets=known_secrets,
     )

@@ -18,6 +18,7 @@ MOST_BLOCKERS = 10
 class BlockerKind(StrEnum):
     """The kinds of things that keep an instance. The values are an interface."""
 
+    ADDRESS = "address"
     AGENT = "agent"
     COMMAND = "command"
     CONTAINER_INSTANCE = "container-instance"
@@ -30,6 +31,7 @@ class BlockerKind(StrEnum):
     INTERNAL_ERROR = "internal-error"
     LOAD_BALANCER = "load-balancer"
     METRIC = "metric"
+    NETWORK_INTERFACE = "network-interface"
     NODE = "node"
     PERMISSION = "permission"
     POD = "pod"

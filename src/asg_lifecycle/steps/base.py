@@ -109,7 +109,7 @@ class Step(ABC):
     """What it uses besides where a parameter of the template grants it, by that parameter."""
 
     skip_if_instance_survives: ClassVar[bool] = False
-    """It removes what an instance that survives will need again: skipped when the instance survives (R22, R23)."""
+    """On the way out it removes what an instance that survives will need again: skipped then (R22, R23)."""
 
     needs_instance_alive: ClassVar[bool] = False
     """It cannot work on an instance that EC2 has terminated: skipped when the instance is gone (R28)."""

@@ -14,6 +14,7 @@ from asg_lifecycle.steps.drain_ecs import DrainEcs
 from asg_lifecycle.steps.drain_kubernetes import DrainKubernetes
 from asg_lifecycle.steps.http_request import SendHttpRequest
 from asg_lifecycle.steps.invoke_function import InvokeFunction
+from asg_lifecycle.steps.move_address import MoveAddress
 from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
 from asg_lifecycle.steps.remove_dns_records import RemoveDnsRecords
@@ -40,6 +41,7 @@ CATALOG: tuple[type[Step], ...] = (
     DrainKubernetes,
     SendHttpRequest,
     InvokeFunction,
+    MoveAddress,
     PublishEvent,
     RegisterTargets,
     RemoveDnsRecords,

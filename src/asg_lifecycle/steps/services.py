@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.container_instances import ContainerInstances
     from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.aws.ecs_services import EcsServices
+    from asg_lifecycle.aws.elastic_ips import ElasticIps
     from asg_lifecycle.aws.functions import Functions
     from asg_lifecycle.aws.images import Images
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
     from asg_lifecycle.aws.metrics import Metrics
+    from asg_lifecycle.aws.network_interfaces import NetworkInterfaces
     from asg_lifecycle.aws.publishing import Publishing
     from asg_lifecycle.aws.snapshots import Snapshots
     from asg_lifecycle.aws.target_groups import TargetGroups
@@ -54,4 +56,6 @@ class Services:
     cloud_map: CloudMap
     dns_records: DnsRecords
     http_apis: HttpApis
+    elastic_ips: ElasticIps
+    network_interfaces: NetworkInterfaces
     known_secrets: KnownSecrets

@@ -276,5 +276,6 @@ class PlanRunner:
         if not self._action_context.action.survives:
             return None
         wanted = planned.when_instance_survives
-        skips = step.skip_if_instance_survives if wanted is None else wanted is WhenSurviving.SKIP
+        leaving = not self._action_context.action.launching
+        skips = step.skip_if_instance_survives and leaving if wanted is None else wanted is WhenSurviving.SKIP
         return f"skipped: instance {instance} survives" if skips else None
