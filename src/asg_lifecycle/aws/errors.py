@@ -20,15 +20,18 @@ TOO_MANY_REQUESTS = 429
 TRANSIENT_CODES = frozenset(
     {
         "AuthFailure",
+        "AutomationExecutionLimitExceededException",
         "BandwidthLimitExceeded",
         "ConcurrentModification",
         "EC2ThrottledException",
+        "ExecutionLimitExceeded",
         "ExpiredToken",
         "ExpiredTokenException",
         "InternalError",
         "InvalidClientTokenId",
         "InternalFailure",
         "InternalServerError",
+        "KmsThrottlingException",
         "LimitExceededException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
@@ -66,12 +69,17 @@ DENIED_CODES = frozenset(
 
 NOT_FOUND_CODES = frozenset(
     {
+        "AutomationDefinitionNotFoundException",
+        "AutomationDefinitionVersionNotFoundException",
+        "AutomationExecutionNotFoundException",
+        "ExecutionDoesNotExist",
         "InvalidDocument",
         "InvalidInstanceID.Malformed",
         "InvalidInstanceID.NotFound",
         "LoadBalancerNotFound",
         "NotFound",
         "ResourceNotFoundException",
+        "StateMachineDoesNotExist",
         "TargetGroupNotFound",
     }
 )

@@ -19,6 +19,7 @@ class BlockerKind(StrEnum):
     """The kinds of things that keep an instance. The values are an interface."""
 
     AGENT = "agent"
+    AUTOMATION = "automation"
     COMMAND = "command"
     CONTAINER_INSTANCE = "container-instance"
     DEPENDENCY = "dependency"
@@ -35,6 +36,7 @@ class BlockerKind(StrEnum):
     POD_DISRUPTION_BUDGET = "pod-disruption-budget"
     SERVICE = "service"
     SIGNAL = "signal"
+    STATE_MACHINE = "state-machine"
     STATUS_CHECK = "status-check"
     TARGET_GROUP = "target-group"
     TASK = "task"
