@@ -82,7 +82,7 @@ class Automations(Service):
     """The runbooks and automations of a region.
 
     Every change of a status is logged as `LogKind.SERVICE`, with the value of the tag that names an instance, as
-    `ssm automation STATUS DOCUMENT ID`.
+    `ssm automation STATUS DOCUMENT ID`, the first one with its client token behind it.
 
     Attributes:
         hidden_for: seconds after a start in which no call but StopAutomationExecution knows of the automation.
@@ -164,7 +164,7 @@ class Automations(Service):
         self.automations[automation.id] = automation
         if token:
             self._tokens[token] = (self.now, automation.id, request)
-        self._become(automation, "Pending")
+        self._become(automation, "Pending", token)
         begin = partial(self._become, automation, "Waiting") if runbook.approval else partial(self._begin, automation)
         self._after(automation, 0.5, begin)
         return {"AutomationExecutionId": automation.id}
@@ -181,10 +181,10 @@ class Automations(Service):
         automation.ended_at = self.now
         self._become(automation, status)
 
-    def _become(self, automation: Automation, status: str) -> None:
+    def _become(self, automation: Automation, status: str, token: str = "") -> None:
         automation.status = status
         instance = next((value for key, value in automation.tags.items() if key.endswith(":instance")), "")
-        self.log(instance, f"ssm automation {status} {automation.document} {automation.id}")
+        self.log(instance, f"ssm automation {status} {automation.document} {automation.id} {token}".rstrip())
         told = {
             "ExecutionId": automation.id,
             "Definition": automation.document,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
 
 from asg_lifecycle.aws.automations import Automation as Told
+from asg_lifecycle.cli.plan_files import read_plan
 from asg_lifecycle.model.messages import Resume
 from asg_lifecycle.model.progress import Done, Failed, Waiting
 from asg_lifecycle.steps import run_automation
-from asg_lifecycle_simulator.deployment.deployment import Deployment
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.services.automations import Runbook
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DOCUMENT = "AWS-CreateImage"
 OPTIONS: dict[str, Any] = {"document": DOCUMENT, "parameters": {"InstanceId": "{instance}", "NoReboot": ["true"]}}
+PLAN = Path(__file__).parents[2] / "plans" / "image-before-end.yaml"
 STATUSES = (
     botocore.session.get_session().get_service_model("ssm").shape_for("AutomationExecutionStatus").enum  # type: ignore[attr-defined] # of a string shape
 )
@@ -270,13 +272,6 @@ def test_one_whose_id_is_not_known_is_stopped_too(testbed: Testbed) -> None:
     assert scene.step.cancel(scene.target(), None) is None
 
 
-def test_the_end_wakes_the_execution_that_waits(testbed: Testbed) -> None:
-    testbed.deployment.parameters.signals = True
-    automated(testbed, Runbook(duration=1000))
-    testbed.finish()
-    assert testbed.log(LogKind.COMPLETED)[0].time - testbed.started < 1020
-
-
 @pytest.mark.parametrize("status", [*STATUSES, "Hibernating", ""])
 def test_every_status_is_known_for_what_it_is(testbed: Testbed, status: str) -> None:
     scene = Scene(testbed, "run-automation")
@@ -290,7 +285,7 @@ def test_every_status_is_known_for_what_it_is(testbed: Testbed, status: str) -> 
         run_automation.NOT_SUCCEEDED,
     )
     assert sum(status in group for group in groups) == (1 if status in STATUSES else 0)
-    wanted = {"Success": Done, "CompletedWithSuccess": Done}
+    wanted: dict[str, type] = {"Success": Done, "CompletedWithSuccess": Done}
     failures = ("Cancelled", "ChangeCalendarOverrideRejected", "CompletedWithFailure", "Exited", "Failed")
     wanted |= dict.fromkeys((*failures, "Rejected", "TimedOut"), Failed)
     assert type(progress) is wanted.get(status, Waiting)
@@ -299,5 +294,15 @@ def test_every_status_is_known_for_what_it_is(testbed: Testbed, status: str) -> 
         assert "which nobody knows here" in progress.detail
 
 
-def test_the_deployment_is_the_simulated_one() -> None:
-    assert Deployment.__module__.startswith("asg_lifecycle_simulator")
+def test_the_example_plan_keeps_an_image(testbed: Testbed) -> None:
+    outputs = {"createImage.ImageId": ["ami-0123456789abcdef0"]}
+    testbed.automations.publish(DOCUMENT, Runbook(duration=300, outputs=outputs))
+    (instance,) = testbed.group(plan=read_plan(PLAN.read_text(encoding="utf-8")).plan, heartbeat=900)
+    testbed.terminate(instance)
+
+    assert testbed.finish().result["result"] == "CONTINUE"
+    automation = only(testbed, instance)
+    assert automation.status == "Success"
+    role = "arn:aws:iam::123456789012:role/asg-lifecycle-create-image"
+    assert automation.parameters == {"InstanceId": [instance], "NoReboot": ["true"], "AutomationAssumeRole": [role]}
+    assert "ami-0123456789abcdef0" in testbed.record().step_outcomes[1].detail
