@@ -18,7 +18,7 @@ from asg_lifecycle.model.doctor.hooks import time_given
 from asg_lifecycle.model.doctor.operation import storms, version_numbers
 from asg_lifecycle.model.doctor.registry import CHECKS, diagnose
 from asg_lifecycle.model.doctor.rules import other_rules, rule_missing, target_and_rule
-from asg_lifecycle.model.doctor.simulated_resources import RESOURCES, by_resources
+from asg_lifecycle.model.doctor.simulated_resources import NOT_TRIED, RESOURCES, by_resources
 from asg_lifecycle.model.plans import Plan, PlannedStep
 from asg_lifecycle.model.timing import HookTimeouts
 from asg_lifecycle.steps.catalog import CATALOG
@@ -76,7 +76,14 @@ def test_each_permission_is_tried_on_what_the_template_allows_it_on() -> None:
     """The template's own resources are the oracle: one that is tried elsewhere would be refused for no reason."""
     of_steps = {each for step in CATALOG for granted in step.permissions_by_parameter().values() for each in granted}
     needed = {*CORE_PERMISSIONS, *of_steps}
-    tried = by_resources(needed, function=FUNCTION, stack="mine", table="records", plans="/asg-lifecycle/mine/plans")
+    tried = by_resources(
+        needed,
+        function=FUNCTION,
+        stack="mine",
+        table="records",
+        plans="/asg-lifecycle/mine/plans",
+        parameters=template_checks.NAMED_IN_LISTS,
+    )
     values = {
         "${AWS::Partition}": "aws",
         "${AWS::Region}": "eu-west-1",
@@ -97,13 +104,15 @@ def test_each_permission_is_tried_on_what_the_template_allows_it_on() -> None:
             if action not in RESOURCES and allowed != {"*"}:
                 wrong.append((action, "*"))
     assert wrong == []
-    assert {action for actions in tried.values() for action in actions} == needed
+    assert {action for actions in tried.values() for action in actions} == needed - NOT_TRIED
     assert RESOURCES.keys() <= needed
 
 
 def test_permissions_are_tried_for_a_qualified_function_alone() -> None:
     with pytest.raises(ValueError, match="no qualified ARN"):
-        by_resources(["ec2:DescribeInstances"], function="lifecycle-action", stack="", table="", plans="")
+        by_resources(
+            ["ec2:DescribeInstances"], function="lifecycle-action", stack="", table="", plans="", parameters={}
+        )
 
 
 # Plans and their time

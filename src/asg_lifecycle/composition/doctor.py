@@ -222,6 +222,7 @@ class Doctor:
             stack=self.stack,
             table=outputs.get("Table", ""),
             plans=outputs.get("PlanPath", ""),
+            parameters=facts.stack.parameters,
         )
         policies, arn = RolePolicies(self.clients), f"arn:{parts[1]}:iam::{parts[4]}:role/{role}"
         refused: list[str] = []

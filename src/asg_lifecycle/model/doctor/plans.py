@@ -8,14 +8,19 @@ from asg_lifecycle.model.doctor import commands
 from asg_lifecycle.model.doctor.findings import Check, Observation, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from asg_lifecycle.model.doctor.facts import AccountFacts
 
 SIMULATION = "iam:SimulatePrincipalPolicy"
 
-LIST_PARAMETER = "HttpHosts"
-"""The parameter of the stack that grants steps what they need when it is not empty."""
+LIST_PARAMETERS: Mapping[str, str] = {
+    "AutomationDocuments": "NAME-OF-RUNBOOK",
+    "AutomationRoles": "ARN-OF-ROLE",
+    "HttpHosts": "NAME-OF-HOST",
+    "StateMachines": "ARN-OF-STATE-MACHINE",
+}
+"""The parameters of the stack that grant steps what they need when they are not empty, and what is put into each."""
 
 
 def plans_unusable(facts: AccountFacts) -> Iterator[Observation]:
@@ -73,7 +78,8 @@ def permissions_missing(facts: AccountFacts) -> Iterator[Observation]:
         said = f"hook {need.hook} of group {need.group}: {need.plan} has a step {need.kind}"
         if need.parameter is not None and facts.stack.switched_on(need.parameter) is False:
             lacks = f": the function lacks the permissions {', '.join(need.permissions)}" if need.permissions else ""
-            off, on = ("empty", "NAME-OF-HOST") if need.parameter == LIST_PARAMETER else ("off", "on")
+            filled = LIST_PARAMETERS.get(need.parameter)
+            off, on = ("off", "on") if filled is None else ("empty", filled)
             yield Observation(
                 evidence=f"{said}, and parameter {need.parameter} of stack {facts.stack.name} is {off}{lacks}",
                 command=commands.deploy(facts.stack, f"{need.parameter}={on}"),
