@@ -98,7 +98,7 @@ class StateMachines:
         """
         with calling("states:StartSyncExecution"):
             answer = self._clients.asked_stepfunctions.start_sync_execution(
-                stateMachineArn=machine, name=name, input=told, includedData="METADATA_ONLY"
+                stateMachineArn=machine, name=name, input=told
             )
         return _execution(answer)
 
