@@ -118,22 +118,10 @@ MUTATIONS = (
         new="        if invocation.status:",
     ),
     Mutation(
-        name="a runbook whose answer was lost is started again",
-        file="steps/run_automation.py",
-        old="        if started_since is not None:",
-        new="        if started_since == 0:",
-    ),
-    Mutation(
         name="a runbook that waits for people is taken for a success",
         file="steps/run_automation.py",
         old="        if status in SUCCEEDED:",
         new="        if status in SUCCEEDED | WAITING_FOR_PEOPLE:",
-    ),
-    Mutation(
-        name="an execution that failed is taken for a success",
-        file="steps/start_execution.py",
-        old="        if found.status in SUCCEEDED:",
-        new="        if found.status in SUCCEEDED | NOT_SUCCEEDED:",
     ),
     Mutation(
         name="a target that drains is taken for drained",
