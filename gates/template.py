@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tests.template.expanded import Expanded, expand, source
 
@@ -26,6 +26,8 @@ CHOSEN: dict[str, Any] = {
     "AlarmTopicArn": "arn:aws:sns:us-west-2:123456789012:alarms",
     "AutoScalingGroups": "production-*",
     "AutoScalingGroupTag": "production",
+    "AutomationDocuments": "AWS-CreateImage,Shop-Archive",
+    "AutomationRoles": "arn:aws:iam::123456789012:role/create-image,arn:aws:iam::123456789012:role/archive",
     "EarlyDrain": "spot-interruptions-and-rebalance",
     "EcsClusters": "production-*",
     "HttpHosts": "*.example.com,10.0.0.0/16",
@@ -34,6 +36,9 @@ CHOSEN: dict[str, Any] = {
     "ReservedConcurrency": 50,
     "RolePath": "/service/",
     "SecurityGroupIds": "sg-0123456789abcdef0",
+    "StateMachines": ",".join(
+        f"arn:aws:states:us-west-2:123456789012:stateMachine:{name}" for name in ("decommission", "archive")
+    ),
     "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
 }
 """The values of parameters that are no plain switches and have conditions."""
@@ -110,7 +115,7 @@ class Resolver:
         """Return whether a condition of the template is met."""
         return self._is_met(self._conditions[condition])
 
-    def resolve(self, value: object) -> object:  # noqa: PLR0911 - one line a function of CloudFormation
+    def resolve(self, value: object) -> object:  # noqa: C901, PLR0911 - one line a function of CloudFormation
         """Return a part of the template with values put in; `ABSENT` for `AWS::NoValue`."""
         match value:
             case {"Ref": "AWS::NoValue"}:
@@ -127,7 +132,9 @@ class Resolver:
             case {"Fn::Sub": _} | {"Fn::Join": _}:
                 return self._text(value)
             case {"Fn::Split": [str(between), text]}:
-                return str(self.resolve(text)).split(between)
+                return self._split(between, text)
+            case {"Fn::Select": [index, values]}:
+                return cast("list[object]", self.resolve(values))[int(index)]
             case dict():
                 resolved = {name: self.resolve(it) for name, it in value.items()}
                 return {name: it for name, it in resolved.items() if it is not ABSENT}
@@ -157,13 +164,21 @@ class Resolver:
                 return {"Fn::Sub": self._substituted(text, {})}
             case {"Fn::Sub": [str(text), dict(variables)]}:
                 return {"Fn::Sub": self._substituted(text, {name: self.resolve(it) for name, it in variables.items()})}
-            case {"Fn::Join": [str(between), list(parts)]}:
-                present = [it for it in map(self.resolve, parts) if it is not ABSENT]
+            case {"Fn::Join": [str(between), parts]}:
+                present = cast("list[object]", self.resolve(parts))
                 if all(isinstance(it, str) for it in present):
                     return between.join(map(str, present))
                 return {"Fn::Join": [between, present]}
             case _:
                 raise ValueError(f"no text: {value}")
+
+    def _split(self, between: str, text: object) -> list[object]:
+        match self.resolve(text):
+            case {"Fn::Sub": str(inner)}:
+                # Only what CloudFormation itself knows is left in it.
+                return [{"Fn::Sub": it} if "${" in it else it for it in inner.split(between)]
+            case resolved:
+                return [*str(resolved).split(between)]
 
     def _substituted(self, text: str, variables: dict[str, Any]) -> str:
         known = {**self._parameters, **variables}

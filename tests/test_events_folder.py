@@ -43,7 +43,9 @@ class Wrong(Struct, frozen=True):
 
 
 EXPECTED: dict[str, tuple[Handled | Ignored | Wrong, ...]] = {
-    # These four have a door of their own.
+    # These six have a door of their own.
+    "automation-ended": (Ignored("'aws.ssm' is not"),),
+    "execution-ended": (Ignored("'aws.states' is not"),),
     "command-ended": (Ignored("'aws.ssm' is not"),),
     "ecs-container-instance": (Ignored("'aws.ecs' is not"),),
     "ecs-task-stopped": (Ignored("'aws.ecs' is not"),),

@@ -46,7 +46,7 @@ def test_there_is_a_guide_for_each_plan_and_no_other() -> None:
 def test_the_guide_switches_on_what_the_plan_needs(file: Path) -> None:
     wanted = {KINDS[step.kind].template_parameter for step in plan_of(file).leaves()} - {None}
     defaults = {name for name, it in expand(source()).template["Parameters"].items() if it["Default"] == "on"}
-    written = re.findall(rf"`(\w+)=on`|`({'|'.join(LISTS)})=[\w.*,-]+`", guide_of(file))
+    written = re.findall(rf"`(\w+)=on`|`({'|'.join(LISTS)})=[\w.*,:/-]+`", guide_of(file))
     assert {switch or filled for switch, filled in written} == wanted - defaults
 
 

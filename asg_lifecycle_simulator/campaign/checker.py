@@ -142,7 +142,7 @@ def _patience(history: RunHistory) -> float:
 
 
 def begun_once(history: RunHistory) -> Iterator[str]:
-    """(d) One execution did each step's `begin` effects: a command is sent once for one action."""
+    """(d) One execution did each step's `begin` effects: a command is sent, a runbook started once for an action."""
     hooks = 2 if history.scenario.second else 1
     for wait in waits(history):
         runs = _runs(history, wait)
@@ -153,6 +153,8 @@ def begun_once(history: RunHistory) -> Iterator[str]:
             yield f"{wait.instance} got {len(runs)} commands for {steps * hooks} steps, resumed {resumed} times"
     comments = [run.command.comment for run in history.commands]
     yield from (f"{comment!r} was sent twice" for comment in sorted({c for c in comments if comments.count(c) > 1}))
+    tokens = [entry.detail.split()[-1] for entry in history.log if entry.detail.startswith("ssm automation Pending ")]
+    yield from (f"a runbook was started twice with {token}" for token in sorted({*tokens}) if tokens.count(token) > 1)
 
 
 def recorded_truly(history: RunHistory) -> Iterator[str]:

@@ -118,6 +118,12 @@ MUTATIONS = (
         new="        if invocation.status:",
     ),
     Mutation(
+        name="a runbook that waits for people is taken for a success",
+        file="steps/run_automation.py",
+        old="        if status in SUCCEEDED:",
+        new="        if status in SUCCEEDED | WAITING_FOR_PEOPLE:",
+    ),
+    Mutation(
         name="a target that drains is taken for drained",
         file="steps/deregister_targets.py",
         old="            elif left:",

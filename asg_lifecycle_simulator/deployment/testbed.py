@@ -10,6 +10,7 @@ from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.region import Region
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.services.addresses import Addresses
+from asg_lifecycle_simulator.services.automations import Automations
 from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.classic_load_balancers.service import ClassicLoadBalancers
 from asg_lifecycle_simulator.services.cloud_map import CloudMap
@@ -30,6 +31,7 @@ from asg_lifecycle_simulator.services.snapshots.service import Snapshots
 from asg_lifecycle_simulator.services.spot import SpotInstances
 from asg_lifecycle_simulator.services.stack_groups import StackGroups
 from asg_lifecycle_simulator.services.stacks import Stacks
+from asg_lifecycle_simulator.services.state_machines import StateMachines
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.target_groups import TargetGroups, make_target_group
 from asg_lifecycle_simulator.services.traffic_sources import TrafficSources
@@ -55,6 +57,8 @@ class Testbed(Generic[DeploymentT]):
         spot: its Spot instances.
         target_groups: its target groups.
         run_command: its Run Command.
+        automations: its runbooks and their automations.
+        state_machines: its state machines.
         status_checks: its status checks.
         ecs: its clusters.
         functions: its Lambda functions, beside the application's.
@@ -79,6 +83,8 @@ class Testbed(Generic[DeploymentT]):
         self.spot = self.region.add(SpotInstances(self.region, self.autoscaling))
         self.target_groups = self.region.add(TargetGroups(self.region, self.autoscaling))
         self.run_command = self.region.add(RunCommand(self.region))
+        self.automations = self.region.add(Automations(self.region))
+        self.state_machines = self.region.add(StateMachines(self.region))
         self.status_checks = self.region.add(StatusChecks(self.region))
         self.late_instances = self.region.add(LateInstances(self.region))
         self.ecs = self.region.add(Ecs(self.region))

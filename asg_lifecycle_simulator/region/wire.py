@@ -44,8 +44,12 @@ AWS_DOMAINS = (".amazonaws.com", ".api.aws")
 SERVICES_BY_SIGNING_NAME = {
     "elasticloadbalancing": "elbv2",
     "monitoring": "cloudwatch",
+    "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
 }
+PREFIXED_HOSTS = {"://sync-states.": "://states."}
+"""Hosts that boto3 puts a prefix before, and moto knows without."""
+
 CLASSIC_LOAD_BALANCING_VERSION = "2012-06-01"
 
 SERVER_ERROR = 500
@@ -167,6 +171,9 @@ def _in_process(gate: Gate) -> Callable[[BotocoreStubber, AWSPreparedRequest], T
         address = urlparse(request.url)
         if not (address.hostname or "").endswith(AWS_DOMAINS):
             return process_request(stubber, request)
+        for prefixed, plain in PREFIXED_HOSTS.items():
+            request.url = request.url.replace(prefixed, plain, 1)
+        address = urlparse(request.url)
         normalized = normalize_request(request)
 
         def serve(limit: PageLimit | None = None) -> Response:

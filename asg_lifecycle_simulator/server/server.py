@@ -18,9 +18,11 @@ from asg_lifecycle_simulator.server import presets
 from asg_lifecycle_simulator.server.control import ControlApplication
 from asg_lifecycle_simulator.server.local_runner import LocalRunner
 from asg_lifecycle_simulator.server.state import RegionState
+from asg_lifecycle_simulator.services.automations import Automations
 from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.other_services import add_services
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
+from asg_lifecycle_simulator.services.state_machines import StateMachines
 from asg_lifecycle_simulator.services.target_groups import TargetGroups
 
 if TYPE_CHECKING:
@@ -114,6 +116,8 @@ class SimulatorServer:
         self.autoscaling = self.region.add(AutoScaling(self.region))
         self.target_groups = self.region.add(TargetGroups(self.region, self.autoscaling))
         self.run_command = self.region.add(RunCommand(self.region))
+        self.region.add(Automations(self.region))
+        self.region.add(StateMachines(self.region))
         add_services(self.region, self.autoscaling, self.target_groups)
         self.deployment: Deployment | None = None
         self.state = RegionState(self.autoscaling, self.target_groups, self.run_command)

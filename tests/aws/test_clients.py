@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CALLS: dict[str, Callable[[Any], object]] = {
     "asked_functions": lambda client: client.list_functions(),
+    "asked_stepfunctions": lambda client: client.list_state_machines(),
     "autoscaling": lambda client: client.describe_auto_scaling_instances(),
     "cloudformation": lambda client: client.describe_stacks(),
     "cloudwatch": lambda client: client.list_metrics(),
@@ -37,6 +38,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "tagging": lambda client: client.get_resources(),
     "sns": lambda client: client.list_topics(),
     "sqs": lambda client: client.list_queues(),
+    "stepfunctions": lambda client: client.list_state_machines(),
     "ssm": lambda client: client.list_commands(),
     "vpc_lattice": lambda client: client.list_services(),
 }
@@ -44,6 +46,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
 
 SENT_ONCE = {
     "asked_functions",
+    "asked_stepfunctions",
     "autoscaling",
     "cloudwatch",
     "ec2",
@@ -58,6 +61,7 @@ SENT_ONCE = {
     "servicediscovery",
     "sns",
     "ssm",
+    "stepfunctions",
     "tagging",
     "vpc_lattice",
 }
@@ -92,7 +96,7 @@ def test_a_client_is_made_once_with_its_timeouts(name: str) -> None:
     client = getattr(clients, name)
     assert client is getattr(clients, name)
     # A heartbeat that hangs leaves time for two more; a function that is asked may take its time.
-    timeouts = {"autoscaling": (3, 4), "functions": (3, 4), "asked_functions": (3, 60)}
+    timeouts = {"autoscaling": (3, 4), "functions": (3, 4), "asked_functions": (3, 60), "asked_stepfunctions": (3, 60)}
     assert (client.meta.config.connect_timeout, client.meta.config.read_timeout) == timeouts.get(name, (3, 10))
     assert client.meta.region_name == ("aws-global" if name in {"iam", "route53"} else "eu-central-1")
 

@@ -13,9 +13,11 @@ SOURCE = Path(__file__).parents[2] / "src" / "asg_lifecycle"
 
 IAM_PREFIXES = {
     "asked_functions": "lambda",
+    "asked_stepfunctions": "states",
     "elb": "elasticloadbalancing",
     "elbv2": "elasticloadbalancing",
     "functions": "lambda",
+    "stepfunctions": "states",
     "tagging": "tag",
     "vpc_lattice": "vpc-lattice",
 }
@@ -23,6 +25,7 @@ IAM_PREFIXES = {
 
 BOTO_SERVICES = {
     "asked_functions": "lambda",
+    "asked_stepfunctions": "stepfunctions",
     "functions": "lambda",
     "tagging": "resourcegroupstaggingapi",
     "vpc_lattice": "vpc-lattice",

@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from asg_lifecycle.aws.alarms import Alarms
+from asg_lifecycle.aws.automations import Automations
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.cloud_map import CloudMap
 from asg_lifecycle.aws.commands import Commands
@@ -36,6 +37,7 @@ from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.records import claim_record
 from asg_lifecycle.model.redaction import KnownSecrets
 from asg_lifecycle.model.snapshots import ACTION_TAG
+from asg_lifecycle.model.step_names import client_token
 from asg_lifecycle.store.drain_slots import DrainSlots
 from asg_lifecycle.store.record_queries import RecordQueries
 from asg_lifecycle.store.records import Records
@@ -192,6 +194,27 @@ def test_commands(testbed: Testbed[Deployment], clients: Clients) -> None:
     assert [commands.find(instance=instance, comment=name, since=started) for name in NAMES] == sent
     # The one that was sent first is listed last.
     assert pages(testbed, "ssm", "ListCommands") == 3 + 2 + 2 + 1 + 1
+
+
+def test_automations(testbed: Testbed[Deployment], clients: Clients) -> None:
+    testbed.automations.publish("Shop-Archive")
+    tokens = [client_token(name, 0, 0) for name in NAMES]
+    automations = Automations(clients)
+    started = [
+        automations.start(document="Shop-Archive", version=None, parameters={}, token=token, instance=name)
+        for token, name in zip(tokens, NAMES, strict=True)
+    ]
+    testbed.run(10)
+    assert [automations.find(token) for token in tokens] == [[each] for each in started]
+    # One that was started twice, as it should not be, fills pages.
+    testbed.automations.token_life = 0.0
+    again = [
+        automations.start(document="Shop-Archive", version=None, parameters={}, token=tokens[0], instance="i-1")
+        for _ in range(4)
+    ]
+    testbed.run(10)
+    assert automations.find(tokens[0]) == [*reversed(again), started[0]]
+    assert pages(testbed, "ssm", "DescribeAutomationExecutions") == 5 + 3
 
 
 def test_managed_instances_for_whoever_lists_them(testbed: Testbed[Deployment]) -> None:

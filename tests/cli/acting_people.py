@@ -164,6 +164,7 @@ class Person:
             "QueueUrl": lambda it: [arn("sqs", it.rpartition("/")[2])],
             "RequestItems": lambda tables: [arn("dynamodb", f"table/{table}") for table in tables],
             "Rule": lambda it: [arn("events", f"rule/{it}")],
+            "stateMachineArn": lambda it: [it],
             "StackName": lambda it: [stack(it)],
             "TableName": lambda it: [arn("dynamodb", f"table/{it}")],
             "IndexName": lambda it: [arn("dynamodb", f"table/{self._testbed.deployment.parameters.table}/index/{it}")],

@@ -632,7 +632,13 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         ),
         "on",
     )
-    it = account(testbed, on | {"HttpHosts": "api.example.com"})
+    lists = {
+        "HttpHosts": "api.example.com",
+        "AutomationDocuments": "AWS-CreateImage,Shop-Archive",
+        "AutomationRoles": "arn:aws:iam::123456789012:role/archive",
+        "StateMachines": "arn:aws:states:eu-west-1:123456789012:stateMachine:decommission",
+    }
+    it = account(testbed, on | lists)
     testbed.target_group("web")
     steps = [
         {"kind": "deregister-targets", "options": {"names": ["web"]}},
@@ -643,6 +649,8 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         {"kind": "invoke-function", "options": {"function": "archive"}},
         {"kind": "publish-event"},
         {"kind": "http-request", "options": {"url": "https://api.example.com/"}},
+        {"kind": "run-automation", "options": {"document": "AWS-CreateImage"}},
+        {"kind": "start-execution", "options": {"state_machine": "decommission"}},
         {"kind": "deregister-cloud-map", "if_missing": "done", "options": {"namespaces": ["shop"]}},
         {"kind": "remove-dns-records", "if_missing": "done", "options": {"zones": ["Z1D633PJN98FT9"]}},
         SIGNAL,
@@ -688,6 +696,24 @@ def test_requests_without_hosts_are_found(testbed: Testbed[Deployment]) -> None:
     assert finding["finding"] == "permission-missing"
     assert "parameter HttpHosts of stack asg-lifecycle is empty" in finding["evidence"]
     assert "HttpHosts=NAME-OF-HOST" in finding["command"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "parameter", "filled"),
+    [
+        ("run-automation", {"document": "AWS-CreateImage"}, "AutomationDocuments", "NAME-OF-RUNBOOK"),
+        ("start-execution", {"state_machine": "decommission"}, "StateMachines", "ARN-OF-STATE-MACHINE"),
+    ],
+)
+def test_runbooks_and_state_machines_that_are_not_allowed_are_found(
+    testbed: Testbed[Deployment], kind: str, options: dict[str, Any], parameter: str, filled: str
+) -> None:
+    it = account(testbed)
+    it.hook(plan={"steps": [{"kind": kind, "options": options}]})
+    (finding,) = findings()
+    assert finding["finding"] == "permission-missing"
+    assert f"parameter {parameter} of stack asg-lifecycle is empty" in finding["evidence"]
+    assert f"{parameter}={filled}" in finding["command"]
 
 
 def test_what_a_group_without_instances_would_get_is_not_guessed(testbed: Testbed[Deployment]) -> None:

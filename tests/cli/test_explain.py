@@ -124,6 +124,16 @@ def test_an_empty_prefix_still_refuses_the_hooks_of_other_systems() -> None:
         ("rebalance-recommendation", "InterruptionFunction", "and the group has Capacity Rebalancing"),
         ("signal", "SignalFunction", "keeps signal drained (success) for the actions of instance i-1234567890abcdef0"),
         ("command-ended", "SignalFunction", "that wait for command e8d3c0e4-71f7-4491-898f-c9b35bee5f3b, which ended"),
+        (
+            "automation-ended",
+            "SignalFunction",
+            "wait for automation '333ba70b-2333-48db-b17e-a5e69c6f4d1c', which",
+        ),
+        (
+            "execution-ended",
+            "SignalFunction",
+            "actions of instance i-1234567890abcdef0 that wait for execution asg-",
+        ),
         ("ecs-task-stopped", "SignalFunction", "wait for the last task on container instance"),
         ("ecs-container-instance", "SignalFunction", "that wait for its last task in ECS, if none is left"),
     ],

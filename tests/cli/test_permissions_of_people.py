@@ -218,6 +218,8 @@ def named_by_plans(testbed: Testbed[Deployment], instance: str) -> list[dict[str
             ("deregister-cloud-map", {"services": [service.id]}),
             ("remove-dns-records", {"zones": [zone.id]}),
             ("run-command", COMMAND["options"]),
+            ("run-automation", {"document": "AWS-CreateImage"}),
+            ("start-execution", {"state_machine": testbed.state_machines.make("decommission")}),
             ("invoke-function", {"function": "archive"}),
             ("publish-event", {}),
             (

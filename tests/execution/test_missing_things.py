@@ -33,7 +33,9 @@ ABSENT: dict[str, dict[str, Any]] = {
     "publish-event": {"topic": "arn:aws:sns:eu-central-1:123456789012:nowhere"},
     "register-targets": {"names": ["nowhere"]},
     "remove-dns-records": {"zones": ["Z0NOWHERE"]},
+    "run-automation": {"document": "nowhere"},
     "run-command": {"document": "nowhere"},
+    "start-execution": {"state_machine": "nowhere"},
     "wait-for-ecs": {"cluster": "nowhere"},
     "wait-for-kubernetes": {"cluster": "nowhere"},
 }

@@ -25,7 +25,9 @@ from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle.model.wake_events import READERS, happening
 from asg_lifecycle.store.signals import MOST_KEPT, Signals
 from asg_lifecycle_simulator.deployment.parameters import TABLE
+from asg_lifecycle_simulator.services.automations import Runbook
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
+from asg_lifecycle_simulator.services.state_machines import Machine
 from handlers import signal_received
 from tests.intake.conftest import COMMAND
 
@@ -199,6 +201,68 @@ def test_another_command_on_the_instance_wakes_nobody(testbed: IntakeTestbed) ->
     assert heard(testbed, "not awaited") == 1
 
 
+AUTOMATION = {"steps": [{"kind": "run-automation", "options": {"document": "Shop-Archive"}}]}
+MACHINE = {
+    "steps": [
+        {
+            "kind": "start-execution",
+            "options": {"state_machine": "decommission", "input": {"instance": "{instance}"}},
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(("ended", "status"), [("Success", Status.COMPLETED), ("Failed", Status.HELD)])
+def test_the_end_of_an_automation_ends_the_wait(testbed: IntakeTestbed, ended: str, status: Status) -> None:
+    testbed.automations.publish("Shop-Archive", Runbook(duration=1000, status=ended))
+    (instance,) = testbed.group(NotificationMetadata=plan(AUTOMATION))
+    testbed.autoscaling.terminate(instance)
+    testbed.run(1010)
+    assert testbed.record(instance).status is status
+    assert heard(testbed, "woken") == 1
+
+
+@pytest.mark.parametrize(("ended", "status"), [("SUCCEEDED", Status.COMPLETED), ("FAILED", Status.HELD)])
+def test_the_end_of_an_execution_ends_the_wait(testbed: IntakeTestbed, ended: str, status: Status) -> None:
+    # What Step Functions tells at once is what it has told by an event.
+    testbed.state_machines.late_by = 0.0
+    testbed.state_machines.make("decommission", Machine(duration=1000, status=ended))
+    (instance,) = testbed.group(NotificationMetadata=plan(MACHINE))
+    testbed.autoscaling.terminate(instance)
+    testbed.run(1010)
+    assert testbed.record(instance).status is status
+    assert heard(testbed, "woken") == 1
+
+
+def test_an_event_that_is_earlier_than_what_step_functions_tells_loses_nothing(testbed: IntakeTestbed) -> None:
+    testbed.state_machines.late_by = 60.0
+    testbed.state_machines.make("decommission", Machine(duration=1000))
+    (instance,) = testbed.group(NotificationMetadata=plan(MACHINE))
+    testbed.autoscaling.terminate(instance)
+    testbed.run(1030)
+    assert testbed.record(instance).status is Status.WORKING
+    testbed.run(900)
+    assert testbed.record(instance).status is Status.COMPLETED
+
+
+def test_runbooks_and_state_machines_of_others_wake_nobody(testbed: IntakeTestbed) -> None:
+    testbed.automations.publish("Shop-Archive", Runbook(duration=1000))
+    testbed.state_machines.make("decommission", Machine(duration=1))
+    (instance,) = testbed.group(NotificationMetadata=plan(AUTOMATION))
+    testbed.autoscaling.terminate(instance)
+    testbed.run(30)
+    testbed.automations.publish("Shop-Archive", Runbook(duration=1))
+    arn = testbed.state_machines.make("decommission", Machine(duration=1))
+    tags = [{"Key": "asg-lifecycle:instance", "Value": instance}]
+    with testbed.region.unobserved():
+        testbed.region.client("ssm").start_automation_execution(DocumentName="Shop-Archive")
+        testbed.region.client("ssm").start_automation_execution(DocumentName="Shop-Archive", Tags=tags)
+        testbed.region.client("stepfunctions").start_execution(stateMachineArn=arn, name="nightly")
+    testbed.run(10)
+    assert heard(testbed, "woken") == 0
+    assert heard(testbed, "not awaited") == 2
+
+
 def test_a_signal_that_is_kept_is_logged_with_what_it_says(
     testbed: IntakeTestbed, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -342,7 +406,17 @@ def test_each_of_two_instances_gets_its_own_signal(testbed: IntakeTestbed) -> No
     assert (testbed.record(first).status, testbed.record(second).status) == (Status.WORKING, Status.COMPLETED)
 
 
-@pytest.mark.parametrize("name", ["signal", "ecs-task-stopped", "ecs-container-instance", "command-ended"])
+SAMPLES = [
+    "signal",
+    "ecs-task-stopped",
+    "ecs-container-instance",
+    "command-ended",
+    "automation-ended",
+    "execution-ended",
+]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
 def test_the_samples_are_read(name: str) -> None:
     found = happening(json.loads(Path(f"events/{name}.json").read_text()))
     assert not isinstance(found, Ignore | Invalid)
@@ -364,6 +438,7 @@ json_values = st.recursive(
 )
 FIELDS = ["instance", "signal", "result", "hook", "message", "lastStatus", "clusterArn", "containerInstanceArn"]
 FIELDS += ["ec2InstanceId", "status", "instance-id", "command-id", "runningTasksCount", "agentConnected"]
+FIELDS += ["ExecutionId", "Status", "name"]
 
 
 @given(

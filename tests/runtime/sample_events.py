@@ -37,10 +37,12 @@ class Sample(Struct, frozen=True):
 
 
 SAMPLES = {
+    "automation-ended": Sample(SIGNAL, "not awaited"),
     "broken-token": Sample(LIFECYCLE_ACTION, "invalid"),
     "command-ended": Sample(SIGNAL, "not awaited"),
     "ecs-container-instance": Sample(SIGNAL, "not awaited"),
     "ecs-task-stopped": Sample(SIGNAL, "not awaited"),
+    "execution-ended": Sample(SIGNAL, "not awaited"),
     "foreign-detail-type": Sample(LIFECYCLE_ACTION, "ignored"),
     "foreign-hook": Sample(LIFECYCLE_ACTION, "ignored"),
     "launch": Sample(LIFECYCLE_ACTION, OVER),

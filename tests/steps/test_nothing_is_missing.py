@@ -37,7 +37,11 @@ ROOT = Path(__file__).parents[2]
 STEPS = ROOT / "src" / "asg_lifecycle" / "steps"
 NO_KINDS = {"__init__", "base", "catalog", "services"}
 
-SERVICE_OF_PREFIX = {"elasticloadbalancing": ("elbv2", "elb"), "tag": ("resourcegroupstaggingapi",)}
+SERVICE_OF_PREFIX = {
+    "elasticloadbalancing": ("elbv2", "elb"),
+    "states": ("stepfunctions",),
+    "tag": ("resourcegroupstaggingapi",),
+}
 """The boto3 names of the services behind an IAM prefix, where they differ from it."""
 
 IAM_NAMES = {"InvokeFunction": "Invoke"}

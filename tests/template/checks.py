@@ -8,6 +8,7 @@ from msgspec.structs import fields
 
 from asg_lifecycle.aws.permissions import (
     ACTION_EVENT_PERMISSIONS,
+    AUTOMATION_SIGNAL_PERMISSIONS,
     CORE_PERMISSIONS,
     ECS_SIGNAL_PERMISSIONS,
     INTERRUPTION_PERMISSIONS,
@@ -23,6 +24,7 @@ from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.steps.catalog import CATALOG
 from asg_lifecycle.steps.publish_event import SOURCE as STEP_SOURCE
 from asg_lifecycle_simulator.deployment.table import ATTRIBUTES, INDEXES, KEY_SCHEMA
+from gates.template import Resolver
 from tests.template.expanded import DURABLE
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ EVERYTHING = {"*"}
 NO_VALUE = "AWS::NoValue"
 KEY = "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
-LISTS = frozenset({"HttpHosts"})
+LISTS = frozenset({"AutomationDocuments", "AutomationRoles", "HttpHosts", "StateMachines"})
 """The parameters that grant steps what they need when they are not empty."""
 
 ENCRYPTED = (
@@ -87,7 +89,13 @@ DOORS = {
         "sqs:ReceiveMessage",
     },
     "InterruptionFunction": {*INTERRUPTION_PERMISSIONS, *WRITES_LOG_LINES, *KEEPS_FAILED_EVENTS},
-    "SignalFunction": {*SIGNAL_PERMISSIONS, *ECS_SIGNAL_PERMISSIONS, *WRITES_LOG_LINES, *KEEPS_FAILED_EVENTS},
+    "SignalFunction": {
+        *SIGNAL_PERMISSIONS,
+        *AUTOMATION_SIGNAL_PERMISSIONS,
+        *ECS_SIGNAL_PERMISSIONS,
+        *WRITES_LOG_LINES,
+        *KEEPS_FAILED_EVENTS,
+    },
 }
 """What each of the other functions may do: its code's calls, Lambda's own reading of a queue, and its dead letters."""
 
@@ -101,6 +109,9 @@ SWITCHED = {
     "TaskRule": "HearsOfEcs",
     "ContainerInstanceRule": "HearsOfEcs",
     "CommandRule": "HearsOfCommands",
+    "AutomationRule": "HearsOfAutomations",
+    "SignalFunctionAutomationPolicy": "HearsOfAutomations",
+    "StateMachineRule": "HearsOfStateMachines",
     "OperationsDashboard": "MakesDashboard",
     "OperatorPolicy": "MakesOperatorPolicies",
     "ReadOnlyPolicy": "MakesOperatorPolicies",
@@ -115,6 +126,25 @@ SWITCHED = {
 ELASTIC_IPS = {f"arn:${{AWS::Partition}}:ec2:{HERE}:elastic-ip/*"}
 INSTANCES = {f"arn:${{AWS::Partition}}:ec2:{HERE}:instance/*"}
 NETWORK_INTERFACES = {f"arn:${{AWS::Partition}}:ec2:{HERE}:network-interface/*"}
+AUTOMATIONS = {f"arn:${{AWS::Partition}}:ssm:{HERE}:automation-execution/*"}
+NAMED_IN_LISTS = {
+    "AutomationDocuments": "Only-Mine",
+    "AutomationRoles": "arn:aws:iam::123456789012:role/only-mine,arn:aws:iam::123456789012:role/mine-too",
+    "StateMachines": ",".join(
+        f"arn:aws:states:us-west-2:123456789012:stateMachine:{name}" for name in ("only-mine", "mine-too")
+    ),
+}
+"""The values with which resources are read that are the parts of a list."""
+
+RUNBOOKS = AUTOMATIONS | {
+    f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:{account}:{runbook}"
+    for account in ("", "${AWS::AccountId}")
+    for name in ("Only-Mine", "-1", "-2", "-3", "-4")
+    for runbook in (f"automation-definition/{name}:*", f"document/{name}")
+}
+ROLES = set(NAMED_IN_LISTS["AutomationRoles"].split(","))
+MACHINES = set(NAMED_IN_LISTS["StateMachines"].split(","))
+EXECUTIONS = {f"{arn.replace(':stateMachine:', ':execution:')}:asg-lifecycle-*" for arn in MACHINES}
 ECS = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:"
 HEALTH_CHECKS = {"arn:${AWS::Partition}:route53:::healthcheck/*"}
 HOSTED_ZONES = {"arn:${AWS::Partition}:route53:::hostedzone/*"}
@@ -182,6 +212,7 @@ RESOURCES: dict[str, set[str]] = {
     "elasticloadbalancing:DescribeTargetHealth": EVERYTHING,
     "elasticloadbalancing:RegisterTargets": TARGET_GROUPS,
     "events:PutEvents": {f"arn:${{AWS::Partition}}:events:{HERE}:event-bus/{name}" for name in ("*", "default")},
+    "iam:PassRole": ROLES,
     "lambda:GetDurableExecution": {"${LifecycleActionFunction.Arn}:*"},
     "lambda:InvokeFunction": {
         "${LifecycleActionFunction.Arn}:*",
@@ -203,7 +234,17 @@ RESOURCES: dict[str, set[str]] = {
     "servicediscovery:ListServices": EVERYTHING,
     "sns:Publish": {"arn:${AWS::Partition}:sns:${AWS::Region}:${AWS::AccountId}:*", "ActionEventTopic.TopicArn"},
     "sqs:SendMessage": {"FunctionDeadLetterQueue.Arn"},
+    "ssm:AddTagsToResource": AUTOMATIONS,
     "ssm:CancelCommand": EVERYTHING,
+    "ssm:DescribeAutomationExecutions": EVERYTHING,
+    "ssm:GetAutomationExecution": AUTOMATIONS,
+    "ssm:StartAutomationExecution": RUNBOOKS,
+    "ssm:StopAutomationExecution": AUTOMATIONS,
+    "states:DescribeExecution": EXECUTIONS,
+    "states:DescribeStateMachine": MACHINES,
+    "states:StartExecution": MACHINES,
+    "states:StartSyncExecution": MACHINES,
+    "states:StopExecution": EXECUTIONS,
     "ssm:DescribeInstanceInformation": EVERYTHING,
     "ssm:GetCommandInvocation": EVERYTHING,
     "secretsmanager:GetSecretValue": {
@@ -240,6 +281,8 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "TagWhatIsMade": {"StringEquals": {"ec2:CreateAction": ["CreateImage", "CreateSnapshot", "CreateSnapshots"]}},
     "MoveElasticIps": OF_A_POOL,
     "MoveNetworkInterfaces": OF_A_POOL,
+    "GiveRolesToRunbooks": {"StringEquals": {"iam:PassedToService": "ssm.amazonaws.com"}},
+    "TagAutomations": {"ForAllValues:StringLike": {"aws:TagKeys": "asg-lifecycle:*"}},
 }
 """The statements that are for a part of their resources' use alone."""
 
@@ -669,8 +712,16 @@ def _allowed(expanded: Expanded, action: str) -> set[str]:
         _named(expanded, resource)
         for statement in _statements(expanded)
         if action in _listed(statement["Action"])
-        for resource in _listed(statement["Resource"])
+        for resource in _resources(expanded, statement["Resource"])
     }
+
+
+def _resources(expanded: Expanded, value: Any) -> list[Any]:
+    """Return the resources of a statement; what is made of a parameter with a list, for the values that are above."""
+    if not any(f"{{{name}}}" in str(value) or f"'{name}'" in str(value) for name in NAMED_IN_LISTS):
+        return _listed(value)
+    defaults = {name: parameter["Default"] for name, parameter in expanded.template["Parameters"].items()}
+    return _listed(Resolver(expanded.template, {**defaults, **NAMED_IN_LISTS}).resolve(value))
 
 
 def _listed(value: Any) -> list[Any]:

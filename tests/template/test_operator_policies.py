@@ -9,7 +9,7 @@ import pytest
 
 from asg_lifecycle.aws.permissions import CHANGE_PERMISSIONS, PREVIEW_PERMISSIONS, READ_ONLY_PERMISSIONS
 from asg_lifecycle.model.wake_events import SIGNAL_SOURCE
-from tests.template.checks import declared_permissions
+from tests.template.checks import LISTS, declared_permissions
 from tests.template.expanded import expand, source
 from tests.template.test_mutations import NOTHING, changed
 
@@ -58,6 +58,7 @@ OF_OTHERS = {
     f"arn:${{AWS::Partition}}:eks:{HERE}:cluster/*",
     f"arn:${{AWS::Partition}}:events:{HERE}:rule/*",
     "arn:${AWS::Partition}:route53:::hostedzone/*",
+    f"arn:${{AWS::Partition}}:states:{HERE}:stateMachine:*",
     f"arn:${{AWS::Partition}}:vpc-lattice:{HERE}:targetgroup/*",
 }
 """What plans and rules may name, and is read alone."""
@@ -170,9 +171,9 @@ def test_they_have_no_names_that_another_stack_could_have(expanded: Expanded) ->
     of_the_functions = {
         "AddressStepsPolicy",
         "CommandStepsPolicy",
-        "HttpHostsPolicy",
         "KeyNetworkAndTracingPolicy",
         "SnapshotStepsPolicy",
+        *(f"{parameter}Policy" for parameter in LISTS),
     }
     assert made.keys() - of_the_functions == POLICIES.keys()
     assert all("ManagedPolicyName" not in properties for properties in made.values())

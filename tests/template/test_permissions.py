@@ -11,6 +11,7 @@ import pytest
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.permissions import (
     ACTION_EVENT_PERMISSIONS,
+    AUTOMATION_SIGNAL_PERMISSIONS,
     CHANGE_PERMISSIONS,
     CORE_PERMISSIONS,
     ECS_SIGNAL_PERMISSIONS,
@@ -36,12 +37,14 @@ CALL_NOTHING = {"signed_identity", "signer"}
 
 ON_OUR_BEHALF = {
     "ec2:CreateTags",
+    "iam:PassRole",
     "route53:DeleteHealthCheck",
     "route53:GetHealthCheck",
     "route53:UpdateHealthCheck",
+    "ssm:AddTagsToResource",
 }
-"""What no call of ours is: EC2 asks for the first where what is made is given tags, and Cloud Map does the others in
-the name of whoever calls `DeregisterInstance`."""
+"""What no call of ours is: EC2 and Systems Manager ask for it where what is made is given tags or a role, and Cloud Map
+does it in the name of whoever calls `DeregisterInstance`."""
 MODULES = sorted((ROOT / "src" / "asg_lifecycle").rglob("*.py"))
 
 
@@ -128,7 +131,7 @@ def test_every_call_is_declared_and_nothing_else_is(monkeypatch: pytest.MonkeyPa
     # The API's name differs from IAM's for this one.
     made = {"lambda:InvokeFunction" if action == "lambda:Invoke" else action for action in made}
     doors = {*SWEEP_PERMISSIONS, *NOTIFICATION_PERMISSIONS, *INTERRUPTION_PERMISSIONS}
-    doors |= {*SIGNAL_PERMISSIONS, *ECS_SIGNAL_PERMISSIONS}
+    doors |= {*SIGNAL_PERMISSIONS, *AUTOMATION_SIGNAL_PERMISSIONS, *ECS_SIGNAL_PERMISSIONS}
     operators = {*READ_ONLY_PERMISSIONS, *CHANGE_PERMISSIONS}
     assert made | ON_OUR_BEHALF == declared_permissions() | doors | operators
 
@@ -153,6 +156,7 @@ def test_clients_are_used_in_no_way_that_hides_a_call(monkeypatch: pytest.Monkey
         NOTIFICATION_PERMISSIONS,
         INTERRUPTION_PERMISSIONS,
         SIGNAL_PERMISSIONS,
+        AUTOMATION_SIGNAL_PERMISSIONS,
         ECS_SIGNAL_PERMISSIONS,
         PREVIEW_PERMISSIONS,
         READ_ONLY_PERMISSIONS,

@@ -47,6 +47,13 @@ ARNS = {
 """The longest ARN of each kind of resource that a policy names."""
 
 
+LISTS: dict[str, Any] = {
+    "AutomationDocuments": ",".join("d" * 79 for _ in range(5)),
+    "AutomationRoles": f"arn:aws-iso-b:iam::123456789012:role/{'r' * 1463}",
+    "StateMachines": ",".join([f"arn:aws-iso-b:states:us-isob-east-1:123456789012:stateMachine:{'s' * 25}"] * 17),
+}
+
+
 def written(expanded: Expanded, value: Any) -> Any:
     """Return a part of a policy with the longest ARNs and names in it."""
     match value:
@@ -84,7 +91,7 @@ def inline(expanded: Expanded) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def long() -> Expanded:
-    return with_every_switch_on(LONG)
+    return with_every_switch_on(LONG | LISTS)
 
 
 def test_all_inline_policies_of_a_role_are_taken_by_iam(long: Expanded) -> None:
@@ -103,6 +110,15 @@ def test_each_managed_policy_of_the_roles_is_taken_by_iam(long: Expanded) -> Non
     assert lengths["KeyNetworkAndTracingPolicy"] > len(LONG["KmsKeyArn"])
     assert lengths["CommandStepsPolicy"] > len(LONG["AutoScalingGroups"])
     assert {name: it for name, it in lengths.items() if it > LONGEST_MANAGED} == {}
+
+
+@pytest.mark.parametrize("parameter", LISTS)
+def test_the_managed_policy_for_a_list_is_taken_by_iam(long: Expanded, parameter: str) -> None:
+    document = long.of("AWS::IAM::ManagedPolicy")[f"{parameter}Policy"]["PolicyDocument"]
+    assert len(LISTS[parameter]) < length(long, document) <= LONGEST_MANAGED
+    declared = source()["Parameters"][parameter]
+    assert re.fullmatch(declared["AllowedPattern"], LISTS[parameter])
+    assert declared["MaxLength"] - 90 < len(LISTS[parameter]) <= declared["MaxLength"]
 
 
 def test_the_names_are_the_longest_that_their_parameters_allow() -> None:

@@ -51,6 +51,7 @@ WITHOUT_RESOURCES = frozenset(
         "servicediscovery:ListNamespaces",
         "servicediscovery:ListServices",
         "ssm:CancelCommand",
+        "ssm:DescribeAutomationExecutions",
         "ssm:DescribeInstanceInformation",
         "ssm:GetCommandInvocation",
         "ssm:ListCommands",

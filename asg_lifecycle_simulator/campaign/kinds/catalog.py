@@ -23,6 +23,7 @@ from asg_lifecycle_simulator.campaign.kinds.messages import (
 )
 from asg_lifecycle_simulator.campaign.kinds.names import AddDnsRecord, DeregisterCloudMap, RemoveDnsRecords
 from asg_lifecycle_simulator.campaign.kinds.observations import Wait, WaitForMetric, WaitForStatusChecks
+from asg_lifecycle_simulator.campaign.kinds.workflows import RunAutomation, StartExecution
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.campaign.kinds.base import CampaignKind
@@ -44,7 +45,9 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
         PublishEvent,
         RegisterTargets,
         RemoveDnsRecords,
+        RunAutomation,
         RunCommand,
+        StartExecution,
         Wait,
         WaitForEcs,
         WaitForKubernetes,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 3
 READ_SECONDS = 10
 ASKED_READ_SECONDS = 60
-"""Seconds that a function has to answer; our own invocation has twice as long."""
+"""Seconds that a function or an express state machine has to answer; our own invocation has twice as long."""
 
 HEARTBEAT_READ_SECONDS = 4
 """A heartbeat that hangs has to leave time for two more within 15 s, half of the shortest timeout there is (R3). So has
@@ -119,6 +119,11 @@ class Clients:
         """The Lambda client for functions whose answer is waited for."""
         client: LambdaClient = self._make("lambda", ASKED)
         return client
+
+    @cached_property
+    def asked_stepfunctions(self) -> Any:  # noqa: ANN401 - the stubs of Step Functions are not among the requirements
+        """The Step Functions client for executions whose end is waited for."""
+        return self._make("stepfunctions", ASKED)
 
     @cached_property
     def autoscaling(self) -> AutoScalingClient:
@@ -232,6 +237,11 @@ class Clients:
         """The Systems Manager client."""
         client: SSMClient = self._make("ssm", ONCE)
         return client
+
+    @cached_property
+    def stepfunctions(self) -> Any:  # noqa: ANN401 - the stubs of Step Functions are not among the requirements
+        """The Step Functions client."""
+        return self._make("stepfunctions", ONCE)
 
     @cached_property
     def sts(self) -> STSClient:

@@ -20,16 +20,19 @@ TOO_MANY_REQUESTS = 429
 TRANSIENT_CODES = frozenset(
     {
         "AuthFailure",
+        "AutomationExecutionLimitExceededException",
         "BandwidthLimitExceeded",
         "ConcurrentModification",
         "ConcurrentSnapshotLimitExceeded",
         "EC2ThrottledException",
+        "ExecutionLimitExceeded",
         "ExpiredToken",
         "ExpiredTokenException",
         "InternalError",
         "InvalidClientTokenId",
         "InternalFailure",
         "InternalServerError",
+        "KmsThrottlingException",
         "LimitExceededException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
@@ -68,12 +71,17 @@ DENIED_CODES = frozenset(
 
 NOT_FOUND_CODES = frozenset(
     {
+        "AutomationDefinitionNotFoundException",
+        "AutomationDefinitionVersionNotFoundException",
+        "AutomationExecutionNotFoundException",
+        "ExecutionDoesNotExist",
         "InvalidDocument",
         "InvalidInstanceID.Malformed",
         "InvalidInstanceID.NotFound",
         "LoadBalancerNotFound",
         "NotFound",
         "ResourceNotFoundException",
+        "StateMachineDoesNotExist",
         "TargetGroupNotFound",
     }
 )

@@ -62,6 +62,9 @@ SIGNAL_PERMISSIONS = (
 ECS_SIGNAL_PERMISSIONS = ("ecs:DescribeContainerInstances", "ecs:DescribeTasks", "ecs:ListTasks")
 """IAM actions of the signal function where it handles events of ECS."""
 
+AUTOMATION_SIGNAL_PERMISSIONS = ("ssm:ListTagsForResource",)
+"""IAM actions of the signal function where it handles events of Automation."""
+
 READ_ONLY_PERMISSIONS = (
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeAutoScalingInstances",
@@ -117,6 +120,7 @@ PREVIEW_PERMISSIONS = (
     "servicediscovery:ListNamespaces",
     "servicediscovery:ListServices",
     "ssm:DescribeInstanceInformation",
+    "states:DescribeStateMachine",
     "tag:GetResources",
     "vpc-lattice:ListTargets",
 )

@@ -1,6 +1,6 @@
 """Whether what plans name exists, of what can be looked up without touching it.
 
-The documents of commands, functions, event buses, topics and metrics are not looked up.
+The documents of commands, runbooks, state machines, functions, event buses, topics and metrics are not looked up.
 """
 
 from __future__ import annotations

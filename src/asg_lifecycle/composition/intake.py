@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.aws.automations import Automations
 from asg_lifecycle.aws.clients import SEARCH, URGENT, Clients
 from asg_lifecycle.aws.container_instances import ContainerInstances
 from asg_lifecycle.aws.executions import Executions
@@ -111,6 +112,7 @@ class IntakeDependencies:
             executions=self.executions,
             instances=Instances(self.clients),
             container_instances=self.container_instances,
+            automations=Automations(self.clients),
             observer=self.observer,
             clock=self.clock,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle.aws.automations import Automations
 from asg_lifecycle.aws.classic_load_balancers import ClassicLoadBalancers
 from asg_lifecycle.aws.cloud_map import CloudMap
 from asg_lifecycle.aws.commands import Commands
@@ -24,6 +25,7 @@ from asg_lifecycle.aws.request_signing import RequestSigning, trusted_authoritie
 from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.aws.secret_values import SecretValues
 from asg_lifecycle.aws.snapshots import Snapshots
+from asg_lifecycle.aws.state_machines import StateMachines
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.traffic_sources import TrafficSources
 from asg_lifecycle.http_apis.http_apis import HttpApis
@@ -69,6 +71,8 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
         lattice_target_groups=LatticeTargetGroups(clients),
         traffic_sources=TrafficSources(clients, clock),
         commands=Commands(clients),
+        automations=Automations(clients),
+        state_machines=StateMachines(clients),
         container_instances=ContainerInstances(clients, clock),
         ecs_services=EcsServices(clients),
         metrics=Metrics(clients),

@@ -8,13 +8,30 @@ from asg_lifecycle.model.ecs import ContainerInstance
 from asg_lifecycle.model.events import Ignore, Invalid
 from asg_lifecycle.model.messages import Wake, encode
 from asg_lifecycle.model.signal_words import asks_for_word, proves
-from asg_lifecycle.model.signals import DRAINED, REGISTERED, Signal, command_ended, signal_came
-from asg_lifecycle.model.wake_events import CommandEnded, ContainerInstanceChanged, SignalSent, TaskStopped, happening
+from asg_lifecycle.model.signals import (
+    DRAINED,
+    REGISTERED,
+    Signal,
+    automation_ended,
+    command_ended,
+    execution_ended,
+    signal_came,
+)
+from asg_lifecycle.model.wake_events import (
+    AutomationEnded,
+    CommandEnded,
+    ContainerInstanceChanged,
+    ExecutionEnded,
+    SignalSent,
+    TaskStopped,
+    happening,
+)
 from asg_lifecycle.observer import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from asg_lifecycle.aws.automations import Automations
     from asg_lifecycle.aws.container_instances import ContainerInstances
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.instances import Instances
@@ -35,6 +52,7 @@ class SignalIntake:
         executions: Executions,
         instances: Instances,
         container_instances: ContainerInstances,
+        automations: Automations,
         observer: Observer,
         clock: Callable[[], float],
     ) -> None:
@@ -43,6 +61,7 @@ class SignalIntake:
         self._executions = executions
         self._instances = instances
         self._container_instances = container_instances
+        self._automations = automations
         self._observer = observer
         self._clock = clock
 
@@ -65,9 +84,8 @@ class SignalIntake:
                 return self._task_stopped(stopped)
             case ContainerInstanceChanged() as changed:
                 return self._container_instance_changed(changed)
-            case CommandEnded() as ended:
-                cause = f"command {ended.command} ended {ended.status}"
-                return self._wake(self._waiting(ended.instance, command_ended(ended.command)), cause)
+            case CommandEnded() | AutomationEnded() | ExecutionEnded() as ended:
+                return self._ended(ended)
 
     def _signal(self, sent: SignalSent) -> dict[str, Any]:
         described = f"signal {sent.name} of instance {sent.instance}"
@@ -105,6 +123,20 @@ class SignalIntake:
             return self._wake(self._waiting(changed.instance, REGISTERED), cause)
         records = self._waiting(changed.instance, DRAINED) if changed.is_idle else []
         return self._wake_if_drained(records, cluster=changed.cluster, arn=changed.container_instance)
+
+    def _ended(self, ended: CommandEnded | AutomationEnded | ExecutionEnded) -> dict[str, Any]:
+        match ended:
+            case CommandEnded(instance=instance, command=command):
+                return self._wake_for(instance, command_ended(command), f"command {command} ended {ended.status}")
+            case ExecutionEnded(instance=instance, name=name):
+                return self._wake_for(instance, execution_ended(name), f"execution {name} ended {ended.status}")
+            case AutomationEnded(execution=execution):
+                instance_of_it = self._automations.instance_of(execution)
+                cause = f"automation {execution} ended {ended.status}"
+                return self._wake_for(instance_of_it, automation_ended(execution), cause)
+
+    def _wake_for(self, instance: str | None, wake_event: str, cause: str) -> dict[str, Any]:
+        return self._wake(self._waiting(instance, wake_event) if instance is not None else [], cause)
 
     def _wake_if_drained(self, records: list[Record], *, cluster: str, arn: str) -> dict[str, Any]:
         # A task that was told to stop is counted as neither running nor pending, long before it has stopped.

@@ -20,6 +20,7 @@ class BlockerKind(StrEnum):
 
     ADDRESS = "address"
     AGENT = "agent"
+    AUTOMATION = "automation"
     COMMAND = "command"
     CONTAINER_INSTANCE = "container-instance"
     DEPENDENCY = "dependency"
@@ -39,6 +40,7 @@ class BlockerKind(StrEnum):
     SERVICE = "service"
     SIGNAL = "signal"
     SNAPSHOT = "snapshot"
+    STATE_MACHINE = "state-machine"
     STATUS_CHECK = "status-check"
     TARGET_GROUP = "target-group"
     TASK = "task"

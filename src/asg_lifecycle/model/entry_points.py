@@ -13,8 +13,10 @@ from asg_lifecycle.model.interruptions import Interruption, interruption
 from asg_lifecycle.model.start_requests import StartReason
 from asg_lifecycle.model.wake_events import (
     READERS,
+    AutomationEnded,
     CommandEnded,
     ContainerInstanceChanged,
+    ExecutionEnded,
     Happening,
     SignalSent,
     TaskStopped,
@@ -95,9 +97,21 @@ def _of_wake_event(found: Happening) -> Elsewhere | Ignore:
                 )
             does = f"wakes the actions of instance {instance} that wait for {what}"
             return _of_signal_function(does, "Signals: on, EcsSteps: on", instance)
+        case CommandEnded() | AutomationEnded() | ExecutionEnded():
+            return _of_end(found)
+
+
+def _of_end(found: CommandEnded | AutomationEnded | ExecutionEnded) -> Elsewhere:
+    match found:
         case CommandEnded(instance=instance, command=command, status=status):
             does = f"wakes the actions of instance {instance} that wait for command {command}, which ended {status}"
             return _of_signal_function(does, "Signals: on, CommandSteps: on", instance)
+        case ExecutionEnded(instance=instance, name=name, status=status):
+            does = f"wakes the actions of instance {instance} that wait for execution {name}, which ended {status}"
+            return _of_signal_function(does, "Signals: on, StateMachines: its ARN", instance)
+        case AutomationEnded(execution=execution, status=status):
+            does = f"wakes the actions that wait for automation {shown(execution)}, which ended {status}"
+            return _of_signal_function(does, "Signals: on, AutomationDocuments: its name", None)
 
 
 def _of_signal(sent: SignalSent) -> str:

@@ -114,6 +114,44 @@ CommandDocument: TypeAlias = Annotated[
 ]
 """A command document of Systems Manager."""
 
+AutomationDocument: TypeAlias = Annotated[
+    str,
+    matching(
+        "^[A-Za-z0-9_.-]{3,128}$",
+        "the name of an Automation runbook of this account or of AWS, 3 to 128 letters, digits, dots, hyphens and "
+        "underscores; not its ARN",
+    ),
+]
+"""A runbook of Systems Manager."""
+
+DocumentVersion: TypeAlias = Annotated[
+    str,
+    matching(
+        r"^(\$LATEST|\$DEFAULT|[1-9][0-9]*)$",
+        "the version of a document, a number, $DEFAULT or $LATEST",
+    ),
+]
+"""A version of a document of Systems Manager."""
+
+RoleArn: TypeAlias = Annotated[
+    str,
+    matching(
+        "^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,576}$",
+        "the ARN of a role, 'arn:aws:iam::ACCOUNT:role/NAME'",
+    ),
+]
+"""The ARN of an IAM role."""
+
+StateMachine: TypeAlias = Annotated[
+    str,
+    matching(
+        "^(arn:[a-z0-9-]+:states:[a-z0-9-]+:[0-9]{12}:stateMachine:)?[A-Za-z0-9_-]{1,80}$",
+        "the name of a state machine, up to 80 letters, digits, hyphens and underscores, or its ARN "
+        "'arn:aws:states:REGION:ACCOUNT:stateMachine:NAME', without version or alias",
+    ),
+]
+"""A state machine of Step Functions."""
+
 Statistic: TypeAlias = Annotated[
     str,
     matching(

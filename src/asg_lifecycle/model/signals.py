@@ -20,6 +20,16 @@ def command_ended(command: str) -> str:
     return f"command {command} has ended"
 
 
+def automation_ended(execution: str) -> str:
+    """Return the name of the event that wakes a wait for an automation of Systems Manager."""
+    return f"automation {execution} has ended"
+
+
+def execution_ended(name: str) -> str:
+    """Return the name of the event that wakes a wait for an execution of a state machine."""
+    return f"execution {name} has ended"
+
+
 def signal_came(name: str) -> str:
     """Return the name of the event that wakes a wait for a signal."""
     return f"signal {name} has come"

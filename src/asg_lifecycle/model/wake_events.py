@@ -1,4 +1,4 @@
-"""The events that may end a step's wait: signals of ours, and what ECS and Systems Manager report."""
+"""The events that may end a step's wait: signals of ours, and what ECS, Systems Manager and Step Functions report."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from asg_lifecycle.model.events import Ignore, Invalid
 from asg_lifecycle.model.fields import FieldReader, shown
 from asg_lifecycle.model.redaction import Redaction, redacted
 from asg_lifecycle.model.signal_words import word_digest
+from asg_lifecycle.model.step_names import instance_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,12 @@ LONGEST_MESSAGE = 500
 
 ENDED = frozenset({"Success", "Cancelled", "TimedOut", "Failed"})
 """Statuses of a command that no longer runs on an instance."""
+
+AUTOMATION_ENDED = ENDED | {"CompletedWithSuccess", "CompletedWithFailure", "Rejected"}
+"""Statuses of an automation that no longer runs."""
+
+EXECUTION_ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+"""Statuses of an execution of a state machine that no longer runs."""
 
 
 class SignalSent(Struct, frozen=True, kw_only=True):
@@ -100,7 +107,35 @@ class CommandEnded(Struct, frozen=True, kw_only=True):
     status: str
 
 
-Happening: TypeAlias = SignalSent | TaskStopped | ContainerInstanceChanged | CommandEnded
+class AutomationEnded(Struct, frozen=True, kw_only=True):
+    """An automation of Systems Manager has ended. Its tags say which instance it was about.
+
+    Attributes:
+        execution: its id.
+        status: how it ended.
+    """
+
+    execution: str
+    status: str
+
+
+class ExecutionEnded(Struct, frozen=True, kw_only=True):
+    """An execution of a state machine has ended that a step of ours had started.
+
+    Attributes:
+        instance: EC2 instance id, from its name.
+        name: its name.
+        status: how it ended.
+    """
+
+    instance: str
+    name: str
+    status: str
+
+
+Happening: TypeAlias = (
+    SignalSent | TaskStopped | ContainerInstanceChanged | CommandEnded | AutomationEnded | ExecutionEnded
+)
 
 
 def happening(event: object) -> Happening | Ignore | Invalid:
@@ -181,11 +216,33 @@ def _command(detail: FieldReader) -> CommandEnded | Ignore:
     )
 
 
+def _automation(detail: FieldReader) -> AutomationEnded | Ignore:
+    """Read https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-systems-manager-event-examples.html."""
+    status = detail.text("Status", "the status of an automation")
+    if status and status not in AUTOMATION_ENDED:
+        return Ignore(f"the automation is {shown(status)}")
+    return AutomationEnded(execution=detail.text("ExecutionId", "the id of an automation"), status=status)
+
+
+def _execution(detail: FieldReader) -> ExecutionEnded | Ignore:
+    """Read https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html."""
+    status = detail.text("status", "the status of an execution")
+    if status and status not in EXECUTION_ENDED:
+        return Ignore(f"the execution is {shown(status)}")
+    name = detail.text("name", "the name of an execution")
+    instance = instance_in(name)
+    if instance is None:
+        return Ignore("no step of a plan has started the execution")
+    return ExecutionEnded(instance=instance, name=name, status=status)
+
+
 READERS: dict[tuple[str, str], Callable[[FieldReader], Happening | Ignore]] = {
     (SIGNAL_SOURCE, SIGNAL_DETAIL_TYPE): _signal,
     ("aws.ecs", "ECS Task State Change"): _task,
     ("aws.ecs", "ECS Container Instance State Change"): _container_instance,
     ("aws.ssm", "EC2 Command Invocation Status-change Notification"): _command,
+    ("aws.ssm", "EC2 Automation Execution Status-change Notification"): _automation,
+    ("aws.states", "Step Functions Execution Status Change"): _execution,
 }
 """How the events of each source and detail-type are read."""
 

@@ -18,7 +18,9 @@ from asg_lifecycle.steps.move_address import MoveAddress
 from asg_lifecycle.steps.publish_event import PublishEvent
 from asg_lifecycle.steps.register_targets import RegisterTargets
 from asg_lifecycle.steps.remove_dns_records import RemoveDnsRecords
+from asg_lifecycle.steps.run_automation import RunAutomation
 from asg_lifecycle.steps.run_command import RunCommand
+from asg_lifecycle.steps.start_execution import StartExecution
 from asg_lifecycle.steps.wait import Wait
 from asg_lifecycle.steps.wait_for_ecs import WaitForEcs
 from asg_lifecycle.steps.wait_for_kubernetes import WaitForKubernetes
@@ -45,7 +47,9 @@ CATALOG: tuple[type[Step], ...] = (
     PublishEvent,
     RegisterTargets,
     RemoveDnsRecords,
+    RunAutomation,
     RunCommand,
+    StartExecution,
     Wait,
     WaitForEcs,
     WaitForKubernetes,

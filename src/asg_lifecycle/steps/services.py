@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asg_lifecycle.aws.automations import Automations
     from asg_lifecycle.aws.classic_load_balancers import ClassicLoadBalancers
     from asg_lifecycle.aws.cloud_map import CloudMap
     from asg_lifecycle.aws.commands import Commands
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.network_interfaces import NetworkInterfaces
     from asg_lifecycle.aws.publishing import Publishing
     from asg_lifecycle.aws.snapshots import Snapshots
+    from asg_lifecycle.aws.state_machines import StateMachines
     from asg_lifecycle.aws.target_groups import TargetGroups
     from asg_lifecycle.aws.traffic_sources import TrafficSources
     from asg_lifecycle.http_apis.http_apis import HttpApis
@@ -44,6 +46,8 @@ class Services:
     lattice_target_groups: LatticeTargetGroups
     traffic_sources: TrafficSources
     commands: Commands
+    automations: Automations
+    state_machines: StateMachines
     container_instances: ContainerInstances
     ecs_services: EcsServices
     metrics: Metrics

@@ -9,14 +9,21 @@ from asg_lifecycle.model.doctor.findings import Check, Observation, Severity
 from asg_lifecycle.model.network_addresses import is_allowed_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from asg_lifecycle.model.doctor.facts import AccountFacts
 
 SIMULATION = "iam:SimulatePrincipalPolicy"
 
-LIST_PARAMETER = "HttpHosts"
-"""The parameter of the stack that grants steps what they need when it is not empty."""
+HOSTS_PARAMETER = "HttpHosts"
+
+LIST_PARAMETERS: Mapping[str, str] = {
+    "AutomationDocuments": "NAME-OF-RUNBOOK",
+    "AutomationRoles": "ARN-OF-ROLE",
+    HOSTS_PARAMETER: "NAME-OF-HOST",
+    "StateMachines": "ARN-OF-STATE-MACHINE",
+}
+"""The parameters of the stack that grant steps what they need when they are not empty, and what is put into each."""
 
 
 def plans_unusable(facts: AccountFacts) -> Iterator[Observation]:
@@ -95,7 +102,8 @@ def permissions_missing(facts: AccountFacts) -> Iterator[Observation]:
         said = f"hook {need.hook} of group {need.group}: {need.plan} has a step {need.kind}"
         if need.parameter is not None and facts.stack.switched_on(need.parameter) is False:
             lacks = f": the function lacks the permissions {', '.join(need.permissions)}" if need.permissions else ""
-            off, on = ("empty", "NAME-OF-HOST") if need.parameter == LIST_PARAMETER else ("off", "on")
+            filled = LIST_PARAMETERS.get(need.parameter)
+            off, on = ("off", "on") if filled is None else ("empty", filled)
             yield Observation(
                 evidence=f"{said}, and parameter {need.parameter} of stack {facts.stack.name} is {off}{lacks}",
                 command=commands.deploy(facts.stack, f"{need.parameter}={on}"),
@@ -116,7 +124,7 @@ def permissions_missing(facts: AccountFacts) -> Iterator[Observation]:
 
 def hosts_not_allowed(facts: AccountFacts) -> Iterator[Observation]:
     """Yield the hosts that plans in use send requests to and that the stack does not allow."""
-    given = facts.stack.parameters.get(LIST_PARAMETER, "").split(",")
+    given = facts.stack.parameters.get(HOSTS_PARAMETER, "").split(",")
     allowed = tuple(host.strip() for host in given if host.strip())
     if not allowed:
         # That they are switched off altogether says `permission-missing`.
@@ -126,8 +134,8 @@ def hosts_not_allowed(facts: AccountFacts) -> Iterator[Observation]:
             continue
         yield Observation(
             evidence=f"hook {asked.hook} of group {asked.group}: {asked.plan} sends requests to {asked.host}, and "
-            f"parameter {LIST_PARAMETER} of stack {facts.stack.name} has {', '.join(allowed)}",
-            command=commands.deploy(facts.stack, f"{LIST_PARAMETER}={','.join((*allowed, asked.host))}"),
+            f"parameter {HOSTS_PARAMETER} of stack {facts.stack.name} has {', '.join(allowed)}",
+            command=commands.deploy(facts.stack, f"{HOSTS_PARAMETER}={','.join((*allowed, asked.host))}"),
             group=asked.group,
             hook=asked.hook,
         )

@@ -26,6 +26,9 @@ CLUSTER = ("arn:{partition}:ecs:{region}:{account}:cluster/{ecs_cluster}",)
 CONTAINER_INSTANCE = ("arn:{partition}:ecs:{region}:{account}:container-instance/{ecs_cluster}/0123456789abcdef",)
 TASK = ("arn:{partition}:ecs:{region}:{account}:task/{ecs_cluster}/0123456789abcdef",)
 HOSTED_ZONE = ("arn:{partition}:route53:::hostedzone/{hosted_zone}",)
+AUTOMATION = ("arn:{partition}:ssm:{region}:{account}:automation-execution/01234567-0123-0123-0123-0123456789ab",)
+MACHINE = ("{machine}",)
+EXECUTION = ("{execution}:asg-lifecycle-{example}",)
 HEALTH_CHECK = ("arn:{partition}:route53:::healthcheck/01234567-0123-0123-0123-0123456789ab",)
 
 RESOURCES: Mapping[str, tuple[str, ...]] = {
@@ -69,6 +72,8 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
         "arn:{partition}:servicediscovery:{region}:{account}:service/srv-0123456789abcdef",
     ),
     "sns:Publish": ("arn:{partition}:sns:{region}:{account}:{example}",),
+    "ssm:AddTagsToResource": AUTOMATION,
+    "ssm:GetAutomationExecution": AUTOMATION,
     "ssm:GetParameter": (
         "arn:{partition}:ssm:{region}:{account}:parameter/asg-lifecycle/{stack}/kubernetes/{example}",
     ),
@@ -79,6 +84,16 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
         "arn:{partition}:ec2:{region}:{account}:instance/i-0123456789abcdef0",
         "arn:{partition}:ssm:{region}::document/AWS-RunShellScript",
     ),
+    "ssm:StartAutomationExecution": (
+        "arn:{partition}:ssm:{region}::automation-definition/{runbook}:1",
+        "arn:{partition}:ssm:{region}::document/{runbook}",
+    ),
+    "ssm:StopAutomationExecution": AUTOMATION,
+    "states:DescribeExecution": EXECUTION,
+    "states:DescribeStateMachine": MACHINE,
+    "states:StartExecution": MACHINE,
+    "states:StartSyncExecution": MACHINE,
+    "states:StopExecution": EXECUTION,
     "vpc-lattice:DeregisterTargets": (
         "arn:{partition}:vpc-lattice:{region}:{account}:targetgroup/tg-0123456789abcdef0",
     ),
@@ -102,10 +117,14 @@ STEP_SOURCE = "asg-lifecycle"
 """The source of the events that plans publish."""
 
 
+NOT_TRIED = frozenset({"iam:PassRole"})
+"""What depends on more than its resource: to which service a role is passed."""
+
+
 def by_resources(  # noqa: PLR0913 - what the stack's policies name
     actions: Iterable[str], *, function: str, stack: str, table: str, plans: str, parameters: Mapping[str, str]
 ) -> dict[tuple[str, ...], tuple[str, ...]]:
-    """Return actions, put together by the resources that they are to be tried on.
+    """Return actions, put together by the resources that they are to be tried on. Some cannot be tried.
 
     Args:
         actions: IAM actions.
@@ -113,7 +132,7 @@ def by_resources(  # noqa: PLR0913 - what the stack's policies name
         stack: name of the stack.
         table: name of the table of records.
         plans: where named plans are in Parameter Store.
-        parameters: of the stack.
+        parameters: of the stack: some name the only things that are allowed.
 
     Raises:
         ValueError: the function is no qualified ARN.
@@ -125,8 +144,11 @@ def by_resources(  # noqa: PLR0913 - what the stack's policies name
     values = {"partition": parts[1], "region": parts[3], "account": parts[4], "function": unqualified}
     values |= {"stack": stack, "table": table, "plans": plans, "example": EXAMPLE}
     values |= {place: example_of(parameters.get(parameter, "*")) for place, parameter in NAMED_BY.items()}
+    machine = parameters.get("StateMachines", "").partition(",")[0]
+    values |= {"runbook": parameters.get("AutomationDocuments", "").partition(",")[0] or EXAMPLE}
+    values |= {"machine": machine or EXAMPLE, "execution": machine.replace(":stateMachine:", ":execution:") or EXAMPLE}
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for action in sorted(set(actions)):
+    for action in sorted({*actions} - NOT_TRIED):
         resources = tuple(resource.format(**values) for resource in RESOURCES.get(action, EVERYTHING))
         found[resources] = (*found.get(resources, ()), action)
     return found
