@@ -34,6 +34,7 @@ ABSENT: dict[str, dict[str, Any]] = {
     "register-targets": {"names": ["nowhere"]},
     "remove-dns-records": {"zones": ["Z0NOWHERE"]},
     "run-command": {"document": "nowhere"},
+    "wait-for-capacity": {"target_group": "nowhere", "at_least": 1},
     "wait-for-ecs": {"cluster": "nowhere"},
     "wait-for-kubernetes": {"cluster": "nowhere"},
 }

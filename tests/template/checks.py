@@ -119,6 +119,7 @@ PLANS = {
 }
 RESOURCES: dict[str, set[str]] = {
     "autoscaling:CompleteLifecycleAction": GROUPS,
+    "autoscaling:DescribeAutoScalingGroups": EVERYTHING,
     "autoscaling:DescribeAutoScalingInstances": EVERYTHING,
     "autoscaling:DescribeLifecycleHooks": EVERYTHING,
     "autoscaling:DescribeLoadBalancerTargetGroups": EVERYTHING,

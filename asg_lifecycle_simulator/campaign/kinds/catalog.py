@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle_simulator.campaign.kinds.capacity import WaitForCapacity
 from asg_lifecycle_simulator.campaign.kinds.containers import DrainEcs, WaitForEcs
 from asg_lifecycle_simulator.campaign.kinds.http_apis import HttpRequest
 from asg_lifecycle_simulator.campaign.kinds.kubernetes import DrainKubernetes, WaitForKubernetes
@@ -41,6 +42,7 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
         RemoveDnsRecords,
         RunCommand,
         Wait,
+        WaitForCapacity,
         WaitForEcs,
         WaitForKubernetes,
         WaitForManaged,

@@ -12,6 +12,7 @@ from asg_lifecycle.aws.dns_records import DnsRecords
 from asg_lifecycle.aws.ecs_services import EcsServices
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.functions import Functions
+from asg_lifecycle.aws.group_states import GroupStates
 from asg_lifecycle.aws.http_hosts import HttpHosts
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
@@ -60,6 +61,7 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
     return Services(
         lifecycle_actions=lifecycle_actions,
         instances=Instances(clients),
+        group_states=GroupStates(clients),
         target_groups=TargetGroups(clients, clock),
         lattice_target_groups=LatticeTargetGroups(clients),
         traffic_sources=TrafficSources(clients, clock),

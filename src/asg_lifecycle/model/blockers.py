@@ -19,9 +19,11 @@ class BlockerKind(StrEnum):
     """The kinds of things that keep an instance. The values are an interface."""
 
     AGENT = "agent"
+    AUTO_SCALING_GROUP = "auto-scaling-group"
     COMMAND = "command"
     CONTAINER_INSTANCE = "container-instance"
     DEPENDENCY = "dependency"
+    DEPLOYMENT = "deployment"
     DNS_RECORD = "dns-record"
     FUNCTION = "function"
     HTTP_API = "http-api"

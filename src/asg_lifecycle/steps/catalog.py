@@ -17,6 +17,7 @@ from asg_lifecycle.steps.register_targets import RegisterTargets
 from asg_lifecycle.steps.remove_dns_records import RemoveDnsRecords
 from asg_lifecycle.steps.run_command import RunCommand
 from asg_lifecycle.steps.wait import Wait
+from asg_lifecycle.steps.wait_for_capacity import WaitForCapacity
 from asg_lifecycle.steps.wait_for_ecs import WaitForEcs
 from asg_lifecycle.steps.wait_for_kubernetes import WaitForKubernetes
 from asg_lifecycle.steps.wait_for_managed import WaitForManaged
@@ -41,6 +42,7 @@ CATALOG: tuple[type[Step], ...] = (
     RemoveDnsRecords,
     RunCommand,
     Wait,
+    WaitForCapacity,
     WaitForEcs,
     WaitForKubernetes,
     WaitForManaged,
