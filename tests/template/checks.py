@@ -125,6 +125,7 @@ RESOURCES: dict[str, set[str]] = {
     "autoscaling:DescribeLoadBalancerTargetGroups": EVERYTHING,
     "autoscaling:DescribeLoadBalancers": EVERYTHING,
     "autoscaling:DescribeTrafficSources": EVERYTHING,
+    "autoscaling:DescribeScalingActivities": EVERYTHING,
     "autoscaling:DescribeTags": EVERYTHING,
     "autoscaling:RecordLifecycleActionHeartbeat": GROUPS,
     "cloudwatch:GetMetricData": EVERYTHING,

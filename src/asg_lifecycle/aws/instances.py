@@ -46,6 +46,7 @@ class Instances:
             private_name=found.get("PrivateDnsName") or None,
             availability_zone=found.get("Placement", {}).get("AvailabilityZone"),
             tags=_tags(found),
+            purchase=found.get("InstanceLifecycle"),
         )
 
     def is_known(self, instance: str) -> bool:
