@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from asg_lifecycle.cli.explain import explain_text
+from asg_lifecycle.cli.explain import explain
 from asg_lifecycle.model.conditions import Condition
 from asg_lifecycle.plans.validation import find_problems, parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WAIT = {"kind": "wait", "options": {"duration": "5s"}}
 COMMAND = {"kind": "run-command", "options": {"document": "AWS-RunShellScript"}}
@@ -40,12 +44,11 @@ BAD: list[tuple[list[dict[str, Any]], str]] = [
     ),
     (
         [{**COMMAND, "when": ["gone"]}],
-        "step 1: run-command: run-command is skipped when the instance is gone, so with when: gone it would never run",
+        "step 1: run-command: its kind is skipped when the instance is gone, so with when: gone it would never run",
     ),
     (
         [{**NAMES, "when": "survives"}],
-        "step 1: deregister-cloud-map: deregister-cloud-map is skipped when the instance survives; add "
-        "when_instance_survives: run",
+        "step 1: deregister-cloud-map: its kind is skipped when the instance survives; add when_instance_survives: run",
     ),
     (
         [{"parallel": [WAIT, {**WAIT, "when": "earlier-step-failed"}]}],
@@ -69,13 +72,20 @@ def test_what_cannot_be_meant_is_refused(steps: list[dict[str, Any]], said: str)
     assert [str(problem) for problem in find_problems({"steps": steps})] == [said]
 
 
-def test_explain_says_the_conditions() -> None:
-    plan = '{\\"plan\\": {\\"steps\\": [{\\"kind\\": \\"wait\\", \\"options\\": {\\"duration\\": \\"5s\\"}, \\"when\\": \\"spot\\"}]}}'
-    event = f"""{{
-      "Service": "AWS Auto Scaling", "Time": "2026-11-29T10:00:00Z", "AccountId": "123456789012",
-      "LifecycleActionToken": "87654321-4321-4321-4321-210987654321", "AutoScalingGroupName": "web",
-      "LifecycleHookName": "asg-lifecycle-drain", "EC2InstanceId": "i-1234567890abcdef0",
-      "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING", "NotificationMetadata": "{plan}"
-    }}"""
-    (decision,) = explain_text(event, "asg-lifecycle-").decisions
-    assert decision["plan"]["plan"]["steps"] == [{"kind": "wait", "options": {"duration": "5s"}, "when": "spot"}]
+def test_explain_says_the_conditions(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    message = {
+        "Service": "AWS Auto Scaling",
+        "Time": "2026-11-29T10:00:00Z",
+        "AccountId": "123456789012",
+        "LifecycleActionToken": "87654321-4321-4321-4321-210987654321",
+        "AutoScalingGroupName": "web",
+        "LifecycleHookName": "asg-lifecycle-drain",
+        "EC2InstanceId": "i-1234567890abcdef0",
+        "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+        "NotificationMetadata": json.dumps(
+            {"plan": {"steps": [{**WAIT, "when": ["spot", "gone"], "unless": "unreachable"}]}}
+        ),
+    }
+    (tmp_path / "event.json").write_text(json.dumps(message))
+    explain(str(tmp_path / "event.json"))
+    assert "1. wait (when spot or gone, unless unreachable)" in capsys.readouterr().out

@@ -42,10 +42,10 @@ def condition_problems(step: Mapping[str, Any], kind: type[Step], *, first: bool
     if when and when <= set(conditions.unless):
         yield "unless", f"unless names all that when names ({named}), so it would never run"
     if when == {Condition.GONE} and kind.needs_instance_alive:
-        yield "when", f"{kind.kind} is skipped when the instance is gone, so with when: gone it would never run"
+        yield "when", "its kind is skipped when the instance is gone, so with when: gone it would never run"
     keeps = step.get("when_instance_survives") != WhenSurviving.RUN.value
     if when == {Condition.SURVIVES} and kind.skip_if_instance_survives and keeps:
-        yield "when", f"{kind.kind} is skipped when the instance survives; add when_instance_survives: run"
+        yield "when", "its kind is skipped when the instance survives; add when_instance_survives: run"
     if when == {Condition.EARLIER_STEP_FAILED} and first:
         yield "when", "no step comes before it that could fail, so it would never run"
 
