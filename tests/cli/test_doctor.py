@@ -558,7 +558,16 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
     on = dict.fromkeys(
         (
             *("TargetGroupSteps", "LatticeSteps", "ClassicLoadBalancerSteps", "CommandSteps", "StatusCheckSteps"),
-            *("EcsSteps", "MetricSteps", "KubernetesSteps", "FunctionSteps", "EventSteps", "CloudMapSteps", "DnsSteps"),
+            *(
+                "CapacitySteps",
+                "EcsSteps",
+                "MetricSteps",
+                "KubernetesSteps",
+                "FunctionSteps",
+                "EventSteps",
+                "CloudMapSteps",
+                "DnsSteps",
+            ),
         ),
         "on",
     )
@@ -568,6 +577,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         {"kind": "deregister-targets", "options": {"names": ["web"]}},
         {"kind": "deregister-classic-elb", "if_missing": "done", "options": {"names": ["web"]}},
         {"kind": "run-command", "options": {"document": "AWS-RunShellScript"}},
+        {"kind": "wait-for-capacity", "unless": "unreachable"},
         {"kind": "drain-ecs"},
         {"kind": "drain-kubernetes"},
         {"kind": "invoke-function", "options": {"function": "archive"}},
@@ -595,6 +605,16 @@ def test_requests_without_hosts_are_found(testbed: Testbed[Deployment]) -> None:
     assert finding["finding"] == "permission-missing"
     assert "parameter HttpHosts of stack asg-lifecycle is empty" in finding["evidence"]
     assert "HttpHosts=NAME-OF-HOST" in finding["command"]
+
+
+def test_a_condition_that_can_never_be_found_out_is_found(testbed: Testbed[Deployment]) -> None:
+    it = account(testbed, {"StatusCheckSteps": "off"})
+    wait = {"kind": "wait", "options": {"duration": "5s"}, "unless": ["gone", "unreachable"]}
+    it.hook(plan={"steps": [wait], "transition": "terminate"})
+    (finding,) = findings()
+    assert finding["finding"] == "permission-missing"
+    assert "has a step with the condition unreachable, and parameter StatusCheckSteps" in finding["evidence"]
+    assert "StatusCheckSteps=on" in finding["command"]
 
 
 def test_what_a_group_without_instances_would_get_is_not_guessed(testbed: Testbed[Deployment]) -> None:
