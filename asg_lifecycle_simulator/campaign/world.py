@@ -92,7 +92,7 @@ class World:
     def _undone(self, instance: str, since: float) -> Iterator[str]:
         survives = self._history.scenario.move in SURVIVED
         for kind in self._kinds:
-            if survives and kind.forgets_for_good:
+            if kind.step.left_out or (survives and kind.forgets_for_good):
                 continue
             if kind.step.fails:
                 yield f"anything could be done about {kind.kind}, which fails: {kind.step.shape}"

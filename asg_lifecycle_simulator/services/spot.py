@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asg_lifecycle_simulator.services.autoscaling.activities import REBALANCE_RECOMMENDATION
 from asg_lifecycle_simulator.services.base import Service
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class SpotInstances(Service):
         with self.region.lock:
             instance = self._autoscaling.engine.instances.get(instance_id)
             if instance is not None and instance.state == "InService" and self._autoscaling.rebalances(instance.group):
-                self._autoscaling.engine.terminate(instance)
+                self._autoscaling.engine.terminate(instance, REBALANCE_RECOMMENDATION)
 
     def recommend_rebalance(self, instance_id: str) -> None:
         """Recommend to replace an instance.
@@ -69,7 +70,7 @@ class SpotInstances(Service):
             group.desired -= 1
             present = engine.instances.get(instance_id)
             if present is not None:
-                engine.terminate(present)
+                engine.terminate(present, REBALANCE_RECOMMENDATION)
 
         self.timers.call_after(REPLACEMENT_POLL, finish, name=f"replacement of {instance_id}")
 

@@ -25,6 +25,7 @@ from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.network_interfaces import NetworkInterfaces
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.aws.role_policies import RolePolicies
+from asg_lifecycle.aws.scaling_activities import ScalingActivities
 from asg_lifecycle.aws.secret_parameters import SecretParameters
 from asg_lifecycle.aws.snapshots import Snapshots
 from asg_lifecycle.aws.stacks import Stacks
@@ -96,6 +97,18 @@ def test_instance_refreshes(testbed: Testbed[Deployment], clients: Clients) -> N
     assert pages(testbed, "autoscaling", "DescribeInstanceRefreshes") == 3
     started = client.start_instance_refresh(AutoScalingGroupName=GROUP)["InstanceRefreshId"]
     assert GroupCapacity(clients, clients).refresh_under_way(GROUP) == f"{started}, InProgress"
+
+
+def test_scaling_activities(testbed: Testbed[Deployment], clients: Clients) -> None:
+    first, *_ = testbed.autoscaling.create_group(GROUP, capacity=5)
+    testbed.autoscaling.terminate(first)
+    for instance in testbed.autoscaling.instances(GROUP)[1:5]:
+        testbed.autoscaling.terminate(instance)
+    cause = ScalingActivities(clients).cause_of_termination(GROUP, first)
+    assert cause is not None
+    assert "in response to a user request, shrinking the capacity from 5 to 4." in cause
+    assert ScalingActivities(clients).cause_of_termination(GROUP, "i-0") is None
+    assert pages(testbed, "autoscaling", "DescribeScalingActivities") == 4
 
 
 def test_target_groups_attached_to_a_group(testbed: Testbed[Deployment], clients: Clients) -> None:

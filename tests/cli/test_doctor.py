@@ -628,7 +628,16 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
     on = dict.fromkeys(
         (
             *("TargetGroupSteps", "LatticeSteps", "ClassicLoadBalancerSteps", "CommandSteps", "StatusCheckSteps"),
-            *("EcsSteps", "MetricSteps", "KubernetesSteps", "FunctionSteps", "EventSteps", "CloudMapSteps", "DnsSteps"),
+            *(
+                "CapacitySteps",
+                "EcsSteps",
+                "MetricSteps",
+                "KubernetesSteps",
+                "FunctionSteps",
+                "EventSteps",
+                "CloudMapSteps",
+                "DnsSteps",
+            ),
         ),
         "on",
     )
@@ -644,6 +653,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         {"kind": "deregister-targets", "options": {"names": ["web"]}},
         {"kind": "deregister-classic-elb", "if_missing": "done", "options": {"names": ["web"]}},
         {"kind": "run-command", "options": {"document": "AWS-RunShellScript"}},
+        {"kind": "wait-for-capacity", "unless": "unreachable"},
         {"kind": "drain-ecs"},
         {"kind": "drain-kubernetes"},
         {"kind": "invoke-function", "options": {"function": "archive"}},
@@ -714,6 +724,16 @@ def test_runbooks_and_state_machines_that_are_not_allowed_are_found(
     assert finding["finding"] == "permission-missing"
     assert f"parameter {parameter} of stack asg-lifecycle is empty" in finding["evidence"]
     assert f"{parameter}={filled}" in finding["command"]
+
+
+def test_a_condition_that_can_never_be_found_out_is_found(testbed: Testbed[Deployment]) -> None:
+    it = account(testbed, {"StatusCheckSteps": "off"})
+    wait = {"kind": "wait", "options": {"duration": "5s"}, "unless": ["gone", "unreachable"]}
+    it.hook(plan={"steps": [wait], "transition": "terminate"})
+    (finding,) = findings()
+    assert finding["finding"] == "permission-missing"
+    assert "has a step with the condition unreachable, and parameter StatusCheckSteps" in finding["evidence"]
+    assert "StatusCheckSteps=on" in finding["command"]
 
 
 def test_what_a_group_without_instances_would_get_is_not_guessed(testbed: Testbed[Deployment]) -> None:

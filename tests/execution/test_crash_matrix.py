@@ -193,10 +193,18 @@ SHOWN_AFTER = 4.0
 """Seconds for which EC2 does not show what it has made: longer than a crash delays its execution."""
 
 DRAIN = {"steps": [DEREGISTER]}
+CONDITIONAL = {
+    "steps": [
+        {**DEREGISTER, "unless": "unreachable"},
+        {**COMMAND, "when": "health-check"},
+        {"parallel": [{**COMMAND, "when": ["scale-in", "spot"]}, {**DEREGISTER, "when": "earlier-step-failed"}]},
+    ]
+}
 JOIN = Play(plan=DRAIN, act=join, of_each=2, outcomes=("done",))
 PLAYS = {
     "drain": Play(plan=TWO_STEPS, act=drain),
     "copy": Play(plan=COPIES, act=drain),
+    "conditions": Play(plan=CONDITIONAL, act=drain, outcomes=("done", "skipped", "done", "skipped")),
     "nudge": Play(plan=DRAIN, act=nudge, window=(MIDWAY, 12), outcomes=("done",)),
     "skip": Play(plan=TWO_STEPS, act=skip, window=(MIDWAY, 8), outcomes=("skipped", "done")),
     "pause": Play(plan=TWO_STEPS, act=pause, window=(MIDWAY, PAUSE + 12)),
@@ -252,10 +260,10 @@ def check(play: Play, testbed: Testbed, instance: str) -> None:
     assert ended.detail == "CONTINUE CompleteLifecycleAction"
 
     runs = testbed.run_command.runs(instance)
-    assert len(runs) == play.plan["steps"].count(COMMAND)
+    assert len(runs) == (1 if play.plan is CONDITIONAL else play.plan["steps"].count(COMMAND))
     assert all(run.ended_at is not None and run.ended_at <= ended.time for run in runs)
     drained = [entry.time for _, entry in entries if entry.detail.startswith("elbv2 drained")]
-    if DEREGISTER in play.plan["steps"] and "skipped" not in play.outcomes:
+    if (DEREGISTER in play.plan["steps"] and "skipped" not in play.outcomes) or play.plan is CONDITIONAL:
         assert drained
         assert drained[0] <= ended.time
 

@@ -50,6 +50,11 @@ def new_targets(testbed: Testbed, _: str) -> dict[str, Any]:
     return {"names": ["blue"]}
 
 
+def one_healthy_target(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.target_group("blue", instance)
+    return {"target_group": "blue", "at_least": 1}
+
+
 def classic(testbed: Testbed, instance: str) -> dict[str, Any]:
     testbed.classic_load_balancers.make("web", instance, timeout=60)
     return {"names": ["web"]}
@@ -164,6 +169,7 @@ SCENES: dict[str, Callable[[Testbed, str], dict[str, Any]]] = {
     "run-command": command,
     "start-execution": machine,
     "wait": lambda _, __: {"duration": "60s"},
+    "wait-for-capacity": one_healthy_target,
     "wait-for-ecs": draining_container_instance,
     "wait-for-kubernetes": new_node,
     "wait-for-managed": lambda _, __: {},

@@ -36,6 +36,7 @@ ABSENT: dict[str, dict[str, Any]] = {
     "run-automation": {"document": "nowhere"},
     "run-command": {"document": "nowhere"},
     "start-execution": {"state_machine": "nowhere"},
+    "wait-for-capacity": {"target_group": "nowhere", "at_least": 1},
     "wait-for-ecs": {"cluster": "nowhere"},
     "wait-for-kubernetes": {"cluster": "nowhere"},
 }

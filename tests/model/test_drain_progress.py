@@ -8,11 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asg_lifecycle.model.drain_progress import (
-    IN_SERVICE,
     Finished,
-    GroupState,
     InstanceProgress,
-    MemberState,
     Phase,
     Stop,
     Terminate,
@@ -20,6 +17,7 @@ from asg_lifecycle.model.drain_progress import (
     missing_capacity,
     next_action,
 )
+from asg_lifecycle.model.group_state import IN_SERVICE, GroupState, MemberState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

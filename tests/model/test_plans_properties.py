@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from asg_lifecycle.composition.lifecycle_action import compose
 from asg_lifecycle.model.actions import ActionResult, LifecycleAction, Transition
+from asg_lifecycle.model.conditions import Condition
 from asg_lifecycle.model.plans import (
     MOST_DRAINS,
     OnFailure,
@@ -255,6 +256,8 @@ def steps_for(transition: PlanTransition) -> st.SearchStrategy[PlannedStep]:
             timeout=timeouts,
             on_failure=st.none() | st.sampled_from(OnFailure),
             when_instance_survives=st.none() | st.sampled_from(WhenSurviving),
+            when=st.sampled_from([None, Condition.SPOT, (Condition.SPOT, Condition.GONE)]),
+            unless=st.sampled_from([None, Condition.UNREACHABLE, (Condition.UNREACHABLE,)]),
         )
     )
     members = single_steps.filter(lambda step: step.options.get("wait_for") != "callback")

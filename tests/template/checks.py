@@ -156,11 +156,13 @@ MADE = {f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}::{kind}/*" for kind in ("
 INSTANCES, VOLUMES = ({f"arn:${{AWS::Partition}}:ec2:{HERE}:{kind}/*"} for kind in ("instance", "volume"))
 RESOURCES: dict[str, set[str]] = {
     "autoscaling:CompleteLifecycleAction": GROUPS,
+    "autoscaling:DescribeAutoScalingGroups": EVERYTHING,
     "autoscaling:DescribeAutoScalingInstances": EVERYTHING,
     "autoscaling:DescribeLifecycleHooks": EVERYTHING,
     "autoscaling:DescribeLoadBalancerTargetGroups": EVERYTHING,
     "autoscaling:DescribeLoadBalancers": EVERYTHING,
     "autoscaling:DescribeTrafficSources": EVERYTHING,
+    "autoscaling:DescribeScalingActivities": EVERYTHING,
     "autoscaling:DescribeTags": EVERYTHING,
     "autoscaling:RecordLifecycleActionHeartbeat": GROUPS,
     "cloudwatch:GetMetricData": EVERYTHING,

@@ -6,7 +6,7 @@ Whether work was done is read from the simulated service, never from what the st
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asg_lifecycle.model.actions import Transition
@@ -28,6 +28,15 @@ EITHER = frozenset(Transition)
 LAUNCH = frozenset({Transition.LAUNCHING})
 TERMINATE = frozenset({Transition.TERMINATING})
 """The transitions that a kind suits."""
+
+
+CONDITIONS: tuple[tuple[Mapping[str, Any], bool], ...] = (
+    ({"when": "spot"}, True),
+    ({"when": ["gone", "spot"]}, True),
+    ({"unless": "spot"}, False),
+    ({"unless": ["gone", "spot"]}, False),
+)
+"""Conditions of steps, and whether they leave a step out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +71,8 @@ class DrawnStep:
         names_absent: the options name something that does not exist.
         fails: the step fails.
         endless: the step does not end by itself.
+        conditions: `when` and `unless` as the plan says them.
+        left_out: with these the step does not run, unless EC2 cannot be asked.
     """
 
     kind: str
@@ -73,10 +84,12 @@ class DrawnStep:
     names_absent: bool = False
     fails: bool = False
     endless: bool = False
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    left_out: bool = False
 
     def planned(self) -> dict[str, Any]:
         """Return the step as a plan has it."""
-        told = {"kind": self.kind, "options": self.options}
+        told = {"kind": self.kind, "options": self.options, **self.conditions}
         return told | ({"if_missing": self.if_missing} if self.if_missing is not None else {})
 
 
@@ -140,6 +153,10 @@ class CampaignKind(ABC):
             fails=shape.fails,
             endless=shape.endless,
         )
+        if not (shape.fails or shape.endless) and random.random() < 0.15:  # noqa: PLR2004 - now and then
+            # No instance is a Spot Instance for EC2, and one that is gone is not asked what was done on it.
+            conditions, left_out = random.choice(CONDITIONS)
+            drawn = replace(drawn, conditions=conditions, left_out=left_out)
         if cls.absent and not (shape.fails or shape.endless) and random.random() < 0.15:  # noqa: PLR2004 - now and then
             return cls._with_absent(drawn, "done" if ends else random.choice(("done", "done", "fail", None)))
         return drawn
@@ -155,15 +172,9 @@ class CampaignKind(ABC):
         options = dict(drawn.options)
         for key, value in cls.absent.items():
             options[key] = [*options.get(key, ()), *value] if isinstance(value, list) else value
-        return DrawnStep(
-            kind=drawn.kind,
-            shape=drawn.shape,
-            options=options,
-            takes=drawn.takes,
-            disturbed_at=drawn.disturbed_at,
-            if_missing=if_missing,
-            names_absent=True,
-            fails=if_missing != "done",
+        fails = if_missing != "done"
+        return replace(
+            drawn, options=options, if_missing=if_missing, names_absent=True, fails=fails, conditions={}, left_out=False
         )
 
     @property

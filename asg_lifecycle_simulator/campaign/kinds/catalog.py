@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.campaign.kinds.addresses import MoveAddress
+from asg_lifecycle_simulator.campaign.kinds.capacity import WaitForCapacity
 from asg_lifecycle_simulator.campaign.kinds.containers import DrainEcs, WaitForEcs
 from asg_lifecycle_simulator.campaign.kinds.copies import CreateImage, CreateSnapshot
 from asg_lifecycle_simulator.campaign.kinds.http_apis import HttpRequest
@@ -49,6 +50,7 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
         RunCommand,
         StartExecution,
         Wait,
+        WaitForCapacity,
         WaitForEcs,
         WaitForKubernetes,
         WaitForManaged,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.autoscaling.model import Instance
 
 REFRESHES_A_PAGE = 100
+ACTIVITIES_A_PAGE = 100
 UNDER_WAY = frozenset({"Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress"})
 
 
@@ -32,6 +33,13 @@ class CapacityResponse(AttachmentResponse):
         super().resume_processes()
         self._engine.reconcile(self._group().name)
         return EmptyResult()
+
+    def describe_scaling_activities(self) -> ActionResult:
+        """Describe the activities that terminate instances of a group, the last one first, page by page."""
+        name = self._group().name
+        numbered = [(number, each) for number, each in enumerate(self._engine.activities) if each.group == name]
+        page, token = self._page(numbered[::-1], ACTIVITIES_A_PAGE)
+        return ActionResult({"Activities": [each.plain(number) for number, each in page], "NextToken": token})
 
     def start_instance_refresh(self) -> ActionResult:
         """Start an instance refresh. It replaces nothing: it is there to be listed, until somebody cancels it."""

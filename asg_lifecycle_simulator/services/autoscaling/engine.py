@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.region.log import LogKind
-from asg_lifecycle_simulator.services.autoscaling import model
+from asg_lifecycle_simulator.services.autoscaling import activities, model
+from asg_lifecycle_simulator.services.autoscaling.activities import Activity
 from asg_lifecycle_simulator.services.autoscaling.drains import Drains, nothing
 from asg_lifecycle_simulator.services.autoscaling.model import Group, Hook, Instance, Move, Result, Timings, WarmPool
 
@@ -31,6 +32,7 @@ class Engine:
         instances: by EC2 instance id, in the order of their arrival; warm pools included.
         actions: the lifecycle actions of instances that wait.
         fleet: the EC2 instances.
+        activities: the scaling activities that terminate instances, the last one last.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Engine:
         self._reconciling: set[str] = set()
         self.groups: dict[str, Group] = {}
         self.instances: dict[str, Instance] = {}
+        self.activities: list[Activity] = []
         self._drains = Drains(fleet, self.instances)
 
     def members(self, group: str) -> list[Instance]:
@@ -85,8 +88,9 @@ class Engine:
             self._reconciling.discard(name)
         self.reconcile(name)
 
-    def terminate(self, instance: Instance) -> None:
+    def terminate(self, instance: Instance, why: str = activities.USER_REQUEST) -> None:
         """Terminate one instance on demand; capacity is reconciled at once. Retained instances just go (R10)."""
+        instance.why = why
         if instance.state.endswith(":Retained"):
             self._terminated(instance)
         elif "Terminating" not in instance.state:
@@ -98,7 +102,7 @@ class Engine:
         instance = self.instances.get(instance_id)
         if instance is None or instance.gone:
             return
-        instance.gone = True
+        instance.gone, instance.why = True, activities.EC2_HEALTH_CHECK
         self._timers.call_after(
             self._timings.notice, lambda: self._notice_gone(instance), name=f"notice that {instance_id} is gone"
         )
@@ -154,6 +158,7 @@ class Engine:
         if excess < 0 and self._can_launch(group):
             self._scale_out(group)
         elif excess > 0 and spare is not None:
+            spare.why = activities.difference(group.desired + excess)
             self._scale_in(group, spare)
         elif pool_excess < 0:
             self._warm_up(group.name)
@@ -203,6 +208,9 @@ class Engine:
         self._reconcile_if_known(instance.group)
 
     def _terminate(self, instance: Instance) -> None:
+        group = self.groups[instance.group]
+        told = Activity(group.name, instance.id, instance.why, self._timers.now(), group.said_of(instance.why))
+        self.activities.append(told)
         self._state(instance, model.TERMINATE.state)
         self._drains.begin(instance, lambda: self._move(instance, model.TERMINATE, lambda: self._terminated(instance)))
 

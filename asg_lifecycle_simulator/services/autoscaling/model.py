@@ -154,6 +154,7 @@ class Instance:
         protected: whether scale-in spares it.
         drains: whether it may still be registered with the group's target groups (R26).
         wait: the wait it is in, None when it is in none.
+        why: why it terminates, as its scaling activity has it.
     """
 
     id: str
@@ -163,6 +164,7 @@ class Instance:
     protected: bool = False
     drains: bool = False
     wait: Wait | None = None
+    why: str = ""
 
     @property
     def counts(self) -> bool:
@@ -220,6 +222,7 @@ class Group:
         traffic_sources: what was attached by `AttachTrafficSources` (R31): the type of each, by its identifier.
         launches: whether EC2 has capacity to launch instances for it.
         refreshes: its instance refreshes, the last one first.
+        said: what causes of its activities begin with: how its desired capacity was changed last.
     """
 
     name: str
@@ -231,6 +234,11 @@ class Group:
     traffic_sources: dict[str, str] = field(default_factory=dict)
     launches: bool = True
     refreshes: list[Refresh] = field(default_factory=list)
+    said: str = ""
+
+    def said_of(self, why: str) -> str:
+        """Return what the cause of an activity begins with."""
+        return self.said if why.startswith("a difference") else ""
 
     @property
     def pool_target(self) -> int:

@@ -9,6 +9,7 @@ from moto.autoscaling.exceptions import AutoscalingClientError, ResourceContenti
 from moto.core.responses import ActionResult, BaseResponse, EmptyResult
 
 from asg_lifecycle_simulator.services.autoscaling.actions import NoActiveActionError
+from asg_lifecycle_simulator.services.autoscaling.activities import USER_REQUEST
 from asg_lifecycle_simulator.services.autoscaling.capacity import CapacityResponse
 from asg_lifecycle_simulator.services.autoscaling.model import Group, WarmPool
 from asg_lifecycle_simulator.services.autoscaling.requests import hook_fields, hook_of, result_of
@@ -110,11 +111,13 @@ class LifecycleResponse(CapacityResponse):
     def terminate_instance_in_auto_scaling_group(self) -> ActionResult:
         """Terminate one instance of a group."""
         instance = self._instance(self._get_param("InstanceId"))
-        group = instance.group
+        group, why = instance.group, USER_REQUEST
         if self._get_bool_param("ShouldDecrementDesiredCapacity", False):  # noqa: FBT003 - moto's default
             # Before the instance goes, or it would be replaced.
             self._decrement(instance)
-        self._engine.terminate(instance)
+            left = self._engine.groups[group].desired
+            why = f"{USER_REQUEST}, shrinking the capacity from {left + 1} to {left}"
+        self._engine.terminate(instance, why)
         return ActionResult({"Activity": self._activity(group, f"Terminating EC2 instance: {instance.id}")})
 
     def attach_instances(self) -> ActionResult:

@@ -239,7 +239,12 @@ class AutoScaling(Service):
             # moto calls this while it builds a group, before anybody knows the group.
             if group.name in engine.groups:
                 known = engine.groups[group.name]
-                known.desired = group.desired_capacity or 0
+                before, known.desired = known.desired, group.desired_capacity or 0
+                known.said = (
+                    f"a user request update of AutoScalingGroup constraints to min: {group.min_size}, max: "
+                    f"{group.max_size}, desired: {known.desired} changing the desired capacity from {before} to "
+                    f"{known.desired}"
+                )
                 known.max_size = group.max_size or 0
                 engine.reconcile(group.name)
 

@@ -82,6 +82,11 @@ class Clusters(Service):
         self.services[cluster, name] = made
         return made
 
+    def running(self, service: str, cluster: str) -> int:
+        """Return how many tasks of a service run, wherever they do."""
+        tasks = (task for member in self.clusters[cluster] for task in member.tasks)
+        return sum(task.service == service and task.status(self.now) == "RUNNING" for task in tasks)
+
     def place(self, service: EcsService) -> None:
         """Let a service that could start tasks nowhere else find a place."""
         service.places = True

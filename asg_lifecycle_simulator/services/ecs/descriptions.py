@@ -33,10 +33,13 @@ def described_task(task: Task, now: float) -> dict[str, Any]:
     }
 
 
-def described_service(service: EcsService) -> dict[str, Any]:
+def described_service(service: EcsService, running: int) -> dict[str, Any]:
     """Return a service as `DescribeServices` has it."""
     return {
         "serviceName": service.name,
+        "status": "INACTIVE" if service.deleted else "ACTIVE",
+        "desiredCount": running if service.desired is None else service.desired,
+        "runningCount": running,
         "schedulingStrategy": "DAEMON" if service.daemon else "REPLICA",
         "events": [
             {"id": str(number), "createdAt": datetime.fromtimestamp(at, UTC), "message": message}

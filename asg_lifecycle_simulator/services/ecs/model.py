@@ -17,12 +17,16 @@ class EcsService:
         name: its name.
         daemon: it runs one task on every container instance, which is stopped when no other task is left there.
         places: whether a task of it can be started elsewhere; ECS stops none that it cannot replace.
+        desired: how many tasks it is to run; None for as many as run.
+        deleted: it was deleted, and is described for a while.
         events: messages of its events, the newest first, with their times.
     """
 
     name: str
     daemon: bool = False
     places: bool = True
+    desired: int | None = None
+    deleted: bool = False
     events: list[tuple[float, str]] = field(default_factory=list)
 
 

@@ -147,9 +147,14 @@ class EcsRequests:
         if len(request["services"]) > MOST_SERVICES:
             raise ValueError(f"DescribeServices takes {MOST_SERVICES} services")
         cluster = self._cluster_name(request)
+        self._members(request)
         found = {name: self._ecs.services.get((cluster, name.rpartition("/")[2])) for name in request["services"]}
         return {
-            "services": [described_service(each) for each in found.values() if each is not None],
+            "services": [
+                described_service(each, self._ecs.running(each.name, cluster))
+                for each in found.values()
+                if each is not None
+            ],
             "failures": [{"arn": name, "reason": "MISSING"} for name, each in found.items() if each is None],
         }
 

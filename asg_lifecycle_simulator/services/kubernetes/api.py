@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlparse
 
@@ -14,7 +15,7 @@ from werkzeug.wrappers import Request, Response
 from asg_lifecycle_simulator.services.kubernetes.cluster import EvictionForbiddenError, SeveralBudgetsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from asg_lifecycle_simulator.region.region import Region
@@ -31,11 +32,19 @@ RULES = Map(
         Rule("/api/v1/nodes/<name>", methods=["PATCH"], endpoint="patch nodes"),
         Rule("/api/v1/nodes/<name>", methods=["DELETE"], endpoint="delete nodes"),
         Rule("/api/v1/pods", methods=["GET"], endpoint="list pods"),
+        Rule("/api/v1/namespaces/<namespace>/pods", methods=["GET"], endpoint="list pods"),
+        Rule("/apis/apps/v1/namespaces/<namespace>/deployments/<name>", methods=["GET"], endpoint="get deployments"),
         Rule("/api/v1/namespaces/<namespace>/pods/<name>", methods=["DELETE"], endpoint="delete pods"),
         Rule("/api/v1/namespaces/<namespace>/pods/<name>/eviction", methods=["POST"], endpoint="create pods/eviction"),
     ]
 )
 """Paths, by the verb and resource that RBAC allows or forbids."""
+
+
+SELECTOR_COMMAS = re.compile(r",(?![^(]*\))")
+"""The commas between the requirements of a label selector: not those between the values of one."""
+
+IN_SET = re.compile(r"(?P<key>\S+) (?P<operator>in|notin) \((?P<values>[^)]*)\)")
 
 
 class StatusError(Exception):
@@ -75,6 +84,7 @@ class Api:
             "patch nodes": self._patch_node,
             "delete nodes": self._delete_node,
             "list pods": self._list_pods,
+            "get deployments": self._get_deployment,
             "delete pods": self._delete_pod,
             "create pods/eviction": self._evict,
         }
@@ -112,11 +122,22 @@ class Api:
     def _list_nodes(self, request: Request) -> dict[str, Any]:
         return self._page([node.plain() for node in self._cluster.nodes.values()], "NodeList", request)
 
-    def _list_pods(self, request: Request) -> dict[str, Any]:
+    def _get_deployment(self, _: Request, namespace: str, name: str) -> dict[str, Any]:
+        if (namespace, name) not in self._cluster.deployments:
+            raise StatusError(404, "NotFound", f'deployments.apps "{name}" not found')
+        found = self._cluster.deployments[namespace, name]
+        return found.plain(self._cluster.available(found))
+
+    def _list_pods(self, request: Request, namespace: str | None = None) -> dict[str, Any]:
         selected = request.args.get("fieldSelector", "").partition("=")
         if selected[0] != "spec.nodeName":
             raise StatusError(400, "BadRequest", f"the simulator selects by spec.nodeName, not {selected[0]!r}")
-        found = [pod.plain() for pod in self._cluster.pods.values() if pod.node == selected[2]]
+        labels = request.args.get("labelSelector", "")
+        found = [
+            pod.plain()
+            for pod in self._cluster.pods.values()
+            if pod.node == selected[2] and namespace in {None, pod.namespace} and selects(labels, pod.labels)
+        ]
         return self._page(found, "PodList", request)
 
     def _get_node(self, _: Request, name: str) -> dict[str, Any]:
@@ -185,6 +206,21 @@ class Api:
         if (namespace, name) not in self._cluster.pods:
             raise StatusError(404, "NotFound", f'pods "{name}" not found')
         return self._cluster.pods[namespace, name]
+
+
+def selects(selector: str, labels: Mapping[str, str]) -> bool:
+    """Return whether a label selector, as a request has it, selects what has these labels."""
+    return all(_holds(each.strip(), labels) for each in SELECTOR_COMMAS.split(selector) if each)
+
+
+def _holds(requirement: str, labels: Mapping[str, str]) -> bool:
+    if (found := IN_SET.fullmatch(requirement)) is not None:
+        values = {value.strip() for value in found["values"].split(",")}
+        return (labels.get(found["key"]) in values) == (found["operator"] == "in")
+    if requirement.startswith("!"):
+        return requirement[1:] not in labels
+    key, equals, value = requirement.partition("=")
+    return labels.get(key) == value if equals else key in labels
 
 
 def _refuse_another(options: dict[str, Any], uid: str) -> None:

@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from asg_lifecycle_simulator.services.kubernetes.objects import ENDS_AFTER, DisruptionBudget, Node, Pod
+from asg_lifecycle_simulator.services.kubernetes.objects import ENDS_AFTER, Deployment, DisruptionBudget, Node, Pod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,6 +40,7 @@ class Cluster:
         nodes: by name.
         pods: by namespace and name.
         budgets: the disruption budgets.
+        deployments: by namespace and name.
         forbidden: verbs and resources that RBAC forbids, `create pods/eviction`.
         down: the API server answers 503 to everything.
         tokens: static tokens that it takes, beside those of EKS.
@@ -54,6 +55,7 @@ class Cluster:
         self.nodes: dict[str, Node] = {}
         self.pods: dict[tuple[str, str], Pod] = {}
         self.budgets: list[DisruptionBudget] = []
+        self.deployments: dict[tuple[str, str], Deployment] = {}
         self.forbidden: set[str] = set()
         self.down = False
         self.tokens: set[str] = set()
@@ -128,6 +130,22 @@ class Cluster:
         made = DisruptionBudget(namespace=namespace, name=name, labels={"app": app}, min_available=min_available)
         self.budgets.append(made)
         return made
+
+    def deployment(self, name: str, *, replicas: int | None, namespace: str = "default") -> Deployment:
+        """Make a deployment of the pods with its name as their label `app`."""
+        made = Deployment(namespace=namespace, name=name, replicas=replicas, labels={"app": name})
+        self.deployments[namespace, name] = made
+        return made
+
+    def available(self, deployment: Deployment) -> int:
+        """Return how many pods of a deployment are available, wherever they are."""
+        return sum(
+            pod.namespace == deployment.namespace
+            and deployment.labels.items() <= pod.labels.items()
+            and pod.healthy
+            and pod.ready
+            for pod in self.pods.values()
+        )
 
     def on(self, node: Node) -> list[Pod]:
         """Return the pods on a node."""

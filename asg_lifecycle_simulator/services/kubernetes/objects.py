@@ -95,6 +95,7 @@ class Pod:
         grace: seconds that it was given for that.
         created_at: when it was made.
         tolerations: as the API has them. One that tolerates a cordoned node is made again on the same node.
+        ready: its condition `Ready`.
     """
 
     namespace: str
@@ -111,6 +112,7 @@ class Pod:
     grace: float = ENDS_AFTER
     created_at: float = 0.0
     tolerations: list[dict[str, str]] = field(default_factory=list)
+    ready: bool = True
 
     @property
     def healthy(self) -> bool:
@@ -140,7 +142,44 @@ class Pod:
             "kind": "Pod",
             "metadata": metadata,
             "spec": {"nodeName": self.node, "containers": [], "tolerations": self.tolerations},
-            "status": {"phase": self.phase},
+            "status": {
+                "phase": self.phase,
+                "conditions": [{"type": "Ready", "status": str(self.ready and self.phase == "Running")}],
+            },
+        }
+
+
+@dataclass(kw_only=True)
+class Deployment:
+    """A deployment. Its pods are those with its labels; nothing here makes them.
+
+    Attributes:
+        namespace: its namespace.
+        name: its name.
+        replicas: how many pods it is to have; None where its specification does not say it.
+        labels: those of its pods.
+        expressions: further requirements of its selector, as the API has them.
+        observed: whether its controller has seen its latest change.
+    """
+
+    namespace: str
+    name: str
+    replicas: int | None
+    labels: dict[str, str]
+    expressions: list[dict[str, Any]] = field(default_factory=list)
+    observed: bool = True
+
+    def plain(self, available: int) -> dict[str, Any]:
+        """Return it as the API shows it, with so many of its pods available."""
+        replicas = {"replicas": self.replicas} if self.replicas is not None else {}
+        return {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"namespace": self.namespace, "name": self.name, "generation": 2},
+            "spec": {"selector": {"matchLabels": self.labels, "matchExpressions": self.expressions}, **replicas},
+            # The API leaves out a count of none.
+            "status": {"observedGeneration": 2 if self.observed else 1}
+            | ({"availableReplicas": available} if available else {}),
         }
 
 

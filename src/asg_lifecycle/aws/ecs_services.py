@@ -20,6 +20,10 @@ SERVICES_A_CALL = 10
 """The most that `GetTaskProtection`, `UpdateTaskProtection` and `DescribeServices` take."""
 
 
+DELETED = "INACTIVE"
+"""The status of a service that was deleted."""
+
+
 class EcsServices:
     """The services of ECS in this account and Region."""
 
@@ -76,4 +80,10 @@ def _state(entry: ServiceTypeDef) -> EcsServiceState:
         for event in entry.get("events", [])
         if "createdAt" in event
     )
-    return EcsServiceState(daemon=entry.get("schedulingStrategy") == "DAEMON", messages=tuple(messages))
+    return EcsServiceState(
+        daemon=entry.get("schedulingStrategy") == "DAEMON",
+        messages=tuple(messages),
+        active=entry.get("status") != DELETED,
+        desired=entry.get("desiredCount", 0),
+        running=entry.get("runningCount", 0),
+    )

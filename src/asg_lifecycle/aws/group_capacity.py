@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asg_lifecycle.aws.errors import calling
-from asg_lifecycle.model.drain_progress import GroupState, MemberState, Termination
+from asg_lifecycle.aws.group_states import GroupStates
+from asg_lifecycle.model.drain_progress import Termination
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from asg_lifecycle.aws.clients import Clients
+    from asg_lifecycle.model.group_state import GroupState
 
 REFRESHING = frozenset({"Pending", "InProgress", "Baking", "Cancelling", "RollbackInProgress"})
 """The states of an instance refresh that replaces instances, or is about to."""
@@ -30,6 +30,7 @@ class GroupCapacity:
 
     def __init__(self, reading: Clients, acting: Clients) -> None:
         self._clients = reading
+        self._states = GroupStates(reading)
         self._acting = _Terminations(acting)
 
     def of(self, group: str) -> GroupState | None:
@@ -38,11 +39,7 @@ class GroupCapacity:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        with calling("autoscaling:DescribeAutoScalingGroups"):
-            found = self._clients.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])[
-                "AutoScalingGroups"
-            ]
-        return _state(found[0]) if found else None
+        return self._states.of(group)
 
     def refresh_under_way(self, group: str) -> str | None:
         """Return the id and state of the group's instance refresh, None when none is under way.
@@ -95,21 +92,3 @@ class _Terminations:
                 raise
             return Termination.UNKNOWN if failed.failure.effect_is_open else Termination.NOT_DONE
         return Termination.ACCEPTED
-
-
-def _state(entry: Mapping[str, Any]) -> GroupState:
-    return GroupState(
-        name=entry["AutoScalingGroupName"],
-        desired=entry["DesiredCapacity"],
-        minimum=entry["MinSize"],
-        suspended=tuple(sorted(process["ProcessName"] for process in entry.get("SuspendedProcesses", ()))),
-        members=tuple(
-            MemberState(
-                instance=member["InstanceId"],
-                state=member["LifecycleState"],
-                healthy=member.get("HealthStatus", "").lower() == "healthy",
-                protected=bool(member.get("ProtectedFromScaleIn")),
-            )
-            for member in entry.get("Instances", ())
-        ),
-    )

@@ -47,6 +47,7 @@ class Instances:
             private_name=found.get("PrivateDnsName") or None,
             availability_zone=found.get("Placement", {}).get("AvailabilityZone"),
             tags=_tags(found),
+            purchase=found.get("InstanceLifecycle"),
         )
 
     def is_known(self, instance: str) -> bool:
@@ -136,17 +137,24 @@ class Instances:
         Raises:
             CallFailed: no answer, throttled, denied.
         """
-        found: dict[str, dict[str, str]] = {}
+        return {each["InstanceId"]: _tags(each) for each in self._describe_many(instances)}
+
+    def addresses_of(self, instances: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Return the addresses of the interfaces of many instances, by instance; unknown ones are left out.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        return {each["InstanceId"]: _addresses(each).of_interfaces for each in self._describe_many(instances)}
+
+    def _describe_many(self, instances: Sequence[str]) -> list[InstanceTypeDef]:
+        found: list[InstanceTypeDef] = []
         for first in range(0, len(instances), MOST_FILTERED):
             with calling("ec2:DescribeInstances"):
                 for page in self._clients.ec2.get_paginator("describe_instances").paginate(
                     Filters=[{"Name": "instance-id", "Values": list(instances[first : first + MOST_FILTERED])}]
                 ):
-                    found |= {
-                        each["InstanceId"]: _tags(each)
-                        for reservation in page["Reservations"]
-                        for each in reservation.get("Instances", [])
-                    }
+                    found += (each for reservation in page["Reservations"] for each in reservation.get("Instances", []))
         return found
 
     def status_checks(self, instance: str) -> StatusChecks | None:

@@ -6,6 +6,7 @@ CORE_PERMISSIONS = (
     "autoscaling:CompleteLifecycleAction",
     "autoscaling:DescribeAutoScalingInstances",
     "autoscaling:DescribeLifecycleHooks",
+    "autoscaling:DescribeScalingActivities",
     "autoscaling:DescribeTags",
     "autoscaling:RecordLifecycleActionHeartbeat",
     "dynamodb:DeleteItem",

@@ -115,6 +115,14 @@ class TargetGroups:
         wanted = {normalized(each) for each in ids}
         return tuple(target for target in found if normalized(target.id) in wanted) if found is not None else None
 
+    def targets(self, arn: str) -> tuple[RegisteredTarget, ...] | None:
+        """Return every registration in the target group, None when there is no such target group.
+
+        Raises:
+            CallFailed: no answer, throttled, denied.
+        """
+        return self._describe(arn, ())
+
     def health(self, arn: str, targets: Sequence[RegisteredTarget]) -> tuple[RegisteredTarget, ...] | None:
         """Return `targets` of the target group with their present health; of those that are gone it is `unused`.
 

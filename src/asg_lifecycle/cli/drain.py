@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle.composition.drain_tools import DrainTools
     from asg_lifecycle.intake.group_drain import GroupDrain
-    from asg_lifecycle.model.drain_progress import GroupState
+    from asg_lifecycle.model.group_state import GroupState
     from asg_lifecycle.model.records import Record
 
 NOT_REPEATED = frozenset({"instance", "every", "yes"})

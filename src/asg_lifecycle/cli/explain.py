@@ -17,6 +17,7 @@ from asg_lifecycle.model.entry_points import Elsewhere, EntryPoint, answered_els
 from asg_lifecycle.model.envelopes import Message, messages_in_text
 from asg_lifecycle.model.events import Handle, Ignore, Invalid, decisions_in_text
 from asg_lifecycle.model.hooks import DEFAULT_HOOK_NAME_PREFIX
+from asg_lifecycle.model.plans import PlannedStep
 from asg_lifecycle.plans.selection import plan_offline
 
 if TYPE_CHECKING:
@@ -168,4 +169,9 @@ def _in_words(decision: dict[str, Any]) -> Iterator[str]:
 
 
 def _kinds(step: dict[str, Any]) -> str:
-    return " + ".join(each["kind"] for each in step.get("parallel") or (step,))
+    return " + ".join(map(_kind, step.get("parallel") or (step,)))
+
+
+def _kind(step: dict[str, Any]) -> str:
+    said = msgspec.convert(step, PlannedStep).conditions.said
+    return f"{step['kind']} ({said})" if said else str(step["kind"])

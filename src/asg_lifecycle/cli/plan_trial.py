@@ -114,7 +114,8 @@ def _steps(
     for index, entry in enumerate(plan.steps, start=1):
         for member, planned in enumerate(entry.parallel or (entry,), start=1):
             number = f"{index}.{member}" if entry.parallel else str(index)
-            yield number, planned.kind, _preview(tools, planned, action, facts, position)
+            said = f"{planned.conditions.said}: " if planned.conditions.said else ""
+            yield number, planned.kind, said + _preview(tools, planned, action, facts, position)
             position += 1
 
 

@@ -9,6 +9,7 @@ import msgspec
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.plan_store import TAG, PlanStore, StoredPlan
 from asg_lifecycle.model.actions import LifecycleAction
+from asg_lifecycle.model.conditions import Condition
 from asg_lifecycle.model.doctor.facts import AskedHost, StepNeed, StoredPlanFacts
 from asg_lifecycle.plans.built_in import DEFAULT_FEATURES, NEEDING_TAGS
 from asg_lifecycle.plans.decisions import decide_text
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 SIGNAL_KIND = "wait-for-signal"
 SIGNAL_PARAMETER = "Signals"
 """What has to be on for that kind, which needs no permission of its own."""
+
+REACHABILITY = (("StatusCheckSteps", "ec2:DescribeInstanceStatus"), ("CommandSteps", "ssm:DescribeInstanceInformation"))
+"""Parameters that let be found out whether an instance can be reached, and the permissions for that."""
 
 REQUEST_KIND = "http-request"
 
@@ -157,6 +161,17 @@ def step_needs(hooks: Sequence[tuple[GroupFacts, HookFacts]], stack: StackFacts)
                     kind=kind,
                     parameter=parameter,
                     permissions=permissions,
+                )
+        if Condition.UNREACHABLE in decision.plan.conditions:
+            # Without these it is never known, and the step always runs.
+            for parameter, permission in REACHABILITY:
+                yield StepNeed(
+                    group=group.name,
+                    hook=hook.name,
+                    plan=plan_in_words(decision),
+                    kind=f"with the condition {Condition.UNREACHABLE}",
+                    parameter=parameter,
+                    permissions=(permission,),
                 )
 
 

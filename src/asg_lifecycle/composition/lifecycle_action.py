@@ -10,6 +10,7 @@ from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.aws.executions import Executions
 from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
 from asg_lifecycle.aws.plan_store import PlanStore
+from asg_lifecycle.aws.scaling_activities import ScalingActivities
 from asg_lifecycle.composition.observer import compose_observer
 from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.composition.struct_types import make_struct_types_ready
@@ -66,6 +67,7 @@ def compose(
         planning=Planning(
             PlanStore(clients, settings.plan_path, clock), services.instances, settings.built_in_features
         ),
+        scaling_activities=ScalingActivities(clients),
         services=services,
         checkpoint_client=lambda: clients.functions,
         observer=compose_observer(settings.stack, by_group=settings.metrics_by_group, redact=services.known_secrets),

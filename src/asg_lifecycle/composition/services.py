@@ -14,6 +14,7 @@ from asg_lifecycle.aws.ecs_services import EcsServices
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.elastic_ips import ElasticIps
 from asg_lifecycle.aws.functions import Functions
+from asg_lifecycle.aws.group_states import GroupStates
 from asg_lifecycle.aws.http_hosts import HttpHosts
 from asg_lifecycle.aws.images import Images
 from asg_lifecycle.aws.instances import Instances
@@ -67,6 +68,7 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
         lifecycle_actions=lifecycle_actions,
         instances=Instances(clients),
         images=Images(clients),
+        group_states=GroupStates(clients),
         target_groups=TargetGroups(clients, clock),
         lattice_target_groups=LatticeTargetGroups(clients),
         traffic_sources=TrafficSources(clients, clock),

@@ -16,8 +16,8 @@ from asg_lifecycle.observer import Metric
 if TYPE_CHECKING:
     from asg_lifecycle.aws.action_events import ActionEventChannels
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.execution.work.resolved_step import ResolvedStep
     from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
-    from asg_lifecycle.execution.work.step_runner import ResolvedStep
     from asg_lifecycle.model.actions import ActionResult
     from asg_lifecycle.model.plans import PlanDecision
     from asg_lifecycle.model.records import Record

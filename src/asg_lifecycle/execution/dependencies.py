@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.executions import Executions
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
+    from asg_lifecycle.aws.scaling_activities import ScalingActivities
     from asg_lifecycle.execution.action_events import ActionEvents
     from asg_lifecycle.model.actions import LifecycleAction
     from asg_lifecycle.observer import Observer
@@ -40,6 +41,7 @@ class Dependencies:
         drain_slots: the drain slots of groups with a limit.
         outages: the errors that stop many drains.
         planning: chooses plans.
+        scaling_activities: tell why Auto Scaling terminates an instance.
         services: what steps are made with.
         checkpoint_client: makes the Lambda client with which the durable engine writes checkpoints; its own would wait
             too long for an answer.
@@ -57,6 +59,7 @@ class Dependencies:
     drain_slots: DrainSlots
     outages: Outages
     planning: Planning
+    scaling_activities: ScalingActivities
     services: Services
     checkpoint_client: Callable[[], LambdaClient]
     observer: Observer

@@ -9,7 +9,7 @@ import msgspec
 
 from asg_lifecycle.execution.durable import Polled
 from asg_lifecycle.execution.heartbeat import HeartbeatState, send_heartbeat
-from asg_lifecycle.execution.instance_description import describe_instance, may_be_known_soon
+from asg_lifecycle.execution.instance_description import describe_instance, may_be_known_soon, with_cause
 from asg_lifecycle.model import lifecycle_states
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.instances import InstanceFacts
@@ -208,6 +208,7 @@ def begin_work(action_context: ActionContext, prior: PriorState, state: Setup, i
     began = state.started if state.started is not None else action_context.action.time
     if may_be_known_soon(action_context, facts, began):
         return _again(action_context, state)
+    facts = with_cause(action_context, facts, decision.plan)
     held = prior.held or "; ".join(decision.problems) or None
     changes: RecordChanges = {
         "status": Status.HELD if held else Status.WORKING,

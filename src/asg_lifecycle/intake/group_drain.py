@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from asg_lifecycle.aws.group_capacity import GroupCapacity
-    from asg_lifecycle.model.drain_progress import GroupState, NextAction
+    from asg_lifecycle.model.drain_progress import NextAction
+    from asg_lifecycle.model.group_state import GroupState
     from asg_lifecycle.model.records import Record
     from asg_lifecycle.store.record_queries import RecordQueries
 

@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from lightkube import operators
 from lightkube.core.decoders import decode_list, decode_status
 from lightkube.core.exceptions import ApiError
+from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
 from lightkube.resources.core_v1 import Node as NodeResource
 from lightkube.resources.core_v1 import Pod as PodResource
 from lightkube.types import PatchType
 from msgspec.structs import replace
 
-from asg_lifecycle.kubernetes.decoding import node_from, pod_from
+from asg_lifecycle.kubernetes.decoding import deployment_from, node_from, pod_from
 from asg_lifecycle.kubernetes.errors import UNAUTHORIZED_CODE, asking, is_gone, what_keeps
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from asg_lifecycle.kubernetes.client import KubernetesClient
-    from asg_lifecycle.kubernetes.objects import Node, Obstacle, Pod
+    from asg_lifecycle.kubernetes.objects import DeploymentState, LabelRequirement, Node, Obstacle, Pod
 
 PAGE = 500
 """Objects on one page of a list."""
+
+OPERATORS: Mapping[str, Callable[[tuple[str, ...]], operators.Operator[Any]]] = {
+    "In": operators.in_,
+    "NotIn": operators.not_in,
+    "Exists": lambda _: operators.exists(),
+    "DoesNotExist": lambda _: operators.not_exists(),
+}
+"""By the names that label selectors of Kubernetes have for them."""
+
+DeploymentResource = create_namespaced_resource("apps", "v1", "Deployment", "deployments")
+"""A deployment as JSON: the library's own type would load all of its group `apps`."""
 
 # The types that the library decodes are made ready while this module is imported, which one thread does: msgspec dies
 # where two threads use a type for the first time at once, see `composition/struct_types.py`.
@@ -81,6 +94,37 @@ class Cluster:
         """
         with self._asking("list pods"):
             found = self._client.list(PodResource, namespace="*", fields={"spec.nodeName": node.name}, chunk_size=PAGE)
+            return tuple(map(pod_from, found))
+
+    def deployment(self, namespace: str, name: str) -> DeploymentState | None:
+        """Return how a deployment stands, None when there is none.
+
+        Raises:
+            CallFailed: no answer, denied.
+        """
+        try:
+            with self._asking("get deployments"):
+                return deployment_from(self._client.get(DeploymentResource, name, namespace=namespace))
+        except CallFailed as failed:
+            if failed.failure.consequence is Consequence.NOT_FOUND:
+                return None
+            raise
+
+    def selected_pods(self, node: Node, *, namespace: str, selector: tuple[LabelRequirement, ...]) -> tuple[Pod, ...]:
+        """Return the pods on a node that a label selector selects in a namespace.
+
+        Raises:
+            CallFailed: no answer, denied.
+        """
+        with self._asking("list pods"):
+            # Pairs, which the library takes, too: in a dictionary one key could not have several requirements.
+            found = self._client.list(  # type: ignore[call-overload] # it says dictionaries only
+                PodResource,
+                namespace=namespace,
+                labels=[(each.key, OPERATORS[each.operator](each.values)) for each in selector],
+                fields={"spec.nodeName": node.name},
+                chunk_size=PAGE,
+            )
             return tuple(map(pod_from, found))
 
     def cordon(self, node: Node, *, annotations: Mapping[str, str], labels: Mapping[str, str]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lightkube.models.core_v1 import NodeSpec, NodeStatus, PodSpec
+from lightkube.models.core_v1 import NodeSpec, NodeStatus, PodSpec, PodStatus
 from lightkube.models.meta_v1 import ObjectMeta
 
-from asg_lifecycle.kubernetes.objects import Node, Pod
+from asg_lifecycle.kubernetes.objects import DeploymentState, LabelRequirement, Node, Pod
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from lightkube.models.core_v1 import NodeCondition, Toleration
@@ -61,7 +62,37 @@ def pod_from(found: PodResource) -> Pod:
         toleration=next((_said(each) for each in tolerations if _is_for_cordoned(each)), None),
         of_daemon_set=controller is not None and controller.kind == "DaemonSet",
         is_mirror=MIRROR in (metadata.annotations or {}),
+        ready=any(
+            each.type == READY and each.status == "True" for each in (found.status or PodStatus()).conditions or ()
+        ),
     )
+
+
+def deployment_from(found: Mapping[str, Any]) -> DeploymentState:
+    """Return a deployment, given as the API has it in JSON.
+
+    Raises:
+        KeyError: it has no selector.
+    """
+    metadata, spec, status = found.get("metadata") or {}, found["spec"], found.get("status") or {}
+    return DeploymentState(
+        desired=spec.get("replicas", 1),
+        available=status.get("availableReplicas", 0),
+        observed=status.get("observedGeneration", 0) >= metadata.get("generation", 0),
+        selector=_selector(spec["selector"]),
+    )
+
+
+def _selector(selector: Mapping[str, Any]) -> tuple[LabelRequirement, ...]:
+    of_labels = (
+        LabelRequirement(key=key, operator="In", values=(value,))
+        for key, value in (selector.get("matchLabels") or {}).items()
+    )
+    of_expressions = (
+        LabelRequirement(key=each["key"], operator=each["operator"], values=tuple(each.get("values") or ()))
+        for each in selector.get("matchExpressions") or ()
+    )
+    return (*of_labels, *of_expressions)
 
 
 def _standing(ready: NodeCondition | None) -> str:

@@ -54,6 +54,7 @@ class Pod(Struct, frozen=True, kw_only=True):
         toleration: the toleration with which it runs on a cordoned node, None when it has none.
         of_daemon_set: whether a DaemonSet keeps it on its node.
         is_mirror: whether it mirrors a static pod of the kubelet.
+        ready: whether its condition `Ready` is true.
     """
 
     namespace: str
@@ -68,6 +69,7 @@ class Pod(Struct, frozen=True, kw_only=True):
     toleration: str | None = None
     of_daemon_set: bool
     is_mirror: bool
+    ready: bool = False
 
     @property
     def path(self) -> str:
@@ -78,6 +80,30 @@ class Pod(Struct, frozen=True, kw_only=True):
     def has_to_leave(self) -> bool:
         """Whether the drain of its node has to wait for it."""
         return not (self.of_daemon_set or self.is_mirror or self.phase in FINISHED)
+
+
+class LabelRequirement(Struct, frozen=True, kw_only=True):
+    """One requirement of a label selector: a key, `In`, `NotIn`, `Exists` or `DoesNotExist`, and the values."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class DeploymentState(Struct, frozen=True, kw_only=True):
+    """How a deployment stands.
+
+    Attributes:
+        desired: how many pods it is to have.
+        available: how many of its pods are available.
+        observed: whether its controller has seen its latest change: until then `available` is of another one.
+        selector: the labels of its pods: all of these hold.
+    """
+
+    desired: int
+    available: int
+    observed: bool
+    selector: tuple[LabelRequirement, ...]
 
 
 class Obstacle(Struct, frozen=True, kw_only=True):

@@ -10,55 +10,18 @@ from msgspec import Struct
 from asg_lifecycle.model.action_summary import Standing, standing_of
 from asg_lifecycle.model.actions import ActionResult
 from asg_lifecycle.model.durations import readable
+from asg_lifecycle.model.group_state import IN_SERVICE
 from asg_lifecycle.model.lifecycle_states import is_retained
 from asg_lifecycle.model.records import Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from asg_lifecycle.model.group_state import GroupState
     from asg_lifecycle.model.records import Record
 
-IN_SERVICE = "InService"
 NOTICED_WITHIN = 120.0
 """Seconds within which Auto Scaling lists an instance as terminating that it was told to terminate."""
-
-
-class MemberState(Struct, frozen=True, kw_only=True):
-    """An instance as its group lists it.
-
-    Attributes:
-        instance: EC2 instance id.
-        state: its `LifecycleState` (R17).
-        healthy: whether Auto Scaling takes it for healthy.
-        protected: whether scale-in spares it.
-    """
-
-    instance: str
-    state: str
-    healthy: bool = True
-    protected: bool = False
-
-
-class GroupState(Struct, frozen=True, kw_only=True):
-    """An Auto Scaling group at a look.
-
-    Attributes:
-        name: of the group.
-        desired: desired capacity.
-        minimum: minimum size.
-        members: its instances, without those of its warm pool.
-        suspended: its suspended processes, `Launch`.
-    """
-
-    name: str
-    desired: int
-    minimum: int
-    members: tuple[MemberState, ...]
-    suspended: tuple[str, ...] = ()
-
-    def state_of(self, instance: str) -> str | None:
-        """Return the `LifecycleState` of an instance, None when the group does not list it."""
-        return next((member.state for member in self.members if member.instance == instance), None)
 
 
 class Begun(Struct, frozen=True, kw_only=True):

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asg_lifecycle.model.drain_progress import IN_SERVICE, GroupState, MemberState, failure_of
+from asg_lifecycle.model.drain_progress import failure_of
+from asg_lifecycle.model.group_state import IN_SERVICE
 from asg_lifecycle.model.lifecycle_states import is_retained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from asg_lifecycle.model.group_state import GroupState, MemberState
     from asg_lifecycle.model.records import Record
 
 

@@ -84,7 +84,13 @@ class EcsServiceState(Struct, frozen=True, kw_only=True):
     Attributes:
         daemon: it runs one task on every container instance.
         messages: its latest messages, newest first.
+        active: whether it is there: a service that was deleted is described for a while.
+        desired: how many tasks it is to run.
+        running: how many of its tasks run.
     """
 
     daemon: bool
     messages: tuple[ServiceMessage, ...]
+    active: bool = True
+    desired: int = 0
+    running: int = 0

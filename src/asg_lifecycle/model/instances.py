@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from asg_lifecycle.model.addresses import is_ipv6
+from asg_lifecycle.model.conditions import Condition
 
 GONE_STATES = frozenset({"shutting-down", "terminated"})
 
@@ -21,6 +22,10 @@ class InstanceFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         tags: its tags.
         problem: why the state could not be read, None when it was.
         unread: whether it may be read at another try.
+        purchase: what EC2 calls its `InstanceLifecycle`, `spot` or another; None for an instance on demand.
+        causes: the causes of its termination that what Auto Scaling says leaves possible (`model.conditions`); None
+            where no plan has asked for it, or nothing was found.
+        cause: what Auto Scaling says.
     """
 
     state: str | None = None
@@ -30,6 +35,9 @@ class InstanceFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: dict[str, str] = {}
     problem: str | None = None
     unread: bool = False
+    purchase: str | None = None
+    causes: tuple[Condition, ...] | None = None
+    cause: str = ""
 
     @property
     def private_ip(self) -> str | None:
@@ -49,6 +57,9 @@ class InstanceFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
             tags=earlier.tags or self.tags,
             problem=self.problem,
             unread=self.unread,
+            purchase=earlier.purchase or self.purchase,
+            causes=earlier.causes if earlier.causes is not None else self.causes,
+            cause=earlier.cause or self.cause,
         )
 
     @property

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, field
 
 from asg_lifecycle.model.actions import ActionResult, Transition
 from asg_lifecycle.model.bounds import EXPECTED
+from asg_lifecycle.model.conditions import Condition, Conditions, StepConditions, as_tuple
 from asg_lifecycle.model.durations import PositiveDuration
 
 if TYPE_CHECKING:
@@ -111,10 +112,25 @@ class PlannedStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
             "which is the default, or it is done."
         ),
     ] = None
+    when: Annotated[
+        Conditions | None,
+        Meta(description="It runs only when this holds, one or any of several. What cannot be found out lets it run."),
+    ] = None
+    unless: Annotated[
+        Conditions | None,
+        Meta(
+            description="It does not run when this holds, one or any of several. What cannot be found out lets it run."
+        ),
+    ] = None
     when_instance_survives: Annotated[
         WhenSurviving | None,
         Meta(description="Whether it runs when the instance survives. The default depends on the kind."),
     ] = None
+
+    @property
+    def conditions(self) -> StepConditions:
+        """When it runs."""
+        return StepConditions(when=as_tuple(self.when), unless=as_tuple(self.unless))
 
 
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -175,6 +191,11 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
         ),
     ] = None
     description: Annotated[str, Meta(description="For people.")] = ""
+
+    @property
+    def conditions(self) -> frozenset[Condition]:
+        """All conditions of its steps."""
+        return frozenset(condition for step in self.leaves() for condition in step.conditions.all)
 
     def leaves(self) -> Iterator[PlannedStep]:
         """Yield every step that has a kind, in order."""

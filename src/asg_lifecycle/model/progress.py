@@ -45,13 +45,17 @@ class Done(Struct, frozen=True, tag="done"):
     detail: str
 
 
+class Skipped(Done, frozen=True, tag="skipped"):
+    """The plan's conditions leave the step out: it never began. `detail` says why."""
+
+
 class Failed(Struct, frozen=True, tag="failed"):
     """The step cannot succeed by waiting longer. `reason` says what happened, what was expected and what to do."""
 
     reason: str
 
 
-Progress: TypeAlias = Waiting | Done | Failed
+Progress: TypeAlias = Waiting | Done | Skipped | Failed
 """What is kept of a step."""
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from asg_lifecycle.model.action_story import FORMAT, VERSION, ActionStory
 from asg_lifecycle.model.action_summary import standing_of, summarize
-from asg_lifecycle.model.progress import Done, Failed, blockers_in, sentence_of
+from asg_lifecycle.model.progress import Done, Failed, Skipped, blockers_in, sentence_of
 from asg_lifecycle.model.redaction import redacted_values
 from asg_lifecycle.model.story_links import blocker_address, links_of, place_of
 from asg_lifecycle.model.story_parts import (
@@ -229,6 +229,8 @@ def _present_step(kind: str, memory: StepMemory, record: Record) -> StoryStep:
 
 def _present_state(memory: StepMemory, *, ended: bool) -> StepState:
     match memory.progress:
+        case Skipped():
+            return StepState.SKIPPED
         case Done():
             # Others beside it go on.
             return StepState.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -10,7 +11,7 @@ from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.steps.catalog import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 
 class OneWayStep(Struct, frozen=True, kw_only=True):
@@ -40,19 +41,39 @@ def transition_of(plan: Mapping[str, Any]) -> PlanTransition | None:
     return said_transition(plan) or next((step.transition for step in one_way_steps(plan)), None)
 
 
+class WrittenStep(Struct, frozen=True, kw_only=True):
+    """A step as a plan writes it.
+
+    Attributes:
+        path: where it stands, names and positions from 0: `("steps", 2, "parallel", 0)`.
+        place: the same for people: `step 3: parallel step 1`.
+        values: what is written there, JSON values.
+    """
+
+    path: tuple[str | int, ...]
+    place: str
+    values: Mapping[str, Any]
+
+
 def one_way_steps(plan: Mapping[str, Any]) -> Iterator[OneWayStep]:
     """Yield the steps of a plan that are for one transition alone, in order; what is no step is passed over."""
+    for step in steps_of(plan):
+        kind = step.values.get("kind")
+        if isinstance(kind, str) and kind in KINDS and (transition := KINDS[kind].transition) is not None:
+            yield OneWayStep(path=step.path, place=step.place, kind=kind, transition=transition)
+
+
+def steps_of(plan: Mapping[str, Any]) -> Iterator[WrittenStep]:
+    """Yield the steps of a plan, those side by side after what holds them; what is no step is passed over."""
     for index, entry in enumerate(_listed(plan.get("steps"))):
+        if not isinstance(entry, dict):
+            continue
         path, place = ("steps", index), f"step {index + 1}"
-        yield from _one_way_step(entry, path, place)
-        for member, inner in enumerate(_listed(entry.get("parallel")) if isinstance(entry, dict) else ()):
-            yield from _one_way_step(inner, (*path, "parallel", member), f"{place}: parallel step {member + 1}")
-
-
-def _one_way_step(step: object, path: tuple[str | int, ...], place: str) -> Iterator[OneWayStep]:
-    kind = step.get("kind") if isinstance(step, dict) else None
-    if isinstance(kind, str) and kind in KINDS and (transition := KINDS[kind].transition) is not None:
-        yield OneWayStep(path=path, place=place, kind=kind, transition=transition)
+        yield WrittenStep(path=path, place=place, values=entry)
+        for member, inner in enumerate(_listed(entry.get("parallel"))):
+            if isinstance(inner, dict):
+                inside = f"{place}: parallel step {member + 1}"
+                yield WrittenStep(path=(*path, "parallel", member), place=inside, values=inner)
 
 
 def _listed(value: object) -> list[object]:

@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from asg_lifecycle.model.fields import shown
 from asg_lifecycle.model.placeholders import near_misses
-from asg_lifecycle.model.plans import Plan, PlannedStep
-from asg_lifecycle.plans.transitions import one_way_steps, said_transition
+from asg_lifecycle.model.plans import Plan, PlannedStep, PlanTransition
+from asg_lifecycle.plans.condition_problems import condition_problems, is_about_terminations, launch_problem
+from asg_lifecycle.plans.transitions import one_way_steps, said_transition, steps_of
 from asg_lifecycle.plans.value_problems import in_words, listed, path_text, unknown, value_problem, value_problems
 from asg_lifecycle.steps.base import CallbackStep
 from asg_lifecycle.steps.catalog import KINDS
@@ -19,7 +20,6 @@ from asg_lifecycle.steps.catalog import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from asg_lifecycle.model.plans import PlanTransition
     from asg_lifecycle.steps.base import Step
     from asg_lifecycle.steps.services import Services
 
@@ -157,6 +157,11 @@ def _transition_problems(plan: Mapping[str, Any], asked: PlanTransition | None) 
         elif step.transition is not wanted:
             sentence = f"{step.place}: {step.kind} is for {step.transition} hooks, and {whose} for {wanted} hooks"
             yield PlanProblem((*step.path, "kind"), sentence)
+    if wanted is PlanTransition.LAUNCH:
+        for conditional in steps_of(plan):
+            if (found := is_about_terminations(conditional.values)) is not None:
+                sentence = f"{conditional.place}: {launch_problem(found[1])}"
+                yield PlanProblem((*conditional.path, found[0]), sentence)
 
 
 def _entry_problems(entry: object, path: tuple[str | int, ...]) -> Iterator[PlanProblem]:
@@ -209,6 +214,9 @@ def _step_problems(step: object, path: tuple[str | int, ...]) -> Iterator[PlanPr
     if not isinstance(kind, str) or kind not in KINDS:
         yield PlanProblem((*path, "kind"), unknown("kind", kind, KINDS))
         return
+    first = path in {("steps", 0), ("steps", 0, "parallel", path[-1])}
+    for name, sentence in condition_problems(step, KINDS[kind], first=first):
+        yield PlanProblem((*path, name), f"{kind}: {sentence}")
     if "if_missing" in step and KINDS[kind].may_be_missing is None:
         sentence = f"{kind}: if_missing is for kinds whose options name something that may not exist"
         yield PlanProblem((*path, "if_missing"), sentence)

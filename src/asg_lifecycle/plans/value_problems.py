@@ -170,7 +170,7 @@ def _choices(wanted: Any) -> list[str]:  # noqa: ANN401 - a type
 
 def listed(names: Iterable[object]) -> str:
     """Return names in order, for people."""
-    return ", ".join(sorted(str(name) for name in names))
+    return ", ".join(sorted({str(name) for name in names}))
 
 
 def unknown(what: str, name: object, valid: Iterable[str], *, where: str = "", valid_for: str = "") -> str:

@@ -22,6 +22,7 @@ from asg_lifecycle.steps.run_automation import RunAutomation
 from asg_lifecycle.steps.run_command import RunCommand
 from asg_lifecycle.steps.start_execution import StartExecution
 from asg_lifecycle.steps.wait import Wait
+from asg_lifecycle.steps.wait_for_capacity import WaitForCapacity
 from asg_lifecycle.steps.wait_for_ecs import WaitForEcs
 from asg_lifecycle.steps.wait_for_kubernetes import WaitForKubernetes
 from asg_lifecycle.steps.wait_for_managed import WaitForManaged
@@ -51,6 +52,7 @@ CATALOG: tuple[type[Step], ...] = (
     RunCommand,
     StartExecution,
     Wait,
+    WaitForCapacity,
     WaitForEcs,
     WaitForKubernetes,
     WaitForManaged,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.elastic_ips import ElasticIps
     from asg_lifecycle.aws.functions import Functions
     from asg_lifecycle.aws.images import Images
+    from asg_lifecycle.aws.group_states import GroupStates
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
@@ -42,6 +43,7 @@ class Services:
     lifecycle_actions: LifecycleActions
     instances: Instances
     images: Images
+    group_states: GroupStates
     target_groups: TargetGroups
     lattice_target_groups: LatticeTargetGroups
     traffic_sources: TrafficSources

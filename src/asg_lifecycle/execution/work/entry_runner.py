@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from asg_lifecycle.execution.work.entry_checkpoint import digest_of
+from asg_lifecycle.execution.work.step_runner import StepRunner
 from asg_lifecycle.model.blockers import blocked_seconds
 from asg_lifecycle.model.failures import CallFailed
-from asg_lifecycle.model.progress import Done, Failed, Waiting, blockers_in, sentence_of
+from asg_lifecycle.model.progress import Done, Failed, Skipped, Waiting, blockers_in, sentence_of
 from asg_lifecycle.model.records import Status
 from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 from asg_lifecycle.observer import Metric
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
     from asg_lifecycle.execution.work.entry_checkpoint import EntryCheckpoint
     from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
-    from asg_lifecycle.execution.work.step_runner import StepRunner
+    from asg_lifecycle.model.progress import Progress
     from asg_lifecycle.model.record_changes import RecordChanges
     from asg_lifecycle.model.records import Record
 
@@ -70,6 +71,9 @@ class EntryRunner:
     def poll(self, state: EntryCheckpoint) -> EntryCheckpoint:
         """Poll each step that is due. Never raises for what AWS answers, nor for a fault of a step's."""
         now = self._dependencies.clock()
+        if any(map(StepRunner.is_undecided, self._runners, state.steps)):
+            # Kept before anything begins: what has begun must not be left out by what is found out later.
+            return self._scheduled(self._record(self._decided(state, now), now), now)
         state = _begun(state, now)
         began_before: tuple[float | None, ...] = (None,) * len(self._runners)
         if self._has_to_note(state, now):
@@ -96,6 +100,16 @@ class EntryRunner:
         state = self._record(state, now)
         self._tell_of_failures(before, state)
         return self._scheduled(state, now)
+
+    def _decided(self, state: EntryCheckpoint, now: float) -> EntryCheckpoint:
+        """Return the entry after the conditions of its steps have said which of them run."""
+        earlier_failed = any(outcome.outcome == "failed" for outcome in self._outcomes)
+        steps = tuple(
+            runner.decide(step, now, earlier_failed=earlier_failed) if runner.is_undecided(step) else step
+            for runner, step in zip(self._runners, state.steps, strict=True)
+        )
+        began = state.began_at if state.began_at is not None else now
+        return msgspec.structs.replace(state, steps=steps, began_at=began)
 
     def work_began(self, state: EntryCheckpoint) -> float | None:
         """Return when the work began, moved on by the time for which a dependency kept this entry waiting.
@@ -250,15 +264,21 @@ def memories_of(steps: tuple[StepCheckpoint, ...]) -> tuple[StepMemory, ...]:
 def outcomes_of(runners: tuple[StepRunner, ...], steps: tuple[StepCheckpoint, ...]) -> tuple[StepOutcome, ...]:
     """Return the outcomes of the steps that have ended."""
     return tuple(
-        StepOutcome(
-            kind=runner.kind,
-            outcome="failed" if isinstance(step.progress, Failed) else "done",
-            detail=sentence_of(step.progress),
-            began_at=step.began_at,
-            ended_at=step.ended_at,
-        )
+        _outcome(runner.kind, step, step.progress)
         for runner, step in zip(runners, steps, strict=True)
         if step.progress is not None and step.finished
+    )
+
+
+def _outcome(kind: str, step: StepCheckpoint, progress: Progress) -> StepOutcome:
+    if isinstance(progress, Skipped):
+        return StepOutcome(kind=kind, outcome="skipped", detail=progress.detail)
+    return StepOutcome(
+        kind=kind,
+        outcome="failed" if isinstance(progress, Failed) else "done",
+        detail=sentence_of(progress),
+        began_at=step.began_at,
+        ended_at=step.ended_at,
     )
 
 

@@ -10,7 +10,8 @@ from asg_lifecycle.execution.work.broken_step import build_or_stand_in
 from asg_lifecycle.execution.work.entry_checkpoint import first_checkpoint, remembered_checkpoints
 from asg_lifecycle.execution.work.entry_end import failure_of, summary_of
 from asg_lifecycle.execution.work.entry_runner import EntryRunner, outcomes_of
-from asg_lifecycle.execution.work.step_runner import ResolvedStep, StepRunner
+from asg_lifecycle.execution.work.resolved_step import ResolvedStep
+from asg_lifecycle.execution.work.step_runner import StepRunner
 from asg_lifecycle.execution.work.work_state import at_next_entry, ended, is_under_way
 from asg_lifecycle.model.durations import readable, seconds
 from asg_lifecycle.model.plans import IfMissing, OnFailure, PlannedStep, WhenSurviving
@@ -151,7 +152,8 @@ class PlanRunner:
             if state.entry is not None
             else first_checkpoint(state.memories, len(runners), restarts=self._restarts)
         )
-        if self._needs_callback(runners[0].resolved.step, index, begins=not entry.steps[0].begun):
+        undecided = runners[0].is_undecided(entry.steps[0])
+        if not undecided and self._needs_callback(runners[0].resolved.step, index, begins=not entry.steps[0].begun):
             return ended(state, "needs_callback")
         limit = self._limit + state.extended_seconds if self._limit is not None else None
         entry_runner = EntryRunner(
@@ -267,6 +269,7 @@ class PlanRunner:
             dry_run=self.plan.dry_run,
             callback=callback.id if callback is not None else None,
             reply=self._reply if callback is not None else None,
+            conditions=planned.conditions,
         )
 
     def _skip_reason(self, step: Step, planned: PlannedStep) -> str | None:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from asg_lifecycle.execution.work.condition_reading import ConditionReader
 from asg_lifecycle.execution.work.failure_policy import progress_after_failure, progress_when_missing
 from asg_lifecycle.execution.work.step_checkpoint import StepCheckpoint
 from asg_lifecycle.model.blockers import Blocker, BlockerKind, followed
 from asg_lifecycle.model.durations import readable
 from asg_lifecycle.model.failures import CallFailed, Consequence
 from asg_lifecycle.model.placeholders import CannotFillError
-from asg_lifecycle.model.plans import IfMissing
-from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Waiting, answer_without_secrets
+from asg_lifecycle.model.progress import Done, Failed, Missing, Progress, Skipped, Waiting, answer_without_secrets
 from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle.model.timing import LONGEST_INTERRUPTION, interrupted_delay, poll_delay, rarer_with_age
 from asg_lifecycle.observer import Metric
@@ -22,40 +21,13 @@ from asg_lifecycle.steps.base import Target
 
 if TYPE_CHECKING:
     from asg_lifecycle.execution.dependencies import ActionContext
+    from asg_lifecycle.execution.work.resolved_step import ResolvedStep
     from asg_lifecycle.model.instances import InstanceFacts
-    from asg_lifecycle.model.plans import OnFailure
     from asg_lifecycle.model.progress import StepAnswer
-    from asg_lifecycle.model.replies import Reply
-    from asg_lifecycle.steps.base import Step
 
 JITTER = 0.1
 LONGEST_JITTER = 30.0
 """Seconds by which a poll comes later than its step wants it, or earlier than the engine does, at most."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResolvedStep:
-    """One step of one action's plan, with everything the plan says about it.
-
-    Attributes:
-        step: the step.
-        position: how many steps with a kind come before it in the plan.
-        on_failure: what happens when it fails.
-        if_missing: what it means that something that the plan names for it does not exist.
-        timeout: seconds it may take, None for as long as the plan may.
-        dry_run: it may change nothing.
-        callback: id of the callback that it hands out, None when it has none.
-        reply: what came back through it.
-    """
-
-    step: Step
-    position: int
-    on_failure: OnFailure
-    if_missing: IfMissing = IfMissing.FAIL
-    timeout: float | None = None
-    dry_run: bool = False
-    callback: str | None = None
-    reply: Reply | None = None
 
 
 class StepRunner:
@@ -78,6 +50,29 @@ class StepRunner:
     def kind(self) -> str:
         """The step's kind."""
         return self.resolved.step.kind
+
+    def is_undecided(self, state: StepCheckpoint) -> bool:
+        """Return whether the conditions of the step have still to say whether it runs."""
+        return bool(self.resolved.conditions.all) and state.began_at is None and state.progress is None
+
+    def decide(self, state: StepCheckpoint, now: float, *, earlier_failed: bool) -> StepCheckpoint:
+        """Return the step after its conditions have said whether it runs. It has not begun by that.
+
+        Args:
+            state: the step; see `is_undecided`.
+            now: seconds since the epoch.
+            earlier_failed: whether a step before has failed.
+        """
+        reason = self._reason_to_skip(earlier_failed=earlier_failed)
+        if reason is None:
+            return msgspec.structs.replace(state, progress=Waiting(f"beginning ({self.resolved.conditions.said})"))
+        skipped = Skipped(self._redact(reason))
+        return msgspec.structs.replace(state, progress=skipped, ended_at=now)
+
+    def _reason_to_skip(self, *, earlier_failed: bool | None) -> str | None:
+        conditions = self.resolved.conditions
+        reader = ConditionReader(self._action_context, self._facts, earlier_failed=earlier_failed)
+        return conditions.reason_to_skip(reader.answers(conditions.all))
 
     def poll(self, state: StepCheckpoint, began_before: float | None, now: float) -> StepCheckpoint:
         """Return the step after one poll.
@@ -155,8 +150,10 @@ class StepRunner:
         return min(delay, left) if left > 0 else delay
 
     def observe(self, now: float) -> StepOutcome:
-        """Return what the step would do now. Changes nothing; never raises."""
+        """Return what the step would do now, or why its conditions leave it out. Changes nothing; never raises."""
         try:
+            if (reason := self._reason_to_skip(earlier_failed=None)) is not None:
+                return StepOutcome(kind=self.kind, outcome="skipped", detail=self._redact(reason))
             detail = self.resolved.step.preview(self._target(StepCheckpoint(), now, None))
         except CallFailed as failed:
             detail = f"what it would do could not be found out: {failed}"
@@ -165,7 +162,8 @@ class StepRunner:
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the execution
             self._report_internal_error(error)
             detail = f"what it would do could not be found out: internal error, see the log: {error!r}"
-        return StepOutcome(kind=self.kind, outcome="observed", detail=self._redact(detail))
+        said = f"{self.resolved.conditions.said}: " if self.resolved.conditions.said else ""
+        return StepOutcome(kind=self.kind, outcome="observed", detail=self._redact(said + detail))
 
     def cancel(self, state: StepCheckpoint, now: float) -> str | None:
         """Stop what the step has under way.
