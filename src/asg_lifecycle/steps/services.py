@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.ecs_services import EcsServices
     from asg_lifecycle.aws.elastic_ips import ElasticIps
     from asg_lifecycle.aws.functions import Functions
-    from asg_lifecycle.aws.images import Images
     from asg_lifecycle.aws.group_states import GroupStates
+    from asg_lifecycle.aws.images import Images
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
