@@ -29,6 +29,7 @@ from asg_lifecycle_simulator.services.stacks import Stacks
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.target_groups import TargetGroups, make_target_group
 from asg_lifecycle_simulator.services.traffic_sources import TrafficSources
+from asg_lifecycle_simulator.services.volumes.service import Volumes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +61,7 @@ class Testbed(Generic[DeploymentT]):
         cloud_map: its Cloud Map.
         http_apis: the HTTP APIs of others.
         dns: the Route 53 of its account.
+        volumes: its EBS volumes.
         role_policies: what the roles of its account are allowed.
         deployment: the application.
     """
@@ -92,6 +94,7 @@ class Testbed(Generic[DeploymentT]):
         self.cloud_map = self.region.add(CloudMap(self.region))
         self.dns = self.region.add(Dns(self.region))
         self.http_apis = self.region.add(HttpApis(self.region))
+        self.volumes = self.region.add(Volumes(self.region))
         self.region.add(Stacks(self.region))
         self.region.add(StackGroups(self.region))
         self.role_policies = self.region.add(RolePolicies(self.region))

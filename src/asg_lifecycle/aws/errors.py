@@ -69,6 +69,7 @@ NOT_FOUND_CODES = frozenset(
         "InvalidDocument",
         "InvalidInstanceID.Malformed",
         "InvalidInstanceID.NotFound",
+        "InvalidVolume.NotFound",
         "LoadBalancerNotFound",
         "NotFound",
         "ResourceNotFoundException",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.add_dns_record import AddDnsRecord
+from asg_lifecycle.steps.attach_volume import AttachVolume
 from asg_lifecycle.steps.deregister_classic_elb import DeregisterClassicElb
 from asg_lifecycle.steps.deregister_cloud_map import DeregisterCloudMap
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
+from asg_lifecycle.steps.detach_volume import DetachVolume
 from asg_lifecycle.steps.drain_ecs import DrainEcs
 from asg_lifecycle.steps.drain_kubernetes import DrainKubernetes
 from asg_lifecycle.steps.http_request import SendHttpRequest
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
 
 CATALOG: tuple[type[Step], ...] = (
     AddDnsRecord,
+    AttachVolume,
     DeregisterCloudMap,
     DeregisterClassicElb,
     DeregisterTargets,
+    DetachVolume,
     DrainEcs,
     DrainKubernetes,
     SendHttpRequest,
