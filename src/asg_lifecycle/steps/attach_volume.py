@@ -177,7 +177,7 @@ class AttachVolume(StatefulStep[AttachVolumeOptions, AttachVolumeState]):
         instance: str,
     ) -> Waiting:
         left = [each for each in state.volumes if stages[each.volume] is not Availability.OURS]
-        reasons = {each.volume: why_not_free(told[each.volume], stages[each.volume], instance) for each in left}
+        reasons = {each.volume: _reason(each, told[each.volume], stages[each.volume], instance) for each in left}
         sentences = [f"{each.volume} ({each.device}) is {reasons[each.volume]}" for each in left]
         sentences += [f"EC2 says: {each.refusal}" for each in left if each.refusal]
         count = f"{len(left)} of {counted(len(state.volumes), 'volume')}"
@@ -230,6 +230,12 @@ def _is_lost(volume: Attaching, stage: Availability, now: float) -> bool:
     """
     promised = volume.asked_at is not None and not volume.refusal and now < volume.asked_at + AGAIN_AFTER
     return stage in TAKEN and not promised
+
+
+def _reason(each: Attaching, volume: Volume | None, stage: Availability, instance: str) -> str:
+    if stage is Availability.FREE and each.asked_at is not None and not each.refusal:
+        return "asked for"
+    return why_not_free(volume, stage, instance)
 
 
 def _device(volume: Volume | None, instance: str) -> str:
