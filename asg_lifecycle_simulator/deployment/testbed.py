@@ -23,6 +23,7 @@ from asg_lifecycle_simulator.services.lattice import Lattice
 from asg_lifecycle_simulator.services.role_policies import RolePolicies
 from asg_lifecycle_simulator.services.route53 import Dns
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
+from asg_lifecycle_simulator.services.snapshots.service import Snapshots
 from asg_lifecycle_simulator.services.spot import SpotInstances
 from asg_lifecycle_simulator.services.stack_groups import StackGroups
 from asg_lifecycle_simulator.services.stacks import Stacks
@@ -62,6 +63,7 @@ class Testbed(Generic[DeploymentT]):
         http_apis: the HTTP APIs of others.
         dns: the Route 53 of its account.
         volumes: its EBS volumes.
+        snapshots: its snapshots and images.
         role_policies: what the roles of its account are allowed.
         deployment: the application.
     """
@@ -95,6 +97,7 @@ class Testbed(Generic[DeploymentT]):
         self.dns = self.region.add(Dns(self.region))
         self.http_apis = self.region.add(HttpApis(self.region))
         self.volumes = self.region.add(Volumes(self.region))
+        self.snapshots = self.region.add(Snapshots(self.region))
         self.region.add(Stacks(self.region))
         self.region.add(StackGroups(self.region))
         self.role_policies = self.region.add(RolePolicies(self.region))

@@ -14,6 +14,7 @@ from asg_lifecycle_simulator.services.kubernetes.service import Kubernetes
 from asg_lifecycle_simulator.services.lattice import Lattice
 from asg_lifecycle_simulator.services.role_policies import RolePolicies
 from asg_lifecycle_simulator.services.route53 import Dns
+from asg_lifecycle_simulator.services.snapshots.service import Snapshots
 from asg_lifecycle_simulator.services.stack_groups import StackGroups
 from asg_lifecycle_simulator.services.stacks import Stacks
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
@@ -44,6 +45,7 @@ def add_services(region: Region, autoscaling: AutoScaling, target_groups: Target
     region.add(CloudMap(region))
     region.add(Dns(region))
     region.add(Volumes(region))
+    region.add(Snapshots(region))
     region.add(Stacks(region))
     region.add(StackGroups(region))
     region.add(RolePolicies(region))

@@ -13,6 +13,7 @@ from asg_lifecycle.aws.ecs_services import EcsServices
 from asg_lifecycle.aws.eks import Eks
 from asg_lifecycle.aws.functions import Functions
 from asg_lifecycle.aws.http_hosts import HttpHosts
+from asg_lifecycle.aws.images import Images
 from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
 from asg_lifecycle.aws.metrics import Metrics
@@ -62,6 +63,7 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
     return Services(
         lifecycle_actions=lifecycle_actions,
         instances=Instances(clients),
+        images=Images(clients),
         target_groups=TargetGroups(clients, clock),
         lattice_target_groups=LatticeTargetGroups(clients),
         traffic_sources=TrafficSources(clients, clock),

@@ -20,7 +20,16 @@ class Consequence(StrEnum):
     """The thing the call is about does not exist (any more)."""
 
 
-THROTTLED_CODES = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
+THROTTLED_CODES = frozenset(
+    {
+        "ConcurrentSnapshotLimitExceeded",
+        "RequestLimitExceeded",
+        "SnapshotCreationPerVolumeRateExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
 """Codes with which AWS says that a call came too soon after others (R15)."""
 
 

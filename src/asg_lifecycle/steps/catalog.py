@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.add_dns_record import AddDnsRecord
 from asg_lifecycle.steps.attach_volume import AttachVolume
+from asg_lifecycle.steps.create_image import CreateImage
+from asg_lifecycle.steps.create_snapshot import CreateSnapshot
 from asg_lifecycle.steps.deregister_classic_elb import DeregisterClassicElb
 from asg_lifecycle.steps.deregister_cloud_map import DeregisterCloudMap
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 CATALOG: tuple[type[Step], ...] = (
     AddDnsRecord,
     AttachVolume,
+    CreateImage,
+    CreateSnapshot,
     DeregisterCloudMap,
     DeregisterClassicElb,
     DeregisterTargets,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.dns_records import DnsRecords
     from asg_lifecycle.aws.ecs_services import EcsServices
     from asg_lifecycle.aws.functions import Functions
+    from asg_lifecycle.aws.images import Images
     from asg_lifecycle.aws.instances import Instances
     from asg_lifecycle.aws.lattice_target_groups import LatticeTargetGroups
     from asg_lifecycle.aws.lifecycle_actions import LifecycleActions
@@ -37,6 +38,7 @@ class Services:
 
     lifecycle_actions: LifecycleActions
     instances: Instances
+    images: Images
     target_groups: TargetGroups
     lattice_target_groups: LatticeTargetGroups
     traffic_sources: TrafficSources
