@@ -404,3 +404,63 @@ def test_a_dry_run_says_what_would_be_detached_and_detaches_nothing(testbed: Tes
     testbed.finish()
     assert said(testbed) == f"dry run: would detach {volume} (/dev/sdf)"
     assert DETACH not in testbed.calls("ec2")
+
+
+WAITS = {**BY_TAG, "snapshot": {}}
+ACCEPTED = {**BY_TAG, "snapshot": {"wait": False}}
+
+
+def test_a_snapshot_is_made_when_the_volume_is_detached_and_waited_for(testbed: Testbed) -> None:
+    (instance,) = group(testbed, WAITS)
+    volume = testbed.volumes.make(tags=TAGS, instance=instance)
+    testbed.snapshots.copying.takes = 300.0
+    testbed.terminate(instance)
+    testbed.run(60)
+    (made,) = testbed.snapshots.snapshots
+    assert made.volume == volume
+    assert testbed.volumes.holders(volume) == {}
+    assert (testbed.record().detail or "").endswith(f"waiting for snapshots: {made.id}: it is pending")
+    testbed.finish()
+    assert testbed.elapsed >= 300
+    assert said(testbed) == f"detached {volume} (/dev/sdf), snapshot {made.id}"
+
+
+def test_a_snapshot_that_is_only_to_be_accepted_is_not_waited_for(testbed: Testbed) -> None:
+    (instance,) = group(testbed, ACCEPTED)
+    volume = testbed.volumes.make(tags=TAGS, instance=instance)
+    testbed.snapshots.copying.takes = 3000.0
+    testbed.terminate(instance)
+    testbed.finish()
+    (made,) = testbed.snapshots.snapshots
+    assert testbed.elapsed < 60
+    assert said(testbed) == f"detached {volume} (/dev/sdf), snapshot {made.id}"
+
+
+def test_a_mounted_volume_has_no_snapshot_before_it_is_detached(testbed: Testbed) -> None:
+    (instance,) = group(testbed, WAITS)
+    testbed.volumes.make(tags=TAGS, instance=instance, mounted=True)
+    testbed.terminate(instance)
+    testbed.run(300)
+    assert not testbed.snapshots.snapshots
+
+
+def test_a_snapshot_that_fails_fails_the_step(testbed: Testbed) -> None:
+    (instance,) = group(testbed, WAITS)
+    testbed.volumes.make(tags=TAGS, instance=instance)
+    testbed.snapshots.copying.ends = "error"
+    testbed.terminate(instance)
+    testbed.run(600)
+    assert testbed.record().status is Status.HELD
+    assert "snapshots failed: snap-" in (testbed.record().problem or "")
+
+
+@pytest.mark.parametrize("fault", ["lose_response", "lose_request", "throttle"])
+def test_what_a_lost_answer_made_is_found_and_not_made_again(testbed: Testbed, fault: str) -> None:
+    (instance,) = group(testbed, ACCEPTED)
+    volumes = [testbed.volumes.make(tags=TAGS, instance=instance, device=f"/dev/sd{each}") for each in "fg"]
+    testbed.snapshots.copying.shown_after = 20.0
+    getattr(testbed.region.faults, fault)("ec2", "CreateSnapshot")
+    testbed.terminate(instance)
+    testbed.finish()
+    assert sorted(each.volume for each in testbed.snapshots.snapshots) == sorted(volumes)
+    assert "snapshot snap-" in said(testbed)

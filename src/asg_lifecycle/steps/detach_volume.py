@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import msgspec
 from msgspec import Meta, Struct
 
+from asg_lifecycle.model.blockers import Blocker, BlockerKind
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle.model.progress import Failed, StepAnswer, sentence_of
 from asg_lifecycle.model.volumes import Detachment, detachment
@@ -29,9 +30,10 @@ from asg_lifecycle.steps.support.volume_choice import (
     refuse_unless_one,
     volume_blocker,
 )
+from asg_lifecycle.steps.support.volume_snapshots import VolumeSnapshotOptions, VolumeSnapshots, snapshots_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from asg_lifecycle.model.progress import Missing, Waiting
     from asg_lifecycle.model.volumes import Volume
@@ -56,6 +58,10 @@ class DetachVolumeOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "a minute. What was not written yet is lost."
         ),
     ] = False
+    snapshot: Annotated[
+        VolumeSnapshotOptions | None,
+        Meta(description="Make a snapshot of each volume when it is detached. `{}` waits until it is completed."),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse options that do not say in exactly one way which volumes are meant.
@@ -92,11 +98,13 @@ class DetachVolumeState(Struct, frozen=True, kw_only=True):
         volumes: of this instance, when the step began.
         untouched: what else is said of the volumes that are meant.
         missing: the volumes that the plan names and that there are not.
+        snapshots: what is known of those that are made, None before the volumes are detached.
     """
 
     volumes: tuple[Detaching, ...]
     untouched: str
     missing: tuple[str, ...]
+    snapshots: VolumeSnapshots | None = None
 
 
 class DetachVolume(StatefulStep[DetachVolumeOptions, DetachVolumeState]):
@@ -110,6 +118,10 @@ class DetachVolume(StatefulStep[DetachVolumeOptions, DetachVolumeState]):
     of an instance that was terminated; then they are only waited for. A volume that EC2 would delete with the instance
     (`DeleteOnTermination`) is kept by this step.
 
+    With `snapshot`, a snapshot is made of each volume when it is detached and nothing writes to it any more, with the
+    tags that those of `create-snapshot` have. Only where an answer of EC2 is lost and the snapshot does not show within
+    a minute there can be two.
+
     An instance that survives keeps its volumes, unless the plan says `when_instance_survives: run`. When the action
     goes on without the step, what EC2 was asked to detach is detached all the same.
     """
@@ -119,6 +131,9 @@ class DetachVolume(StatefulStep[DetachVolumeOptions, DetachVolumeState]):
     example: ClassVar[dict[str, object]] = {"tag": {"key": "data", "value": "{group}"}}
     permissions = ("ec2:DescribeVolumes", "ec2:DetachVolume")
     template_parameter = "VolumeSteps"
+    optional_permissions: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "SnapshotSteps": ("ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DescribeSnapshots"),
+    }
     may_be_missing = "volumes, or a tag that none carries"
     skip_if_instance_survives = True
 
@@ -154,7 +169,30 @@ class DetachVolume(StatefulStep[DetachVolumeOptions, DetachVolumeState]):
             return self._left(state, stages, [asked[each.volume] for each in left])
         if failures := [each for each in state.volumes if stages[each.volume] in FAILURES]:
             return Failed(f"not detached as it should be: {_with_states(failures, told, stages)}")
-        return done_unless_missing(self._done(state, stages), state.missing)
+        return self._detached(target, state, [each for each in stages if stages[each] is Detachment.DETACHED])
+
+    def _detached(self, target: Target, state: DetachVolumeState, detached: Sequence[str]) -> StepAnswer:
+        """Make snapshots of what is detached, where the plan wants them."""
+        wanted = self._options.snapshot
+        if wanted is None or not detached:
+            return done_unless_missing(self._done(state, detached), state.missing)
+        if state.snapshots is None:
+            state = msgspec.structs.replace(state, snapshots=VolumeSnapshots(asked_at=target.now))
+            blockers = [volume_blocker(each, "a snapshot of it is to be made") for each in detached]
+            detail = f"{self._done(state, detached)}; making snapshots"
+            return self._waiting(detail, state, again_after=SOON, blockers=blockers)
+        progress = snapshots_of(self._services, target, detached, state.snapshots, wait=wanted.wait)
+        state = msgspec.structs.replace(state, snapshots=progress.known)
+        if progress.failed:
+            return Failed(f"{self._done(state, detached)}; {progress.failed}")
+        if not progress.left:
+            return done_unless_missing(self._done(state, detached), state.missing)
+        sentences = listed(f"{name}: {reason}" for name, reason in progress.left.items())
+        return self._waiting(
+            f"{self._done(state, detached)}; waiting for snapshots: {sentences}{there_is_no(state.missing)}",
+            state,
+            blockers=[Blocker(kind=_kind(name), name=name, reason=reason) for name, reason in progress.left.items()],
+        )
 
     def _asked(self, target: Target, volume: Detaching, stage: Detachment) -> Detaching:
         """Return a volume after EC2 was asked to detach it, where it has to be asked now."""
@@ -190,10 +228,14 @@ class DetachVolume(StatefulStep[DetachVolumeOptions, DetachVolumeState]):
         )
 
     @staticmethod
-    def _done(state: DetachVolumeState, stages: dict[str, Detachment]) -> str:
-        detached = [each for each in state.volumes if stages[each.volume] is Detachment.DETACHED]
-        deleted = [each for each in state.volumes if stages[each.volume] is Detachment.DELETED]
-        said = [f"detached {_names(detached)}"] if detached else []
+    def _done(state: DetachVolumeState, detached: Sequence[str]) -> str:
+        """Return what was done, a sentence."""
+        made = state.snapshots.made if state.snapshots is not None else {}
+        names = [
+            f"{_name(each)}{_snapshot(made.get(each.volume))}" for each in state.volumes if each.volume in detached
+        ]
+        deleted = [each for each in state.volumes if each.volume not in detached]
+        said = [f"detached {listed(names)}"] if names else []
         said += [f"deleted since: {_names(deleted)}"] if deleted else []
         return "; ".join([*said, *([state.untouched] if state.untouched else [])])
 
@@ -203,6 +245,16 @@ class DetachVolume(StatefulStep[DetachVolumeOptions, DetachVolumeState]):
 
 def _with_states(volumes: Iterable[Detaching], told: dict[str, Volume | None], stages: dict[str, Detachment]) -> str:
     return listed(f"{_name(each)} is {stages[each.volume]} ({states_of(told[each.volume])})" for each in volumes)
+
+
+def _snapshot(made: str | None) -> str:
+    if made is None:
+        return ""
+    return f", snapshot {made}" if made else ", deleted before there was a snapshot of it"
+
+
+def _kind(name: str) -> BlockerKind:
+    return BlockerKind.SNAPSHOT if name.startswith("snap-") else BlockerKind.VOLUME
 
 
 def _reason(stage: Detachment) -> str:
