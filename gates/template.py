@@ -34,6 +34,7 @@ CHOSEN: dict[str, Any] = {
     "RolePath": "/service/",
     "SecurityGroupIds": "sg-0123456789abcdef0",
     "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "VolumeTag": "production",
 }
 """The values of parameters that are no plain switches and have conditions."""
 

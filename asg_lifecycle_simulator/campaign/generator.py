@@ -38,6 +38,8 @@ CORE = {
 """What keeps an action alive: may be down for a part of the heartbeat timeout."""
 
 EFFECTS = (
+    ("ec2", "AttachVolume"),
+    ("ec2", "DetachVolume"),
     ("ssm", "SendCommand"),
     ("ecs", "UpdateContainerInstancesState"),
     ("elb", "DeregisterInstancesFromLoadBalancer"),

@@ -56,6 +56,7 @@ COMMAND_TARGETS = {
     f"arn:${{AWS::Partition}}:ssm:{HERE}:document/*",
     "arn:${AWS::Partition}:ssm:${AWS::Region}::document/*",
 }
+VOLUMES_AND_INSTANCES = {f"arn:${{AWS::Partition}}:ec2:{HERE}:{kind}/*" for kind in ("instance", "volume")}
 TABLE = {"RecordsTable.Arn"}
 EVERYTHING = {"*"}
 NO_VALUE = "AWS::NoValue"
@@ -132,8 +133,11 @@ RESOURCES: dict[str, set[str]] = {
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": TABLE,
     "dynamodb:UpdateItem": TABLE,
+    "ec2:AttachVolume": VOLUMES_AND_INSTANCES,
     "ec2:DescribeInstanceStatus": EVERYTHING,
     "ec2:DescribeInstances": EVERYTHING,
+    "ec2:DescribeVolumes": EVERYTHING,
+    "ec2:DetachVolume": VOLUMES_AND_INSTANCES,
     "ecs:DescribeClusters": {f"{ECS}cluster/*"},
     "ecs:DescribeContainerInstances": {f"{ECS}container-instance/*"},
     "ecs:DescribeServices": {f"{ECS}service/*"},
@@ -200,7 +204,12 @@ RESOURCES: dict[str, set[str]] = {
 }
 """On what each action may be allowed: `*` only where IAM knows nothing narrower."""
 
-CONDITIONS = {"PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}}}
+CONDITIONS = {
+    "PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}},
+    "AttachAndDetachAtInstancesOfGroups": {
+        "StringLike": {"ec2:ResourceTag/aws:autoscaling:groupName": {"Ref": "AutoScalingGroups"}}
+    },
+}
 """The statements that are for a part of their resources' use alone."""
 
 

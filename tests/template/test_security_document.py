@@ -26,6 +26,7 @@ PARAMETERS = [
     "SecurityGroupIds",
     "SubnetIds",
     "Tracing",
+    "VolumeTag",
 ]
 
 

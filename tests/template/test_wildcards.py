@@ -33,6 +33,7 @@ WITHOUT_RESOURCES = frozenset(
         "ec2:DescribeRegions",
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
+        "ec2:DescribeVolumes",
         "ec2:DescribeVpcs",
         "ecs:ListClusters",
         "elasticloadbalancing:DescribeInstanceHealth",
@@ -172,3 +173,16 @@ def test_the_actions_of_groups_without_the_tag_can_be_refused() -> None:
     }
     tagged = {"StringEquals": {"autoscaling:ResourceTag/asg-lifecycle:stack": "production"}}
     assert conditions == {"LifecycleActionFunctionRole": tagged, "SweepFunctionRole": tagged}
+
+
+def test_volumes_without_the_tag_and_instances_of_other_groups_can_be_refused() -> None:
+    chosen = {"VolumeTag": "production", "AutoScalingGroups": "shop-*"}
+    conditions = {
+        statement["Resource"]["Fn::Sub"].rpartition(":")[2]: statement.get("Condition")
+        for _, statement in statements(with_every_switch_on(chosen))
+        if "ec2:DetachVolume" in listed(statement["Action"])
+    }
+    assert conditions == {
+        "volume/*": {"StringEquals": {"ec2:ResourceTag/asg-lifecycle:stack": "production"}},
+        "instance/*": {"StringLike": {"ec2:ResourceTag/aws:autoscaling:groupName": "shop-*"}},
+    }

@@ -21,6 +21,7 @@ from asg_lifecycle_simulator.campaign.kinds.messages import (
 )
 from asg_lifecycle_simulator.campaign.kinds.names import AddDnsRecord, DeregisterCloudMap, RemoveDnsRecords
 from asg_lifecycle_simulator.campaign.kinds.observations import Wait, WaitForMetric, WaitForStatusChecks
+from asg_lifecycle_simulator.campaign.kinds.volumes import AttachVolume, DetachVolume
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.campaign.kinds.base import CampaignKind
@@ -29,9 +30,11 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
     each.kind: each
     for each in (
         AddDnsRecord,
+        AttachVolume,
         DeregisterClassicElb,
         DeregisterCloudMap,
         DeregisterTargets,
+        DetachVolume,
         DrainEcs,
         DrainKubernetes,
         HttpRequest,

@@ -122,6 +122,15 @@ class Volumes(Service):
             for each in tuple(it.attachments.values()) if attachment is not None else ():
                 self._states[volume].attach(replace(each, state=attachment or ""), self.now)
 
+    def begin_to_detach(self, volume: str, instance: str, *, force: bool = False) -> None:
+        """Let a volume be detached that is attached, as soon as it is not mounted; at once by `force`."""
+        with self.region.lock:
+            it = self._states[volume]
+            busy = it.mounted and not force
+            it.attach(replace(it.attachments[instance], state="busy" if busy else "detaching"), self.now)
+            if not busy:
+                self._let_go_later(volume, instance)
+
     def unmount(self, volume: str) -> None:
         """Let the instance not use a volume any more."""
         with self.region.lock:
@@ -210,10 +219,7 @@ class Volumes(Service):
             raise EC2ClientError(
                 "OperationNotPermitted", f"Unable to detach root volume '{volume}' from instance '{instance}'"
             )
-        busy = it.mounted and not force
-        self._states[volume].attach(replace(attached, state="busy" if busy else "detaching"), self.now)
-        if not busy:
-            self._let_go_later(volume, instance)
+        self.begin_to_detach(volume, instance, force=force)
         return replace(attached, state="detaching").described(volume)
 
     def _let_go_later(self, volume: str, instance: str) -> None:
