@@ -64,8 +64,10 @@ def test_the_hook_lives_as_long_as_the_plan(file: Path) -> None:
 
 @every_plan
 def test_the_transition_is_the_plans(file: Path) -> None:
-    ways_in = {"add-dns-record", "register-targets"} | {kind for kind in KINDS if kind.startswith("wait-for-")}
-    way_out = {kind for kind in KINDS if kind.startswith(("deregister-", "drain-", "remove-"))}
+    ways_in = {"add-dns-record", "attach-volume", "register-targets"} | {
+        kind for kind in KINDS if kind.startswith("wait-for-")
+    }
+    way_out = {kind for kind in KINDS if kind.startswith(("deregister-", "detach-", "drain-", "remove-"))}
     kinds = {step.kind for step in plan_of(file).leaves()}
     if "_LAUNCHING" in guide_of(file):
         assert kinds & ways_in

@@ -157,6 +157,11 @@ class Volumes(Service):
             if instance in it.attachments and it.attachments[instance].state == "attached"
         }
 
+    def mount(self, volume: str) -> None:
+        """Let the instance that has a volume use it."""
+        with self.region.lock:
+            self._states[volume].mounted = True
+
     def delete(self, volume: str) -> None:
         """Let a volume be gone."""
         with self.region.lock:
