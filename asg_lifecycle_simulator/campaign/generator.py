@@ -41,6 +41,9 @@ EFFECTS = (
     ("ec2", "AttachVolume"),
     ("ec2", "DetachVolume"),
     ("ssm", "SendCommand"),
+    ("ec2", "CreateImage"),
+    ("ec2", "CreateSnapshot"),
+    ("ec2", "CreateSnapshots"),
     ("ecs", "UpdateContainerInstancesState"),
     ("elb", "DeregisterInstancesFromLoadBalancer"),
     ("elbv2", "DeregisterTargets"),
@@ -224,7 +227,10 @@ class _Draw:
     def _short_fault(self, dependencies: dict[str, tuple[str, ...]]) -> InjectedFault:
         everything = {**dependencies, **CORE}
         if self._chance(0.5):
-            service, operation = self._random.choice([each for each in EFFECTS if each[0] in everything])
+            met = [each for each in EFFECTS if each[0] in everything]
+            # EC2 is asked for the instance by every plan, and for copies of it by few.
+            met = [each for each in met if each[0] != "ec2" or each[1] in everything["ec2"]]
+            service, operation = self._random.choice(met)
             kind = self._random.choice(("response lost", "response lost", *FAULTS))
             return InjectedFault(
                 service=service, operation=operation, kind=kind, at=0.0, times=self._random.randint(1, 2)

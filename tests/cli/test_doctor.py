@@ -559,6 +559,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         (
             *("TargetGroupSteps", "LatticeSteps", "ClassicLoadBalancerSteps", "CommandSteps", "StatusCheckSteps"),
             *("EcsSteps", "MetricSteps", "KubernetesSteps", "FunctionSteps", "EventSteps", "CloudMapSteps", "DnsSteps"),
+            *("SnapshotSteps", "VolumeSteps"),
         ),
         "on",
     )
@@ -575,6 +576,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         {"kind": "http-request", "options": {"url": "https://api.example.com/"}},
         {"kind": "deregister-cloud-map", "if_missing": "done", "options": {"namespaces": ["shop"]}},
         {"kind": "remove-dns-records", "if_missing": "done", "options": {"zones": ["Z1D633PJN98FT9"]}},
+        {"kind": "detach-volume", "options": {"tag": {"key": "data", "value": "web"}, "snapshot": {}}},
         SIGNAL,
     ]
     it.hook(plan={"steps": steps})
@@ -614,6 +616,7 @@ def test_what_a_group_without_instances_would_get_is_not_guessed(testbed: Testbe
         ("EcsSteps", "drain-ecs: cluster", "ECS cluster nowhere"),
         ("KubernetesSteps", "drain-kubernetes: cluster", "EKS cluster nowhere"),
         ("DnsSteps", "remove-dns-records: zones", "hosted zone Z1D633PJN98FT9"),
+        ("VolumeSteps", "detach-volume: volumes", "EBS volume vol-0123456789abcdef0"),
         ("CloudMapSteps", "deregister-cloud-map: namespaces", "Cloud Map namespace nowhere"),
         ("CloudMapSteps", "deregister-cloud-map: services", "Cloud Map service srv-0123456789abcdef"),
         ("TargetGroupSteps", "deregister-targets: arns", "target group arn:aws:elasticloadbalancing:eu-west-1:"),

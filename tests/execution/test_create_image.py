@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.snapshots.model import Made
     from tests.execution.conftest import Testbed
 
+EC2: Any = botocore.session.get_session().get_service_model("ec2")
+STATES: list[str] = EC2.shape_for("ImageState").enum
+
 
 def image_plan(**options: Any) -> dict[str, Any]:
     return {"steps": [{"kind": "create-image", "options": options}]}
@@ -68,7 +71,7 @@ def test_accepted_is_enough_where_the_plan_says_so_and_it_fails_with_the_instanc
     assert image.state(testbed.timeline.now()) == "failed"
 
 
-@pytest.mark.parametrize("state", botocore.session.get_session().get_service_model("ec2").shape_for("ImageState").enum)
+@pytest.mark.parametrize("state", STATES)
 def test_every_state_of_an_image_is_known(state: str) -> None:
     assert state in IMAGE_STAGES
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.snapshots.model import Made
     from tests.execution.conftest import Testbed
 
+EC2: Any = botocore.session.get_session().get_service_model("ec2")
+STATES: list[str] = EC2.shape_for("SnapshotState").enum
+
 
 def snapshot_plan(*, on_failure: str = "hold", if_missing: str | None = None, **options: Any) -> dict[str, Any]:
     step: dict[str, Any] = {"kind": "create-snapshot", "options": options}
@@ -153,9 +156,7 @@ def test_accepted_is_enough_where_the_plan_says_so(testbed: Testbed) -> None:
     assert all(each.state(testbed.timeline.now()) == "completed" for each in made(testbed, instance))
 
 
-@pytest.mark.parametrize(
-    "state", botocore.session.get_session().get_service_model("ec2").shape_for("SnapshotState").enum
-)
+@pytest.mark.parametrize("state", STATES)
 def test_every_state_of_a_snapshot_is_known(state: str) -> None:
     assert state in SNAPSHOT_STAGES
 

@@ -74,6 +74,11 @@ def new_node(testbed: Testbed, instance: str) -> dict[str, Any]:
     return {"cluster": "production"}
 
 
+def volumes(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.snapshots.attach(instance)
+    return {}
+
+
 def function(testbed: Testbed, _: str) -> dict[str, Any]:
     testbed.functions.deploy("archive", lambda event: event["id"])
     return {"function": "archive"}
@@ -136,6 +141,8 @@ def metric(_: Testbed, __: str) -> dict[str, Any]:
 SCENES: dict[str, Callable[[Testbed, str], dict[str, Any]]] = {
     "add-dns-record": new_record,
     "attach-volume": free_volume,
+    "create-image": lambda _, __: {},
+    "create-snapshot": volumes,
     "deregister-classic-elb": classic,
     "deregister-cloud-map": registry,
     "deregister-targets": targets,
@@ -303,6 +310,8 @@ def test_a_wait_names_what_it_waits_for(testbed: Testbed, kind: str) -> None:
 
 
 STOPPED = {
+    "create-image": "image ami-",
+    "create-snapshot": "snap-",
     "http-request": "POST https://runners.example.com/drain is not undone",
     "invoke-function": "function archive",
     "run-command": "command ",

@@ -18,6 +18,7 @@ from asg_lifecycle.aws.permissions import (
 from asg_lifecycle.model.action_events import SOURCE
 from asg_lifecycle.model.metrics import NAMESPACE, SERVICE, Metric
 from asg_lifecycle.model.records import Record
+from asg_lifecycle.model.snapshots import ACTION_TAG
 from asg_lifecycle.model.wake_events import READERS
 from asg_lifecycle.steps.catalog import CATALOG
 from asg_lifecycle_simulator.deployment.table import ATTRIBUTES, INDEXES, KEY_SCHEMA
@@ -56,7 +57,6 @@ COMMAND_TARGETS = {
     f"arn:${{AWS::Partition}}:ssm:{HERE}:document/*",
     "arn:${AWS::Partition}:ssm:${AWS::Region}::document/*",
 }
-VOLUMES_AND_INSTANCES = {f"arn:${{AWS::Partition}}:ec2:{HERE}:{kind}/*" for kind in ("instance", "volume")}
 TABLE = {"RecordsTable.Arn"}
 EVERYTHING = {"*"}
 NO_VALUE = "AWS::NoValue"
@@ -118,6 +118,8 @@ PLANS = {
     f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/asg-lifecycle/${{AWS::StackName}}/plans{below}"
     for below in ("", "/*")
 }
+MADE = {f"arn:${{AWS::Partition}}:ec2:${{AWS::Region}}::{kind}/*" for kind in ("image", "snapshot")}
+INSTANCES, VOLUMES = ({f"arn:${{AWS::Partition}}:ec2:{HERE}:{kind}/*"} for kind in ("instance", "volume"))
 RESOURCES: dict[str, set[str]] = {
     "autoscaling:CompleteLifecycleAction": GROUPS,
     "autoscaling:DescribeAutoScalingInstances": EVERYTHING,
@@ -133,11 +135,17 @@ RESOURCES: dict[str, set[str]] = {
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": TABLE,
     "dynamodb:UpdateItem": TABLE,
-    "ec2:AttachVolume": VOLUMES_AND_INSTANCES,
+    "ec2:AttachVolume": INSTANCES | VOLUMES,
+    "ec2:CreateImage": INSTANCES | MADE,
+    "ec2:CreateSnapshot": VOLUMES | MADE,
+    "ec2:CreateSnapshots": INSTANCES | VOLUMES | MADE,
+    "ec2:CreateTags": MADE,
+    "ec2:DescribeImages": EVERYTHING,
     "ec2:DescribeInstanceStatus": EVERYTHING,
     "ec2:DescribeInstances": EVERYTHING,
+    "ec2:DescribeSnapshots": EVERYTHING,
     "ec2:DescribeVolumes": EVERYTHING,
-    "ec2:DetachVolume": VOLUMES_AND_INSTANCES,
+    "ec2:DetachVolume": INSTANCES | VOLUMES,
     "ecs:DescribeClusters": {f"{ECS}cluster/*"},
     "ecs:DescribeContainerInstances": {f"{ECS}container-instance/*"},
     "ecs:DescribeServices": {f"{ECS}service/*"},
@@ -204,11 +212,14 @@ RESOURCES: dict[str, set[str]] = {
 }
 """On what each action may be allowed: `*` only where IAM knows nothing narrower."""
 
-CONDITIONS = {
-    "PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}},
+CONDITIONS: dict[str, dict[str, dict[str, object]]] = {
     "AttachAndDetachAtInstancesOfGroups": {
-        "StringLike": {"ec2:ResourceTag/aws:autoscaling:groupName": {"Ref": "AutoScalingGroups"}}
+        "StringLike": {"aws:ResourceTag/aws:autoscaling:groupName": {"Ref": "AutoScalingGroups"}}
     },
+    "CopyInstancesOfGroups": {"Null": {"aws:ResourceTag/aws:autoscaling:groupName": "false"}},
+    "MakeWhatHasTheTagOfItsAction": {"Null": {f"aws:RequestTag/{ACTION_TAG}": "false"}},
+    "PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}},
+    "TagWhatIsMade": {"StringEquals": {"ec2:CreateAction": ["CreateImage", "CreateSnapshot", "CreateSnapshots"]}},
 }
 """The statements that are for a part of their resources' use alone."""
 

@@ -167,7 +167,12 @@ def test_what_is_not_there_is_not_named(expanded: Expanded) -> None:
 
 def test_they_have_no_names_that_another_stack_could_have(expanded: Expanded) -> None:
     made = expanded.of("AWS::IAM::ManagedPolicy")
-    of_the_functions = {"HttpHostsPolicy", "KeyNetworkAndTracingPolicy", "VolumeStepsPolicy"}
+    of_the_functions = {
+        "HttpHostsPolicy",
+        "KeyNetworkAndTracingPolicy",
+        "SnapshotStepsPolicy",
+        "VolumeStepsPolicy",
+    }
     assert made.keys() - of_the_functions == POLICIES.keys()
     assert all("ManagedPolicyName" not in properties for properties in made.values())
     # Nor are they attached to anybody: whoever deploys knows to whom.

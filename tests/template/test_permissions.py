@@ -34,8 +34,14 @@ PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag"}
 CALL_NOTHING = {"signed_identity", "signer"}
 """What clients can do without a call."""
 
-ON_OUR_BEHALF = {"route53:DeleteHealthCheck", "route53:GetHealthCheck", "route53:UpdateHealthCheck"}
-"""What no call of ours is: Cloud Map does it in the name of whoever calls `DeregisterInstance`."""
+ON_OUR_BEHALF = {
+    "ec2:CreateTags",
+    "route53:DeleteHealthCheck",
+    "route53:GetHealthCheck",
+    "route53:UpdateHealthCheck",
+}
+"""What no call of ours is: EC2 asks for the first where what is made is given tags, and Cloud Map does the others in
+the name of whoever calls `DeregisterInstance`."""
 MODULES = sorted((ROOT / "src" / "asg_lifecycle").rglob("*.py"))
 
 

@@ -27,11 +27,13 @@ WITHOUT_RESOURCES = frozenset(
         "autoscaling:DescribeTrafficSources",
         "autoscaling:DescribeWarmPool",
         "cloudwatch:GetMetricData",
+        "ec2:DescribeImages",
         "ec2:DescribeInstanceStatus",
         "ec2:DescribeInstances",
         "ec2:DescribeNetworkInterfaces",
         "ec2:DescribeRegions",
         "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSnapshots",
         "ec2:DescribeSubnets",
         "ec2:DescribeVolumes",
         "ec2:DescribeVpcs",
@@ -183,6 +185,6 @@ def test_volumes_without_the_tag_and_instances_of_other_groups_can_be_refused() 
         if "ec2:DetachVolume" in listed(statement["Action"])
     }
     assert conditions == {
-        "volume/*": {"StringEquals": {"ec2:ResourceTag/asg-lifecycle:stack": "production"}},
-        "instance/*": {"StringLike": {"ec2:ResourceTag/aws:autoscaling:groupName": "shop-*"}},
+        "volume/*": {"StringEquals": {"aws:ResourceTag/asg-lifecycle:stack": "production"}},
+        "instance/*": {"StringLike": {"aws:ResourceTag/aws:autoscaling:groupName": "shop-*"}},
     }

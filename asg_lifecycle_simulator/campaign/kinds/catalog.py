@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle_simulator.campaign.kinds.containers import DrainEcs, WaitForEcs
+from asg_lifecycle_simulator.campaign.kinds.copies import CreateImage, CreateSnapshot
 from asg_lifecycle_simulator.campaign.kinds.http_apis import HttpRequest
 from asg_lifecycle_simulator.campaign.kinds.kubernetes import DrainKubernetes, WaitForKubernetes
 from asg_lifecycle_simulator.campaign.kinds.load_balancing import (
@@ -31,6 +32,8 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
     for each in (
         AddDnsRecord,
         AttachVolume,
+        CreateImage,
+        CreateSnapshot,
         DeregisterClassicElb,
         DeregisterCloudMap,
         DeregisterTargets,

@@ -100,6 +100,14 @@ class Snapshots(Service):
                 )
         return volume
 
+    def root(self, instance: str) -> str:
+        """Return the id of the volume that an instance boots from."""
+        with self.region.unobserved():
+            answer = self.region.client("ec2").describe_instances(InstanceIds=[instance])
+        (found,) = answer["Reservations"][0]["Instances"]
+        ids = {each["DeviceName"]: each["Ebs"]["VolumeId"] for each in found["BlockDeviceMappings"]}
+        return str(ids[found["RootDeviceName"]])
+
     def _create_snapshots(self, response: BaseResponse) -> Response:
         asked = parameters(response, "InstanceSpecification", "Description", "TagSpecifications")
         chosen = asked["InstanceSpecification"]

@@ -126,7 +126,7 @@ class AttachVolume(StatefulStep[AttachVolumeOptions, AttachVolumeState]):
     example: ClassVar[dict[str, object]] = {"tag": {"key": "data", "value": "{group}"}, "devices": ["/dev/sd[f-p]"]}
     permissions = ("ec2:AttachVolume", "ec2:DescribeVolumes")
     template_parameter = "VolumeSteps"
-    may_be_missing = "volumes, or a tag that none carries"
+    may_be_missing = "volumes"
     needs_instance_alive = True
 
     def preview(self, target: Target) -> str:

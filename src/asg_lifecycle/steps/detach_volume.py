@@ -134,7 +134,7 @@ class DetachVolume(StatefulStep[DetachVolumeOptions, DetachVolumeState]):
     optional_permissions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "SnapshotSteps": ("ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DescribeSnapshots"),
     }
-    may_be_missing = "volumes, or a tag that none carries"
+    may_be_missing = "volumes"
     skip_if_instance_survives = True
 
     def preview(self, target: Target) -> str:
