@@ -307,6 +307,14 @@ def test_what_ec2_shows_late_gives_no_second_volume(testbed: Testbed, behind: fl
     assert [len(each) for each in seen.values()] == [1] * 4
 
 
+def test_what_ec2_shows_late_is_asked_for_once(testbed: Testbed) -> None:
+    testbed.volumes.make(tags=TAGS)
+    testbed.volumes.shown_after = 40.0
+    launch(testbed)
+    testbed.finish()
+    assert testbed.calls("ec2")[ATTACH] == 1
+
+
 @pytest.mark.parametrize("pool", [True, False])
 @pytest.mark.parametrize("fault", ["lose_response", "lose_request", "throttle"])
 def test_faults_are_waited_out_and_one_volume_is_attached(testbed: Testbed, fault: str, *, pool: bool) -> None:
