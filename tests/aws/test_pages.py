@@ -24,6 +24,7 @@ from asg_lifecycle.aws.instances import Instances
 from asg_lifecycle.aws.plan_store import PlanStore
 from asg_lifecycle.aws.role_policies import RolePolicies
 from asg_lifecycle.aws.secret_parameters import SecretParameters
+from asg_lifecycle.aws.snapshots import Snapshots
 from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.topics import Topics
@@ -34,6 +35,7 @@ from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.model.actions import LifecycleAction, Transition
 from asg_lifecycle.model.records import claim_record
 from asg_lifecycle.model.redaction import KnownSecrets
+from asg_lifecycle.model.snapshots import ACTION_TAG
 from asg_lifecycle.store.drain_slots import DrainSlots
 from asg_lifecycle.store.record_queries import RecordQueries
 from asg_lifecycle.store.records import Records
@@ -236,6 +238,28 @@ def test_volumes(testbed: Testbed[Deployment], clients: Clients) -> None:
     assert pages(testbed, "ec2", "DescribeVolumes") == 3
     named = volumes.named([*made, "vol-0123456789abcdef0"])
     assert [each and each.id for each in named.values()] == [*made, None]
+
+
+def test_snapshots(testbed: Testbed[Deployment], clients: Clients) -> None:
+    (instance,) = testbed.autoscaling.create_group(GROUP)
+    for letter in "fghi":
+        testbed.snapshots.attach(instance, f"/dev/sd{letter}")
+    snapshots = Snapshots(clients)
+    made = snapshots.create_of_instance(instance, tags={ACTION_TAG: "token/1"}, description="")
+    snapshots.create_of_instance(instance, tags={ACTION_TAG: "token/2"}, description="")
+    assert [each.snapshot for each in snapshots.made_by("token/1")] == [each.snapshot for each in made]
+    assert pages(testbed, "ec2", "DescribeSnapshots") == 3
+    assert list(snapshots.told([each.snapshot for each in made])) == [each.snapshot for each in made]
+    assert pages(testbed, "ec2", "DescribeSnapshots") == 6
+
+
+def test_images_for_whoever_lists_them(testbed: Testbed[Deployment]) -> None:
+    (instance,) = testbed.autoscaling.create_group(GROUP)
+    ec2 = boto3.client("ec2")
+    made = [ec2.create_image(InstanceId=instance, Name=name, NoReboot=True)["ImageId"] for name in NAMES]
+    read = list(ec2.get_paginator("describe_images").paginate(Owners=["self"]))
+    assert [image["ImageId"] for page in read for image in page["Images"]] == made
+    assert len(read) == 3
 
 
 def test_nodes_and_pods(testbed: Testbed[Deployment], clients: Clients) -> None:

@@ -96,6 +96,7 @@ class Play:
         with testbed:
             instances = testbed.group(self.plan, capacity=count)
             testbed.run_command.behave(self.command)
+            testbed.snapshots.copying.shown_after = testbed.snapshots.imaging.shown_after = SHOWN_AFTER
             self.act(testbed, instances)
             testbed.finish()
             testbed.run(700)
@@ -186,10 +187,16 @@ def join(testbed: Testbed, instances: list[str]) -> None:
 
 
 SHORT = {"steps": [COMMAND]}
+SNAPSHOT, IMAGE = {"kind": "create-snapshot"}, {"kind": "create-image"}
+COPIES = {"steps": [SNAPSHOT, IMAGE]}
+SHOWN_AFTER = 4.0
+"""Seconds for which EC2 does not show what it has made: longer than a crash delays its execution."""
+
 DRAIN = {"steps": [DEREGISTER]}
 JOIN = Play(plan=DRAIN, act=join, of_each=2, outcomes=("done",))
 PLAYS = {
     "drain": Play(plan=TWO_STEPS, act=drain),
+    "copy": Play(plan=COPIES, act=drain),
     "nudge": Play(plan=DRAIN, act=nudge, window=(MIDWAY, 12), outcomes=("done",)),
     "skip": Play(plan=TWO_STEPS, act=skip, window=(MIDWAY, 8), outcomes=("skipped", "done")),
     "pause": Play(plan=TWO_STEPS, act=pause, window=(MIDWAY, PAUSE + 12)),
@@ -252,6 +259,10 @@ def check(play: Play, testbed: Testbed, instance: str) -> None:
         assert drained
         assert drained[0] <= ended.time
 
+    for step, made in ((SNAPSHOT, testbed.snapshots.of(instance)), (IMAGE, testbed.snapshots.images_of(instance))):
+        assert len(made) == play.plan["steps"].count(step)
+        assert all(each.ready_at <= ended.time for each in made)
+
     record = record_of(testbed, instance)
     assert (record.status, record.result, record.in_flight, record.inbox) == ("completed", "CONTINUE", None, None)
     assert record.ended_at is not None
@@ -289,12 +300,12 @@ def deaths(executions: list[SimulatedExecution]) -> int:
     return sum(any(run.crashed for run in execution.runs) for execution in executions)
 
 
-@pytest.mark.parametrize("name", ["drain", "sweep", "wait for the event", "join"])
+@pytest.mark.parametrize("name", ["drain", "copy", "sweep", "wait for the event", "join"])
 def test_any_response_may_be_lost(name: str) -> None:
     suffered(PLAYS[name], places(name, InjectedFailure.RESPONSE_LOST))
 
 
-@pytest.mark.parametrize("name", ["drain", "nudge", "takeover"])
+@pytest.mark.parametrize("name", ["drain", "copy", "nudge", "takeover"])
 def test_an_invocation_that_lambda_has_given_up_does_no_harm(name: str) -> None:
     suffered(PLAYS[name], places(name, InjectedFailure.RUNS_TWICE))
 

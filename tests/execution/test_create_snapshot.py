@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
 
 from asg_lifecycle.model.messages import Resume, Skip
-from asg_lifecycle.model.snapshots import SNAPSHOT_STAGES, Stage, snapshot_stage
+from asg_lifecycle.model.records import action_of
+from asg_lifecycle.model.snapshots import SNAPSHOT_STAGES
+from asg_lifecycle.model.start_requests import StartReason, StartRequest, payload
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.region.log import LogKind
+from asg_lifecycle_simulator.region.rate_limits import RateLimit
 from asg_lifecycle_simulator.services.snapshots.model import Copying
 
 if TYPE_CHECKING:
@@ -169,16 +173,16 @@ def test_only_completed_snapshots_let_the_instance_go(testbed: Testbed, state: s
     testbed.run(3_000)
 
     ended = bool(testbed.completions())
-    assert ended == (snapshot_stage(state) is Stage.READY or not wait)
+    assert ended == (state == "completed" or not wait)
     record = testbed.record() if not ended else None
-    if record is not None and snapshot_stage(state) is Stage.FAILED:
+    if record is not None and state in {"error", "recoverable"}:
         assert record.status == "held"
         assert f"is {state}, the volume could not be read" in (record.problem or "")
     elif record is not None:
         assert record.status == "working"
         assert [blocker.kind for step in record.present_steps for blocker in blockers_of(step)] == ["snapshot"]
-        if snapshot_stage(state) is Stage.UNKNOWN:
-            assert f"is {state!r}, which is not known" in (record.detail or "")
+        unknown = f"is {state!r}, which is not known" in (record.detail or "")
+        assert unknown == (state in {"archived", ""})
 
 
 def blockers_of(step: Any) -> Any:
@@ -394,3 +398,79 @@ def test_snapshots_that_were_made_are_waited_for_although_the_instance_is_gone(t
     assert record is not None
     assert record.step_outcomes[0].detail.endswith(": completed")
     assert len(made(testbed, instance)) == 2
+
+
+def test_a_volume_that_outlives_an_instance_that_is_gone_has_a_snapshot(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan=snapshot_plan())
+    data = testbed.snapshots.attach(instance, "/dev/sdf")
+    root = testbed.snapshots.root(instance)
+    testbed.snapshots.shut_down(instance)
+    testbed.terminate(instance)
+    testbed.run(600)
+
+    (snapshot,) = made(testbed, instance)
+    assert snapshot.volume == data
+    record = testbed.deployment.record("web", "asg-lifecycle-terminate", instance)
+    assert record is not None
+    detail = record.step_outcomes[0].detail
+    assert detail == f"{snapshot.id} of {data}: completed; of {root} there is none: deleted with the instance"
+    assert "CreateSnapshots" not in testbed.calls("ec2")
+
+
+def test_a_volume_that_is_gone_before_its_snapshot_is_said(testbed: Testbed) -> None:
+    (instance,) = testbed.group(plan=snapshot_plan(volumes="data"))
+    volume = testbed.snapshots.attach(instance, "/dev/sdf")
+    testbed.snapshots.shut_down(instance)
+    testbed.region.faults.fail("ec2", "CreateSnapshot", code="InvalidVolume.NotFound", message=volume)
+    testbed.terminate(instance)
+    testbed.run(600)
+
+    record = testbed.deployment.record("web", "asg-lifecycle-terminate", instance)
+    assert record is not None
+    assert record.status == "completed"
+    assert f"no snapshot can be made of {volume}, which went with it" in record.step_outcomes[0].detail
+
+
+@pytest.mark.parametrize("at", [2, 10, 200])
+def test_who_takes_over_goes_on_with_the_snapshots_there_are(testbed: Testbed, at: float) -> None:
+    testbed.snapshots.copying = Copying(takes=400, ends="completed", shown_after=20)
+    instance = drained(testbed, "/dev/sdf")
+    testbed.run(at)
+    record = testbed.record()
+    testbed.deployment.service.stop(record.execution)
+    start = StartRequest(reason=StartReason.TAKEOVER, action=action_of(record), takes_over=record.execution)
+    testbed.deployment.start(payload(start))
+    testbed.finish()
+
+    assert len(made(testbed, instance)) == 2
+    assert testbed.log(LogKind.COMPLETED)[0].time >= made(testbed, instance)[0].ready_at
+
+
+def test_an_event_that_is_delivered_three_times_makes_one_set(testbed: Testbed) -> None:
+    testbed.region.events.deliveries = lambda _: (0.5, 0.6, 20.0)
+    instance = drained(testbed, "/dev/sdf")
+    testbed.finish()
+
+    assert len(made(testbed, instance)) == 2
+
+
+def test_a_storm_makes_one_set_for_each_instance_although_ec2_throttles(testbed: Testbed) -> None:
+    testbed.autoscaling.create_group("web", capacity=40, max_size=80)
+    metadata = json.dumps({"plan": snapshot_plan()})
+    hook: dict[str, Any] = {"HeartbeatTimeout": 900, "NotificationMetadata": metadata}
+    testbed.autoscaling.put_hook("web", "asg-lifecycle-terminate", "TERMINATING", **hook)
+    instances = testbed.autoscaling.instances("web")
+    for instance in instances:
+        testbed.snapshots.attach(instance)
+    refusal = Fault(FaultKind.REFUSED, "RequestLimitExceeded", "Request limit exceeded.", 503)
+    testbed.region.limits.set(
+        RateLimit(service="ec2", steady=0.5, burst=5, operations="Create*", refusal=refusal),
+        RateLimit(service="ec2", steady=5, burst=20, operations="Describe*", refusal=refusal),
+    )
+    for instance in instances:
+        testbed.terminate(instance)
+    testbed.run(3_000)
+
+    assert [len(made(testbed, instance)) for instance in instances] == [2] * 40
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 40
+    assert testbed.region.limits.throttled["ec2", "CreateSnapshots"] > 5

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidVolumeIdError
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import InstanceState
 from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 
 from asg_lifecycle_simulator.services.base import Service, page
+from asg_lifecycle_simulator.services.ec2_instances import instances_by_id
 from asg_lifecycle_simulator.services.snapshots.model import Copying, Made, matches, parameters, shown_tags, tags
 
 if TYPE_CHECKING:
@@ -107,6 +110,11 @@ class Snapshots(Service):
         (found,) = answer["Reservations"][0]["Instances"]
         ids = {each["DeviceName"]: each["Ebs"]["VolumeId"] for each in found["BlockDeviceMappings"]}
         return str(ids[found["RootDeviceName"]])
+
+    def shut_down(self, instance: str) -> None:
+        """Leave an instance `shutting-down`, its volumes attached, as it is for a moment when EC2 terminates it."""
+        instances = instances_by_id(ec2_backends[self.region.account][self.region.name])
+        instances[instance]._state = InstanceState("shutting-down", 32)  # noqa: SLF001 - moto's only way there
 
     def _create_snapshots(self, response: BaseResponse) -> Response:
         asked = parameters(response, "InstanceSpecification", "Description", "TagSpecifications")

@@ -179,5 +179,5 @@ def image_name(beginning: str, key: str) -> str:
         beginning: any text; what no name may have is replaced by hyphens, and what is too much cut off.
         key: of the action, see `action_key`.
     """
-    end = f" {key}"
-    return re.sub(r"[^A-Za-z0-9()\[\] ./'@_-]", "-", beginning)[: LONGEST_NAME - len(end)].strip() + end
+    beginning = re.sub(r"[^A-Za-z0-9()\[\] ./'@_-]", "-", beginning)[: LONGEST_NAME - len(key) - 1].strip()
+    return f"{beginning} {key}" if beginning else key
