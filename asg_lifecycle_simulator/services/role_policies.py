@@ -18,7 +18,7 @@ from moto.iam.responses import IamResponse
 from asg_lifecycle_simulator.services.base import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.base import Request, Response
@@ -62,7 +62,11 @@ class RolePolicies(Service):
 
     def _simulate(self, request: Request) -> Response:
         name = str(request["PolicySourceArn"]).rpartition("/")[2]
-        statements = list(self._statements(name))
+        context = {
+            str(each["ContextKeyName"]): str(_values(each["ContextKeyValues"])[0])
+            for each in request.get("ContextEntries") or ()
+        }
+        statements = [each for each in self._statements(name) if _is_met(each, context)]
         resources = _values(request.get("ResourceArns")) or ["*"]
         results = [self._result(action, resources, statements) for action in _values(request["ActionNames"])]
         start = int(request.get("Marker") or 0)
@@ -106,9 +110,21 @@ class RolePolicies(Service):
 
 def _is_met(statement: Mapping[str, Any], context: Mapping[str, str]) -> bool:
     conditions = statement.get("Condition", {})
-    if unknown := conditions.keys() - {"StringEquals"}:
+    if unknown := conditions.keys() - CONDITIONS.keys():
         raise ValueError(f"the simulator does not know the condition {', '.join(unknown)}")
-    return all(context.get(key) in _values(wanted) for key, wanted in conditions.get("StringEquals", {}).items())
+    return all(
+        CONDITIONS[operator](context.get(key), _values(wanted))
+        for operator, wanted_of in conditions.items()
+        for key, wanted in wanted_of.items()
+    )
+
+
+CONDITIONS: dict[str, Callable[[str | None, list[str]], bool]] = {
+    "StringEquals": lambda value, wanted: value in wanted,
+    "StringLike": lambda value, wanted: value is not None and any(fnmatchcase(value, each) for each in wanted),
+    "Null": lambda value, wanted: str(value is None).lower() in {each.lower() for each in wanted},
+}
+"""Whether the value of a key, None where a request has none, meets what a condition wants of it, by its operator."""
 
 
 def _values(value: object) -> list[str]:

@@ -563,7 +563,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         ),
         "on",
     )
-    it = account(testbed, on | {"HttpHosts": "api.example.com"})
+    it = account(testbed, on | {"HttpHosts": "api.example.com", "VolumeTag": "production"})
     testbed.target_group("web")
     steps = [
         {"kind": "deregister-targets", "options": {"names": ["web"]}},

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from asg_lifecycle.aws.errors import calling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from mypy_boto3_iam.type_defs import EvaluationResultTypeDef
+    from mypy_boto3_iam.type_defs import ContextEntryTypeDef, EvaluationResultTypeDef
 
     from asg_lifecycle.aws.clients import Clients
 
@@ -22,21 +22,29 @@ class RolePolicies:
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
 
-    def refused(self, role: str, actions: Sequence[str], resources: Sequence[str]) -> tuple[str, ...]:
+    def refused(
+        self, role: str, actions: Sequence[str], resources: Sequence[str], context: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
         """Return those of some actions that a role is refused on one of some resources. Nothing is done.
 
         Args:
             role: ARN of the role.
             actions: IAM actions.
             resources: ARNs; they need not exist. `*` for actions that know no resources.
+            context: the values of condition keys that the requests have.
 
         Raises:
             CallFailed: no answer, throttled, denied, no such role.
         """
         found: list[str] = []
+        entries: list[ContextEntryTypeDef] = [
+            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+            for key, value in (context or {}).items()
+            if value
+        ]
         with calling("iam:SimulatePrincipalPolicy"):
             for page in self._clients.iam.get_paginator("simulate_principal_policy").paginate(
-                PolicySourceArn=role, ActionNames=list(actions), ResourceArns=list(resources)
+                PolicySourceArn=role, ActionNames=list(actions), ResourceArns=list(resources), ContextEntries=entries
             ):
                 found += [each["EvalActionName"] for each in page["EvaluationResults"] if not _is_allowed(each)]
         return tuple(found)

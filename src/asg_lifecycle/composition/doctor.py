@@ -28,7 +28,7 @@ from asg_lifecycle.composition.services import compose_services
 from asg_lifecycle.model.doctor.facts import AccountFacts, StackFacts
 from asg_lifecycle.model.doctor.hooks import is_meant
 from asg_lifecycle.model.doctor.rules import rules_with_our_events
-from asg_lifecycle.model.doctor.simulated_resources import by_resources
+from asg_lifecycle.model.doctor.simulated_resources import by_resources, context_of
 from asg_lifecycle.model.failures import CallFailed, Consequence, Failure
 
 if TYPE_CHECKING:
@@ -224,12 +224,13 @@ class Doctor:
             plans=outputs.get("PlanPath", ""),
         )
         policies, arn = RolePolicies(self.clients), f"arn:{parts[1]}:iam::{parts[4]}:role/{role}"
+        context = context_of(facts.stack.parameters)
         refused: list[str] = []
         for on, actions in tried.items():
             answer = reader.read(
                 "what the function's role is allowed",
                 PERMISSION_CHECKS,
-                lambda on=on, actions=actions: policies.refused(arn, actions, on),  # type: ignore[misc]  # likewise
+                lambda on=on, actions=actions: policies.refused(arn, actions, on, context),  # type: ignore[misc]  # likewise
             )
             if answer is None:
                 return None

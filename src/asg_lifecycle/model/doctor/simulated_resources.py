@@ -25,6 +25,10 @@ CONTAINER_INSTANCE = ("arn:{partition}:ecs:{region}:{account}:container-instance
 TASK = ("arn:{partition}:ecs:{region}:{account}:task/{example}/0123456789abcdef",)
 HOSTED_ZONE = ("arn:{partition}:route53:::hostedzone/Z0123456789ABC",)
 HEALTH_CHECK = ("arn:{partition}:route53:::healthcheck/01234567-0123-0123-0123-0123456789ab",)
+INSTANCE = "arn:{partition}:ec2:{region}:{account}:instance/i-0123456789abcdef0"
+VOLUME = "arn:{partition}:ec2:{region}:{account}:volume/vol-0123456789abcdef0"
+SNAPSHOT = "arn:{partition}:ec2:{region}::snapshot/snap-0123456789abcdef0"
+IMAGE = "arn:{partition}:ec2:{region}::image/ami-0123456789abcdef0"
 
 RESOURCES: Mapping[str, tuple[str, ...]] = {
     "autoscaling:CompleteLifecycleAction": GROUP,
@@ -34,6 +38,12 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": TABLE,
     "dynamodb:UpdateItem": TABLE,
+    "ec2:AttachVolume": (INSTANCE, VOLUME),
+    "ec2:CreateImage": (IMAGE, INSTANCE, SNAPSHOT),
+    "ec2:CreateSnapshot": (SNAPSHOT, VOLUME),
+    "ec2:CreateSnapshots": (INSTANCE, SNAPSHOT, VOLUME),
+    "ec2:CreateTags": (SNAPSHOT,),
+    "ec2:DetachVolume": (INSTANCE, VOLUME),
     "ecs:DescribeClusters": CLUSTER,
     "ecs:DescribeContainerInstances": CONTAINER_INSTANCE,
     "ecs:DescribeServices": ("arn:{partition}:ecs:{region}:{account}:service/{example}/{example}",),
@@ -74,7 +84,7 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "ssm:GetParametersByPath": PLANS,
     # Sending a command needs both its document and the instance.
     "ssm:SendCommand": (
-        "arn:{partition}:ec2:{region}:{account}:instance/i-0123456789abcdef0",
+        INSTANCE,
         "arn:{partition}:ssm:{region}::document/AWS-RunShellScript",
     ),
     "vpc-lattice:DeregisterTargets": (
@@ -111,3 +121,18 @@ def by_resources(
         resources = tuple(resource.format(**values) for resource in RESOURCES.get(action, EVERYTHING))
         found[resources] = (*found.get(resources, ()), action)
     return found
+
+
+def context_of(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of condition keys that requests have about what the stack's parameters allow.
+
+    Args:
+        parameters: of the stack.
+    """
+    return {
+        "aws:RequestTag/asg-lifecycle:action": EXAMPLE,
+        "aws:ResourceTag/asg-lifecycle:stack": parameters.get("VolumeTag", ""),
+        "aws:ResourceTag/aws:autoscaling:groupName": parameters.get("AutoScalingGroups", "*").replace("*", EXAMPLE),
+        "autoscaling:ResourceTag/asg-lifecycle:stack": parameters.get("AutoScalingGroupTag", ""),
+        "ec2:CreateAction": "CreateSnapshot",
+    }
