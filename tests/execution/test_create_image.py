@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
+import yaml
 
 from asg_lifecycle.model.messages import Resume, Skip
 from asg_lifecycle.model.snapshots import IMAGE_STAGES
@@ -13,6 +15,8 @@ from asg_lifecycle_simulator.services.snapshots.model import Copying
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.snapshots.model import Made
     from tests.execution.conftest import Testbed
+
+PLANS = Path(__file__).parents[2] / "plans"
 
 EC2: Any = botocore.session.get_session().get_service_model("ec2")
 STATES: list[str] = EC2.shape_for("ImageState").enum
@@ -198,3 +202,18 @@ def test_a_group_whose_name_no_image_may_have(testbed: Testbed) -> None:
     (image,) = images(testbed, instance)
     assert image.name.startswith(f"Gr--e- {instance} xxx")
     assert len(image.name) == 128
+
+
+@pytest.mark.parametrize("ends", ["available", "failed"])
+def test_the_plan_of_the_guide(testbed: Testbed, ends: str) -> None:
+    testbed.snapshots.imaging = Copying(takes=300, ends=ends)
+    plan = yaml.safe_load((PLANS / "image-before-termination.yaml").read_text(encoding="utf-8"))
+    (instance,) = testbed.group(plan=plan, heartbeat=900)
+    testbed.terminate(instance)
+    testbed.finish()
+
+    (image,) = images(testbed, instance)
+    assert image.name.startswith(f"autopsy web {instance} ")
+    assert image.tags["Purpose"] == "autopsy"
+    assert image.ready_at <= testbed.log(LogKind.COMPLETED)[0].time
+    assert testbed.record().step_outcomes[0].outcome == ("done" if ends == "available" else "failed")

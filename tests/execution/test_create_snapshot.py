@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
+import yaml
 
 from asg_lifecycle.model.messages import Resume, Skip
 from asg_lifecycle.model.records import action_of
@@ -13,11 +15,14 @@ from asg_lifecycle.model.start_requests import StartReason, StartRequest, payloa
 from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.rate_limits import RateLimit
+from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from asg_lifecycle_simulator.services.snapshots.model import Copying
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.snapshots.model import Made
     from tests.execution.conftest import Testbed
+
+PLANS = Path(__file__).parents[2] / "plans"
 
 EC2: Any = botocore.session.get_session().get_service_model("ec2")
 STATES: list[str] = EC2.shape_for("SnapshotState").enum
@@ -237,7 +242,7 @@ def test_a_request_that_is_lost_is_made_again(testbed: Testbed) -> None:
     testbed.region.faults.lose_request("ec2", "CreateSnapshots")
     instance = drained(testbed, "/dev/sdf")
     testbed.run(30)
-    assert "looking for snapshots that may have been made already" in (testbed.record().detail or "")
+    assert "looking for snapshots: they may have been made already" in (testbed.record().detail or "")
     testbed.finish()
 
     assert len(made(testbed, instance)) == 2
@@ -474,3 +479,43 @@ def test_a_storm_makes_one_set_for_each_instance_although_ec2_throttles(testbed:
     assert [len(made(testbed, instance)) for instance in instances] == [2] * 40
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 40
     assert testbed.region.limits.throttled["ec2", "CreateSnapshots"] > 5
+
+
+def test_the_plan_of_the_guide(testbed: Testbed) -> None:
+    plan = yaml.safe_load((PLANS / "snapshot-before-termination.yaml").read_text(encoding="utf-8"))
+    (instance,) = testbed.group(plan=plan, heartbeat=1800)
+    data = testbed.snapshots.attach(instance)
+    testbed.run_command.manage(instance)
+    testbed.run_command.behave(Behaviour(duration=30))
+    testbed.terminate(instance)
+    testbed.finish()
+
+    (snapshot,) = made(testbed, instance)
+    (command,) = testbed.run_command.runs(instance)
+    assert snapshot.volume == data
+    assert (snapshot.tags["Name"], snapshot.tags["Keep"]) == (f"web {instance}", "30d")
+    assert command.ended_at is not None
+    assert command.ended_at <= snapshot.at <= snapshot.ready_at <= testbed.log(LogKind.COMPLETED)[0].time
+
+
+def test_an_instance_that_ec2_shuts_down_under_the_call_has_what_can_still_be_had(
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (instance,) = testbed.group(plan=snapshot_plan())
+    data = testbed.snapshots.attach(instance, "/dev/sdf")
+    take = testbed.region.faults.take
+
+    def shut_down_first(service: str, operation: str) -> Fault | None:
+        if operation == "CreateSnapshots":
+            testbed.snapshots.shut_down(instance)
+        return take(service, operation)
+
+    monkeypatch.setattr(testbed.region.faults, "take", shut_down_first)
+    testbed.terminate(instance)
+    testbed.run(900)
+
+    assert [each.volume for each in made(testbed, instance)] == [data]
+    record = testbed.deployment.record("web", "asg-lifecycle-terminate", instance)
+    assert record is not None
+    assert record.status == "completed"
+    assert "deleted with the instance" in record.step_outcomes[0].detail

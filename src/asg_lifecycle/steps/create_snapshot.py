@@ -89,8 +89,8 @@ class CreateSnapshot(StatefulStep[CreateSnapshotOptions, CreateSnapshotState]):
 
     Each snapshot has the tags `asg-lifecycle:action`, with the token of the action and the step's position,
     `asg-lifecycle:call`, `asg-lifecycle:group` and `asg-lifecycle:instance`. EC2 has no client token for snapshots, so
-    they are looked up by the first whenever they may have been made before. Only where two answers in a row are lost,
-    or come a minute late, there are two sets of them: a snapshot too many costs money, one too few costs data.
+    they are looked up by the first whenever they may have been made before. Where EC2 shows them more than a minute
+    late, or the function dies twice in a row, there may be two sets: one too many costs money, one too few data.
 
     Of an instance that EC2 has terminated, only volumes that it does not delete with it can have a snapshot, as long as
     it tells which these are; what could not be made is said.
@@ -253,23 +253,22 @@ class CreateSnapshot(StatefulStep[CreateSnapshotOptions, CreateSnapshotState]):
         return done_unless_missing(f"{named}: {how}{deleted}", state.missing)
 
     def _looking(self, target: Target, state: CreateSnapshotState) -> Waiting:
-        reason = "they may have been made already"
-        return self._waiting(
-            "looking for snapshots that may have been made already",
-            state,
-            again_after=POLL_INTERVAL,
-            blockers=(Blocker(kind=BlockerKind.SNAPSHOT, name=f"{ACTION_TAG}={key_of(target)}", reason=reason),),
-        )
+        name, reason = f"{ACTION_TAG}={key_of(target)}", "they may have been made already"
+        blockers = (Blocker(kind=BlockerKind.SNAPSHOT, name=name, reason=reason),)
+        return self._waiting(f"looking for snapshots: {reason}", state, again_after=POLL_INTERVAL, blockers=blockers)
 
     def _kept_if_open(self, target: Target, failed: CallFailed, state: CreateSnapshotState) -> Waiting:
-        """Return a wait in which to look for what the call may have made.
+        """Return a wait in which to look for what the call may have made, or at what is left of the instance.
 
         Raises:
             CallFailed: the call had no effect.
         """
-        if not failed.failure.effect_is_open:
+        if failed.failure.effect_is_open:
+            return self._interrupted(failed.failure, msgspec.structs.replace(state, asked_since=target.now))
+        refused = failed.failure.consequence in {Consequence.REFUSED, Consequence.NOT_FOUND}
+        if not refused or self._services.snapshots.volumes_of(target.action.instance).state not in GONE_STATES:
             raise failed
-        return self._interrupted(failed.failure, msgspec.structs.replace(state, asked_since=target.now))
+        return self._interrupted(failed.failure, state)
 
     def _interrupted(self, failure: Failure, state: CreateSnapshotState) -> Waiting:
         return self._waiting(
