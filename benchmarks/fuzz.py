@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from asg_lifecycle_simulator.region.silence import without_logging
 from benchmarks.command_lines import operators_region
-from benchmarks.fuzz_targets import BODIES, FUZZ_TARGETS, FuzzTarget, notification_queue
+from benchmarks.fuzz_queue import notification_queue
+from benchmarks.fuzz_targets import BODIES, FUZZ_TARGETS, FuzzTarget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

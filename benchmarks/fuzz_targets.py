@@ -10,7 +10,6 @@ import copy
 import json
 import math
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,10 +31,7 @@ from asg_lifecycle.model.start_requests import StartReason, StartRequest
 from asg_lifecycle.model.step_memory import StepOutcome
 from asg_lifecycle.model.story_telling import story_of
 from asg_lifecycle.plans.selection import plan_offline
-from asg_lifecycle_simulator.deployment.deployment import Deployment
 from asg_lifecycle_simulator.deployment.parameters import PREFIX
-from asg_lifecycle_simulator.deployment.testbed import Testbed
-from handlers import notification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -256,42 +252,6 @@ def _check_reason(decision: Ignore | Invalid) -> None:
     assert decision.reason.isprintable(), decision.reason
 
 
-class NotificationQueue:
-    """`handlers.notification` in a simulated region.
-
-    Args:
-        deployment: what it starts executions of.
-    """
-
-    def __init__(self, deployment: Deployment) -> None:
-        self._deployment = deployment
-
-    @property
-    def started(self) -> int:
-        """How many executions were started."""
-        return len(self._deployment.executions)
-
-    def given_back(self, bodies: list[str]) -> set[int]:
-        """Give a batch of messages to the handler; return the positions of those to be delivered again."""
-        records = [{"messageId": str(number), "body": body} for number, body in enumerate(bodies)]
-        answer = notification.handle({"Records": records}, self._deployment.intake)
-        return {int(each["itemIdentifier"]) for each in answer["batchItemFailures"]}
-
-    def check(self, bodies: list[str]) -> None:
-        """Check the handler's answer to a batch."""
-        failed = self.given_back(bodies)
-        for number, body in enumerate(bodies):
-            found = decisions_in_text(body, hook_name_prefix=PREFIX)
-            assert (number in failed) == any(isinstance(each, Invalid) for each in found)
-
-
-@contextmanager
-def notification_queue() -> Iterator[NotificationQueue]:
-    """Deploy the application in a simulated region and yield its queue."""
-    with Testbed(Deployment) as testbed:
-        yield NotificationQueue(testbed.deployment)
-
-
 @dataclass(frozen=True)
 class FuzzTarget:
     """Code that reads input from outside: its random inputs, the check of its result, how many are tried in a row."""
@@ -311,6 +271,6 @@ FUZZ_TARGETS = {
     "plan": FuzzTarget(texts, check_plan),
     "story": FuzzTarget(mutated(tuple(_saved_stories())).map(json.dumps) | texts, check_story),
 }
-"""Those that are pure functions. The handler of notifications needs a region, see `notification_queue`."""
+"""Those that are pure functions. The handler of notifications needs a region, see `fuzz_queue.py`."""
 
 BODIES = st.lists(texts, max_size=4)

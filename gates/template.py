@@ -40,6 +40,7 @@ CHOSEN: dict[str, Any] = {
         f"arn:aws:states:us-west-2:123456789012:stateMachine:{name}" for name in ("decommission", "archive")
     ),
     "SubnetIds": "subnet-0123456789abcdef0,subnet-0123456789abcdef1",
+    "VolumeTag": "production",
 }
 """The values of parameters that are no plain switches and have conditions."""
 

@@ -91,10 +91,10 @@ def test_the_hook_lives_as_long_as_the_plan(file: Path) -> None:
 
 @every_plan
 def test_the_transition_is_the_plans(file: Path) -> None:
-    ways_in = {"add-dns-record", "move-address", "register-targets"} | {
+    ways_in = {"add-dns-record", "attach-volume", "move-address", "register-targets"} | {
         kind for kind in KINDS if kind.startswith("wait-for-")
     }
-    way_out = {kind for kind in KINDS if kind.startswith(("deregister-", "drain-", "remove-"))}
+    way_out = {kind for kind in KINDS if kind.startswith(("deregister-", "detach-", "drain-", "remove-"))}
     kinds = {step.kind for step in plan_of(file).leaves()}
     if re.search(r"_LAUNCHING|install-hook --group \S+ --launch", guide_of(file)):
         assert kinds & ways_in

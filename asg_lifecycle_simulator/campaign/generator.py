@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from asg_lifecycle_simulator.campaign.calls import CORE, EFFECTS
 from asg_lifecycle_simulator.campaign.kinds.catalog import CAMPAIGN_KINDS
 from asg_lifecycle_simulator.campaign.scenario import (
     FAULTS,
@@ -23,38 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asg_lifecycle_simulator.campaign.kinds.base import DrawnStep
-
-CORE = {
-    "autoscaling": (
-        "RecordLifecycleActionHeartbeat",
-        "CompleteLifecycleAction",
-        "DescribeLifecycleHooks",
-        "DescribeAutoScalingInstances",
-        "DescribeAutoScalingGroups",
-    ),
-    "dynamodb": ("PutItem", "UpdateItem", "GetItem", "Query", "BatchGetItem"),
-    "lambda": ("Invoke", "GetDurableExecution", "SendDurableExecutionCallbackSuccess"),
-}
-"""What keeps an action alive: may be down for a part of the heartbeat timeout."""
-
-EFFECTS = (
-    ("ssm", "SendCommand"),
-    ("ec2", "CreateImage"),
-    ("ec2", "CreateSnapshot"),
-    ("ec2", "CreateSnapshots"),
-    ("ecs", "UpdateContainerInstancesState"),
-    ("elb", "DeregisterInstancesFromLoadBalancer"),
-    ("elbv2", "DeregisterTargets"),
-    ("elbv2", "RegisterTargets"),
-    ("events", "PutEvents"),
-    ("route53", "ChangeResourceRecordSets"),
-    ("servicediscovery", "DeregisterInstance"),
-    ("autoscaling", "CompleteLifecycleAction"),
-    ("dynamodb", "PutItem"),
-    ("dynamodb", "UpdateItem"),
-    ("lambda", "Invoke"),
-)
-"""Calls whose lost answer leaves open whether they had their effect."""
 
 FREQUENT = frozenset({"deregister-targets", "run-command"})
 """The kinds about which the checker knows more than whether their work is done: drawn more often than the others."""

@@ -35,6 +35,7 @@ from asg_lifecycle_simulator.services.state_machines import StateMachines
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.target_groups import TargetGroups, make_target_group
 from asg_lifecycle_simulator.services.traffic_sources import TrafficSources
+from asg_lifecycle_simulator.services.volumes.service import Volumes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +72,7 @@ class Testbed(Generic[DeploymentT]):
         cloud_map: its Cloud Map.
         http_apis: the HTTP APIs of others.
         dns: the Route 53 of its account.
+        volumes: its EBS volumes.
         snapshots: its snapshots and images.
         role_policies: what the roles of its account are allowed.
         deployment: the application.
@@ -109,6 +111,7 @@ class Testbed(Generic[DeploymentT]):
         self.cloud_map = self.region.add(CloudMap(self.region))
         self.dns = self.region.add(Dns(self.region))
         self.http_apis = self.region.add(HttpApis(self.region))
+        self.volumes = self.region.add(Volumes(self.region))
         self.snapshots = self.region.add(Snapshots(self.region))
         self.region.add(Stacks(self.region))
         self.region.add(StackGroups(self.region))

@@ -70,7 +70,9 @@ def page_limit(service: str, operation: str, size: int) -> PageLimit | None:
     if parameter is None:
         return None
     members = get_service_model(service).operation_model(operation).input_shape.members
-    return PageLimit(members[parameter].serialization.get("name", parameter), size)
+    name = str(members[parameter].serialization.get("name", parameter))
+    # The protocol of EC2 writes the names of parameters with a capital, whatever its model says.
+    return PageLimit(name[:1].upper() + name[1:] if service == "ec2" else name, size)
 
 
 @cache

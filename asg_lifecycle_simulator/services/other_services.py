@@ -22,6 +22,7 @@ from asg_lifecycle_simulator.services.stack_groups import StackGroups
 from asg_lifecycle_simulator.services.stacks import Stacks
 from asg_lifecycle_simulator.services.status_checks import StatusChecks
 from asg_lifecycle_simulator.services.traffic_sources import TrafficSources
+from asg_lifecycle_simulator.services.volumes.service import Volumes
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.region import Region
@@ -48,6 +49,7 @@ def add_services(region: Region, autoscaling: AutoScaling, target_groups: Target
     region.add(PrivateAddresses(region, region.add(NetworkInterfaces(region))))
     region.add(CloudMap(region))
     region.add(Dns(region))
+    region.add(Volumes(region))
     region.add(Snapshots(region))
     region.add(Stacks(region))
     region.add(StackGroups(region))

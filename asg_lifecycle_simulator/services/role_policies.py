@@ -19,7 +19,7 @@ from moto.iam.responses import IamResponse
 from asg_lifecycle_simulator.services.base import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from asg_lifecycle_simulator.region.region import Region
     from asg_lifecycle_simulator.services.base import Request, Response
@@ -78,7 +78,8 @@ class RolePolicies(Service):
     def _simulate(self, request: Request) -> Response:
         name = str(request["PolicySourceArn"]).rpartition("/")[2]
         context = {
-            each["ContextKeyName"]: _values(each["ContextKeyValues"])[0] for each in request.get("ContextEntries") or ()
+            str(each["ContextKeyName"]): str(_values(each["ContextKeyValues"])[0])
+            for each in request.get("ContextEntries") or ()
         }
         statements = [each for each in self._statements(name) if _is_met(each, context)]
         resources = _values(request.get("ResourceArns")) or ["*"]
@@ -129,13 +130,27 @@ def _is_met(statement: Mapping[str, Any], context: Mapping[str, str]) -> bool:
         ValueError: a condition is not known here.
     """
     conditions = statement.get("Condition", {})
-    if unknown := conditions.keys() - OPERATORS.keys():
-        raise ValueError(f"the simulator does not know the condition {', '.join(unknown)}")
     return all(
-        key in context and any(OPERATORS[name](context[key], each) for each in _values(wanted))
+        _meets(name, context.get(key), _values(wanted))
         for name, keys in conditions.items()
         for key, wanted in keys.items()
     )
+
+
+def _meets(condition: str, value: str | None, wanted: Iterable[str]) -> bool:
+    """Return whether the value of a key, None where a request has none, meets a condition.
+
+    Raises:
+        ValueError: the condition is not known here.
+    """
+    if condition == "Null":
+        return str(value is None).lower() in {each.lower() for each in wanted}
+    for_all, _, name = condition.rpartition(":")
+    if name not in OPERATORS or for_all not in {"", "ForAllValues"}:
+        raise ValueError(f"the simulator does not know the condition {condition}")
+    if value is None:
+        return bool(for_all)
+    return any(OPERATORS[name](value, each) for each in wanted)
 
 
 def _values(value: object) -> list[str]:

@@ -32,6 +32,7 @@ from asg_lifecycle.aws.stacks import Stacks
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.topics import Topics
 from asg_lifecycle.aws.traffic_sources import TrafficSources
+from asg_lifecycle.aws.volumes import Volumes
 from asg_lifecycle.composition.doctor_groups import group_facts
 from asg_lifecycle.kubernetes.clusters import Clusters
 from asg_lifecycle.model.actions import LifecycleAction, Transition
@@ -274,6 +275,15 @@ def test_record_sets(testbed: Testbed[Deployment], clients: Clients) -> None:
     assert pages(testbed, "route53", "ListResourceRecordSets") == 3 + 4
 
 
+def test_volumes(testbed: Testbed[Deployment], clients: Clients) -> None:
+    made = sorted(testbed.volumes.make(tags={"data": "web"}) for _ in NAMES)
+    volumes = Volumes(clients)
+    assert [each.id for each in volumes.tagged("data", "web")] == made
+    assert pages(testbed, "ec2", "DescribeVolumes") == 3
+    named = volumes.named([*made, "vol-0123456789abcdef0"])
+    assert [each and each.id for each in named.values()] == [*made, None]
+
+
 def test_snapshots(testbed: Testbed[Deployment], clients: Clients) -> None:
     (instance,) = testbed.autoscaling.create_group(GROUP)
     for letter in "fghi":
@@ -416,6 +426,7 @@ def test_what_a_test_arranges_comes_in_long_pages(testbed: Testbed[Deployment]) 
     [
         ("autoscaling", "DescribeWarmPool", "MaxRecords"),
         ("dynamodb", "Query", "Limit"),
+        ("ec2", "DescribeVolumes", "MaxResults"),
         ("route53", "ListResourceRecordSets", "maxitems"),
         ("autoscaling", "CompleteLifecycleAction", None),
         ("", "", None),

@@ -629,6 +629,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         (
             *("TargetGroupSteps", "LatticeSteps", "ClassicLoadBalancerSteps", "CommandSteps", "StatusCheckSteps"),
             *(
+                "AddressSteps",
                 "CapacitySteps",
                 "EcsSteps",
                 "MetricSteps",
@@ -637,11 +638,14 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
                 "EventSteps",
                 "CloudMapSteps",
                 "DnsSteps",
+                "SnapshotSteps",
+                "VolumeSteps",
             ),
         ),
         "on",
     )
     lists = {
+        "VolumeTag": "production",
         "HttpHosts": "api.example.com",
         "AutomationDocuments": "AWS-CreateImage,Shop-Archive",
         "AutomationRoles": "arn:aws:iam::123456789012:role/archive",
@@ -663,6 +667,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         {"kind": "start-execution", "options": {"state_machine": "decommission"}},
         {"kind": "deregister-cloud-map", "if_missing": "done", "options": {"namespaces": ["shop"]}},
         {"kind": "remove-dns-records", "if_missing": "done", "options": {"zones": ["Z1D633PJN98FT9"]}},
+        {"kind": "detach-volume", "options": {"tag": {"key": "data", "value": "web"}, "snapshot": {}}},
         SIGNAL,
     ]
     it.hook(plan={"steps": steps})
@@ -753,6 +758,7 @@ def test_what_a_group_without_instances_would_get_is_not_guessed(testbed: Testbe
         ("EcsSteps", "drain-ecs: cluster", "ECS cluster nowhere"),
         ("KubernetesSteps", "drain-kubernetes: cluster", "EKS cluster nowhere"),
         ("DnsSteps", "remove-dns-records: zones", "hosted zone Z1D633PJN98FT9"),
+        ("VolumeSteps", "detach-volume: volumes", "EBS volume vol-0123456789abcdef0"),
         ("CloudMapSteps", "deregister-cloud-map: namespaces", "Cloud Map namespace nowhere"),
         ("CloudMapSteps", "deregister-cloud-map: services", "Cloud Map service srv-0123456789abcdef"),
         ("TargetGroupSteps", "deregister-targets: arns", "target group arn:aws:elasticloadbalancing:eu-west-1:"),

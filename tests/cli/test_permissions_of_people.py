@@ -202,6 +202,7 @@ def named_by_plans(testbed: Testbed[Deployment], instance: str) -> list[dict[str
     service.instances = {instance: {}}
     empty = testbed.cloud_map.namespace("empty.internal")
     zone = testbed.dns.zone()
+    testbed.volumes.make(tags={"data": "shop"}, instance=instance)
     return [
         {"kind": kind, "options": options}
         for kind, options in (
@@ -217,6 +218,7 @@ def named_by_plans(testbed: Testbed[Deployment], instance: str) -> list[dict[str
             ("deregister-cloud-map", {"namespaces": [shop, empty]}),
             ("deregister-cloud-map", {"services": [service.id]}),
             ("remove-dns-records", {"zones": [zone.id]}),
+            ("detach-volume", {"tag": {"key": "data", "value": "shop"}}),
             ("run-command", COMMAND["options"]),
             ("run-automation", {"document": "AWS-CreateImage"}),
             ("start-execution", {"state_machine": testbed.state_machines.make("decommission")}),

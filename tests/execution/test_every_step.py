@@ -131,6 +131,16 @@ def new_record(testbed: Testbed, _: str) -> dict[str, Any]:
     return {"zone": testbed.dns.zone().id, "name": "web.example.com"}
 
 
+def data_volume(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.volumes.make(tags={"data": "web"}, instance=instance)
+    return {"tag": {"key": "data", "value": "{group}"}}
+
+
+def free_volume(testbed: Testbed, instance: str) -> dict[str, Any]:
+    testbed.volumes.make(tags={"data": "web"}, zone=testbed.volumes.zone_of(instance))
+    return {"tag": {"key": "data", "value": "{group}"}}
+
+
 def checks(testbed: Testbed, _: str) -> dict[str, Any]:
     testbed.status_checks.behave(Checks(passes_after=60))
     return {}
@@ -152,11 +162,13 @@ def machine(testbed: Testbed, _: str) -> dict[str, Any]:
 
 SCENES: dict[str, Callable[[Testbed, str], dict[str, Any]]] = {
     "add-dns-record": new_record,
+    "attach-volume": free_volume,
     "create-image": lambda _, __: {},
     "create-snapshot": volumes,
     "deregister-classic-elb": classic,
     "deregister-cloud-map": registry,
     "deregister-targets": targets,
+    "detach-volume": data_volume,
     "drain-ecs": tasks,
     "drain-kubernetes": pods,
     "http-request": api,
@@ -385,6 +397,7 @@ def test_steps_that_remove_an_instance_for_good_say_so() -> None:
     # Who comes back from a warm pool is found by its names and nodes again only if they were left.
     assert {step.kind for step in KINDS.values() if step.skip_if_instance_survives} == {
         "deregister-cloud-map",
+        "detach-volume",
         "move-address",
         "remove-dns-records",
     }

@@ -20,9 +20,11 @@ GROUP_ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/
 
 ABSENT: dict[str, dict[str, Any]] = {
     "add-dns-record": {"zone": "Z0NOWHERE", "name": "web.example.com"},
+    "attach-volume": {"tag": {"key": "data", "value": "nowhere"}},
     "deregister-classic-elb": {"names": ["nowhere"]},
     "deregister-cloud-map": {"services": ["srv-nowhere"]},
     "deregister-targets": {"names": ["nowhere"]},
+    "detach-volume": {"tag": {"key": "data", "value": "nowhere"}},
     "drain-ecs": {"cluster": "nowhere"},
     "drain-kubernetes": {"cluster": "nowhere"},
     "http-request": {

@@ -81,6 +81,9 @@ target_group_arns = target_group_names.map(
 dns_names = st.from_regex(
     r"(\*\.|\{instance\}\.|\{private_ip\}\.)?[A-Za-z0-9_-]{1,10}(\.[a-z]{1,5}){0,2}", fullmatch=True
 )
+volume_tags = st.fixed_dictionaries(
+    {"key": st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=9), "value": name_texts}
+)
 zones = st.from_regex("Z[A-Z0-9]{1,20}", fullmatch=True)
 
 written_options = {
@@ -224,6 +227,18 @@ written_options = {
             "port": st.none() | st.integers(1, 65_535),
             "until_healthy": st.booleans(),
         },
+    ),
+    "attach-volume": st.fixed_dictionaries(
+        {"tag": volume_tags},
+        optional={"count": st.integers(1, 5), "devices": st.sampled_from([["/dev/sd[f-p]"], ["/dev/xvd[b-z]"]])},
+    ),
+    "detach-volume": st.fixed_dictionaries(
+        {},
+        optional={"force": st.booleans(), "snapshot": st.none() | st.fixed_dictionaries({"wait": st.booleans()})},
+    ).flatmap(
+        lambda others: (st.builds(lambda tag: {"tag": tag}, volume_tags) | st.just({"volumes": ["vol-01234567"]})).map(
+            lambda which: {**others, **which}
+        )
     ),
     "wait": st.fixed_dictionaries({"duration": durations}),
     "remove-dns-records": st.fixed_dictionaries(

@@ -108,6 +108,14 @@ MORE_EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "until_healthy": False,
         },
     ],
+    "attach-volume": [
+        {"volumes": ["vol-0123456789abcdef0", "vol-01234567"], "devices": ["/dev/sdf", "/dev/xvd[b-c]", "xvdh"]},
+        {"tag": {"key": "data", "value": "{group}-{tag:Name}"}, "count": 3},
+    ],
+    "detach-volume": [
+        {"volumes": ["vol-0123456789abcdef0"], "force": True, "snapshot": {"wait": False}},
+        {"tag": {"key": "data", "value": ""}, "snapshot": {}},
+    ],
     "remove-dns-records": [
         {"zones": ["Z1D633PJN98FT9"]},
         {

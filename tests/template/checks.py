@@ -171,6 +171,7 @@ RESOURCES: dict[str, set[str]] = {
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": TABLE,
     "dynamodb:UpdateItem": TABLE,
+    "ec2:AttachVolume": INSTANCES | VOLUMES,
     "ec2:CreateImage": INSTANCES | MADE,
     "ec2:CreateSnapshot": VOLUMES | MADE,
     "ec2:CreateSnapshots": INSTANCES | VOLUMES | MADE,
@@ -189,6 +190,8 @@ RESOURCES: dict[str, set[str]] = {
     "ec2:DisassociateAddress": ELASTIC_IPS | NETWORK_INTERFACES,
     "ec2:ModifyNetworkInterfaceAttribute": INSTANCES | NETWORK_INTERFACES,
     "ec2:UnassignPrivateIpAddresses": NETWORK_INTERFACES,
+    "ec2:DescribeVolumes": EVERYTHING,
+    "ec2:DetachVolume": INSTANCES | VOLUMES,
     "ecs:DescribeClusters": {f"{ECS}cluster/*"},
     "ecs:DescribeContainerInstances": {f"{ECS}container-instance/*"},
     "ecs:DescribeServices": {f"{ECS}service/*"},
@@ -269,6 +272,9 @@ RESOURCES: dict[str, set[str]] = {
 
 OF_A_POOL = {"StringLike": {"ec2:ResourceTag/asg-lifecycle:pool": {"Ref": "AddressPools"}}}
 CONDITIONS: dict[str, dict[str, Any]] = {
+    "AttachAndDetachAtInstancesOfGroups": {
+        "StringLike": {"aws:ResourceTag/aws:autoscaling:groupName": {"Ref": "AutoScalingGroups"}}
+    },
     "CopyInstancesOfGroups": {"Null": {"aws:ResourceTag/aws:autoscaling:groupName": "false"}},
     "MakeWhatHasTheTagOfItsAction": {"Null": {f"aws:RequestTag/{ACTION_TAG}": "false"}},
     "PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}},

@@ -175,6 +175,7 @@ def test_they_have_no_names_that_another_stack_could_have(expanded: Expanded) ->
         "KeyNetworkAndTracingPolicy",
         "SnapshotStepsPolicy",
         *(f"{parameter}Policy" for parameter in LISTS),
+        "VolumeStepsPolicy",
     }
     assert made.keys() - of_the_functions == POLICIES.keys()
     assert all("ManagedPolicyName" not in properties for properties in made.values())

@@ -29,6 +29,7 @@ PARAMETERS = [
     "StateMachines",
     "SubnetIds",
     "Tracing",
+    "VolumeTag",
 ]
 
 

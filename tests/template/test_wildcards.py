@@ -37,6 +37,7 @@ WITHOUT_RESOURCES = frozenset(
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSnapshots",
         "ec2:DescribeSubnets",
+        "ec2:DescribeVolumes",
         "ec2:DescribeVpcs",
         "ecs:ListClusters",
         "elasticloadbalancing:DescribeInstanceHealth",
@@ -216,3 +217,16 @@ def test_in_a_vpc_the_code_is_denied_interfaces_but_for_those_that_plans_may_mov
     actions = {action for each in resolved if each["Effect"] == "Deny" for action in each["Action"]}
     assert "ec2:CreateNetworkInterface" in actions
     assert (set(MoveAddress.permissions) & actions != set()) is denied
+
+
+def test_volumes_without_the_tag_and_instances_of_other_groups_can_be_refused() -> None:
+    chosen = {"VolumeTag": "production", "AutoScalingGroups": "shop-*"}
+    conditions = {
+        statement["Resource"]["Fn::Sub"].rpartition(":")[2]: statement.get("Condition")
+        for _, statement in statements(with_every_switch_on(chosen))
+        if "ec2:DetachVolume" in listed(statement["Action"])
+    }
+    assert conditions == {
+        "volume/*": {"StringEquals": {"aws:ResourceTag/asg-lifecycle:stack": "production"}},
+        "instance/*": {"StringLike": {"aws:ResourceTag/aws:autoscaling:groupName": "shop-*"}},
+    }

@@ -24,6 +24,7 @@ from asg_lifecycle_simulator.campaign.kinds.messages import (
 )
 from asg_lifecycle_simulator.campaign.kinds.names import AddDnsRecord, DeregisterCloudMap, RemoveDnsRecords
 from asg_lifecycle_simulator.campaign.kinds.observations import Wait, WaitForMetric, WaitForStatusChecks
+from asg_lifecycle_simulator.campaign.kinds.volumes import AttachVolume, DetachVolume
 from asg_lifecycle_simulator.campaign.kinds.workflows import RunAutomation, StartExecution
 
 if TYPE_CHECKING:
@@ -33,11 +34,13 @@ CAMPAIGN_KINDS: dict[str, type[CampaignKind]] = {
     each.kind: each
     for each in (
         AddDnsRecord,
+        AttachVolume,
         CreateImage,
         CreateSnapshot,
         DeregisterClassicElb,
         DeregisterCloudMap,
         DeregisterTargets,
+        DetachVolume,
         DrainEcs,
         DrainKubernetes,
         HttpRequest,

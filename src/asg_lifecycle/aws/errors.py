@@ -78,6 +78,7 @@ NOT_FOUND_CODES = frozenset(
         "InvalidDocument",
         "InvalidInstanceID.Malformed",
         "InvalidInstanceID.NotFound",
+        "InvalidVolume.NotFound",
         "LoadBalancerNotFound",
         "NotFound",
         "ResourceNotFoundException",

@@ -105,6 +105,7 @@ PREVIEW_PERMISSIONS = (
     "autoscaling:DescribeTrafficSources",
     "cloudwatch:GetMetricData",
     "ec2:DescribeInstanceStatus",
+    "ec2:DescribeVolumes",
     "ecs:DescribeClusters",
     "ecs:DescribeContainerInstances",
     "ecs:DescribeTasks",

@@ -34,9 +34,11 @@ NO_NAME = "asg-lifecycle-doctor.invalid."
 TARGET_GROUPS = {"names": "target group", "arns": "target group"}
 NAMED: Mapping[str, Mapping[str, str]] = {
     "add-dns-record": {"zone": "hosted zone"},
+    "attach-volume": {"volumes": "EBS volume"},
     "deregister-classic-elb": {"names": "Classic Load Balancer"},
     "deregister-cloud-map": {"services": "Cloud Map service", "namespaces": "Cloud Map namespace"},
     "deregister-targets": TARGET_GROUPS,
+    "detach-volume": {"volumes": "EBS volume"},
     "drain-ecs": {"cluster": "ECS cluster"},
     "drain-kubernetes": {"cluster": "EKS cluster"},
     "register-targets": TARGET_GROUPS,
@@ -101,6 +103,7 @@ class NameFinder:
             "hosted zone": self._has_zone,
             "Cloud Map service": self._has_service,
             "Cloud Map namespace": self._has_namespace,
+            "EBS volume": self._has_volume,
         }
         for option, what in NAMED.get(step.kind, {}).items():
             value = step.options.get(option)
@@ -131,6 +134,9 @@ class NameFinder:
 
     def _has_zone(self, zone: str) -> bool:
         return self._services.dns_records.record_sets(zone, [NO_NAME]) is not None
+
+    def _has_volume(self, volume: str) -> bool:
+        return self._services.volumes.named([volume])[volume] is not None
 
     def _has_service(self, service: str) -> bool:
         return self._services.cloud_map.instances(service.rpartition("/")[2]) is not None

@@ -29,6 +29,7 @@ from asg_lifecycle.aws.snapshots import Snapshots
 from asg_lifecycle.aws.state_machines import StateMachines
 from asg_lifecycle.aws.target_groups import TargetGroups
 from asg_lifecycle.aws.traffic_sources import TrafficSources
+from asg_lifecycle.aws.volumes import Volumes
 from asg_lifecycle.http_apis.http_apis import HttpApis
 from asg_lifecycle.http_apis.network import Network
 from asg_lifecycle.kubernetes.clusters import Clusters
@@ -81,6 +82,7 @@ def compose_services(  # noqa: PLR0913 - what a deployment, and a test, decides
         publishing=Publishing(clients),
         signals=signals,
         snapshots=Snapshots(clients),
+        volumes=Volumes(clients),
         functions=Functions(clients),
         classic_load_balancers=ClassicLoadBalancers(clients, clock),
         clusters=Clusters(Eks(clients, clock), parameters, clock),

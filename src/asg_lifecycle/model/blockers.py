@@ -46,6 +46,7 @@ class BlockerKind(StrEnum):
     STATUS_CHECK = "status-check"
     TARGET_GROUP = "target-group"
     TASK = "task"
+    VOLUME = "volume"
 
 
 class Blocker(Struct, frozen=True, kw_only=True, omit_defaults=True):

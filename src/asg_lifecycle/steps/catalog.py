@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asg_lifecycle.steps.add_dns_record import AddDnsRecord
+from asg_lifecycle.steps.attach_volume import AttachVolume
 from asg_lifecycle.steps.create_image import CreateImage
 from asg_lifecycle.steps.create_snapshot import CreateSnapshot
 from asg_lifecycle.steps.deregister_classic_elb import DeregisterClassicElb
 from asg_lifecycle.steps.deregister_cloud_map import DeregisterCloudMap
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
+from asg_lifecycle.steps.detach_volume import DetachVolume
 from asg_lifecycle.steps.drain_ecs import DrainEcs
 from asg_lifecycle.steps.drain_kubernetes import DrainKubernetes
 from asg_lifecycle.steps.http_request import SendHttpRequest
@@ -35,11 +37,13 @@ if TYPE_CHECKING:
 
 CATALOG: tuple[type[Step], ...] = (
     AddDnsRecord,
+    AttachVolume,
     CreateImage,
     CreateSnapshot,
     DeregisterCloudMap,
     DeregisterClassicElb,
     DeregisterTargets,
+    DetachVolume,
     DrainEcs,
     DrainKubernetes,
     SendHttpRequest,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from asg_lifecycle.aws.state_machines import StateMachines
     from asg_lifecycle.aws.target_groups import TargetGroups
     from asg_lifecycle.aws.traffic_sources import TrafficSources
+    from asg_lifecycle.aws.volumes import Volumes
     from asg_lifecycle.http_apis.http_apis import HttpApis
     from asg_lifecycle.kubernetes.clusters import Clusters
     from asg_lifecycle.model.redaction import KnownSecrets
@@ -56,6 +57,7 @@ class Services:
     publishing: Publishing
     signals: Signals | None
     snapshots: Snapshots
+    volumes: Volumes
     functions: Functions
     clusters: Clusters
     classic_load_balancers: ClassicLoadBalancers

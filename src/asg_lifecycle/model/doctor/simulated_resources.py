@@ -30,6 +30,10 @@ AUTOMATION = ("arn:{partition}:ssm:{region}:{account}:automation-execution/01234
 MACHINE = ("{machine}",)
 EXECUTION = ("{execution}:asg-lifecycle-{example}",)
 HEALTH_CHECK = ("arn:{partition}:route53:::healthcheck/01234567-0123-0123-0123-0123456789ab",)
+INSTANCE = "arn:{partition}:ec2:{region}:{account}:instance/i-0123456789abcdef0"
+VOLUME = "arn:{partition}:ec2:{region}:{account}:volume/vol-0123456789abcdef0"
+SNAPSHOT = "arn:{partition}:ec2:{region}::snapshot/snap-0123456789abcdef0"
+IMAGE = "arn:{partition}:ec2:{region}::image/ami-0123456789abcdef0"
 
 RESOURCES: Mapping[str, tuple[str, ...]] = {
     "autoscaling:CompleteLifecycleAction": GROUP,
@@ -39,6 +43,12 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": TABLE,
     "dynamodb:UpdateItem": TABLE,
+    "ec2:AttachVolume": (INSTANCE, VOLUME),
+    "ec2:CreateImage": (IMAGE, INSTANCE, SNAPSHOT),
+    "ec2:CreateSnapshot": (SNAPSHOT, VOLUME),
+    "ec2:CreateSnapshots": (INSTANCE, SNAPSHOT, VOLUME),
+    "ec2:CreateTags": (SNAPSHOT,),
+    "ec2:DetachVolume": (INSTANCE, VOLUME),
     "ecs:DescribeClusters": CLUSTER,
     "ecs:DescribeContainerInstances": CONTAINER_INSTANCE,
     "ecs:DescribeServices": ("arn:{partition}:ecs:{region}:{account}:service/{ecs_cluster}/{example}",),
@@ -81,7 +91,7 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "ssm:GetParametersByPath": PLANS,
     # Sending a command needs both its document and the instance.
     "ssm:SendCommand": (
-        "arn:{partition}:ec2:{region}:{account}:instance/i-0123456789abcdef0",
+        INSTANCE,
         "arn:{partition}:ssm:{region}::document/AWS-RunShellScript",
     ),
     "ssm:StartAutomationExecution": (
@@ -166,10 +176,20 @@ def is_matched(name: str, pattern: str) -> bool:
 
 
 def request_context(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return what the conditions of the stack's policies ask of a request, as it is where everything is right."""
-    tag = parameters.get(TAG_PARAMETER, "")
-    return {
+    """Return what the conditions of the stack's policies ask of a request, as it is where everything is right.
+
+    Args:
+        parameters: of the stack.
+    """
+    group = example_of(parameters.get(NAMED_BY["group"], "*"))
+    found = {
+        "aws:RequestTag/asg-lifecycle:action": EXAMPLE,
+        "aws:ResourceTag/asg-lifecycle:stack": parameters.get("VolumeTag", ""),
+        "aws:ResourceTag/aws:autoscaling:groupName": group,
+        f"autoscaling:ResourceTag/{GROUP_TAG}": parameters.get(TAG_PARAMETER, ""),
+        "ec2:CreateAction": "CreateSnapshot",
+        "ec2:ResourceTag/asg-lifecycle:pool": example_of(parameters.get("AddressPools", "*")),
         "events:source": STEP_SOURCE,
-        "ssm:resourceTag/aws:autoscaling:groupName": example_of(parameters.get(NAMED_BY["group"], "*")),
-        **({f"autoscaling:ResourceTag/{GROUP_TAG}": tag} if tag else {}),
+        "ssm:resourceTag/aws:autoscaling:groupName": group,
     }
+    return {key: value for key, value in found.items() if value}
