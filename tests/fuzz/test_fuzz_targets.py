@@ -13,7 +13,8 @@ from asg_lifecycle.model.start_requests import StartReason, StartRequest
 from asg_lifecycle.store.record_queries import RecordQueries
 from benchmarks import fuzz, fuzz_targets
 from benchmarks.command_lines import CommandLine, operators_region
-from benchmarks.fuzz_targets import ACTION, BODIES, FUZZ_TARGETS, FuzzTarget, notification_queue
+from benchmarks.fuzz_queue import notification_queue
+from benchmarks.fuzz_targets import ACTION, BODIES, FUZZ_TARGETS, FuzzTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
