@@ -306,6 +306,7 @@ FAILURES: dict[str, tuple[tuple[str, str], Fault, str, bool]] = {
 """What fails from the look on: the call, how, what is said, and whether the message arrives all the same."""
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("verb", TYPICAL)
 @pytest.mark.parametrize("failing", FAILURES)
 def test_a_call_fails_from_then_on(
@@ -408,6 +409,7 @@ OTHERS: dict[str, Message] = {
 }
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("verb", TYPICAL)
 @pytest.mark.parametrize("other", OTHERS)
 @pytest.mark.parametrize("heard", [False, True], ids=["at the same time", "before"])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NOTHING_TO_DO = {"kind": "deregister-targets"}
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("heartbeat", [60, 300, 900, 3600])
 @pytest.mark.parametrize(
     "steps",

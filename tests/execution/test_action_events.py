@@ -357,6 +357,7 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
     return totals
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(("service", "operation"), [("events", "PutEvents"), ("sns", "Publish")])
 @pytest.mark.parametrize("heartbeat", [30, 300, 3600])
 @pytest.mark.parametrize("fault", UNTOLD)

@@ -30,6 +30,7 @@ def drained(testbed: Testbed) -> str:
     return instance
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(
     ("service", "operation"),
     [
@@ -77,6 +78,7 @@ def test_a_command_that_was_never_sent_is_sent_after_a_minute_of_looking(testbed
     assert testbed.calls("ssm")["SendCommand"] == 2
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("invocation", range(2, 7))
 @pytest.mark.parametrize("call", range(1, 7))
 def test_a_completion_that_was_throttled_before_the_lambda_died_is_still_our_own(

@@ -309,6 +309,7 @@ REGISTRATIONS = [
 the same cluster, in another one, or in the same one with the cluster named by the plan."""
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(("first", "second", "connected", "again"), REGISTRATIONS)
 def test_every_registration_is_drained_and_its_tasks_are_waited_for(
     testbed: Testbed, first: str, second: str, connected: int, again: str | None

@@ -479,6 +479,7 @@ def test_a_dry_run_says_what_it_would_do_changes_nothing_and_completes(testbed: 
     assert not changed & {operation for _, operation in testbed.region.calls}
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("invocation", range(2, 6))
 @pytest.mark.parametrize("call", range(1, 8))
 def test_a_command_side_by_side_is_sent_once_though_its_beginning_was_held_up_and_the_lambda_died(
