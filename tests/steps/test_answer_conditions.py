@@ -50,6 +50,23 @@ def test_any_sentence_is_refused_or_made(text: str, answer: object) -> None:
         return
 
 
+@pytest.mark.parametrize(
+    "expression", ["&a", "[&a]", "{b: &a}", "a[?&b]", "a || &b", "length([&a])", "sort_by(a, &b)[*].[&c]"]
+)
+def test_a_reference_to_an_expression_is_no_condition_that_holds(expression: str) -> None:
+    problem = condition_problem(expression)
+    assert problem is not None
+    assert "has no value" in problem
+    assert condition_problem("sort_by(a, &b)[0].c") is None
+    assert condition_problem("max_by(a, &length(b)).c == `1`") is None
+
+
+@pytest.mark.parametrize("expression", ["&a", "[&a]", "{b: &a}", "a || &b", "not_null(&a)"])
+def test_what_finds_no_value_cannot_be_applied(expression: str) -> None:
+    with pytest.raises(CannotApplyError, match="finds no JSON value"):
+        holds(expression, {"c": 1}, VALUES)
+
+
 @given(plain, plain)
 def test_json_holds_what_it_holds(answer: object, other: object) -> None:
     assert holds({"a": answer}, {"a": answer, "b": other}, VALUES)

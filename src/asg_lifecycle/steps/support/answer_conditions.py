@@ -12,6 +12,8 @@ from asg_lifecycle.model.http_texts import in_condition
 from asg_lifecycle.model.placeholders import FOUND, KNOWN, CannotFillError, fill_found
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from asg_lifecycle.steps.support.http_building import Values
 
 Condition: TypeAlias = Annotated[str, Meta(min_length=1, max_length=2000)] | dict[str, Any]
@@ -111,11 +113,27 @@ def _expression_problem(expression: str) -> str | None:
     from jmespath.exceptions import JMESPathError  # type: ignore[import-untyped]  # noqa: PLC0415 - see the module
 
     try:
-        jmespath.compile(expression)
+        compiled = jmespath.compile(expression)
     except JMESPathError as error:
         why = " ".join(str(error).split())
         return f"{expression!r} is not an expression of JMESPath: {why}"
+    if _has_no_value(compiled.parsed):
+        return f"{expression!r} has no value: & is for the arguments of functions such as sort_by"
     return None
+
+
+def _has_no_value(node: Mapping[str, Any]) -> bool:
+    """Return whether a node of JMESPath's tree has a reference to an expression where a value is expected."""
+    if node["type"] == "expref":
+        return True
+    arguments = node["type"] == "function_expression"
+    parts = (part for part in node["children"] if isinstance(part, dict))
+    return any(
+        any(_has_no_value(inner) for inner in part["children"] if isinstance(inner, dict))
+        if arguments and part["type"] == "expref"
+        else _has_no_value(part)
+        for part in parts
+    )
 
 
 def search(expression: str, answer: object) -> Any:  # noqa: ANN401 - JSON of somebody else's
@@ -128,9 +146,21 @@ def search(expression: str, answer: object) -> Any:  # noqa: ANN401 - JSON of so
     from jmespath.exceptions import JMESPathError  # noqa: PLC0415 - see the module
 
     try:
-        return jmespath.search(expression, answer)
+        found = jmespath.search(expression, answer)
     except (JMESPathError, TypeError, ValueError, ArithmeticError) as error:
         raise CannotApplyError(f"{expression!r} cannot be applied to the answer: {error}") from error
+    if not _is_json(found):
+        # Not every such expression is found where the plan is checked: a function may return its argument.
+        raise CannotApplyError(f"{expression!r} finds no JSON value in the answer")
+    return found
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(_is_json(each) for each in value.values())
+    if isinstance(value, list):
+        return all(_is_json(each) for each in value)
+    return value is None or isinstance(value, str | int | float)
 
 
 def _is_placeholder(braces: re.Match[str]) -> bool:
