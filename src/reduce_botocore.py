@@ -32,6 +32,7 @@ SERVICES = {
     "sns": "sns",
     "sqs": "sqs",
     "ssm": "ssm",
+    "stepfunctions": "states",
     "sts": "sts",
     "vpc-lattice": "vpc-lattice",
 }

@@ -35,7 +35,12 @@ OTHER_NAMES = {"lambda:Invoke": "lambda:InvokeFunction"}
 """Where IAM calls an operation something else (Service Authorization Reference)."""
 
 VERBS = {"create": "create", "get": "get", "list": "list", "patch": "patch", "delete_exactly": "delete"}
-RESOURCES = {"NodeResource": "nodes", "PodResource": "pods", "eviction": "pods/eviction"}
+RESOURCES = {
+    "DeploymentResource": "deployments",
+    "NodeResource": "nodes",
+    "PodResource": "pods",
+    "eviction": "pods/eviction",
+}
 
 
 @cache

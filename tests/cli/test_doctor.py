@@ -668,6 +668,9 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
         {"kind": "deregister-cloud-map", "if_missing": "done", "options": {"namespaces": ["shop"]}},
         {"kind": "remove-dns-records", "if_missing": "done", "options": {"zones": ["Z1D633PJN98FT9"]}},
         {"kind": "detach-volume", "options": {"tag": {"key": "data", "value": "web"}, "snapshot": {}}},
+        {"kind": "move-address", "if_missing": "done", "options": {"what": "elastic-ip", "pool": "web"}},
+        {"kind": "wait-for-capacity"},
+        {"kind": "create-image"},
         SIGNAL,
     ]
     it.hook(plan={"steps": steps})

@@ -21,6 +21,7 @@ GROUP_ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/
 ABSENT: dict[str, dict[str, Any]] = {
     "add-dns-record": {"zone": "Z0NOWHERE", "name": "web.example.com"},
     "attach-volume": {"tag": {"key": "data", "value": "nowhere"}},
+    "create-snapshot": {"volumes": ["/dev/nowhere"]},
     "deregister-classic-elb": {"names": ["nowhere"]},
     "deregister-cloud-map": {"services": ["srv-nowhere"]},
     "deregister-targets": {"names": ["nowhere"]},
@@ -32,6 +33,7 @@ ABSENT: dict[str, dict[str, Any]] = {
         "find": {"url": "http://runners.example.com/?name=nowhere", "value": "[?name=='nowhere']"},
     },
     "invoke-function": {"function": "nowhere"},
+    "move-address": {"what": "elastic-ip", "pool": "nowhere"},
     "publish-event": {"topic": "arn:aws:sns:eu-central-1:123456789012:nowhere"},
     "register-targets": {"names": ["nowhere"]},
     "remove-dns-records": {"zones": ["Z0NOWHERE"]},

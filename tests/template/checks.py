@@ -279,13 +279,6 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "MakeWhatHasTheTagOfItsAction": {"Null": {f"aws:RequestTag/{ACTION_TAG}": "false"}},
     "PutEventsAboutActions": {"StringEquals": {"events:source": SOURCE}},
     "PutEventsOfOurs": {"StringEquals": {"events:source": STEP_SOURCE}},
-    "SendCommandsToInstancesOfGroups": {
-        "Fn::If": [
-            "LimitsGroupsByName",
-            {"StringLike": {"ssm:resourceTag/aws:autoscaling:groupName": {"Ref": "AutoScalingGroups"}}},
-            {"Ref": "AWS::NoValue"},
-        ]
-    },
     "TagWhatIsMade": {"StringEquals": {"ec2:CreateAction": ["CreateImage", "CreateSnapshot", "CreateSnapshots"]}},
     "MoveElasticIps": OF_A_POOL,
     "MoveNetworkInterfaces": OF_A_POOL,

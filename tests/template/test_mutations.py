@@ -104,11 +104,6 @@ MUTATIONS: list[tuple[str, object, Callable[[Expanded], Iterator[str]]]] = [
         checks.role_is_scoped,
     ),
     (
-        f"{COMMAND_STEPS}.Properties.PolicyDocument.Statement.SendCommandsToInstancesOfGroups.Condition",
-        NOTHING,
-        checks.role_is_scoped,
-    ),
-    (
         "Resources.EventStepsPolicy.Properties.PolicyDocument.Statement.PutEventsOfOurs.Condition",
         NOTHING,
         checks.role_is_scoped,

@@ -25,6 +25,7 @@ WITHOUT_RESOURCES = frozenset(
         "autoscaling:DescribeLoadBalancerTargetGroups",
         "autoscaling:DescribeLoadBalancers",
         "autoscaling:DescribeTags",
+        "autoscaling:DescribeScalingActivities",
         "autoscaling:DescribeTrafficSources",
         "autoscaling:DescribeWarmPool",
         "cloudwatch:GetMetricData",

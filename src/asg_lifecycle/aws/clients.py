@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
     from mypy_boto3_vpc_lattice import VPCLatticeClient
 
@@ -121,9 +122,10 @@ class Clients:
         return client
 
     @cached_property
-    def asked_stepfunctions(self) -> Any:  # noqa: ANN401 - the stubs of Step Functions are not among the requirements
+    def asked_stepfunctions(self) -> SFNClient:
         """The Step Functions client for executions whose end is waited for."""
-        return self._make("stepfunctions", ASKED)
+        client: SFNClient = self._make("stepfunctions", ASKED)
+        return client
 
     @cached_property
     def autoscaling(self) -> AutoScalingClient:
@@ -239,9 +241,10 @@ class Clients:
         return client
 
     @cached_property
-    def stepfunctions(self) -> Any:  # noqa: ANN401 - the stubs of Step Functions are not among the requirements
+    def stepfunctions(self) -> SFNClient:
         """The Step Functions client."""
-        return self._make("stepfunctions", ONCE)
+        client: SFNClient = self._make("stepfunctions", ONCE)
+        return client
 
     @cached_property
     def sts(self) -> STSClient:

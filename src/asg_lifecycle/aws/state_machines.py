@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -10,6 +10,8 @@ from asg_lifecycle.aws.errors import calling
 from asg_lifecycle.model.failures import CallFailed, Consequence
 
 if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.type_defs import DescribeExecutionOutputTypeDef, StartSyncExecutionOutputTypeDef
+
     from asg_lifecycle.aws.clients import Clients
 
 NOT_SENT = frozenset(
@@ -141,7 +143,7 @@ class StateMachines:
         return True
 
 
-def _execution(told: Any) -> MachineExecution:  # noqa: ANN401 - the stubs of Step Functions are not among the requirements
+def _execution(told: DescribeExecutionOutputTypeDef | StartSyncExecutionOutputTypeDef) -> MachineExecution:
     return MachineExecution(
         status=told["status"],
         output=told.get("output") or "",

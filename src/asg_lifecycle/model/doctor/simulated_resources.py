@@ -31,6 +31,8 @@ MACHINE = ("{machine}",)
 EXECUTION = ("{execution}:asg-lifecycle-{example}",)
 HEALTH_CHECK = ("arn:{partition}:route53:::healthcheck/01234567-0123-0123-0123-0123456789ab",)
 INSTANCE = "arn:{partition}:ec2:{region}:{account}:instance/i-0123456789abcdef0"
+ELASTIC_IP = "arn:{partition}:ec2:{region}:{account}:elastic-ip/eipalloc-0123456789abcdef0"
+NETWORK_INTERFACE = "arn:{partition}:ec2:{region}:{account}:network-interface/eni-0123456789abcdef0"
 VOLUME = "arn:{partition}:ec2:{region}:{account}:volume/vol-0123456789abcdef0"
 SNAPSHOT = "arn:{partition}:ec2:{region}::snapshot/snap-0123456789abcdef0"
 IMAGE = "arn:{partition}:ec2:{region}::image/ami-0123456789abcdef0"
@@ -43,12 +45,19 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": TABLE,
     "dynamodb:UpdateItem": TABLE,
+    "ec2:AssignPrivateIpAddresses": (NETWORK_INTERFACE,),
+    "ec2:AssociateAddress": (ELASTIC_IP, NETWORK_INTERFACE),
+    "ec2:AttachNetworkInterface": (INSTANCE, NETWORK_INTERFACE),
     "ec2:AttachVolume": (INSTANCE, VOLUME),
     "ec2:CreateImage": (IMAGE, INSTANCE, SNAPSHOT),
     "ec2:CreateSnapshot": (SNAPSHOT, VOLUME),
     "ec2:CreateSnapshots": (INSTANCE, SNAPSHOT, VOLUME),
     "ec2:CreateTags": (SNAPSHOT,),
+    "ec2:DetachNetworkInterface": (INSTANCE, NETWORK_INTERFACE),
     "ec2:DetachVolume": (INSTANCE, VOLUME),
+    "ec2:DisassociateAddress": (ELASTIC_IP, NETWORK_INTERFACE),
+    "ec2:ModifyNetworkInterfaceAttribute": (INSTANCE, NETWORK_INTERFACE),
+    "ec2:UnassignPrivateIpAddresses": (NETWORK_INTERFACE,),
     "ecs:DescribeClusters": CLUSTER,
     "ecs:DescribeContainerInstances": CONTAINER_INSTANCE,
     "ecs:DescribeServices": ("arn:{partition}:ecs:{region}:{account}:service/{ecs_cluster}/{example}",),
