@@ -108,7 +108,7 @@ contracts: $(VENV)/ready ## which module may import which
 	@$(BIN)/lint-imports --no-logo > $(VENV)/contracts.log || { cat $(VENV)/contracts.log; exit 1; }
 
 unit: $(VENV)/ready $(SAM_VENV)/ready ## the tests alone; PYTEST_ARGS="-k heartbeat" for some of them
-	@$(BIN)/python -m pytest -q -n 3 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n 4 --dist worksteal $(PYTEST_ARGS)
 
 format: $(VENV)/ready ## put the code into shape
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -268,6 +268,7 @@ def test_all_states_of_ec2_are_known() -> None:
     assert set(enum("VolumeAttachmentState")) == ATTACHMENT_STATES
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("state", [*enum("VolumeAttachmentState"), "levitating"])
 @pytest.mark.parametrize("mid", [False, True])
 def test_no_state_of_an_attachment_but_none_lets_an_instance_go(testbed: Testbed, state: str, *, mid: bool) -> None:

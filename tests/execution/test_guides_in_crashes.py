@@ -73,6 +73,7 @@ def loses_its_key(testbed: Testbed) -> Play:
     return api, lambda: (api.accepted, api.waiting) == (["i-0other"], [])
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(
     "begin",
     [

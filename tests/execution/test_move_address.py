@@ -124,6 +124,7 @@ def test_what_one_has_already_it_keeps(testbed: Testbed, what: str) -> None:
     assert asked(testbed, *CHANGES) == 0
 
 
+@pytest.mark.one_of(3)
 @every_kind
 def test_in_a_storm_no_two_get_the_same_and_the_rest_get_theirs_as_others_go(testbed: Testbed, what: str) -> None:
     options, names = members(testbed, what, 8)
@@ -322,6 +323,7 @@ def test_any_call_may_fail_for_a_while(testbed: Testbed, what: str, trouble: str
     assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 2
 
 
+@pytest.mark.one_of(3)
 @every_kind
 @pytest.mark.parametrize("after", [False, True])
 def test_the_lambda_may_die_at_any_call_of_a_launch(testbed: Testbed, what: str, *, after: bool) -> None:
@@ -340,6 +342,7 @@ def test_the_lambda_may_die_at_any_call_of_a_launch(testbed: Testbed, what: str,
     assert sum(run.crashed for execution in testbed.deployment.executions for run in execution.runs) >= len(places) / 3
 
 
+@pytest.mark.one_of(3)
 @every_kind
 def test_the_lambda_may_die_at_any_call_of_a_release(testbed: Testbed, what: str) -> None:
     places = [(invocation, call) for invocation in range(1, 4) for call in range(1, 6)]

@@ -109,6 +109,7 @@ def places(play: str, *failures: InjectedFailure) -> tuple[Failpoint, ...]:
     return tuple(each for run in unharmed.runs for each in of(run))
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("failure", InjectedFailure)
 @pytest.mark.parametrize("play", PLAYS)
 def test_it_ends_as_if_nothing_had_happened(play: str, failure: InjectedFailure) -> None:

@@ -60,6 +60,7 @@ def status(testbed: Testbed, instance: str) -> str:
     return str(record.status)
 
 
+@pytest.mark.one_of(3)
 @every_failure
 def test_a_runbook_is_started_once(failure: InjectedFailure) -> None:
     with played(failure, AUTOMATION) as (testbed, instances):
@@ -71,6 +72,7 @@ def test_a_runbook_is_started_once(failure: InjectedFailure) -> None:
         assert failure is InjectedFailure.RESPONSE_LOST or crashes(testbed) > len(instances) / 3
 
 
+@pytest.mark.one_of(3)
 @every_failure
 def test_a_standard_state_machine_is_executed_once(failure: InjectedFailure) -> None:
     with played(failure, MACHINE) as (testbed, instances):
@@ -81,6 +83,7 @@ def test_a_standard_state_machine_is_executed_once(failure: InjectedFailure) -> 
         assert failure is InjectedFailure.RESPONSE_LOST or crashes(testbed) > len(instances) / 3
 
 
+@pytest.mark.one_of(3)
 @every_failure
 def test_an_express_state_machine_is_executed_once_at_most_and_what_is_not_known_is_said(
     failure: InjectedFailure,
