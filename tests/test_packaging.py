@@ -141,4 +141,4 @@ def test_continuous_integration_makes_what_developers_make() -> None:
     lines = script.read_text().splitlines()
     assert lines[0] == "#!/usr/bin/env bash"
     assert "set -euo pipefail" in lines
-    assert lines[-3:] == ["make test PYTEST_ARGS=--thorough", "make gates", "make site"]
+    assert lines[-3:] == ['make test PYTEST_ARGS="$*"', "make gates", "make site"]

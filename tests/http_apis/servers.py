@@ -37,6 +37,7 @@ def raw_server(
 class RawServer(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, answer: Callable[[socket.socket], None], context: ssl.SSLContext | None, *, reads: bool) -> None:
         super().__init__((LOOPBACK, 0), Handler)
