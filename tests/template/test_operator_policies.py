@@ -170,7 +170,6 @@ def test_they_have_no_names_that_another_stack_could_have(expanded: Expanded) ->
     made = expanded.of("AWS::IAM::ManagedPolicy")
     of_the_functions = {
         "AddressStepsPolicy",
-        "CapacityStepsPolicy",
         "CommandStepsPolicy",
         "KeyNetworkAndTracingPolicy",
         "SnapshotStepsPolicy",

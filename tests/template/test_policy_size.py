@@ -18,6 +18,8 @@ LONGEST = 9_500
 """Characters without white space. IAM takes 10,240 of all inline policies of a role; the rest is for what will come."""
 LONGEST_MANAGED = 6_144
 """Characters of one managed policy."""
+MOST_MANAGED = 10
+"""Managed policies of one role."""
 
 STACK = "s" * 128
 HERE = "aws-iso-b:SERVICE:us-isob-east-1:123456789012"
@@ -110,6 +112,17 @@ def test_each_managed_policy_of_the_roles_is_taken_by_iam(long: Expanded) -> Non
     assert lengths["KeyNetworkAndTracingPolicy"] > len(LONG["KmsKeyArn"])
     assert lengths["CommandStepsPolicy"] > len(LONG["AutoScalingGroups"])
     assert {name: it for name, it in lengths.items() if it > LONGEST_MANAGED} == {}
+
+
+def test_iam_attaches_the_managed_policies_of_each_role(long: Expanded) -> None:
+    """IAM attaches ten to a role, unless its quota was raised. Those of AWS count, too."""
+    attached = {
+        name: len(role.get("ManagedPolicyArns", []))
+        + sum({"Ref": name} in it.get("Roles", []) for it in long.of("AWS::IAM::ManagedPolicy").values())
+        for name, role in long.of("AWS::IAM::Role").items()
+    }
+    assert attached["LifecycleActionFunctionRole"] == MOST_MANAGED
+    assert {name: it for name, it in attached.items() if it > MOST_MANAGED} == {}
 
 
 @pytest.mark.parametrize("parameter", LISTS)
