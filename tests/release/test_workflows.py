@@ -65,9 +65,11 @@ def test_who_may_write_runs_nothing_of_the_repository() -> None:
 
 
 def test_both_run_what_everybody_runs_and_the_release_after_its_tests() -> None:
-    assert commands("ci") == [".ci/run"]
+    assert commands("ci") == [".ci/run $PYTEST_ARGS"]
+    (on_mondays,) = [step["env"]["PYTEST_ARGS"] for step in steps("ci") if step.get("run", "").startswith(".ci/run")]
+    assert "'schedule' && '--thorough'" in on_mondays
     release = commands("release")
-    assert release.index(".ci/run") < release.index("make distributions")
+    assert release.index(".ci/run --thorough") < release.index("make distributions")
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 

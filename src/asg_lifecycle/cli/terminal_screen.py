@@ -52,8 +52,9 @@ class TerminalScreen:
         if lines == self._drawn and size == self._size:
             return
         clear = CLEAR if size != self._size else ""
-        self._write(f"{clear}{HOME}{END_OF_LINE.join(lines)}{END_OF_SCREEN}")
+        # Before it is written: Ctrl-Z may open another screen meanwhile, on which nothing is drawn.
         self._drawn, self._size = lines, size
+        self._write(f"{clear}{HOME}{END_OF_LINE.join(lines)}{END_OF_SCREEN}")
 
     def key(self, patience: float) -> str:
         """Return the key that is pressed within so many seconds, empty for none."""
@@ -81,8 +82,10 @@ class TerminalScreen:
 
     @staticmethod
     def _write(text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        # Past Python's buffer, which a signal that comes while it is written must not write to.
+        left = text.encode(errors="replace")
+        while left:
+            left = left[os.write(sys.stdout.fileno(), left) :]
 
 
 @contextmanager
