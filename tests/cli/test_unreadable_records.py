@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 def pair(stack: Testbed[Deployment]) -> tuple[str, str]:
     """One action that can be read, and one of group `newer` with a status of a later version."""
     (readable,) = waiting(stack, "web", SIGNAL)
+    return readable, unreadable_action(stack)
+
+
+def unreadable_action(stack: Testbed[Deployment]) -> str:
+    """Begin an action of group `newer`, and give its record a status of a later version; return the instance."""
     (unreadable,) = waiting(stack, "newer", SIGNAL)
     with stack.region.unobserved():
         stack.region.client("dynamodb").update_item(
@@ -27,7 +32,7 @@ def pair(stack: Testbed[Deployment]) -> tuple[str, str]:
             ExpressionAttributeNames={"#status": "status"},
             ExpressionAttributeValues={":status": {"S": "resting"}},
         )
-    return readable, unreadable
+    return unreadable
 
 
 def reported(text: str, instance: str) -> bool:
@@ -74,13 +79,17 @@ def test_a_command_about_it_says_so_and_does_nothing(pair: tuple[str, str], comm
     assert "does not wait" not in said.output
 
 
-def test_the_stack_cannot_be_deleted_while_it_may_wait(pair: tuple[str, str]) -> None:
-    for group in ("web", "newer"):
-        run("remove-hook", "--group", group, "--name", HOOK, "--yes", "--release-waiting")
+def test_the_stack_cannot_be_deleted_while_it_may_wait(stack: Testbed[Deployment]) -> None:
+    instance = unreadable_action(stack)
+    with stack.region.unobserved():
+        client = stack.region.client("autoscaling")
+        client.delete_lifecycle_hook(AutoScalingGroupName="newer", LifecycleHookName=HOOK)
     said = run("check-delete")
     assert said.exit_code == 1
-    assert "can be deleted" not in said.output
-    assert reported(said.stderr, pair[1])
+    assert said.stdout == ""
+    assert reported(said.stderr, instance)
+    # Nothing else is in the way.
+    assert "is not ready to be deleted" not in said.stderr
 
 
 def test_its_hook_is_not_removed(pair: tuple[str, str], stack: Testbed[Deployment]) -> None:
