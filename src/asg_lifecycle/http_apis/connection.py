@@ -100,7 +100,9 @@ def exchange(connected: socket.socket, request: HttpRequest, *, with_body: bool)
             connection.request(request.method, request.url.target, request.body, headers)
             response = connection.getresponse()
         except (HTTPException, OSError) as error:
-            raise NoAnswerError(f"not within {request.seconds:g} s" if is_over.is_set() else _why(error)) from error
+            # The socket's own timeout is as long, and may come a moment before.
+            is_late = is_over.is_set() or isinstance(error, TimeoutError)
+            raise NoAnswerError(f"not within {request.seconds:g} s" if is_late else _why(error)) from error
         held.callback(response.close)
         body, whole = b"", True
         if with_body or not 200 <= response.status < 300:  # noqa: PLR2004 - the statuses of success
