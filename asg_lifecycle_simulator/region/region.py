@@ -29,7 +29,7 @@ from asg_lifecycle_simulator.region.pages import page_limit
 from asg_lifecycle_simulator.region.pauses import Pauses, note_pauses
 from asg_lifecycle_simulator.region.rate_limits import RateLimits
 from asg_lifecycle_simulator.region.region_names import refused_region
-from asg_lifecycle_simulator.region.repeated_work import avoid_repeated_work
+from asg_lifecycle_simulator.region.repeated_work import addresses_known, avoid_repeated_work
 from asg_lifecycle_simulator.region.timeline import VirtualTimeline
 from asg_lifecycle_simulator.region.wire import (
     AnswerLostError,
@@ -214,6 +214,7 @@ class Region:
         self._entered = True
         with ExitStack() as undo:
             undo.enter_context(region_environment(self.name, self.account))
+            undo.enter_context(addresses_known())
             undo.enter_context(mock_aws(config={"core": {"mock_credentials": False, "reset_boto3_session": True}}))
             # Reading the models of the services takes most of the time of a short run: once is enough.
             undo.callback(setattr, boto3, "DEFAULT_SESSION", None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,7 +21,7 @@ from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader, create_loader
 from botocore.useragent import UserAgentString
 from moto.cloudformation.models import Stack
-from moto.core import responses
+from moto.core import models, responses
 from moto.core.serialize import XFormedAttributePicker
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
@@ -33,7 +34,7 @@ from asg_lifecycle_simulator.region.repeated_clients import once_for_account, on
 from asg_lifecycle_simulator.region.written_answers import write_answers_faster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from botocore.awsrequest import AWSRequest
     from moto.core.responses import ActionContext
@@ -68,6 +69,17 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     replace(InstanceTypeOfferingBackend, "matches_filters", _matches)
     replace(UserAgentString, "to_string", lambda _: USER_AGENT)
     replace(SigV4Auth, "add_auth", _with_scope(SigV4Auth.add_auth))
+
+
+@contextmanager
+def addresses_known() -> Iterator[None]:
+    """Have the list of AWS's addresses made once: moto makes its 1,288 entries for each region."""
+    made = vars(models)["CallbackResponse"]
+    vars(models)["CallbackResponse"] = ADDRESS
+    try:
+        yield
+    finally:
+        vars(models)["CallbackResponse"] = made
 
 
 def _possible_keys(find: Callable[[Any, AttributePickerContext], Iterable[str]]) -> Callable[..., tuple[str, ...]]:
@@ -257,6 +269,7 @@ PARSER: Any = vars(expressions)["UpdateExpressionParser"]
 PARSE = PARSER.make
 POSSIBLE_KEYS = _possible_keys(XFormedAttributePicker.get_possible_keys)
 SERVICE_MODEL = _once_for_a_service(vars(ClientCreator)["_load_service_model"])
+ADDRESS = cache(vars(models)["CallbackResponse"])
 LOADER = cache(create_loader)
 """Each session would read the models of its services and the endpoints of all Regions again."""
 
