@@ -734,6 +734,43 @@ def test_runbooks_and_state_machines_that_are_not_allowed_are_found(
     assert f"{parameter}={filled}" in finding["command"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "options", "parameter", "permission"),
+    [
+        ("wait-for-capacity", {"target_group": "web"}, "TargetGroupSteps=on", "DescribeTargetHealth"),
+        ("wait-for-capacity", {"service": {"cluster": "shop", "name": "web"}}, "EcsSteps=on", "ecs:ListTasks"),
+        (
+            "wait-for-capacity",
+            {"deployment": {"cluster": "shop", "namespace": "web", "name": "web"}},
+            "KubernetesSteps=on",
+            "eks:DescribeCluster",
+        ),
+        (
+            "run-automation",
+            {"document": "AWS-CreateImage", "role": "arn:aws:iam::123456789012:role/create-image"},
+            "AutomationRoles=ARN-OF-ROLE",
+            "iam:PassRole",
+        ),
+        (
+            "detach-volume",
+            {"tag": {"key": "data", "value": "web"}, "snapshot": {}},
+            "SnapshotSteps=on",
+            "ec2:CreateSnapshot",
+        ),
+    ],
+)
+def test_what_an_option_needs_besides_is_found(
+    testbed: Testbed[Deployment], kind: str, options: dict[str, Any], parameter: str, permission: str
+) -> None:
+    switched = {"CapacitySteps": "on", "VolumeSteps": "on", "AutomationDocuments": "AWS-CreateImage"}
+    it = account(testbed, switched | {parameter.partition("=")[0]: "" if "ROLE" in parameter else "off"})
+    it.hook(plan={"steps": [{"kind": kind, "if_missing": "done", "options": options}]})
+    found = [each for each in findings() if each["finding"] == "permission-missing"]
+    assert [parameter in each["command"] and permission in each["evidence"] for each in found] == [True]
+    it.hook(plan={"steps": [{"kind": "wait-for-capacity"}]})
+    assert findings() == []
+
+
 def test_a_condition_that_can_never_be_found_out_is_found(testbed: Testbed[Deployment]) -> None:
     it = account(testbed, {"StatusCheckSteps": "off"})
     wait = {"kind": "wait", "options": {"duration": "5s"}, "unless": ["gone", "unreachable"]}

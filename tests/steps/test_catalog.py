@@ -157,6 +157,12 @@ def test_the_options_come_back_from_json(step: type[Step]) -> None:
 
 
 @every_kind
+def test_an_option_that_asks_for_a_parameter_is_one_and_the_parameter_grants_something(step: type[Step]) -> None:
+    assert step.parameters_by_option.keys() <= set(step.options.__struct_fields__)
+    assert set(step.parameters_by_option.values()) <= step.optional_permissions.keys()
+
+
+@every_kind
 def test_an_option_there_is_not_is_refused(step: type[Step]) -> None:
     with pytest.raises(msgspec.ValidationError, match="unknown field"):
         msgspec.convert({**step.example, "no_such_option": 1}, step.options)

@@ -105,7 +105,11 @@ def _notes(step: type[Step]) -> Iterator[str]:
         granted = ", ".join(f"`{permission}`" for permission in step.permissions)
         yield f"- It needs {granted}: parameter `{step.template_parameter}` of the stack."
     for parameter, permissions in step.optional_permissions.items():
-        yield f"- Parameter `{parameter}` of the stack grants {', '.join(f'`{each}`' for each in permissions)} besides."
+        asked = "".join(
+            f", for `{option}`" for option, named in step.parameters_by_option.items() if named == parameter
+        )
+        granted = ", ".join(f"`{each}`" for each in permissions)
+        yield f"- Parameter `{parameter}` of the stack grants {granted} besides{asked}."
     if step.needs_instance_alive:
         yield "- It is skipped when EC2 has terminated the instance already."
     if step.may_be_missing is not None:

@@ -145,12 +145,16 @@ def step_needs(hooks: Sequence[tuple[GroupFacts, HookFacts]], stack: StackFacts)
         decision = hook.decision
         if decision is None or decision.plan is None:
             continue
-        for kind in dict.fromkeys(leaf.kind for leaf in decision.plan.leaves()):
+        given: dict[str, set[str]] = {}
+        for leaf in decision.plan.leaves():
+            given.setdefault(leaf.kind, set()).update(name for name, value in leaf.options.items() if value is not None)
+        for kind, options in given.items():
             step = KINDS[kind]
+            asked = {parameter for option, parameter in step.parameters_by_option.items() if option in options}
             optional = [
                 (parameter, permissions)
                 for parameter, permissions in step.optional_permissions.items()
-                if stack.switched_on(parameter)
+                if parameter in asked or stack.switched_on(parameter)
             ]
             own = SIGNAL_PARAMETER if kind == SIGNAL_KIND else step.template_parameter
             for parameter, permissions in ((own, step.permissions), *optional):

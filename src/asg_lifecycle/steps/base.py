@@ -108,6 +108,9 @@ class Step(ABC):
     optional_permissions: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """What it uses besides where a parameter of the template grants it, by that parameter."""
 
+    parameters_by_option: ClassVar[Mapping[str, str]] = {}
+    """Which of these parameters it cannot do without, by the option that asks for it."""
+
     skip_if_instance_survives: ClassVar[bool] = False
     """On the way out it removes what an instance that survives will need again: skipped then (R22, R23)."""
 

@@ -134,6 +134,7 @@ class DetachVolume(StatefulStep[DetachVolumeOptions, DetachVolumeState]):
     optional_permissions: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "SnapshotSteps": ("ec2:CreateSnapshot", "ec2:CreateTags", "ec2:DescribeSnapshots"),
     }
+    parameters_by_option: ClassVar[Mapping[str, str]] = {"snapshot": "SnapshotSteps"}
     may_be_missing = "volumes"
     skip_if_instance_survives = True
 

@@ -131,6 +131,7 @@ class RunAutomation(StatefulStep[RunAutomationOptions, RunAutomationState]):
     )
     template_parameter = "AutomationDocuments"
     optional_permissions: ClassVar[Mapping[str, tuple[str, ...]]] = {"AutomationRoles": ("iam:PassRole",)}
+    parameters_by_option: ClassVar[Mapping[str, str]] = {"role": "AutomationRoles"}
     may_be_missing = "runbooks"
     at_most_once = True
 

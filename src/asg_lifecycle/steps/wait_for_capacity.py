@@ -66,6 +66,11 @@ class WaitForCapacity(StatefulStep[WaitForCapacityOptions, WaitForCapacityState]
         ),
         "KubernetesSteps": ("eks:DescribeCluster", "ssm:GetParameter"),
     }
+    parameters_by_option: ClassVar[Mapping[str, str]] = {
+        "target_group": "TargetGroupSteps",
+        "service": "EcsSteps",
+        "deployment": "KubernetesSteps",
+    }
     needs_instance_alive = True
     may_be_missing = "target groups, services, clusters and deployments"
 
