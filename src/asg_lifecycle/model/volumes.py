@@ -97,6 +97,11 @@ _WITHOUT_ATTACHMENT = {
 }
 
 
+def _are_known(volume: Volume, mine: Attachment | None) -> bool:
+    """Return whether the states of a volume, and of its attachment to the instance, are ones that EC2 had so far."""
+    return volume.state in VOLUME_STATES and (mine is None or mine.state in ATTACHMENT_STATES)
+
+
 def detachment(volume: Volume | None, instance: str) -> Detachment:
     """Return how far a volume is from being free of an instance.
 
@@ -107,7 +112,7 @@ def detachment(volume: Volume | None, instance: str) -> Detachment:
     if volume is None:
         return Detachment.DELETED
     mine = volume.attachment(instance)
-    if volume.state not in VOLUME_STATES or (mine is not None and mine.state not in ATTACHMENT_STATES):
+    if not _are_known(volume, mine):
         return Detachment.UNKNOWN
     if mine is not None:
         return _OF_ATTACHMENT[mine.state]
@@ -157,7 +162,7 @@ def availability(volume: Volume | None, instance: str) -> Availability:
     if volume is None:
         return Availability.GONE
     mine = volume.attachment(instance)
-    if volume.state not in VOLUME_STATES or (mine is not None and mine.state not in ATTACHMENT_STATES):
+    if not _are_known(volume, mine):
         return Availability.UNKNOWN
     if volume.shared:
         return Availability.SHARED
