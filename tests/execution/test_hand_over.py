@@ -179,6 +179,19 @@ def test_when_the_deadline_comes_first_the_plan_decides(testbed: Testbed) -> Non
     assert "the deadline came before the action was handed over" in (testbed.record().reason or "")
 
 
+def test_no_heartbeat_is_sent_past_the_deadline_though_nobody_can_write_that_it_has_come(testbed: Testbed) -> None:
+    drain(testbed, COMMAND, heartbeat=30, at=30, lasts=100_000)
+    testbed.region.faults.deny("lambda", "Invoke")
+    testbed.run(2_000)
+    deadline = (testbed.record().deadline or 0.0) - testbed.started
+    for operation in ("GetItem", "Query", "UpdateItem", "PutItem"):
+        testbed.region.faults.deny("dynamodb", operation)
+    testbed.run(2_000)
+
+    assert deadline - 30 <= max(testbed.beats()) <= deadline
+    assert testbed.completions() == ["ABANDON heartbeat timeout"]
+
+
 def test_an_action_whose_record_is_gone_is_kept_alive_until_its_deadline(testbed: Testbed) -> None:
     drain(testbed, COMMAND, heartbeat=30, at=30, lasts=100_000)
     testbed.region.faults.deny("lambda", "Invoke")
