@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from asg_lifecycle_simulator.services.snapshots.model import Made
 
-ROOT, DATA, ABSENT_DEVICE = "/dev/sda1", "/dev/sdf", "/dev/sdz"
+# Not the one that `detach-volume` has, which may be in the same plan.
+ROOT, DATA, ABSENT_DEVICE = "/dev/sda1", "/dev/sdp", "/dev/sdz"
 NOT_WAITED_FOR: Mapping[str, Any] = {"wait": False}
 
 
