@@ -115,6 +115,7 @@ def is_clean(capsys: pytest.CaptureFixture[str], log_lines: io.StringIO, testbed
     return check
 
 
+@pytest.mark.one_of(2)
 @every_kind
 def test_what_aws_says_to_a_step_is_kept_without_secrets(
     testbed: Testbed, is_clean: Callable[[Watched], str], monkeypatch: pytest.MonkeyPatch, kind: str

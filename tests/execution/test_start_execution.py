@@ -133,6 +133,7 @@ def test_a_missing_permission_is_named(testbed: Testbed, operation: str) -> None
     assert f"permission states:{operation} is missing" in (testbed.record().problem or "")
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("late_by", [0.0, 2.0, 90.0])
 @pytest.mark.parametrize("kind", [FaultKind.RESPONSE_LOST, FaultKind.REQUEST_LOST])
 @pytest.mark.parametrize("duration", [1.0, 300.0])
