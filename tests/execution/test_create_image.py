@@ -84,7 +84,7 @@ def test_every_state_of_an_image_is_known(state: str) -> None:
 def test_only_an_available_image_lets_the_instance_go(testbed: Testbed, state: str) -> None:
     testbed.snapshots.imaging = Copying(takes=20, ends=state, message="Server.InternalError: try again")
     drained(testbed)
-    testbed.run(700)
+    testbed.run(300)
 
     assert bool(testbed.completions()) == (state in {"available", "disabled"})
     if state in {"invalid", "deregistered", "failed", "error"}:

@@ -175,7 +175,7 @@ def test_every_state_of_a_snapshot_is_known(state: str) -> None:
 def test_only_completed_snapshots_let_the_instance_go(testbed: Testbed, state: str, wait: bool) -> None:  # noqa: FBT001 - the option
     testbed.snapshots.copying = Copying(takes=20, ends=state, message="the volume could not be read")
     drained(testbed, wait=wait)
-    testbed.run(700)
+    testbed.run(300)
 
     ended = bool(testbed.completions())
     assert ended == (state == "completed" or not wait)
@@ -195,9 +195,9 @@ def blockers_of(step: Any) -> Any:
 
 
 def test_progress_is_told_in_tenths_and_a_long_wait_writes_little(testbed: Testbed) -> None:
-    testbed.snapshots.copying.takes = 20_000
+    testbed.snapshots.copying.takes = 6_000
     drained(testbed, "/dev/sdf")
-    testbed.run(10_400)
+    testbed.run(3_150)
     detail = testbed.record().detail or ""
     assert "waiting for 2 of 2 snapshots: snap-" in detail
     assert detail.count("(50 %)") == 2
@@ -205,7 +205,7 @@ def test_progress_is_told_in_tenths_and_a_long_wait_writes_little(testbed: Testb
     testbed.finish()
 
     assert testbed.calls("dynamodb")["UpdateItem"] - writes < 15
-    assert testbed.calls("ec2")["DescribeSnapshots"] < 150
+    assert testbed.calls("ec2")["DescribeSnapshots"] < 85
 
 
 def test_an_answer_that_is_lost_is_found_by_its_tags(testbed: Testbed) -> None:
