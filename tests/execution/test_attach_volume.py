@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 import pytest
 
 from asg_lifecycle.model.records import Status, blockers_of
 from asg_lifecycle_simulator.region.log import LogKind
+from tests.execution.service_enums import values_of
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Testbed
@@ -258,13 +258,8 @@ def test_an_instance_that_is_gone_gets_nothing(testbed: Testbed) -> None:
     assert {each.status for each in ended} <= {Status.COMPLETED, Status.OVER}
 
 
-def enum(name: str) -> list[str]:
-    shape = botocore.session.get_session().get_service_model("ec2").shape_for(name)
-    return list(shape.enum)  # type: ignore[attr-defined]
-
-
 @pytest.mark.parametrize("pool", [True, False])
-@pytest.mark.parametrize("state", [*enum("VolumeState"), "evaporated"])
+@pytest.mark.parametrize("state", [*values_of("ec2", "VolumeState"), "evaporated"])
 def test_a_volume_is_attached_in_no_state_but_available(testbed: Testbed, state: str, *, pool: bool) -> None:
     volume = testbed.volumes.make(tags=TAGS)
     testbed.volumes.show(volume, state=state)
@@ -277,7 +272,7 @@ def test_a_volume_is_attached_in_no_state_but_available(testbed: Testbed, state:
     assert state == "available" or state in ((testbed.record().problem or "") + (testbed.record().detail or ""))
 
 
-@pytest.mark.parametrize("state", [*enum("VolumeAttachmentState"), "levitating"])
+@pytest.mark.parametrize("state", [*values_of("ec2", "VolumeAttachmentState"), "levitating"])
 def test_only_what_is_attached_lets_an_instance_in(testbed: Testbed, state: str) -> None:
     volume = testbed.volumes.make(tags=TAGS)
     testbed.volumes.attaching_takes = 1e6

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 import pytest
 import yaml
 
@@ -17,6 +16,7 @@ from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.rate_limits import RateLimit
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
 from asg_lifecycle_simulator.services.snapshots.model import Copying
+from tests.execution.service_enums import values_of
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.snapshots.model import Made
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 PLANS = Path(__file__).parents[2] / "plans"
 
-EC2: Any = botocore.session.get_session().get_service_model("ec2")
-STATES: list[str] = EC2.shape_for("SnapshotState").enum
+STATES = values_of("ec2", "SnapshotState")
 
 
 def snapshot_plan(*, on_failure: str = "hold", if_missing: str | None = None, **options: Any) -> dict[str, Any]:

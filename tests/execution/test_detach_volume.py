@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 import pytest
 
 from asg_lifecycle.model.blockers import BlockerKind
 from asg_lifecycle.model.records import Status, blockers_of
 from asg_lifecycle.model.volumes import ATTACHMENT_STATES, VOLUME_STATES
 from asg_lifecycle_simulator.region.log import LogKind
+from tests.execution.service_enums import values_of
 
 if TYPE_CHECKING:
     from tests.execution.conftest import Testbed
@@ -258,18 +258,13 @@ def test_an_instance_that_survives_keeps_its_volumes_unless_the_plan_says_otherw
     assert testbed.volumes.holders(volume) == ({instance: "attached"} if survives == "skip" else {})
 
 
-def enum(name: str) -> list[str]:
-    shape = botocore.session.get_session().get_service_model("ec2").shape_for(name)
-    return list(shape.enum)  # type: ignore[attr-defined]
-
-
 def test_all_states_of_ec2_are_known() -> None:
-    assert set(enum("VolumeState")) == VOLUME_STATES
-    assert set(enum("VolumeAttachmentState")) == ATTACHMENT_STATES
+    assert set(values_of("ec2", "VolumeState")) == VOLUME_STATES
+    assert set(values_of("ec2", "VolumeAttachmentState")) == ATTACHMENT_STATES
 
 
 @pytest.mark.one_of(3)
-@pytest.mark.parametrize("state", [*enum("VolumeAttachmentState"), "levitating"])
+@pytest.mark.parametrize("state", [*values_of("ec2", "VolumeAttachmentState"), "levitating"])
 @pytest.mark.parametrize("mid", [False, True])
 def test_no_state_of_an_attachment_but_none_lets_an_instance_go(testbed: Testbed, state: str, *, mid: bool) -> None:
     (instance,) = group(testbed)
@@ -287,7 +282,7 @@ def test_no_state_of_an_attachment_but_none_lets_an_instance_go(testbed: Testbed
         assert "levitating" in (testbed.record().problem or "")
 
 
-@pytest.mark.parametrize("state", [*enum("VolumeState"), "evaporated"])
+@pytest.mark.parametrize("state", [*values_of("ec2", "VolumeState"), "evaporated"])
 def test_a_volume_that_is_not_attached_lets_an_instance_go_where_its_state_proves_it(
     testbed: Testbed, state: str
 ) -> None:
