@@ -264,7 +264,7 @@ def test_a_volume_is_attached_in_no_state_but_available(testbed: Testbed, state:
     volume = testbed.volumes.make(tags=TAGS)
     testbed.volumes.show(volume, state=state)
     launch(testbed, POOL if pool else {"volumes": [volume]})
-    testbed.run(100)
+    testbed.run(60)
     waits = {"creating", "in-use"}
     expected = Status.COMPLETED if state == "available" else Status.WORKING if state in waits else Status.HELD
     assert testbed.record().status is expected
@@ -279,7 +279,7 @@ def test_only_what_is_attached_lets_an_instance_in(testbed: Testbed, state: str)
     launch(testbed)
     testbed.run(10)
     testbed.volumes.show(volume, attachment=state)
-    testbed.run(300)
+    testbed.run(150)
     expected = {"attached": Status.COMPLETED, "levitating": Status.HELD}
     assert testbed.record().status is expected.get(state, Status.WORKING)
 

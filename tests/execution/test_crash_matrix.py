@@ -293,7 +293,7 @@ AFTERWARDS = (
 
 @pytest.mark.parametrize("failure", AFTERWARDS)
 def test_the_lambda_may_die_anywhere_in_a_drain(failure: InjectedFailure, *, thorough: bool) -> None:
-    todo = some_of(places("drain", failure), 2, thorough=thorough)
+    todo = some_of(places("drain", failure), 3, thorough=thorough)
 
     assert deaths(suffered(PLAYS["drain"], todo)) >= len(todo) * MET
 

@@ -275,7 +275,7 @@ def test_no_state_of_an_attachment_but_none_lets_an_instance_go(testbed: Testbed
     if mid:
         testbed.run(5)
         testbed.volumes.show(volume, attachment=state)
-    testbed.run(300)
+    testbed.run(150)
     assert testbed.record().status is (Status.HELD if state == "levitating" else Status.WORKING)
     assert not testbed.completions()
     if state == "levitating":

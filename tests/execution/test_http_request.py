@@ -268,7 +268,7 @@ def crashes() -> list[tuple[int, int, bool]]:
     return [(invocation, call, after) for invocation in (1, 2) for call in range(1, 9) for after in (False, True)]
 
 
-@pytest.mark.one_of(6)
+@pytest.mark.one_of(8)
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize(("invocation", "number", "after"), crashes())
 @pytest.mark.parametrize("where", ["call", "checkpoint"])

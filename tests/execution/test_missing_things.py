@@ -101,6 +101,7 @@ def test_it_fails_the_step_and_says_what_to_do(testbed: Testbed, kind: str, opti
     assert "if_missing: done" in record.problem
 
 
+@pytest.mark.one_of(2)
 @every_absence
 def test_it_is_done_where_the_plan_allows_that(testbed: Testbed, kind: str, options: dict[str, Any]) -> None:
     started(testbed, kind, options, if_missing="done")

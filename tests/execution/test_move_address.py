@@ -225,6 +225,7 @@ def test_one_that_waits_says_who_has_them(testbed: Testbed) -> None:
     assert ended(testbed).startswith(f"Elastic IP {second}")
 
 
+@pytest.mark.one_of(3)
 @every_kind
 def test_the_timeout_of_the_step_ends_the_wait(testbed: Testbed, what: str) -> None:
     options, (name,) = members(testbed, what, 1)
@@ -337,7 +338,7 @@ def test_the_lambda_may_die_at_any_call_of_a_launch(
     testbed: Testbed, what: str, *, after: bool, thorough: bool
 ) -> None:
     every_place = [(invocation, call) for invocation in range(1, 7) for call in range(1, 6)]
-    places = some_of(every_place, 3, thorough=thorough)
+    places = some_of(every_place, 4, thorough=thorough)
     options, names = members(testbed, what, len(places) + 3)
     testbed.elastic_ips.views.delay = testbed.network_interfaces.views.delay = 5
     testbed.deployment.service.call_crashes.extend(
@@ -356,7 +357,7 @@ def test_the_lambda_may_die_at_any_call_of_a_launch(
 @every_kind
 def test_the_lambda_may_die_at_any_call_of_a_release(testbed: Testbed, what: str, *, thorough: bool) -> None:
     every_place = [(invocation, call) for invocation in range(1, 4) for call in range(1, 6)]
-    places = some_of(every_place, 3, thorough=thorough)
+    places = some_of(every_place, 4, thorough=thorough)
     options, names = members(testbed, what, len(places))
     testbed.elastic_ips.views.delay = testbed.network_interfaces.views.delay = 5
     launched = grow(testbed, len(places), plan(options), plan(options))

@@ -138,7 +138,7 @@ def test_what_aws_says_to_a_step_is_kept_without_secrets(
     assert (HIDDEN in seen) == bool(refused)
 
 
-@pytest.mark.one_of(5)
+@pytest.mark.one_of(8)
 @every_kind
 @pytest.mark.parametrize("answer", [Waiting(SAYING), Done(SAYING), Failed(SAYING), ValueError(SAYING)], ids=type)
 def test_what_a_step_says_is_kept_without_secrets(

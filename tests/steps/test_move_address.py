@@ -142,7 +142,7 @@ def test_nobody_has_two_and_no_two_have_the_same(what: str, delay: float, moves:
 
 
 def settle(crowd: Crowd) -> None:
-    """Let everybody go on until whoever can have one has it, and whoever goes has none, and nothing changes any more."""
+    """Let everybody go on until whoever can have one has it, whoever goes has none, and nothing changes any more."""
     before, quiet_since = crowd.had(), 0
     for turn in range(30):
         for actor in crowd.actors:
