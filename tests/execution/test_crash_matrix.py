@@ -300,7 +300,7 @@ def test_the_lambda_may_die_anywhere_in_a_drain(failure: InjectedFailure, *, tho
 
 @pytest.mark.parametrize("name", [name for name in PLAYS if name != "drain"])
 def test_the_lambda_may_die_anywhere(name: str, *, thorough: bool) -> None:
-    todo = some_of(places(name, *AFTERWARDS), 8, thorough=thorough)
+    todo = some_of(places(name, *AFTERWARDS), 12, thorough=thorough)
 
     assert deaths(suffered(PLAYS[name], todo)) >= len(todo) * MET
 
@@ -311,7 +311,7 @@ def deaths(executions: list[SimulatedExecution]) -> int:
 
 @pytest.mark.parametrize("name", ["drain", "copy", "sweep", "wait for the event", "join"])
 def test_any_response_may_be_lost(name: str, *, thorough: bool) -> None:
-    suffered(PLAYS[name], some_of(places(name, InjectedFailure.RESPONSE_LOST), 6, thorough=thorough))
+    suffered(PLAYS[name], some_of(places(name, InjectedFailure.RESPONSE_LOST), 9, thorough=thorough))
 
 
 @pytest.mark.parametrize("name", ["drain", "copy", "nudge", "takeover"])

@@ -99,7 +99,7 @@ def test_a_volume_that_is_still_mounted_holds_the_instance_and_says_what_to_do(t
     (instance,) = group(testbed)
     volume = testbed.volumes.make(tags=TAGS, instance=instance, mounted=True)
     testbed.terminate(instance)
-    testbed.run(900)
+    testbed.run(400)
     record = testbed.record()
     assert not testbed.completions()
     assert record.detail is not None

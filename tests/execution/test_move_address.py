@@ -144,7 +144,7 @@ def storm(testbed: Testbed, options: dict[str, Any], what: str, names: list[str]
     for hook, transition in ((LAUNCH_HOOK, "LAUNCHING"), (TERMINATE_HOOK, "TERMINATING")):
         testbed.autoscaling.put_hook(GROUP, hook, transition, HeartbeatTimeout=900, NotificationMetadata=metadata)
     testbed.autoscaling.scale(GROUP, launched)
-    testbed.run(180)
+    testbed.run(90)
     served = completed(testbed)
     assert len(served) == len(names)
     assert one_each(testbed, what, names) == served
@@ -158,7 +158,7 @@ def storm(testbed: Testbed, options: dict[str, Any], what: str, names: list[str]
     while gone := sorted(served)[:3]:
         for instance in gone:
             testbed.autoscaling.terminate(instance)
-        testbed.run(240)
+        testbed.run(150)
         now = {holder for each in holders(testbed, what, names).values() for holder in each}
         assert not now & set(gone)
         if len(completed(testbed)) >= launched + launched - len(names):
@@ -185,14 +185,14 @@ def test_a_storm_on_a_pool_that_is_too_small(testbed: Testbed, *, thorough: bool
     instances, addresses = (50, 30) if thorough else (12, 7)
     names = [testbed.elastic_ips.allocate(POOL) for _ in range(addresses)]
     launched = grow(testbed, instances, plan(EIP), plan(EIP))
-    testbed.run(120)
+    testbed.run(60)
     served = completed(testbed)
     assert len(served) == addresses
     assert one_each(testbed, "elastic-ip", names) == served
     leaving = sorted(served)[: instances - addresses]
     for instance in leaving:
         testbed.terminate(instance)
-    testbed.run(300)
+    testbed.run(150)
     assert completed(testbed) == set(launched)
     assert one_each(testbed, "elastic-ip", names) == set(launched) - set(leaving)
     assert testbed.elastic_ips.taken_away == []
