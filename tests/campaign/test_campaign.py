@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
 SEED = 20261123
 CHUNK, DRAWN = 5, 2
-QUIET = [32, 34, 60]
+LONG = {10, 15}
+"""Two days of sweeps, and more than an hour in which a write is refused every five seconds."""
+QUIET = [34, 32, 60]
 
 
 @pytest.mark.parametrize("first", range(0, 20, CHUNK))
 def test_nothing_is_violated(first: int, *, thorough: bool) -> None:
-    runs = range(first, first + (CHUNK if thorough else DRAWN))
+    runs = list(range(first, first + CHUNK))
+    if not thorough:
+        runs = [run for run in runs if run not in LONG][:DRAWN]
     found = {run: verdict.found for run in runs if (verdict := check_run(SEED, run)).found}
     assert found == {}, f"replay: python -m asg_lifecycle_simulator.campaign --seed {SEED} --run {next(iter(found))}"
 
@@ -51,6 +55,7 @@ def _warm() -> None:
 
 
 # None of these has a Lambda that dies: which of its threads meets that has no order either.
+@pytest.mark.one_of(5)
 @pytest.mark.usefixtures("_warm")
 @pytest.mark.parametrize("run", QUIET)
 def test_a_run_is_replayed_exactly(run: int) -> None:
@@ -85,7 +90,12 @@ def plain_run() -> Iterator[RunHistory]:
         quiet = not (scenario.faults or scenario.crashes or scenario.incidents or scenario.messages)
         plain = scenario.move == "terminate" and scenario.instances == 1 and scenario.exit_code == 0
         frequent = {"run-command", "deregister-targets"} <= set(scenario.kinds)
-        ends = not scenario.hurried and not any(step.fails or step.endless for step in scenario.steps)
+        # What beats often is watched for longer.
+        ends = (
+            scenario.heartbeat >= 300
+            and not scenario.hurried
+            and not any(step.fails or step.endless for step in scenario.steps)
+        )
         if quiet and plain and scenario.protected and frequent and ends and set(scenario.plan or ()) == {"steps"}:
             yield run_scenario(scenario)
 
@@ -193,11 +203,14 @@ def test_every_invariant_is_tried_here() -> None:
 def test_every_mutation_can_be_made(tmp_path: Path) -> None:
     for number, mutation in enumerate(MUTATIONS):
         source = tmp_path / str(number)
-        shutil.copytree(mutations.ROOT / "src" / mutations.PACKAGE, source / mutations.PACKAGE)
+        copied = source / mutations.PACKAGE / mutation.file
+        copied.parent.mkdir(parents=True)
+        shutil.copy(mutations.ROOT / "src" / mutations.PACKAGE / mutation.file, copied)
         apply(mutation, source)
     assert len({mutation.name for mutation in MUTATIONS}) == len(MUTATIONS)
 
 
+@pytest.mark.one_of(5)
 @pytest.mark.parametrize("name", ["a step that waits is taken for done", "the hooks of others are answered"])
 def test_the_campaign_finds_what_is_broken(name: str) -> None:
     (mutation,) = [each for each in MUTATIONS if each.name == name]
@@ -205,7 +218,7 @@ def test_the_campaign_finds_what_is_broken(name: str) -> None:
 
 
 def test_the_command_line_reports_and_replays(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--runs", "2", "--seed", "5", "--processes", "1"]) == 0
-    assert "2 runs, seed 5: " in capsys.readouterr().out
-    assert main(["--seed", "5", "--run", "1"]) == 0
+    assert main(["--runs", "2", "--seed", "11", "--processes", "1"]) == 0
+    assert "2 runs, seed 11: " in capsys.readouterr().out
+    assert main(["--seed", "11", "--run", "1"]) == 0
     assert "wait started" in capsys.readouterr().out

@@ -108,11 +108,11 @@ def test_a_runner_of_gitlab_finishes_its_job(testbed: Testbed) -> None:
 
 @pytest.mark.parametrize("lost", ["changed", "graphql", "deleted"])
 def test_an_answer_of_gitlab_that_is_lost_is_asked_for_again(testbed: Testbed, lost: str) -> None:
-    api, _ = gitlab(testbed)
+    api, _ = gitlab(testbed, ends_at=testbed.timeline.now() + 400)
     api.loses = {lost}
     testbed.finish()
     assert testbed.record().status == "completed"
-    assert testbed.elapsed < 2400
+    assert testbed.elapsed < 1000
     assert (list(api.runners), api.loses) == ([6], set())
 
 
@@ -135,7 +135,7 @@ def test_a_runner_of_gitlab_that_takes_jobs_again_holds_its_instance(testbed: Te
     api, _ = gitlab(testbed)
     testbed.run(600)
     api.runners[7].paused = False
-    testbed.run(3600)
+    testbed.run(300)
     assert (testbed.record().status, list(api.runners)) == ("held", [6, 7])
     assert "fail_when holds" in str(testbed.record().problem)
 
@@ -144,7 +144,7 @@ def test_a_gitlab_that_is_down_is_waited_for(testbed: Testbed) -> None:
     api, _ = gitlab(testbed)
     testbed.run(60)
     api.down = True
-    testbed.run(3600)
+    testbed.run(1900)
     assert (testbed.completions(), "502" in str(testbed.record().detail)) == ([], True)
     api.down = False
     testbed.finish()
@@ -215,13 +215,15 @@ class Jenkins(Routed):
         )
 
 
-def jenkins(testbed: Testbed, *, offline: bool = False, known: bool = True) -> tuple[Jenkins, str]:
+def jenkins(
+    testbed: Testbed, *, offline: bool = False, known: bool = True, builds_for: float = 1200
+) -> tuple[Jenkins, str]:
     """Return the API, and an instance that goes; its agent has a build for twenty minutes."""
     api = Jenkins(testbed)
     secret = ("asg-lifecycle/prod/http/jenkins", api.secret)
     instance = started(testbed, "jenkins-agent", api, host="jenkins.example.com", port=443, secret=secret)
     if known:
-        api.nodes[instance] = Agent(offline, {"app #12": api.now + 1200, "lib #3": api.now + 300})
+        api.nodes[instance] = Agent(offline, {"app #12": api.now + builds_for, "lib #3": api.now + 300})
     testbed.terminate(instance)
     return api, instance
 
@@ -240,11 +242,11 @@ def test_an_agent_of_jenkins_finishes_its_builds(testbed: Testbed, *, offline: b
 
 @pytest.mark.parametrize("lost", ["offline", "shown", "deleted"])
 def test_an_answer_of_jenkins_that_is_lost_is_asked_for_again(testbed: Testbed, lost: str) -> None:
-    api, _ = jenkins(testbed)
+    api, _ = jenkins(testbed, builds_for=400)
     api.loses = {lost}
     testbed.finish()
     assert testbed.record().status == "completed"
-    assert testbed.elapsed < 2400
+    assert testbed.elapsed < 1600
     assert (list(api.nodes), api.lost_builds, api.loses) == (["i-0other"], [], set())
 
 
@@ -260,7 +262,7 @@ def test_a_node_that_is_brought_back_holds_its_instance(testbed: Testbed) -> Non
     api, instance = jenkins(testbed)
     testbed.run(600)
     api.nodes[instance].offline = False
-    testbed.run(3600)
+    testbed.run(300)
     assert (testbed.record().status, list(api.nodes)) == ("held", ["i-0other", instance])
 
 
@@ -268,7 +270,7 @@ def test_a_jenkins_that_is_down_is_waited_for(testbed: Testbed) -> None:
     api, _ = jenkins(testbed)
     testbed.run(60)
     api.down = True
-    testbed.run(3600)
+    testbed.run(1300)
     assert (testbed.completions(), "502" in str(testbed.record().detail)) == ([], True)
     api.down = False
     testbed.finish()

@@ -93,7 +93,7 @@ def test_a_minion_that_still_runs_sends_its_key_again_and_is_held_up(testbed: Te
     _, instance = salt(testbed)
     testbed.run_command.behave(Behaviour(duration=2, exit_code=1))
     testbed.terminate(instance)
-    testbed.run(1800)
+    testbed.run(900)
     assert testbed.completions() == []
     assert str(testbed.record().detail).endswith("the master has 1 accepted keys, and 1 that wait")
 

@@ -155,7 +155,7 @@ def test_an_agent_of_consul_that_is_not_put_into_maintenance_does_not_leave(test
     servers, it = consul(testbed)
     testbed.run_command.behave(Behaviour(duration=2, exit_code=1, standard_error="Permission denied"))
     testbed.terminate(it.instance)
-    testbed.run(7200)
+    testbed.run(4000)
     assert (testbed.record().status, servers.members[it.instance]) == ("held", ALIVE)
     assert len(testbed.run_command.runs(it.instance)) == 1
 
@@ -163,7 +163,7 @@ def test_an_agent_of_consul_that_is_not_put_into_maintenance_does_not_leave(test
 def test_an_agent_of_consul_with_another_name_is_held(testbed: Testbed) -> None:
     servers, it = consul(testbed, node="ip-10-0-0-5")
     testbed.terminate(it.instance)
-    testbed.run(1800)
+    testbed.run(300)
     assert (testbed.record().status, testbed.completions()) == ("held", [])
     assert "fail_when holds" in str(testbed.record().problem)
     assert servers.members["ip-10-0-0-5"] == ALIVE

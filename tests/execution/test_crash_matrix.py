@@ -30,6 +30,7 @@ from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.region.timeline import VIRTUAL_START
 from asg_lifecycle_simulator.replay.testbed import COMMAND, DEREGISTER, GROUP, HOOK, TWO_STEPS, RecordingTestbed
 from asg_lifecycle_simulator.services.run_command.model import Behaviour
+from tests.execution.some_of import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -291,15 +292,15 @@ AFTERWARDS = (
 
 
 @pytest.mark.parametrize("failure", AFTERWARDS)
-def test_the_lambda_may_die_anywhere_in_a_drain(failure: InjectedFailure) -> None:
-    todo = places("drain", failure)
+def test_the_lambda_may_die_anywhere_in_a_drain(failure: InjectedFailure, *, thorough: bool) -> None:
+    todo = some_of(places("drain", failure), 3, thorough=thorough)
 
     assert deaths(suffered(PLAYS["drain"], todo)) >= len(todo) * MET
 
 
 @pytest.mark.parametrize("name", [name for name in PLAYS if name != "drain"])
 def test_the_lambda_may_die_anywhere(name: str, *, thorough: bool) -> None:
-    todo = places(name, *AFTERWARDS)[:: 1 if thorough else 3]
+    todo = some_of(places(name, *AFTERWARDS), 12, thorough=thorough)
 
     assert deaths(suffered(PLAYS[name], todo)) >= len(todo) * MET
 
@@ -310,13 +311,12 @@ def deaths(executions: list[SimulatedExecution]) -> int:
 
 @pytest.mark.parametrize("name", ["drain", "copy", "sweep", "wait for the event", "join"])
 def test_any_response_may_be_lost(name: str, *, thorough: bool) -> None:
-    every = 1 if thorough or name == "drain" else 3
-    suffered(PLAYS[name], places(name, InjectedFailure.RESPONSE_LOST)[::every])
+    suffered(PLAYS[name], some_of(places(name, InjectedFailure.RESPONSE_LOST), 9, thorough=thorough))
 
 
 @pytest.mark.parametrize("name", ["drain", "copy", "nudge", "takeover"])
-def test_an_invocation_that_lambda_has_given_up_does_no_harm(name: str) -> None:
-    suffered(PLAYS[name], places(name, InjectedFailure.RUNS_TWICE))
+def test_an_invocation_that_lambda_has_given_up_does_no_harm(name: str, *, thorough: bool) -> None:
+    suffered(PLAYS[name], some_of(places(name, InjectedFailure.RUNS_TWICE), 2, thorough=thorough))
 
 
 def suffered(play: Play, todo: list[Failpoint]) -> list[SimulatedExecution]:

@@ -30,7 +30,7 @@ def drained(testbed: Testbed) -> str:
     return instance
 
 
-@pytest.mark.one_of(3)
+@pytest.mark.one_of(5)
 @pytest.mark.parametrize(
     ("service", "operation"),
     [

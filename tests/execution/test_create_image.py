@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import botocore.session
 import pytest
 import yaml
 
@@ -11,6 +10,7 @@ from asg_lifecycle.model.messages import Resume, Skip
 from asg_lifecycle.model.snapshots import IMAGE_STAGES
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.services.snapshots.model import Copying
+from tests.execution.service_enums import values_of
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.snapshots.model import Made
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 PLANS = Path(__file__).parents[2] / "plans"
 
-EC2: Any = botocore.session.get_session().get_service_model("ec2")
-STATES: list[str] = EC2.shape_for("ImageState").enum
+STATES = values_of("ec2", "ImageState")
 
 
 def image_plan(**options: Any) -> dict[str, Any]:
@@ -84,7 +83,7 @@ def test_every_state_of_an_image_is_known(state: str) -> None:
 def test_only_an_available_image_lets_the_instance_go(testbed: Testbed, state: str) -> None:
     testbed.snapshots.imaging = Copying(takes=20, ends=state, message="Server.InternalError: try again")
     drained(testbed)
-    testbed.run(3_000)
+    testbed.run(300)
 
     assert bool(testbed.completions()) == (state in {"available", "disabled"})
     if state in {"invalid", "deregistered", "failed", "error"}:

@@ -210,7 +210,8 @@ class Scene:
     """One step on a testbed, with its target."""
 
     def __init__(self, testbed: Testbed, kind: str) -> None:
-        (instance,) = testbed.group(plan={"steps": []})
+        # It is worked on here, and by no hook.
+        (instance,) = testbed.autoscaling.create_group("web", capacity=1, max_size=5)
         options = SCENES[kind](testbed, instance)
         self._set_up = Counter(testbed.region.calls)
         clients, clock = Clients(), testbed.timeline.now
@@ -252,7 +253,7 @@ class Scene:
     def terminate_instance(self) -> None:
         """Have EC2 terminate the instance, before its hook is worked on."""
         self.testbed.region.client("ec2").terminate_instances(InstanceIds=[self._action.instance])
-        self.testbed.run(300)
+        self.testbed.run(60)
         self._facts = self._describe()
 
     def outcome(self) -> StepAnswer | CallFailed:
@@ -292,12 +293,22 @@ def test_a_preview_changes_nothing_and_says_what_would_be(testbed: Testbed, kind
     assert scene.changes() == []
 
 
+WAITS_FOR_TIME = {"wait"}
+"""The kinds that wait for nothing but time."""
+
+NAMES_NONE_YET = {"drain-kubernetes", "wait-for-kubernetes"}
+"""The kinds whose waits are sentences only."""
+
+
 @every_kind
-def test_what_a_step_remembers_comes_back_from_json(testbed: Testbed, kind: str) -> None:
+def test_a_wait_names_what_it_waits_for_and_what_it_remembers_comes_back_from_json(testbed: Testbed, kind: str) -> None:
     scene = Scene(testbed, kind)
     progress = scene.step.begin(scene.target())
     if not isinstance(progress, Waiting):
         return
+    if kind not in WAITS_FOR_TIME | NAMES_NONE_YET:
+        assert progress.blockers
+        assert all(blocker.name and blocker.reason for blocker in progress.blockers)
     again = msgspec.json.decode(msgspec.json.encode(progress), type=Progress)
     assert isinstance(again, Waiting)
     assert json.dumps(again.state) == json.dumps(progress.state)
@@ -320,22 +331,6 @@ def test_beginning_twice_is_beginning_once(testbed: Testbed, kind: str) -> None:
         repeated = {name for name, count in scene.counted_changes().items() if count > before.get(name, 0)}
         assert repeated <= IDEMPOTENT
     assert testbed.region.calls["ssm", "SendCommand"] == (1 if kind == "run-command" else 0)
-
-
-WAITS_FOR_TIME = {"wait"}
-"""The kinds that wait for nothing but time."""
-
-NAMES_NONE_YET = {"drain-kubernetes", "wait-for-kubernetes"}
-"""The kinds whose waits are sentences only."""
-
-
-@every_kind
-def test_a_wait_names_what_it_waits_for(testbed: Testbed, kind: str) -> None:
-    scene = Scene(testbed, kind)
-    progress = scene.step.begin(scene.target())
-    if isinstance(progress, Waiting) and kind not in WAITS_FOR_TIME | NAMES_NONE_YET:
-        assert progress.blockers
-        assert all(blocker.name and blocker.reason for blocker in progress.blockers)
 
 
 STOPPED = {

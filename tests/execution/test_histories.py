@@ -23,6 +23,7 @@ from asg_lifecycle_simulator.replay.history import (
 from asg_lifecycle_simulator.replay.recorder import ENDED, record
 from asg_lifecycle_simulator.replay.replayer import Replay
 from asg_lifecycle_simulator.replay.scenarios import SCENARIOS
+from tests.execution.some_of import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,9 +123,10 @@ def test_a_finished_execution_replays_to_its_outcome_without_a_call(name: str) -
 
 
 @pytest.mark.parametrize("name", EXECUTIONS)
-def test_an_unfinished_execution_goes_on_with_what_it_has(name: str) -> None:
+def test_an_unfinished_execution_goes_on_with_what_it_has(name: str, *, thorough: bool) -> None:
+    moments = list(enumerate(unfinished(EXECUTIONS[name]), start=1))
     with Replay(EXECUTIONS[name]) as replay:
-        for number, state in enumerate(unfinished(EXECUTIONS[name]), start=1):
+        for number, state in some_of(moments, 2, thorough=thorough):
             replay.resume(state)
             after = replay.invoke()
             (invocation,) = replay.execution.runs

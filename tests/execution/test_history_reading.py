@@ -38,7 +38,7 @@ def told(history: ActionHistory, kind: EntryKind) -> list[HistoryEntry]:
     return [entry for entry in entries_of(history) if entry.kind is kind]
 
 
-@pytest.mark.one_of(3)
+@pytest.mark.one_of(5)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_history_tells_what_was_metered_and_leaves_nothing_untold(name: str) -> None:
     with RecordingTestbed(Deployment) as testbed:

@@ -165,7 +165,7 @@ def test_a_request_is_repeated_by_what_its_failure_means(  # noqa: PLR0913, PLR0
     testbed: Testbed, method: str, options: Any, first: Any, sent: int, status: str
 ) -> None:
     api = serve(testbed, **{method: [first, answer({})]})
-    begun(testbed, step(method, **options), within=400)
+    begun(testbed, step(method, **options), within=150)
     assert (api.count(method), outcome(testbed)[0]) == (sent, status), outcome(testbed)
     open_effect = isinstance(first, Lost) or first.status_code >= 500
     assert (OPEN in outcome(testbed)[1]) == (status == "held" and open_effect)
@@ -268,7 +268,7 @@ def crashes() -> list[tuple[int, int, bool]]:
     return [(invocation, call, after) for invocation in (1, 2) for call in range(1, 9) for after in (False, True)]
 
 
-@pytest.mark.one_of(4)
+@pytest.mark.one_of(8)
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize(("invocation", "number", "after"), crashes())
 @pytest.mark.parametrize("where", ["call", "checkpoint"])
@@ -286,7 +286,7 @@ def test_the_lambda_may_die_anywhere(  # noqa: PLR0913, PLR0917 - where it dies
     else:
         service.crash_points.append(CrashPoint(invocation=invocation, checkpoint=number, after=after))
     api = serve(testbed, **{method: answer(), "GET": [answer({"jobs": 1}), answer({"jobs": 0})]})
-    begun(testbed, step(method, poll=POLL), within=1500)
+    begun(testbed, step(method, poll=POLL), within=600)
     status, said = outcome(testbed)
     if method == "PUT":
         assert (status, api.count("PUT") >= 1) == ("completed", True)
@@ -300,12 +300,13 @@ def test_the_lambda_may_die_anywhere(  # noqa: PLR0913, PLR0917 - where it dies
         assert api.count("POST") <= 1
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("call", range(1, 7))
 @pytest.mark.parametrize("after", [False, True])
 def test_the_lambda_may_die_when_it_sends_again_what_was_refused(testbed: Testbed, call: int, *, after: bool) -> None:
     testbed.deployment.service.call_crashes.append(CallCrash(invocation=2, call=call, after=after))
     api = serve(testbed, POST=[BUSY, answer()])
-    begun(testbed, step(), within=1500)
+    begun(testbed, step(), within=600)
     status, said = outcome(testbed)
     assert api.count("POST") <= 2
     assert status == ("held" if OPEN in said else "completed")

@@ -154,7 +154,7 @@ def test_a_removal_whose_answer_is_lost_is_not_done_twice_at_once(testbed: Testb
 def test_brokers_without_room_hold_the_instance_before_anything_moves(testbed: Testbed) -> None:
     api = kafka(testbed)
     api.room = False
-    testbed.run(3600)
+    testbed.run(900)
     assert (testbed.record().status, removals(api)) == ("held", ["dryrun=true"])
     assert "fail_when holds" in str(testbed.record().problem)
 
@@ -162,14 +162,14 @@ def test_brokers_without_room_hold_the_instance_before_anything_moves(testbed: T
 @pytest.mark.parametrize("host", ["10.9.9.9", "ip-10-0-0-5.ec2.internal"])
 def test_a_tag_that_names_the_broker_of_another_host_moves_nothing(testbed: Testbed, host: str) -> None:
     api = kafka(testbed, host=host)
-    testbed.run(3600)
+    testbed.run(600)
     assert (testbed.record().status, removals(api)) == ("held", [])
 
 
 def test_partitions_without_a_leader_hold_the_instance(testbed: Testbed) -> None:
     api = kafka(testbed)
     api.leaderless = 2
-    testbed.run(3 * 3600)
+    testbed.run(1800)
     assert (api.left(), testbed.completions()) == (0, [])
     api.leaderless = 0
     testbed.finish()
@@ -180,7 +180,7 @@ def test_a_cruise_control_that_is_down_is_waited_for(testbed: Testbed) -> None:
     api = kafka(testbed)
     testbed.run(400)
     api.down = True
-    testbed.run(7200)
+    testbed.run(1500)
     assert (testbed.completions(), "502" in str(testbed.record().detail)) == ([], True)
     api.down = False
     testbed.finish()

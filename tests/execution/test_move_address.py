@@ -15,6 +15,7 @@ from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.services.durable_executions.checkpoints import CallCrash
 from asg_lifecycle_simulator.services.durable_executions.function import NAMES
 from tests.execution.conftest import GROUP, LAUNCH_HOOK, TERMINATE_HOOK
+from tests.execution.some_of import some_of
 
 if TYPE_CHECKING:
     from asg_lifecycle_simulator.services.durable_executions.execution import SimulatedExecution
@@ -126,13 +127,16 @@ def test_what_one_has_already_it_keeps(testbed: Testbed, what: str) -> None:
 
 @pytest.mark.one_of(3)
 @every_kind
-def test_in_a_storm_no_two_get_the_same_and_the_rest_get_theirs_as_others_go(testbed: Testbed, what: str) -> None:
-    options, names = members(testbed, what, 8)
-    testbed.region.page_size = 5
+def test_in_a_storm_no_two_get_the_same_and_the_rest_get_theirs_as_others_go(
+    testbed: Testbed, what: str, *, thorough: bool
+) -> None:
+    free, launched = (8, 14) if thorough else (4, 7)
+    options, names = members(testbed, what, free)
+    testbed.region.page_size = 5 if thorough else 3
     testbed.elastic_ips.views.delay = testbed.network_interfaces.views.delay = 7
     # The group is in one zone, where the interfaces are.
     testbed.autoscaling.create_group(GROUP, capacity=0, max_size=100)
-    storm(testbed, options, what, names, launched=14)
+    storm(testbed, options, what, names, launched=launched)
 
 
 def storm(testbed: Testbed, options: dict[str, Any], what: str, names: list[str], *, launched: int) -> None:
@@ -140,7 +144,7 @@ def storm(testbed: Testbed, options: dict[str, Any], what: str, names: list[str]
     for hook, transition in ((LAUNCH_HOOK, "LAUNCHING"), (TERMINATE_HOOK, "TERMINATING")):
         testbed.autoscaling.put_hook(GROUP, hook, transition, HeartbeatTimeout=900, NotificationMetadata=metadata)
     testbed.autoscaling.scale(GROUP, launched)
-    testbed.run(180)
+    testbed.run(90)
     served = completed(testbed)
     assert len(served) == len(names)
     assert one_each(testbed, what, names) == served
@@ -154,7 +158,7 @@ def storm(testbed: Testbed, options: dict[str, Any], what: str, names: list[str]
     while gone := sorted(served)[:3]:
         for instance in gone:
             testbed.autoscaling.terminate(instance)
-        testbed.run(240)
+        testbed.run(150)
         now = {holder for each in holders(testbed, what, names).values() for holder in each}
         assert not now & set(gone)
         if len(completed(testbed)) >= launched + launched - len(names):
@@ -178,17 +182,17 @@ def one_each(testbed: Testbed, what: str, names: list[str]) -> set[str]:
 
 
 def test_a_storm_on_a_pool_that_is_too_small(testbed: Testbed, *, thorough: bool) -> None:
-    instances, addresses = (50, 30) if thorough else (20, 12)
+    instances, addresses = (50, 30) if thorough else (12, 7)
     names = [testbed.elastic_ips.allocate(POOL) for _ in range(addresses)]
     launched = grow(testbed, instances, plan(EIP), plan(EIP))
-    testbed.run(120)
+    testbed.run(60)
     served = completed(testbed)
     assert len(served) == addresses
     assert one_each(testbed, "elastic-ip", names) == served
     leaving = sorted(served)[: instances - addresses]
     for instance in leaving:
         testbed.terminate(instance)
-    testbed.run(300)
+    testbed.run(150)
     assert completed(testbed) == set(launched)
     assert one_each(testbed, "elastic-ip", names) == set(launched) - set(leaving)
     assert testbed.elastic_ips.taken_away == []
@@ -221,6 +225,7 @@ def test_one_that_waits_says_who_has_them(testbed: Testbed) -> None:
     assert ended(testbed).startswith(f"Elastic IP {second}")
 
 
+@pytest.mark.one_of(3)
 @every_kind
 def test_the_timeout_of_the_step_ends_the_wait(testbed: Testbed, what: str) -> None:
     options, (name,) = members(testbed, what, 1)
@@ -309,6 +314,7 @@ def test_what_ec2_shows_late_is_asked_for_once(testbed: Testbed, what: str) -> N
     assert not any(holders(testbed, what, names).values())
 
 
+@pytest.mark.one_of(2)
 @every_kind
 @pytest.mark.parametrize("trouble", ["lose_response", "lose_request", "throttle"])
 def test_any_call_may_fail_for_a_while(testbed: Testbed, what: str, trouble: str) -> None:
@@ -328,8 +334,11 @@ def test_any_call_may_fail_for_a_while(testbed: Testbed, what: str, trouble: str
 @pytest.mark.one_of(3)
 @every_kind
 @pytest.mark.parametrize("after", [False, True])
-def test_the_lambda_may_die_at_any_call_of_a_launch(testbed: Testbed, what: str, *, after: bool) -> None:
-    places = [(invocation, call) for invocation in range(1, 7) for call in range(1, 6)]
+def test_the_lambda_may_die_at_any_call_of_a_launch(
+    testbed: Testbed, what: str, *, after: bool, thorough: bool
+) -> None:
+    every_place = [(invocation, call) for invocation in range(1, 7) for call in range(1, 6)]
+    places = some_of(every_place, 4, thorough=thorough)
     options, names = members(testbed, what, len(places) + 3)
     testbed.elastic_ips.views.delay = testbed.network_interfaces.views.delay = 5
     testbed.deployment.service.call_crashes.extend(
@@ -346,8 +355,9 @@ def test_the_lambda_may_die_at_any_call_of_a_launch(testbed: Testbed, what: str,
 
 @pytest.mark.one_of(3)
 @every_kind
-def test_the_lambda_may_die_at_any_call_of_a_release(testbed: Testbed, what: str) -> None:
-    places = [(invocation, call) for invocation in range(1, 4) for call in range(1, 6)]
+def test_the_lambda_may_die_at_any_call_of_a_release(testbed: Testbed, what: str, *, thorough: bool) -> None:
+    every_place = [(invocation, call) for invocation in range(1, 4) for call in range(1, 6)]
+    places = some_of(every_place, 4, thorough=thorough)
     options, names = members(testbed, what, len(places))
     testbed.elastic_ips.views.delay = testbed.network_interfaces.views.delay = 5
     launched = grow(testbed, len(places), plan(options), plan(options))
@@ -384,6 +394,7 @@ def test_an_event_that_comes_twice_gives_one(testbed: Testbed, what: str) -> Non
     assert (asked(testbed, *CHANGES), asked(testbed, *RETURNS)) == (1, 1)
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("after", [1.5, 2.5, 4.0])
 @every_kind
 def test_who_takes_over_goes_on_with_what_was_chosen(testbed: Testbed, what: str, after: float) -> None:

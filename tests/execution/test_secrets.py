@@ -115,6 +115,7 @@ def is_clean(capsys: pytest.CaptureFixture[str], log_lines: io.StringIO, testbed
     return check
 
 
+@pytest.mark.one_of(2)
 @every_kind
 def test_what_aws_says_to_a_step_is_kept_without_secrets(
     testbed: Testbed, is_clean: Callable[[Watched], str], monkeypatch: pytest.MonkeyPatch, kind: str
@@ -131,13 +132,13 @@ def test_what_aws_says_to_a_step_is_kept_without_secrets(
 
     monkeypatch.setattr(testbed.region.faults, "take", refuse)
     watched.terminate()
-    testbed.run(600)
+    testbed.run(120)
     monkeypatch.setattr(testbed.region.faults, "take", take)
     seen = is_clean(watched)
     assert (HIDDEN in seen) == bool(refused)
 
 
-@pytest.mark.one_of(3)
+@pytest.mark.one_of(8)
 @every_kind
 @pytest.mark.parametrize("answer", [Waiting(SAYING), Done(SAYING), Failed(SAYING), ValueError(SAYING)], ids=type)
 def test_what_a_step_says_is_kept_without_secrets(
@@ -157,10 +158,11 @@ def test_what_a_step_says_is_kept_without_secrets(
     monkeypatch.setattr(KINDS[kind], "begin", begin)
     watched = Watched(testbed, kind)
     watched.terminate()
-    testbed.run(300)
+    testbed.run(60)
     assert HIDDEN in is_clean(watched)
 
 
+@pytest.mark.one_of(2)
 @every_kind
 def test_what_a_step_would_do_is_kept_without_secrets(
     testbed: Testbed, is_clean: Callable[[Watched], str], monkeypatch: pytest.MonkeyPatch, kind: str
@@ -168,7 +170,7 @@ def test_what_a_step_would_do_is_kept_without_secrets(
     monkeypatch.setattr(KINDS[kind], "preview", lambda *_: SAYING)
     watched = Watched(testbed, kind, observe=True)
     watched.terminate()
-    testbed.run(120)
+    testbed.run(30)
     assert HIDDEN in is_clean(watched)
 
 
@@ -184,7 +186,7 @@ def test_what_an_operator_says_is_kept_without_secrets(
     watched.terminate()
     testbed.run(30)
     testbed.deployment.send_message(testbed.record(), message)
-    testbed.run(600)
+    testbed.run(200)
     assert HIDDEN in is_clean(watched)
 
 

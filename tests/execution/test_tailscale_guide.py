@@ -95,7 +95,7 @@ def test_a_device_that_cannot_be_told_is_held(testbed: Testbed, hostnames: tuple
 def test_a_tailscale_that_is_down_is_waited_for(testbed: Testbed) -> None:
     api = tailscale(testbed, "{}")
     api.down = True
-    testbed.run(1800)
+    testbed.run(600)
     assert (testbed.completions(), "502" in str(testbed.record().detail)) == ([], True)
     api.down = False
     testbed.finish()

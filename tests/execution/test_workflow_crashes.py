@@ -16,11 +16,13 @@ from asg_lifecycle_simulator.deployment.failpoints import Failpoint, InjectedFai
 from asg_lifecycle_simulator.replay.testbed import GROUP, HOOK, RecordingTestbed
 from asg_lifecycle_simulator.services.automations import Runbook
 from asg_lifecycle_simulator.services.state_machines import EXPRESS, Machine
+from tests.execution.some_of import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INVOCATIONS, CALLS = range(1, 4), range(1, 11)
+CALLS = range(1, 11)
+PLACES = [(invocation, call) for invocation in range(1, 4) for call in CALLS]
 AUTOMATION = {"kind": "run-automation", "options": {"document": "Shop-Archive", "parameters": {"Id": "{instance}"}}}
 MACHINE = {
     "kind": "start-execution",
@@ -35,11 +37,11 @@ Testbed = RecordingTestbed[UnluckyDeployment]
 
 @contextmanager
 def played(
-    failure: InjectedFailure, step: dict[str, Any], machine: Machine | None = None
+    places: list[tuple[int, int]], failure: InjectedFailure, step: dict[str, Any], machine: Machine | None = None
 ) -> Iterator[tuple[Testbed, list[str]]]:
-    """Yield a testbed with instances on their way out, one for each call of the first invocations that is to fail."""
-    places = [Failpoint(failure, invocation, call) for invocation in INVOCATIONS for call in CALLS]
-    unlucky = dict(enumerate(places, start=1))
+    """Yield a testbed with instances on their way out, one for each call that is to fail."""
+    failpoints = [Failpoint(failure, invocation, call) for invocation, call in places]
+    unlucky = dict(enumerate(failpoints, start=1))
     testbed: Testbed = RecordingTestbed(partial(UnluckyDeployment, failpoints=unlucky))
     with testbed:
         testbed.automations.publish("Shop-Archive", Runbook(duration=20))
@@ -62,8 +64,8 @@ def status(testbed: Testbed, instance: str) -> str:
 
 @pytest.mark.one_of(3)
 @every_failure
-def test_a_runbook_is_started_once(failure: InjectedFailure) -> None:
-    with played(failure, AUTOMATION) as (testbed, instances):
+def test_a_runbook_is_started_once(failure: InjectedFailure, *, thorough: bool) -> None:
+    with played(some_of(PLACES, 3, thorough=thorough), failure, AUTOMATION) as (testbed, instances):
         testbed.finish()
         started = {instance: [each.status for each in testbed.automations.of(instance)] for instance in instances}
         assert started == {instance: ["Success"] for instance in instances}
@@ -74,8 +76,8 @@ def test_a_runbook_is_started_once(failure: InjectedFailure) -> None:
 
 @pytest.mark.one_of(3)
 @every_failure
-def test_a_standard_state_machine_is_executed_once(failure: InjectedFailure) -> None:
-    with played(failure, MACHINE) as (testbed, instances):
+def test_a_standard_state_machine_is_executed_once(failure: InjectedFailure, *, thorough: bool) -> None:
+    with played(some_of(PLACES, 3, thorough=thorough), failure, MACHINE) as (testbed, instances):
         testbed.finish()
         started = {instance: [each.status for each in testbed.state_machines.of(instance)] for instance in instances}
         assert started == {instance: ["SUCCEEDED"] for instance in instances}
@@ -86,9 +88,11 @@ def test_a_standard_state_machine_is_executed_once(failure: InjectedFailure) -> 
 @pytest.mark.one_of(3)
 @every_failure
 def test_an_express_state_machine_is_executed_once_at_most_and_what_is_not_known_is_said(
-    failure: InjectedFailure,
+    failure: InjectedFailure, *, thorough: bool
 ) -> None:
-    with played(failure, MACHINE, Machine(kind=EXPRESS)) as (testbed, instances):
+    # It is executed in the first invocation, by one of the calls.
+    places = PLACES if thorough else PLACES[: len(CALLS)]
+    with played(places, failure, MACHINE, Machine(kind=EXPRESS)) as (testbed, instances):
         testbed.run(600)
         held = 0
         for instance in instances:

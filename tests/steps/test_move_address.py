@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 POOL = "web"
 INSTANCES, MEMBERS = 5, 3
+QUIET_TURNS = 7
+"""Of ten seconds: longer than a step waits before it asks for what EC2 has not shown."""
+
 WHAT = ("elastic-ip", "network-interface", "private-ip")
 
 moves = st.lists(
@@ -139,12 +142,18 @@ def test_nobody_has_two_and_no_two_have_the_same(what: str, delay: float, moves:
 
 
 def settle(crowd: Crowd) -> None:
-    """Let everybody go on until whoever can have one has it, and whoever goes has none."""
-    for _ in range(60):
+    """Let everybody go on until whoever can have one has it, whoever goes has none, and nothing changes any more."""
+    before, quiet_since = crowd.had(), 0
+    for turn in range(30):
         for actor in crowd.actors:
             actor.poll(crowd.testbed.timeline.now())
-        crowd.testbed.run(5)
+        crowd.testbed.run(10)
         crowd.check()
+        now = crowd.had()
+        if now != before:
+            before, quiet_since = now, turn
+        if turn - quiet_since > QUIET_TURNS:
+            break
     assert all(isinstance(each.progress, Done) for each in crowd.actors if each.transition is Transition.TERMINATING)
 
 

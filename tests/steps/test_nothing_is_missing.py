@@ -9,6 +9,7 @@ import importlib
 import inspect
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from asg_lifecycle.steps.catalog import CATALOG
 from asg_lifecycle_simulator.campaign.kinds.catalog import CAMPAIGN_KINDS
 from tests.execution.test_every_step import SCENES
 from tests.template.checks import LISTS, RESOURCES, steps_are_granted_by_their_feature
-from tests.template.expanded import expand, source
+from tests.template.expanded import Expanded, expand, source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,23 +137,27 @@ def permissions_of(step: type[Step]) -> Iterator[str]:
         yield "it has a template_parameter and no permissions"
     if list(step.permissions) != sorted(set(step.permissions)):
         yield "its permissions are not in alphabetical order, each once"
-    session = botocore.session.get_session()
     for permission in step.permissions:
         prefix, _, operation = permission.partition(":")
         services = SERVICE_OF_PREFIX.get(prefix, (prefix,))
-        known = [each for each in services if each in session.get_available_services()]
-        if not any(
-            IAM_NAMES.get(operation, operation) in session.get_service_model(each).operation_names for each in known
-        ):
+        if not any(IAM_NAMES.get(operation, operation) in operations_of(each) for each in services):
             yield f"{permission} is not an operation of AWS"
         if permission not in RESOURCES:
             yield f"tests/template/checks.py does not say on which resources {permission} may be allowed"
 
 
+@cache
+def operations_of(service: str) -> frozenset[str]:
+    session = botocore.session.get_session()
+    if service not in session.get_available_services():
+        return frozenset()
+    return frozenset(session.get_service_model(service).operation_names)
+
+
 def missing_of_all() -> Iterator[str]:
     if len({step.kind for step in CATALOG}) != len(CATALOG):
         yield "a kind is in steps/catalog.py twice"
-    yield from (f"template.yaml: {each}" for each in steps_are_granted_by_their_feature(expand(source())))
+    yield from (f"template.yaml: {each}" for each in steps_are_granted_by_their_feature(expanded_template()))
     kept = json.loads((ROOT / "plans" / "schema.json").read_text(encoding="utf-8"))
     if kept != json.loads(json.dumps(plan_schema())):
         yield "plans/schema.json is not up to date: asg-lifecycle plan schema > plans/schema.json"
@@ -171,7 +176,7 @@ def missing_of_guide(name: str, kinds: set[str]) -> Iterator[str]:
     if not guide.exists():
         yield f"plans/{name}.yaml has no guide docs/guides/{name}.md"
         return
-    on = {name for name, it in expand(source()).template["Parameters"].items() if it.get("Default") == "on"}
+    on = {name for name, it in expanded_template().template["Parameters"].items() if it.get("Default") == "on"}
     needed = {step.template_parameter for step in CATALOG if step.kind in kinds and step.template_parameter} - on
     said = guide.read_text(encoding="utf-8")
     for parameter in sorted(needed):
@@ -180,6 +185,12 @@ def missing_of_guide(name: str, kinds: set[str]) -> Iterator[str]:
             yield f"docs/guides/{name}.md does not say {written}, which its plan needs"
 
 
+@cache
+def expanded_template() -> Expanded:
+    return expand(source())
+
+
+@cache
 def example_plans() -> dict[str, set[str]]:
     """Return the kinds that each example plan uses, by the plan's name."""
     files = sorted((ROOT / "plans").glob("*.yaml"))
