@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -66,8 +67,14 @@ def _page(step: type[Step]) -> Iterator[str]:
     yield from _notes(step)
 
 
+@cache
+def _definitions() -> dict[str, Any]:
+    definitions: dict[str, Any] = plan_schema()["$defs"]
+    return definitions
+
+
 def _options(step: type[Step]) -> Iterator[str]:
-    definitions = plan_schema()["$defs"]
+    definitions = _definitions()
     schema = definitions[step.options.__name__]
     if not schema["properties"]:
         yield "None."
