@@ -61,7 +61,7 @@ def test_the_step_under_way_goes_on_and_none_begins_after_it(testbed: Testbed, h
     say(testbed, HOLD)
     assert testbed.record().hold == "ann: an audit"
     assert standing_of(testbed.record()) is Standing.HELD
-    testbed.run(HOUR)
+    testbed.run(1_000)
 
     record = testbed.record()
     assert (record.status, record.detail) == ("held", "held: on hold, said ann: an audit")
@@ -109,6 +109,7 @@ def test_a_step_that_fails_under_a_hold_ends_nothing_and_begins_again_when_resum
     assert len({run.command.comment for run in runs}) == len(runs)
 
 
+@pytest.mark.usefixtures("over_soon")
 def test_a_hold_lasts_until_the_deadline_at_most(testbed: Testbed) -> None:
     drain(testbed, DEREGISTER, on_timeout="continue")
     say(testbed, HOLD)
@@ -116,7 +117,7 @@ def test_a_hold_lasts_until_the_deadline_at_most(testbed: Testbed) -> None:
 
     assert testbed.completions() == COMPLETED
     assert "the deadline came before the work was done" in (testbed.record().reason or "")
-    assert testbed.elapsed > 80_000
+    assert testbed.elapsed > 16_000
 
 
 def test_the_plans_own_time_does_not_end_a_hold(testbed: Testbed) -> None:
@@ -137,9 +138,9 @@ def test_only_resume_ends_a_hold(testbed: Testbed, message: Message) -> None:
     drain(testbed, DEREGISTER, COMMAND)
     say(testbed, HOLD)
     say(testbed, message)
-    testbed.run(HOUR)
+    testbed.run(900)
     say(testbed, message)
-    testbed.run(HOUR)
+    testbed.run(900)
     assert (testbed.record().status, outcomes(testbed), testbed.completions()) == ("held", ["done"], [])
 
 
@@ -346,8 +347,9 @@ def test_two_extensions_add_up_and_survive_a_takeover(testbed: Testbed) -> None:
     assert outcomes(testbed) == ["failed"]
 
 
+@pytest.mark.usefixtures("over_soon")
 def test_nothing_moves_the_deadline(testbed: Testbed) -> None:
-    (instance,) = testbed.group(plan={"steps": [{**COMMAND, "timeout": "10m"}]}, heartbeat=30)
+    (instance,) = testbed.group(plan={"steps": [{**COMMAND, "timeout": "3m"}]}, heartbeat=30)
     testbed.run_command.manage(instance)
     testbed.run_command.behave(Behaviour(never_ends=True))
     testbed.terminate(instance)
@@ -355,7 +357,7 @@ def test_nothing_moves_the_deadline(testbed: Testbed) -> None:
     say(testbed, Extend(seconds=172_800))
     testbed.finish()
     assert testbed.completions() == ["ABANDON CompleteLifecycleAction"]
-    assert testbed.elapsed < 3_000
+    assert 500 < testbed.elapsed < 600
 
 
 def test_more_time_that_comes_with_the_end_of_the_time_counts(testbed: Testbed) -> None:
