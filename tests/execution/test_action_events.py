@@ -308,6 +308,7 @@ def test_what_the_execution_that_takes_over_tells_has_other_ids(testbed: Testbed
     assert len({event.id.removesuffix("-2-2")[:-8] for kind, event in heard(testbed) if "Step" in kind}) == 1
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("call", range(1, 14))
 def test_what_a_dying_lambda_tells_twice_has_one_id(testbed: Testbed, call: int) -> None:
     testbed.deployment.service.call_crashes.append(CallCrash(invocation=1, call=call, after=True))
@@ -321,8 +322,11 @@ def test_what_a_dying_lambda_tells_twice_has_one_id(testbed: Testbed, call: int)
 
 
 def test_a_lambda_that_dies_before_its_result_is_kept_tells_it_again() -> None:
-    told = set()
-    for call in range(1, 14):
+    told: set[tuple[str, int]] = set()
+    # First those after which it happens today.
+    for call in (6, 10, *range(1, 14)):
+        if {("Started", 2), ("Ended", 2)} <= told:
+            break
         with Testbed() as dying:
             dying.deployment.service.call_crashes.append(CallCrash(invocation=1, call=call, after=True))
             drain(dying, {"steps": []})
@@ -357,7 +361,7 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
     return totals
 
 
-@pytest.mark.one_of(3)
+@pytest.mark.one_of(9)
 @pytest.mark.parametrize(("service", "operation"), [("events", "PutEvents"), ("sns", "Publish")])
 @pytest.mark.parametrize("heartbeat", [30, 300, 3600])
 @pytest.mark.parametrize("fault", UNTOLD)

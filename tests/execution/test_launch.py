@@ -225,6 +225,7 @@ def test_an_agent_that_is_not_connected_is_waited_for(testbed: Testbed) -> None:
     assert "UpdateContainerInstancesState" not in testbed.calls("ecs")
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("status", ["ACTIVE", "DRAINING"])
 @pytest.mark.parametrize("again", ["prod", "other"])
 @pytest.mark.parametrize("first", [True, False])
