@@ -27,6 +27,7 @@ def draining(testbed: Testbed, *, heartbeat: int = 300, delay: int = 1000) -> st
     return instance
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("heartbeat", [30, 60, 300, 7200])
 @pytest.mark.parametrize("failures", [1, 2, 3, 4])
 def test_failed_heartbeats_are_tried_again_before_the_timer_lapses(

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from moto.ssm.models import ssm_backends
 
 from asg_lifecycle.model.messages import Nudge, Resume, Skip, Wake
 from asg_lifecycle.model.records import Status, action_of
@@ -33,9 +34,10 @@ def command(document: str = "stop", **more: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def documents_there_are(testbed: Testbed) -> None:
     content = json.dumps({"schemaVersion": "2.2", "mainSteps": []})
-    with testbed.region.unobserved():
-        for name in DOCUMENTS:
-            testbed.region.client("ssm").create_document(Name=name, Content=content, DocumentType="Command")
+    # Each test needs few of them, and requests for all would take as long as a drain.
+    backend = ssm_backends[testbed.region.account][testbed.region.name]
+    for name in DOCUMENTS:
+        backend.create_document(content, [], [], name, "", "Command", "JSON", "", [])
 
 
 def drain(testbed: Testbed, plan: Any = None, **behaviour: Any) -> str:
