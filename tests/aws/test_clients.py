@@ -10,6 +10,7 @@ from botocore.exceptions import ConnectionClosedError
 
 from asg_lifecycle.aws.clients import PROMPT, Clients
 from asg_lifecycle_simulator.region.environment import region_environment
+from tests.store.shared_session import shared_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,8 +71,8 @@ SENT_ONCE = {
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     with region_environment("eu-central-1", "123456789012"):
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", shared_session())
         yield
 
 

@@ -215,10 +215,10 @@ def test_a_history_may_lack_its_end(testbed: RecordingTestbed[Deployment]) -> No
 
 
 def test_a_long_drain_is_read_within_the_quota(testbed: RecordingTestbed[Deployment]) -> None:
-    testbed.drain({"steps": [COMMAND]}, heartbeat=60, command=Behaviour(duration=30_000))
+    testbed.drain({"steps": [COMMAND]}, heartbeat=60, command=Behaviour(duration=1_500))
     testbed.finish()
     testbed.region.calls.clear()
-    testbed.region.page_size = 10
+    testbed.region.page_size = 4
     testbed.region.limits.throttled.clear()
     history = read(testbed, testbed.deployment.executions[0].arn, pages=200)
 

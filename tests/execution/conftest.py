@@ -90,6 +90,12 @@ class Testbed(SimulatedTestbed[Deployment]):
 
 
 @pytest.fixture
+def over_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Auto Scaling end a wait after 20 heartbeats, not after 100, and say so: what comes between is all alike."""
+    monkeypatch.setattr("asg_lifecycle_simulator.services.autoscaling.model.HEARTBEATS_IN_LONGEST_WAIT", 20)
+
+
+@pytest.fixture
 def testbed() -> Iterator[Testbed]:
     with Testbed() as made:
         yield made

@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from asg_lifecycle_simulator.deployment.testbed import Testbed as SimulatedTestbed
 
+RARELY = pytest.mark.one_of(99)
 DEREGISTER = {"kind": "deregister-targets", "options": {"names": ["blue"]}}
 SIGNAL = {"kind": "wait-for-signal", "options": {"name": "ready"}}
 FAILING = {"kind": "deregister-targets", "options": {"names": ["there-is-none"]}}
@@ -308,7 +310,9 @@ def test_what_the_execution_that_takes_over_tells_has_other_ids(testbed: Testbed
     assert len({event.id.removesuffix("-2-2")[:-8] for kind, event in heard(testbed) if "Step" in kind}) == 1
 
 
-@pytest.mark.parametrize("call", range(1, 14))
+@pytest.mark.parametrize(
+    "call", [pytest.param(call, marks=[] if call in {1, 6, 10, 13} else RARELY) for call in range(1, 14)]
+)
 def test_what_a_dying_lambda_tells_twice_has_one_id(testbed: Testbed, call: int) -> None:
     testbed.deployment.service.call_crashes.append(CallCrash(invocation=1, call=call, after=True))
     drain(testbed, {"steps": [{**FAILING, "on_failure": "continue"}]})
@@ -321,8 +325,11 @@ def test_what_a_dying_lambda_tells_twice_has_one_id(testbed: Testbed, call: int)
 
 
 def test_a_lambda_that_dies_before_its_result_is_kept_tells_it_again() -> None:
-    told = set()
-    for call in range(1, 14):
+    told: set[tuple[str, int]] = set()
+    # First those after which it happens today.
+    for call in (6, 10, *range(1, 14)):
+        if {("Started", 2), ("Ended", 2)} <= told:
+            break
         with Testbed() as dying:
             dying.deployment.service.call_crashes.append(CallCrash(invocation=1, call=call, after=True))
             drain(dying, {"steps": []})
@@ -357,10 +364,15 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> Counter[str]:
     return totals
 
 
-@pytest.mark.one_of(3)
-@pytest.mark.parametrize(("service", "operation"), [("events", "PutEvents"), ("sns", "Publish")])
-@pytest.mark.parametrize("heartbeat", [30, 300, 3600])
-@pytest.mark.parametrize("fault", UNTOLD)
+@pytest.mark.parametrize(
+    ("fault", "heartbeat", "service", "operation"),
+    [
+        pytest.param(fault, heartbeat, *call, marks=[] if number % 7 == 0 else RARELY)
+        for number, (fault, heartbeat, call) in enumerate(
+            product(UNTOLD, (30, 300, 3600), (("events", "PutEvents"), ("sns", "Publish")))
+        )
+    ],
+)
 def test_a_drain_is_the_same_when_nobody_can_be_told(
     capsys: pytest.CaptureFixture[str], fault: str, heartbeat: int, service: str, operation: str
 ) -> None:
@@ -423,18 +435,19 @@ def test_where_it_is_off_nothing_is_called(silent: Testbed) -> None:
     assert raw(silent) == []
 
 
-@pytest.mark.parametrize(("settings", "loaded"), [("", False), (", action_events=True", True)])
-def test_where_it_is_off_nothing_is_loaded(settings: str, *, loaded: bool) -> None:
+def test_where_it_is_off_nothing_is_loaded() -> None:
     script = (
         "import sys\n"
         "from asg_lifecycle.composition.lifecycle_action import compose\n"
         "from asg_lifecycle.settings import Settings\n"
-        f"compose(Settings(table='t', hook_name_prefix='', record_retention=1.0{settings}))\n"
-        "print(sorted(name for name in sys.modules if 'action_event' in name))"
+        "for settings in ({}, {'action_events': True}):\n"
+        "    compose(Settings(table='t', hook_name_prefix='', record_retention=1.0, **settings))\n"
+        "    print(sorted(name for name in sys.modules if 'action_event' in name))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - our own code
-    assert ("asg_lifecycle.model.action_events" in done.stdout) is loaded
-    assert loaded or done.stdout == "[]\n"
+    off, on = done.stdout.splitlines()
+    assert off == "[]"
+    assert "asg_lifecycle.model.action_events" in on
 
 
 def test_an_execution_is_the_same_whether_others_are_told_or_not() -> None:

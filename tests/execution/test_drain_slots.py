@@ -52,11 +52,11 @@ def most_at_once(testbed: Testbed) -> int:
 
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_no_more_than_the_limit_drain_at_once_first_come_first_served(testbed: Testbed, at_once: int) -> None:
-    instances = draining(testbed, 5, at_once=at_once)
+    instances = draining(testbed, 4, at_once=at_once)
     testbed.finish()
 
     assert most_at_once(testbed) == at_once
-    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 5
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"] * 4
     completed = [entry.instance for entry in testbed.log(LogKind.COMPLETED)]
     assert completed == instances
 
@@ -69,7 +69,6 @@ def test_who_waits_is_kept_alive_and_says_so(testbed: Testbed) -> None:
     assert record_of(testbed, third).detail == "waiting for a drain slot: 1 of 1 are taken, 1 ahead"
     beats = [entry.time for entry in testbed.region.log.of(LogKind.HEARTBEAT, instance=third)]
     assert all(after - before <= 150 for before, after in pairwise(beats))
-    testbed.finish()
 
 
 def test_without_a_limit_nobody_waits(testbed: Testbed) -> None:
@@ -101,15 +100,16 @@ def test_the_place_of_a_dead_holder_goes_to_who_takes_it_over(testbed: Testbed) 
     assert [entry.instance for entry in testbed.log(LogKind.COMPLETED)] == [first, second]
 
 
+@pytest.mark.usefixtures("over_soon")
 def test_a_place_nobody_gives_back_is_free_when_its_wait_is_over(testbed: Testbed) -> None:
-    first, second = draining(testbed, 2, at_once=1, duration=40_000, apart=600)
+    first, second = draining(testbed, 2, at_once=1, duration=8_000, apart=600)
     testbed.deployment.service.stop(record_of(testbed, first).execution)
-    testbed.run(25_000)
+    testbed.run(4_000)
     assert record_of(testbed, second).detail == "waiting for a drain slot: 1 of 1 are taken, 0 ahead"
     assert not testbed.run_command.runs(second)
-    testbed.run(30_000 - 25_000)
+    testbed.run(6_000 - 4_000)
 
-    # A hundred heartbeat timeouts after the first began to wait (R4), its place counts no more.
+    # When the first cannot wait any longer (R4), its place counts no more.
     assert len(testbed.run_command.runs(second)) == 1
 
 

@@ -55,7 +55,7 @@ def longest_gap(testbed: Testbed) -> float:
     return max(after - before for before, after in pairwise(testbed.beats()))
 
 
-@pytest.mark.parametrize("heartbeat", [30, 900])
+@pytest.mark.parametrize("heartbeat", [30, pytest.param(900, marks=pytest.mark.one_of(99))])
 def test_a_sender_that_does_not_stop_costs_handovers_and_nothing_else(testbed: Testbed, heartbeat: int) -> None:
     instance = drain(testbed, COMMAND, heartbeat=heartbeat, lasts=250)
     while testbed.record().in_flight is not None:
@@ -138,7 +138,7 @@ def test_an_execution_that_holds_a_callback_ends_with_its_step(testbed: Testbed)
     assert first.metered_operations <= 60 + 50
 
 
-@pytest.mark.parametrize("fault", ["throttled", "denied", "lost"])
+@pytest.mark.parametrize("fault", ["throttled", "denied", pytest.param("lost", marks=pytest.mark.one_of(99))])
 def test_while_no_execution_can_be_started_the_action_is_kept_alive(
     testbed: Testbed, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -154,7 +154,7 @@ def test_while_no_execution_can_be_started_the_action_is_kept_alive(
         if testbed.record().inbox is not None and SAID not in testbed.record().messages:
             testbed.deployment.send_message(testbed.record(), Nudge())
         testbed.run(5)
-    testbed.run(900)
+    testbed.run(400)
     assert testbed.record().in_flight == "yes"
     assert longest_gap(testbed) <= 31
     faults.allow("lambda", "Invoke")
@@ -169,13 +169,14 @@ def test_while_no_execution_can_be_started_the_action_is_kept_alive(
     assert said.count(SAID) == sum(line.startswith("handed over to arn:") for line in said) == handed >= 1
 
 
+@pytest.mark.usefixtures("over_soon")
 def test_when_the_deadline_comes_first_the_plan_decides(testbed: Testbed) -> None:
-    drain(testbed, COMMAND, heartbeat=30, at=30, lasts=100_000)
+    drain(testbed, COMMAND, heartbeat=120, at=30, lasts=100_000)
     testbed.region.faults.deny("lambda", "Invoke")
     testbed.finish()
 
     assert testbed.completions() == ["ABANDON CompleteLifecycleAction"]
-    assert testbed.elapsed < 3_000
+    assert testbed.elapsed < 2_400
     assert "the deadline came before the action was handed over" in (testbed.record().reason or "")
 
 
@@ -192,21 +193,22 @@ def test_no_heartbeat_is_sent_past_the_deadline_though_nobody_can_write_that_it_
     assert testbed.completions() == ["ABANDON heartbeat timeout"]
 
 
+@pytest.mark.usefixtures("over_soon")
 def test_an_action_whose_record_is_gone_is_kept_alive_until_its_deadline(testbed: Testbed) -> None:
     drain(testbed, COMMAND, heartbeat=30, at=30, lasts=100_000)
     testbed.region.faults.deny("lambda", "Invoke")
-    testbed.run(400)
+    testbed.run(100)
     record = testbed.record()
     with testbed.region.unobserved():
         key = {"wait": {"S": record.wait}, "entry": {"S": record.entry}}
         testbed.region.client("dynamodb").delete_item(TableName="asg-lifecycle", Key=key)
     testbed.region.faults.allow("lambda", "Invoke")
-    testbed.run(1_000)
+    testbed.run(250)
     assert longest_gap(testbed) <= 16
     assert testbed.completions() == []
     testbed.finish()
 
-    assert testbed.elapsed > 2_800
+    assert testbed.elapsed > 500
 
 
 def test_an_action_that_ends_meanwhile_is_over(testbed: Testbed) -> None:

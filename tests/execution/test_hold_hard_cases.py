@@ -52,7 +52,7 @@ def test_a_callback_that_an_action_on_hold_waits_for_is_asked_for_again_by_whoev
     take_over(testbed)
     assert callback(testbed) != first
     testbed.deployment.service.callbacks.succeed(callback(testbed), b"archived")
-    testbed.run(HOUR)
+    testbed.run(1_000)
     assert (outcomes(testbed), testbed.record().status, testbed.completions()) == (["done"], "held", [])
     say(testbed, Resume())
     testbed.finish()
@@ -124,7 +124,7 @@ def test_an_instance_whose_first_step_failed_keeps_its_slot_while_it_is_on_hold(
     testbed.deployment.send_message(record_of(testbed, first), HOLD)
     testbed.run(5)
     testbed.region.faults.allow("dynamodb", "Query")
-    testbed.run(HOUR)
+    testbed.run(900)
     assert (record_of(testbed, first).status, record_of(testbed, first).hold) == ("held", "ann: an audit")
     assert (len(testbed.run_command.runs(first)), len(testbed.run_command.runs(second))) == (1, 0)
 
@@ -133,12 +133,12 @@ def test_the_queue_is_left_when_the_table_answers_again_and_asked_seldom_until_t
     _, second, third = queueing(testbed, 3, at_once=1, duration=2 * HOUR, apart=2)
     testbed.region.faults.stand("dynamodb", "Query", Fault(FaultKind.REQUEST_LOST))
     testbed.deployment.send_message(record_of(testbed, second), HOLD)
-    testbed.run(HOUR)
+    testbed.run(1_200)
     assert record_of(testbed, second).status == "working"
     execution = next(each for each in testbed.deployment.executions if each.arn == record_of(testbed, second).execution)
-    assert execution.metered_operations < 200
+    assert execution.metered_operations < 100
     testbed.region.faults.allow("dynamodb", "Query")
-    testbed.run(HOUR)
+    testbed.run(900)
     assert record_of(testbed, second).status == "held"
     assert "0 ahead" in (record_of(testbed, third).detail or "")
 
@@ -169,6 +169,7 @@ def test_the_sentence_of_the_plans_timeout_tells_of_the_time_it_was_given(testbe
     assert "not done within 30m" in (testbed.record().reason or "")
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("message", [Nudge(), Wake(by="an event"), "takeover"])
 @pytest.mark.parametrize("heartbeat", [120, 900])
 def test_the_time_of_the_plan_counts_from_the_moment_at_which_it_was_resumed(
@@ -198,7 +199,7 @@ def test_a_hold_is_not_lost_where_the_execution_has_no_more_operations_while_the
         say(testbed, Nudge())
     testbed.region.faults.stand("dynamodb", "UpdateItem", Fault(FaultKind.REQUEST_LOST))
     say(testbed, HOLD)
-    testbed.run(HOUR)
+    testbed.run(900)
     testbed.region.faults.allow("dynamodb", "UpdateItem")
     testbed.run(120)
     assert len(testbed.deployment.executions) == 2
@@ -210,11 +211,12 @@ def test_whoever_takes_early_work_over_keeps_the_hold(testbed: Testbed) -> None:
     testbed.run(10)
     say(testbed, HOLD)
     take_over(testbed)
-    testbed.run(HOUR)
+    testbed.run(900)
     assert (outcomes(testbed), testbed.record().hold) == (["done"], "ann: an audit")
     assert testbed.run_command.runs(instance) == []
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("call", range(1, 7))
 @pytest.mark.parametrize("after", [True, False])
 def test_more_time_is_given_once_although_the_lambda_dies(testbed: Testbed, call: int, *, after: bool) -> None:

@@ -19,7 +19,8 @@ from asg_lifecycle_simulator.services.run_command.model import Behaviour
 if TYPE_CHECKING:
     from tests.execution.conftest import Testbed
 
-HOUR = 3600.0
+A_WHILE = 900.0
+"""Seconds: several heartbeats, and several times what a step that fails waits before it is tried again."""
 STEP = {"kind": "run-command", "options": {"document": "AWS-RunShellScript", "parameters": {"commands": ["stop"]}}}
 PLAN = {"steps": [STEP]}
 
@@ -35,7 +36,7 @@ def broken(*_: object, **__: object) -> Any:
 def drain(testbed: Testbed, plan: Any = PLAN, **hook: Any) -> str:
     (instance,) = testbed.group(plan=plan, **hook)
     testbed.run_command.manage(instance)
-    testbed.run_command.behave(Behaviour(duration=3600))
+    testbed.run_command.behave(Behaviour(duration=600))
     testbed.terminate(instance)
     return instance
 
@@ -66,13 +67,13 @@ def test_a_fault_holds_the_instance_and_is_said_once(
     with monkeypatch.context() as patch:
         patch.setattr(*where, broken)
         drain(testbed)
-        testbed.run(HOUR)
+        testbed.run(A_WHILE)
 
         record = testbed.record()
         assert (record.status, len(testbed.deployment.executions), said(caplog)) == (status, 1, 1)
         assert "nobody thought of it" in (record.problem or "")
         assert testbed.completions() == []
-        assert testbed.beats()[-1] > HOUR - 300
+        assert testbed.beats()[-1] > A_WHILE - 300
 
     testbed.deployment.send_message(testbed.record(), Resume(by="me"))
     testbed.finish()
@@ -84,7 +85,7 @@ def test_a_fault_holds_the_instance_and_is_said_once(
 def test_what_holds_it_is_a_blocker_with_its_beginning(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RunCommand, "begin", broken)
     drain(testbed)
-    testbed.run(HOUR)
+    testbed.run(A_WHILE)
 
     (blocker,) = blockers_of(testbed.record())
     assert (blocker.kind, blocker.name) == (BlockerKind.INTERNAL_ERROR, "run-command")

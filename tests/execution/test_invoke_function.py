@@ -96,7 +96,7 @@ def test_denied_it_names_the_permission(testbed: Testbed) -> None:
 
 def test_a_callback_is_heard_when_it_comes(testbed: Testbed) -> None:
     begun(testbed, invoke(wait_for="callback", timeout="10h"))
-    testbed.run(8 * HOUR)
+    testbed.run(2 * HOUR)
     assert testbed.record().detail == "invoke-function: waiting for the callback of function archive, for 10h"
     testbed.deployment.service.callbacks.succeed(callback(testbed), b'{"archived": 12}')
     testbed.run(1)

@@ -186,7 +186,7 @@ def test_a_cluster_that_is_deleted_while_its_node_is_drained_is_done(testbed: Te
     testbed.terminate(instance)
     testbed.run(60)
     testbed.region.faults.fail("eks", "DescribeCluster", code="ResourceNotFoundException", status=404)
-    testbed.run(1500)
+    testbed.run(900)
     assert "was deleted since" in testbed.record().step_outcomes[0].detail
 
 
@@ -221,7 +221,7 @@ def test_pods_of_a_host_that_died_are_waited_for_unless_the_plan_says_otherwise(
         record.detail or ""
     )
     assert {each.kind for each in blockers_of(record)} == {BlockerKind.NODE, BlockerKind.POD}
-    testbed.run(1200)
+    testbed.run(700)
     record = testbed.record()
     if skip is None:
         assert record.status is Status.WORKING
@@ -237,7 +237,7 @@ def test_on_a_node_that_is_ready_an_overdue_pod_is_waited_for(testbed: Testbed) 
     instance, cluster = group(testbed, skip_overdue_after="5m")
     cluster.run(cluster.join(instance), "web", takes=math.inf)
     testbed.terminate(instance)
-    testbed.run(3600)
+    testbed.run(1_200)
     assert testbed.record().status is Status.WORKING
 
 
@@ -248,7 +248,7 @@ def test_pods_that_come_back_are_named_and_not_evicted_again_and_again(testbed: 
     cluster.run(here, "agent", tolerations=EVERYTHING, replaced_after=1)
     testbed.run(5)
     testbed.terminate(instance)
-    testbed.run(3600)
+    testbed.run(1_200)
     assert testbed.kubernetes.apis["production"].asked["create pods/eviction"] == 1
     (back,) = cluster.on(here)
     record = testbed.record()

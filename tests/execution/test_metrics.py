@@ -136,13 +136,13 @@ def test_a_disruption_budget_is_a_cause_of_its_own(testbed: Testbed, metrics: Me
     cluster.run(here, "database", takes=10)
     budget = cluster.budget("quorum", "database", min_available=1)
     testbed.terminate(instance)
-    testbed.run(1_800)
+    testbed.run(900)
     budget.min_available = 0
     testbed.finish()
 
-    assert sum(metrics.values(Metric.BLOCKED_SECONDS, cause="pod-disruption-budget")) == pytest.approx(1_800, abs=310)
+    assert sum(metrics.values(Metric.BLOCKED_SECONDS, cause="pod-disruption-budget")) == pytest.approx(900, abs=210)
     # From the eviction to the next poll.
-    assert sum(metrics.values(Metric.BLOCKED_SECONDS, cause="pod")) <= 300
+    assert sum(metrics.values(Metric.BLOCKED_SECONDS, cause="pod")) <= 200
 
 
 def test_a_permission_is_a_cause_of_its_own(testbed: Testbed, metrics: Metrics) -> None:

@@ -112,6 +112,7 @@ def test_a_dependency_that_is_down_holds_the_instance_and_the_work_goes_on_after
     assert len(testbed.run_command.runs(instance)) == 1
 
 
+@pytest.mark.usefixtures("over_soon")
 def test_the_command_is_cancelled_when_the_deadline_ends_the_race(testbed: Testbed) -> None:
     instance = commanded(testbed, Behaviour(duration=100_000), heartbeat=30)
     testbed.finish()
@@ -135,6 +136,7 @@ def test_an_instance_that_goes_while_the_command_runs_is_not_held(testbed: Testb
     assert "the instance is gone" in record.step_outcomes[0].detail
 
 
+@pytest.mark.usefixtures("over_soon")
 @pytest.mark.parametrize(
     ("code", "said"),
     [

@@ -99,6 +99,7 @@ def test_a_command(testbed: Testbed, say: Say, status: str, expected: str) -> No
     assert verdict(testbed) == expected
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(("status", "expected"), COMMANDS)
 def test_a_command_is_cancelled_while_it_may_run(testbed: Testbed, say: Say, status: str, expected: str) -> None:
     instance = commanded(testbed)

@@ -33,10 +33,17 @@ COMMAND = {
 }
 DEREGISTER = {"kind": "deregister-targets", "options": {"names": ["blue"]}}
 
+RARELY = pytest.mark.one_of(99)
+"""For what takes long and whose bound a shorter drain meets in the same way."""
+
 CHANCES = [
     pytest.param(lambda: 0.0, id="longest gaps"),
-    pytest.param(Random(7).random, id="random gaps"),  # noqa: S311 - jitter, no secret
+    pytest.param(Random(7).random, id="random gaps", marks=RARELY),  # noqa: S311 - jitter, no secret
 ]
+
+
+LONG = [pytest.param(hours * HOUR, marks=RARELY) for hours in (5, 20)]
+"""Seconds. What is polled for longer than 50 minutes is polled every five or fifteen."""
 
 
 class Drain(Testbed[Deployment]):
@@ -67,7 +74,7 @@ class Drain(Testbed[Deployment]):
         pytest.param(2 * MINUTE, 900, 24, id="two minutes"),
         pytest.param(10 * MINUTE, 900, 28, id="ten minutes"),
         pytest.param(20 * HOUR, 3_600, 145, id="twenty hours"),
-        pytest.param(47.9 * HOUR, 1_800, 420, id="two days"),
+        pytest.param(47.9 * HOUR, 1_800, 420, id="two days", marks=RARELY),
     ],
 )
 def test_a_command(chance: Callable[[], float], lasts: float, heartbeat: int, most: int) -> None:
@@ -80,11 +87,15 @@ def test_nothing_to_drain() -> None:
         assert drain.drained(DEREGISTER, heartbeat=900).metered_operations <= 10
 
 
-def test_a_held_action_of_two_days() -> None:
+@pytest.mark.parametrize(
+    ("heartbeat", "most"),
+    [pytest.param(180, 240, id="five hours"), pytest.param(1_800, 900, id="two days", marks=RARELY)],
+)
+def test_a_held_action(heartbeat: int, most: int) -> None:
     with Drain(lambda: 0.0) as drain:
         (instance,) = drain.autoscaling.create_group(GROUP, capacity=1)
         drain.autoscaling.put_hook(
-            GROUP, HOOK, "TERMINATING", HeartbeatTimeout=1_800, NotificationMetadata='{"plan": "nobody wrote it"}'
+            GROUP, HOOK, "TERMINATING", HeartbeatTimeout=heartbeat, NotificationMetadata='{"plan": "nobody wrote it"}'
         )
         began = drain.timeline.now()
         drain.autoscaling.terminate(instance)
@@ -92,11 +103,11 @@ def test_a_held_action_of_two_days() -> None:
 
         (execution,) = drain.deployment.executions
         assert drain.completions() == ["ABANDON CompleteLifecycleAction"]
-        assert execution.runs[-1].started_at - began > 47.9 * HOUR
-        assert execution.metered_operations <= 900
+        assert execution.runs[-1].started_at - began > 0.99 * min(48 * HOUR, 100 * heartbeat) - 120
+        assert execution.metered_operations <= most
 
 
-@pytest.mark.parametrize("lasts", [30, 90, 10 * MINUTE, 70 * MINUTE, 5 * HOUR, 20 * HOUR])
+@pytest.mark.parametrize("lasts", [30, 90, 10 * MINUTE, 70 * MINUTE, *LONG])
 def test_a_lost_event_costs_half_of_the_drain_and_fifteen_minutes_at_most(lasts: float) -> None:
     with Drain(lambda: 0.0) as drain:
         drain.region.events.deliveries = lambda event: (1.0,) if event["source"] == "aws.autoscaling" else ()
@@ -107,7 +118,7 @@ def test_a_lost_event_costs_half_of_the_drain_and_fifteen_minutes_at_most(lasts:
         assert late <= min(lasts / 2, 15 * MINUTE) + 2
 
 
-@pytest.mark.parametrize("lasts", [30, 90, 10 * MINUTE, 70 * MINUTE, 5 * HOUR])
+@pytest.mark.parametrize("lasts", [30, 90, 10 * MINUTE, 70 * MINUTE, LONG[0]])
 def test_without_events_the_end_is_seen_after_a_tenth_of_the_drain_and_five_minutes_at_most(lasts: float) -> None:
     with Drain(lambda: 0.0, signals=False) as drain:
         began = drain.timeline.now()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.region.events import Event
     from tests.intake.conftest import IntakeTestbed
 
-FOUR_HOURS = 4 * 3600.0
+LONG_ENOUGH = 3600.0
+"""Seconds, for the sweep to take over as often as it does, and to hold what it took over for a while."""
 
 
 class FaultError(Exception):
@@ -59,7 +60,7 @@ def test_after_the_third_takeover_it_is_held_with_the_error_and_kept_alive(
 ) -> None:
     testbed = testbed_of(sweep_every=300)
     instance = waiting(testbed)
-    testbed.run(FOUR_HOURS)
+    testbed.run(LONG_ENOUGH)
 
     record = testbed.record(instance)
     assert len(testbed.deployment.executions) == 4
@@ -88,7 +89,7 @@ def test_others_are_told_that_the_sweep_holds_it(testbed_of: Callable[..., Intak
     testbed = testbed_of(sweep_every=300)
     told = told_of_holds(testbed)
     instance = waiting(testbed)
-    testbed.run(FOUR_HOURS)
+    testbed.run(LONG_ENOUGH)
 
     record = testbed.record(instance)
     (event,) = (msgspec.convert(each["detail"], ActionEvent) for each in told)
@@ -106,7 +107,7 @@ def test_that_nobody_can_be_told_holds_nothing_up(testbed_of: Callable[..., Inta
     else:
         testbed.region.faults.lose_request("events", "PutEvents", times=1_000)
     instance = waiting(testbed)
-    testbed.run(FOUR_HOURS)
+    testbed.run(LONG_ENOUGH)
 
     assert told == []
     assert testbed.record(instance).status is Status.HELD
@@ -121,7 +122,7 @@ def test_where_nobody_is_told_of_actions_the_sweep_tells_nobody(
 ) -> None:
     testbed = testbed_of(sweep_every=300, action_events=False)
     instance = waiting(testbed)
-    testbed.run(FOUR_HOURS)
+    testbed.run(LONG_ENOUGH)
     assert testbed.record(instance).status is Status.HELD
     assert testbed.region.calls["events", "PutEvents"] == 0
 
@@ -140,10 +141,13 @@ def test_it_says_whether_the_sweep_can_keep_it_alive(
 
 
 @pytest.mark.usefixtures("fault")
-def test_it_is_closed_when_auto_scaling_has_ended_it(testbed_of: Callable[..., IntakeTestbed]) -> None:
+def test_it_is_closed_when_auto_scaling_has_ended_it(
+    testbed_of: Callable[..., IntakeTestbed], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asg_lifecycle_simulator.services.autoscaling.model.HEARTBEATS_IN_LONGEST_WAIT", 6)
     testbed = testbed_of(sweep_every=300)
     instance = waiting(testbed, HeartbeatTimeout=900)
-    testbed.run(100 * 900 + 1200)
+    testbed.run(6 * 900 + 1200)
 
     record = testbed.record(instance)
     assert (record.status, record.in_flight) == (Status.OVER, None)
@@ -158,7 +162,7 @@ def test_it_is_tried_again_when_somebody_wants_it(
 ) -> None:
     testbed = testbed_of(sweep_every=300)
     instance = waiting(testbed)
-    testbed.run(FOUR_HOURS)
+    testbed.run(LONG_ENOUGH)
     fault.undo()
     testbed.run(1200)
     assert testbed.record(instance).status is Status.HELD
@@ -186,7 +190,7 @@ def test_a_fault_before_the_claim_is_counted_too(
         patch.setattr(Race, "run", broken)
         patch.setattr(orchestrator, "claim", broken)
         testbed.region.events.deliveries = lambda _: ()
-        testbed.run(FOUR_HOURS)
+        testbed.run(LONG_ENOUGH)
 
     assert testbed.record(instance).status is Status.HELD
     assert len(testbed.deployment.executions) == 4

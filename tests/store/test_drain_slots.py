@@ -16,6 +16,7 @@ from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.model.failures import CallFailed
 from asg_lifecycle.store.drain_slots import DrainSlots
 from asg_lifecycle_simulator.region.environment import region_environment
+from tests.store.shared_session import shared_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ class Places:
 @contextmanager
 def table() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, region_environment("eu-central-1", "123456789012"), mock_aws():
-        patch.setattr(boto3, "DEFAULT_SESSION", None)
+        patch.setattr(boto3, "DEFAULT_SESSION", shared_session())
         Clients().dynamodb.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asg_lifecycle.aws.clients import Clients
 from asg_lifecycle.model.outages import THRESHOLD, WINDOW
-from asg_lifecycle.store.outages import KEPT, Outage, Outages
+from asg_lifecycle.store.outages import Outage, Outages
 from tests.store.test_drain_slots import TABLE, table
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ def test_it_is_said_again_after_a_quiet_window_only(outages: Outages) -> None:
     assert [outage.notice for outage in reports(outages, 5, at=later)] == [False] * 4 + [True]
 
 
-def test_an_item_does_not_grow_without_end(outages: Outages) -> None:
-    assert [outage.count for outage in reports(outages, KEPT + 20, at=1_000)][-20:] == [KEPT] * 20
+def test_an_item_does_not_grow_without_end(outages: Outages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asg_lifecycle.store.outages.KEPT", 20)
+    assert [outage.count for outage in reports(outages, 30, at=1_000)] == [*range(1, 21), *[20] * 10]
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])

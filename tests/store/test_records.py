@@ -20,6 +20,7 @@ from asg_lifecycle.model.records import Record, Status, claim_record, wait_key
 from asg_lifecycle.model.step_memory import StepMemory, StepOutcome
 from asg_lifecycle.store.records import Records, decode, encode
 from asg_lifecycle_simulator.region.environment import region_environment
+from tests.store.shared_session import shared_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,8 +85,8 @@ class Table:
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     with region_environment("eu-central-1", "123456789012"), mock_aws():
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", shared_session())
         yield Table()
 
 

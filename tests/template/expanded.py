@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,19 @@ TEMPLATE = ROOT / "template.yaml"
 
 
 def source() -> dict[str, Any]:
-    """Return `template.yaml` as it is written."""
-    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+    """Return `template.yaml` as it is written; it is the caller's to change."""
+    return copy.deepcopy(_parsed(TEMPLATE.read_text()))
+
+
+@cache
+def _parsed(text: str) -> dict[str, Any]:
+    template: dict[str, Any] = yaml_parse(text)
     return template
+
+
+@cache
+def _session() -> Session:
+    return Session(region_name="us-west-2")
 
 
 @dataclass(frozen=True)
@@ -101,5 +112,5 @@ def expand(template: dict[str, Any]) -> Expanded:
         if resource["Type"] == "AWS::Serverless::Function":
             # Where `sam package` would have put the code.
             resource["Properties"]["CodeUri"] = {"Bucket": "artifacts", "Key": "function"}
-    translator = Translator({}, Parser(), boto_session=Session(region_name="us-west-2"))
+    translator = Translator({}, Parser(), boto_session=_session())
     return Expanded(translator.translate(packaged, parameter_values={}))
