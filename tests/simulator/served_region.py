@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore.session
 from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
+from asg_lifecycle_simulator.region.repeated_work import LOADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +56,8 @@ def serving(monkeypatch: pytest.MonkeyPatch, *options: str) -> Iterator[str]:
             monkeypatch.setenv(*variable.split("=", 1))
         # boto3 keeps a session, and with it the credentials of whoever made it.
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        # Each command makes sessions of its own, and each session would read the models of the services anew.
+        monkeypatch.setattr(botocore.session, "create_loader", LOADER)
         try:
             yield os.environ["AWS_ENDPOINT_URL"]
         finally:
