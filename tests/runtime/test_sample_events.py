@@ -143,10 +143,10 @@ def _outcome(answer: dict[str, Any]) -> str:
 
 def _empty_region(processes: Processes) -> str:
     (port,) = free_ports(1)
-    processes.start(
+    processes.start_module(
         "empty-region",
-        *(sys.executable, "-m", "asg_lifecycle_simulator", "--port", str(port), "--scenario", "none"),
-        environment={**PATH, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))},
+        *("asg_lifecycle_simulator", "--port", str(port), "--scenario", "none"),
+        environment=PATH,
         folder=ROOT,
     )
     until("the empty Region listens", partial(listens, port))

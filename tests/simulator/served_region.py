@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
 from asg_lifecycle_simulator.region.repeated_work import LOADER
+from tests.cli.forked_module import ForkedModule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,13 +38,8 @@ def serving(monkeypatch: pytest.MonkeyPatch, *options: str) -> Iterator[str]:
     """
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    with subprocess.Popen(  # noqa: S603 - our own server
-        [sys.executable, "-m", "asg_lifecycle_simulator", "--port", "0", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
+    arguments = ("--port", "0", *options)
+    with ForkedModule("asg_lifecycle_simulator", *arguments, environment=os.environ, folder=ROOT) as server:
         assert server.stdout is not None
         printed: list[str] = []
         while not printed or not printed[-1].startswith("end it"):
