@@ -332,6 +332,13 @@ def test_it_says_what_to_do_and_ends_cleanly() -> None:
     assert sum(line.startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:") for line in lines) == 1
 
 
+def test_its_help_shows_how_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["--help"])
+    assert ended.value.code == 0
+    assert "For example: asg-lifecycle-simulator " in capsys.readouterr().out
+
+
 def test_a_port_that_is_taken_is_told_in_one_line(runner: tuple[str, list[dict[str, Any]]]) -> None:
     url, _ = runner
     port = url.rpartition(":")[2]
