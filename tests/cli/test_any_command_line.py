@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asg_lifecycle_simulator.deployment.deployment import Deployment
     from asg_lifecycle_simulator.deployment.testbed import Testbed
 
-EXAMPLES, THOROUGH_EXAMPLES = 160, 1_000
+EXAMPLES, THOROUGH_EXAMPLES = 240, 1_000
 PARTS = 4
 MOST_PAUSES = 5
 """So often a command may wait before Ctrl-C is pressed: `show --follow` would wait for days."""
