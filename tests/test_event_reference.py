@@ -70,8 +70,8 @@ def test_no_rule_of_ours_matches_them() -> None:
     assert {name: matched(pattern) for name, pattern in patterns.items() if matched(pattern)} == {}
 
 
-def test_nothing_is_to_be_said_about_the_example(tmp_path: Path) -> None:
-    assert lint(example(), tmp_path) == []
+def test_nothing_is_to_be_said_about_the_example() -> None:
+    assert lint(example()) == []
 
 
 def test_the_rules_of_the_example_match_what_they_say() -> None:

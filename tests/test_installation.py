@@ -30,7 +30,7 @@ FROM_OUTSIDE = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
 """What an environment of its own does not get: another's modules, and the order to compile all of its own each time."""
 
 IMPORT_EVERYTHING = """
-import importlib, importlib.abc, pkgutil, sys
+import contextlib, importlib, importlib.abc, io, json, pkgutil, sys
 
 class Refuse(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
@@ -44,9 +44,19 @@ for module in pkgutil.iter_modules(asg_lifecycle.cli.__path__, "asg_lifecycle.cl
     importlib.import_module(module.name)
 for tools in ("action_tools", "command_line", "dead_letter_tools", "plan_tools"):
     importlib.import_module(f"asg_lifecycle.composition.{tools}")
-print(asg_lifecycle.cli.__file__)
 from asg_lifecycle.cli.app import application
-application(sys.argv[2:])
+
+def ran(arguments):
+    output, errors = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            application(arguments)
+        except SystemExit as ended:
+            output.flush(), errors.flush()
+            return [ended.code, *(each.buffer.getvalue().decode() for each in (output, errors))]
+
+found = {" ".join(arguments): ran(arguments) for arguments in json.loads(sys.argv[2])}
+print(json.dumps({"file": asg_lifecycle.cli.__file__, "ran": found}))
 """
 
 IMPORTED_FROM = """
@@ -129,8 +139,23 @@ def plain_install() -> set[str]:
     return found
 
 
-def in_plain_install(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Import all that the command line may import, then run it, where only a plain install's packages are there."""
+COMMANDS = [
+    (["--version"], f"asg-lifecycle {PROJECT['version']}"),
+    (["--help"], "redrive"),
+    (["plan", "check", str(EXAMPLE)], "can be used for terminate hooks"),
+    (["plan", "examples"], "web-service"),
+    (["plan", "examples", "web-service"], "kind: deregister-targets"),
+    (["plan", "steps", "drain-kubernetes"], "drain-kubernetes"),
+]
+
+
+@pytest.fixture(scope="module")
+def ran_in_plain_install(unpacked: Path) -> dict[str, tuple[int, str, str]]:
+    """Import all that the command line may import, then run it, where only a plain install's packages are there.
+
+    Returns:
+        The exit code and what was written to standard output and standard error, by command line.
+    """
     allowed = plain_install()
     refused = {
         module
@@ -138,51 +163,53 @@ def in_plain_install(folder: Path, *arguments: str) -> subprocess.CompletedProce
         if allowed.isdisjoint(map(canonicalize_name, owners)) and module != "asg_lifecycle"
     }
     assert refused >= {"aws_lambda_powertools", "aws_durable_execution_sdk_python", "lightkube"}
-    return subprocess.run(  # noqa: S603 - this interpreter, with arguments of ours
-        [sys.executable, "-c", IMPORT_EVERYTHING, ",".join(sorted(refused)), *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+    called = json.dumps([arguments for arguments, _ in COMMANDS])
+    done = subprocess.run(  # noqa: S603 - this interpreter, with arguments of ours
+        [sys.executable, "-c", IMPORT_EVERYTHING, ",".join(sorted(refused)), called],
+        cwd=unpacked,
+        env={**os.environ, "PYTHONPATH": str(unpacked)},
         capture_output=True,
         text=True,
         check=False,
     )
+    assert (done.returncode, done.stderr) == (0, "")
+    answered = json.loads(done.stdout)
+    assert answered["file"].startswith(str(unpacked)), "what was run is not what the wheel holds"
+    return {line: tuple(ended) for line, ended in answered["ran"].items()}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["--version"], f"asg-lifecycle {PROJECT['version']}"),
-        (["--help"], "redrive"),
-        (["plan", "check", str(EXAMPLE)], "can be used for terminate hooks"),
-        (["plan", "examples"], "web-service"),
-        (["plan", "examples", "web-service"], "kind: deregister-targets"),
-        (["plan", "steps", "drain-kubernetes"], "drain-kubernetes"),
-    ],
-    ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else None,
+    ("arguments", "says"), COMMANDS, ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else None
 )
-def test_a_plain_install_has_all_that_the_command_line_imports(unpacked: Path, arguments: list[str], says: str) -> None:
-    done = in_plain_install(unpacked, *arguments)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert says in done.stdout
-    assert done.stdout.startswith(str(unpacked)), "what was run is not what the wheel holds"
+def test_a_plain_install_has_all_that_the_command_line_imports(
+    ran_in_plain_install: dict[str, tuple[int, str, str]], arguments: list[str], says: str
+) -> None:
+    code, output, errors = ran_in_plain_install[" ".join(arguments)]
+    assert (code, errors) == (0, "")
+    assert says in output
+
+
+UV = (sys.executable, "-m", "uv", "--quiet")
 
 
 class Environment:
-    """A virtual environment with the wheel in it, and what is run there: outside of the checkout."""
+    """A virtual environment, and what is installed and run there: outside of the checkout."""
 
-    def __init__(self, folder: Path, wheel: Path, *others: str, extra: str = "") -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._bin = folder / "environment" / "bin"
-        pins = folder / "pins.txt"
-        pins.write_text(
+        self._pins = folder / "pins.txt"
+        self._pins.write_text(
             "\n".join(re.findall(r"^\S+==[^\\\n]+", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE))
         )
-        uv = [sys.executable, "-m", "uv", "--quiet"]
-        made = [*uv, "venv", "--python", sys.executable, str(self._bin.parent)]
+        made = [*UV, "venv", "--python", sys.executable, str(self._bin.parent)]
         subprocess.run(made, check=True)  # noqa: S603 - from this environment
+
+    def install(self, wheel: Path, *others: str, extra: str = "") -> None:
+        """Install the wheel, and other packages."""
         package = f"asg-lifecycle{extra} @ {wheel.as_uri()}"
-        installed = subprocess.run(  # noqa: S603 - likewise
-            [*uv, "pip", "install", "--python", self._bin / "python", "--constraint", pins, package, *others],
+        installed = subprocess.run(  # noqa: S603 - from the environment of the tests
+            [*UV, "pip", "install", "--python", self._bin / "python", "--constraint", self._pins, package, *others],
             capture_output=True,
             text=True,
             check=False,
@@ -209,7 +236,8 @@ class Environment:
 
 
 def test_the_wheel_works_in_an_environment_of_its_own(built: dict[str, Path], tmp_path: Path) -> None:
-    environment = Environment(tmp_path, built[".whl"])
+    environment = Environment(tmp_path)
+    environment.install(built[".whl"])
     for arguments in (["--help"], ["--version"], ["plan", "check", EXAMPLE], ["plan", "examples", "web-service"]):
         code, output, error = environment.run("asg-lifecycle", *arguments)
         assert (code, error) == (0, ""), arguments
@@ -222,12 +250,8 @@ def test_the_wheel_works_in_an_environment_of_its_own(built: dict[str, Path], tm
     assert (code, output) == (2, "")
     assert "needs asg-lifecycle with its extra `simulator`" in error
 
-
-def test_the_simulator_works_in_an_environment_of_its_own(built: dict[str, Path], tmp_path: Path) -> None:
-    environment = Environment(tmp_path, built[".whl"], "pytest", extra="[simulator]")
-    code, output, error = environment.run("asg-lifecycle-simulator", "--help")
-    assert (code, error) == (0, "")
-    assert "For example: asg-lifecycle-simulator " in output
+    # In the same environment, as somebody would who reads that.
+    environment.install(built[".whl"], "pytest", extra="[simulator]")
     example = shutil.copytree(FOREIGN, tmp_path / "example", ignore=shutil.ignore_patterns("__pycache__"))
     (example / "test_everything.py").write_text(IMPORTED_FROM.format(folder=str(tmp_path)))
     code, output, error = environment.run("python", "-m", "pytest", "-q", folder=example)

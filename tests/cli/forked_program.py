@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 
 @cache
-def _server() -> ForkServerContext:
-    """Return what starts processes that have imported the program; its process ends with this one."""
+def forkserver() -> ForkServerContext:
+    """Return what starts processes that have imported the program and the simulator; its process ends with this one."""
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["tests.cli.forked_program"])
+    # There is one for all of a process, so it has to have imported what any of them runs.
+    simulator = ["asg_lifecycle_simulator.demo.play", "asg_lifecycle_simulator.server.server"]
+    server.set_forkserver_preload(["tests.cli.forked_program", "tests.cli.forked_module", *simulator])
     return server
 
 
@@ -40,7 +42,7 @@ def start(terminal: str, words: tuple[str, ...], environment: Mapping[str, str],
         environment: all of it.
         folder: where it runs.
     """
-    process = _server().Process(target=_run, args=(terminal, words, dict(environment), str(folder)))
+    process = forkserver().Process(target=_run, args=(terminal, words, dict(environment), str(folder)))
     process.start()
     return process
 

@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import signal
-import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ import boto3
 from msgspec import Struct
 
 from asg_lifecycle_simulator.server.presets import GROUP, INSTANCES, TERMINATE_HOOK
+from tests.cli.forked_module import ForkedModule
 from tests.cli.pseudo_terminal import PATIENCE, ROOT, PseudoTerminal
 
 if TYPE_CHECKING:
@@ -126,10 +126,8 @@ def play(session: Session) -> None:
 def served() -> Iterator[dict[str, str]]:
     """Serve a region whose terminate hook has the plan of the session; give the environment that the server prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    command = [sys.executable, "-m", "asg_lifecycle_simulator", "--port", "0", "--deregistration-delay", str(DELAY)]
-    with subprocess.Popen(  # noqa: S603 - this interpreter, with the arguments above
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=kept | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
-    ) as server:
+    arguments = ("--port", "0", "--deregistration-delay", str(DELAY))
+    with ForkedModule("asg_lifecycle_simulator", *arguments, environment=kept, folder=ROOT) as server:
         try:
             assert server.stdout is not None
             printed = [server.stdout.readline()]

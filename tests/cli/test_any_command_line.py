@@ -1,4 +1,4 @@
-"""A thousand random command lines: each ends with an exit code of the table and a sentence, none with a traceback."""
+"""Random command lines: each ends with an exit code of the table and a sentence, none with a traceback."""
 
 from __future__ import annotations
 

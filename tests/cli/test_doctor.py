@@ -7,12 +7,12 @@ import io
 import json
 import shlex
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from asg_lifecycle.cli import doctor as doctor_command
@@ -20,7 +20,7 @@ from asg_lifecycle.cli.app import application
 from asg_lifecycle.cli.doctor import in_words, is_typed
 from asg_lifecycle.cli.every_command import commands_of
 from asg_lifecycle.composition import action_tools, doctor, hook_tools
-from asg_lifecycle.model.doctor.findings import Severity
+from asg_lifecycle.model.doctor.findings import Finding, Severity
 from asg_lifecycle.model.doctor.registry import CHECKS
 from asg_lifecycle.model.plans import PlanTransition
 from asg_lifecycle_simulator.deployment.deployment import PLAN_PATH
@@ -106,6 +106,13 @@ def stack_in_time(testbed: Testbed[Deployment], monkeypatch: pytest.MonkeyPatch)
 def findings(*words: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(run("doctor", "--json", *words).stdout)
     return found
+
+
+def words_for(found: dict[str, Any]) -> str:
+    """Return what people are shown of the only finding."""
+    parts = {"name": found["finding"], "evidence": found["evidence"], "command": found["command"]}
+    finding = Finding(severity=Severity(found["severity"]), **parts)
+    return "\n".join(in_words([finding], group_count=1, width=None)) + "\n"
 
 
 # One scene for each check
@@ -376,14 +383,20 @@ def test_a_clean_account_has_no_finding(testbed: Testbed[Deployment]) -> None:
     assert findings() == []
 
 
+@cache
+def commands() -> list[tuple[tuple[str, ...], TyperCommand]]:
+    """Return all commands with their words, made once: they keep nothing of a call."""
+    tree = get_command(application)
+    assert isinstance(tree, TyperGroup)
+    return list(commands_of(tree))
+
+
 def assert_is_accepted(command: str) -> None:
     """See that the parser takes a command of ours, with all of its options."""
     words = shlex.split(command)
     if words[0] != "asg-lifecycle":
         return
-    tree = get_command(application)
-    assert isinstance(tree, TyperGroup)
-    path, leaf = next(it for it in commands_of(tree) if tuple(words[1 : 1 + len(it[0])]) == it[0])
+    path, leaf = next(it for it in commands() if tuple(words[1 : 1 + len(it[0])]) == it[0])
     with leaf.make_context("doctor", words[1 + len(path) :]) as context:
         assert context.params
 
@@ -447,8 +460,8 @@ def test_each_finding_is_found_where_it_is_and_alone(
     assert done.exit_code == max(CODES[Severity(each["severity"])] for each in found)
     for each in found:
         assert_is_accepted(each["command"])
-    words = run("doctor").stdout
-    assert f"{SEVERITIES[name]}: {name}\n  {finding['evidence']}\n" in words
+    words = words_for(finding)
+    assert words.startswith(f"{SEVERITIES[name]}: {name}\n  {finding['evidence']}\n")
     assert finding["command"] in words
 
 
@@ -703,8 +716,9 @@ def test_hosts_are_compared_as_a_request_compares_them(
 ) -> None:
     it = account(testbed, {"HttpHosts": "*.internal,api.example.com,10.0.0.0/16"})
     it.hook(plan={"steps": [asks(url), {"parallel": [asks(url)]}]})
-    assert [each["finding"] for each in findings()] == (["host-not-allowed"] if said else [])
-    assert said is None or f"sends requests to {said}, and" in findings()[0]["evidence"]
+    found = findings()
+    assert [each["finding"] for each in found] == (["host-not-allowed"] if said else [])
+    assert said is None or f"sends requests to {said}, and" in found[0]["evidence"]
 
 
 def test_requests_without_hosts_are_found(testbed: Testbed[Deployment]) -> None:
@@ -841,6 +855,7 @@ def test_every_form_holds_everything(testbed: Testbed[Deployment]) -> None:
     assert run("doctor", "--json", "--output", "csv").exit_code == 2
     assert [*as_json] == ["severity", "finding", "group", "hook", "evidence", "command"]
     assert as_json["hook"] == HOOK
+    assert shown() == words_for(as_json)
 
 
 def test_errors_come_first_and_decide_the_exit_code(testbed: Testbed[Deployment]) -> None:

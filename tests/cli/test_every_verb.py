@@ -105,10 +105,17 @@ def begin_early(testbed: Testbed[Deployment], group: str) -> str:
 
 
 def let_it_be_lost(testbed: Testbed[Deployment]) -> str:
-    """Let an action end by Auto Scaling's own timeout, because it could not be completed."""
+    """Let an action end by Auto Scaling's own timeout, because it could not be completed.
+
+    The execution is paused for most of that time: each of its hundreds of tries would be refused like the first ones.
+    """
     testbed.region.faults.deny("autoscaling", "CompleteLifecycleAction")
-    (instance,) = waiting(testbed, "lost", {"kind": "deregister-targets"}, heartbeat=60)
-    testbed.run(8_000)
+    (instance,) = waiting(testbed, "lost", {"kind": "deregister-targets"}, heartbeat=30)
+    owner = record_of(testbed, instance, "lost").execution
+    testbed.deployment.service.pause(owner)
+    testbed.run(2_900)
+    testbed.deployment.service.resume_paused(owner)
+    testbed.run(200)
     testbed.region.faults.clear()
     return instance
 
@@ -124,11 +131,11 @@ def instances_of_every_status(testbed: Testbed[Deployment]) -> dict[str, str]:
         "queued": waiting(testbed, "queued", COMMAND, count=2, drains_per_group=1)[1],
         "observed": waiting(testbed, "observed", SIGNAL, observe=True)[0],
         "completed": waiting(testbed, "completed", {"kind": "deregister-targets"})[0],
-        "over": waiting(testbed, "over", SIGNAL)[0],
+        "over": waiting(testbed, "over", SIGNAL, heartbeat=60)[0],
         "early": begin_early(testbed, "early"),
     }
     complete_by_hand(testbed, "over", instances["over"])
-    testbed.run(1_000)
+    testbed.run(60)
     return instances
 
 

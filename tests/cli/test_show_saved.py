@@ -53,27 +53,42 @@ def test_json_is_one_document_with_everything(stack: Testbed[Deployment]) -> Non
     assert [link["what"] for link in story["links"]] == ["group", "instance", "executions"]
 
 
+IN_TURN = """
+import contextlib, io, json, sys
+from asg_lifecycle.cli.app import application
+
+def ran(words):
+    output = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    with contextlib.redirect_stdout(output):
+        try:
+            application(words)
+        except SystemExit as ended:
+            output.flush()
+            return [ended.code, output.buffer.getvalue().decode()]
+
+found = {form: ran(words) for form, words in json.loads(sys.argv[1]).items()}
+print(json.dumps({"ran": found, "imported": [*{"boto3", "botocore.session", "botocore.client"} & {*sys.modules}]}))
+"""
+"""Calls the command line with one line after the other, in a process that has imported nothing else."""
+
+
 def test_a_saved_story_is_shown_in_every_form_without_aws(saved: Path, tmp_path: Path) -> None:
     instance = json.loads(saved.read_text())["identity"]["instance"]
-    code = (
-        "import sys\n"
-        "from asg_lifecycle.cli.app import application\n"
-        "try:\n    application()\n"
-        "finally:\n    print({'boto3', 'botocore.session', 'botocore.client'} & {*sys.modules}, file=sys.stderr)\n"
-    )
     page = tmp_path / "page.html"
-    shown = {}
-    for form in ("table", "json", "yaml", "csv", "html"):
-        options = ["--html", str(page)] if form == "html" else ["--output", form]
-        done = subprocess.run(  # noqa: S603 - our own module
-            [sys.executable, "-c", code, "show", "--from", str(saved), *options],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, "set()\n"), done.stderr
-        shown[form] = done.stdout
+    forms = {form: ["--output", form] for form in ("table", "json", "yaml", "csv")} | {"html": ["--html", str(page)]}
+    lines = {form: ["show", "--from", str(saved), *options] for form, options in forms.items()}
+    done = subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-c", IN_TURN, json.dumps(lines)],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    ended = json.loads(done.stdout)
+    assert ended["imported"] == []
+    assert {form: code for form, (code, _) in ended["ran"].items()} == dict.fromkeys(forms, 0)
+    shown = {form: text for form, (_, text) in ended["ran"].items()}
     assert json.loads(shown["json"]) == json.loads(saved.read_text())
     listed = yaml.safe_load(shown["yaml"])
     told = {"delivery", "heartbeat", "round", "look"}

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import fcntl
+import json
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.runtime.function_package import lambda_python, package_with_pip, package_with_sam, sam
+from tests.runtime.function_package import ROOT, Package, lambda_python, package_with_pip, package_with_sam, sam
+from tests.template.sam_environment import Invocation, SamEnvironment, sam_environments
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
-
-    from tests.runtime.function_package import Package
 
 LOGS = pytest.StashKey["Path"]()
 LINES = 60
@@ -18,13 +20,34 @@ LINES = 60
 
 @pytest.fixture(scope="session", params=["sam-build" if lambda_python() else "pip-install"])
 def package(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Package:
-    folder = tmp_path_factory.mktemp("package")
-    if request.param == "pip-install":
+    """Return the packaged function; the first worker of a run that needs it makes it, and the others wait for it."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        # What pytest-xdist gives to a worker lies in the folder of the run.
+        folder = folder.parent
+    made = folder / f"{request.param}.json"
+    with (folder / f"{request.param}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            package = _packaged(request.param, Path(tempfile.mkdtemp(prefix="package-", dir=folder)))
+            made.write_text(json.dumps({name: str(path) for name, path in vars(package).items()}))
+        return Package(**{name: Path(path) for name, path in json.loads(made.read_text()).items()})
+
+
+def _packaged(how: str, folder: Path) -> Package:
+    if how == "pip-install":
         return package_with_pip(folder)
     executable, python = sam(), lambda_python()
     assert executable is not None
     assert python is not None
     return package_with_sam(executable, python, folder)
+
+
+@pytest.fixture(scope="session")
+def environments() -> dict[str, SamEnvironment]:
+    """Return the environments that `sam local invoke` gives to the functions."""
+    variables = ROOT / "asg_lifecycle_simulator" / "server" / "local-invoke.env"
+    return sam_environments(Invocation(variables=variables))[0]
 
 
 @pytest.fixture

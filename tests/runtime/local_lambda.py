@@ -8,7 +8,6 @@ client. The function calls the simulated region, and checkpoints at the durable 
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -80,9 +79,9 @@ def start(
     ports = free_ports(4)
     simulator_port, executions_port, function_port, runtime_port = ports
     region, executions, function = (f"http://{LOOPBACK}:{port}" for port in ports[:3])
-    processes.start(
+    processes.start_module(
         "durable-executions",
-        *(sys.executable, "-m", "aws_durable_execution_sdk_python_testing.cli", "start-server"),
+        *("aws_durable_execution_sdk_python_testing.cli", "start-server"),
         *("--host", LOOPBACK, "--port", str(executions_port)),
         *("--local-runner-endpoint", executions, "--lambda-endpoint", function),
         environment=PATH | CREDENTIALS,
@@ -98,12 +97,12 @@ def start(
     )
     for port in (executions_port, function_port):
         until(f"port {port} is listened on", partial(listens, port))
-    processes.start(
+    processes.start_module(
         "simulator",
-        *(sys.executable, "-m", "asg_lifecycle_simulator", "--json", "--port", str(simulator_port), "--region", REGION),
+        *("asg_lifecycle_simulator", "--json", "--port", str(simulator_port), "--region", REGION),
         *("--table", TABLE, *contents),
         *("--deliver-to", executions, "--function", FUNCTION, "--lambda-endpoint", function),
-        environment={**PATH, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))},
+        environment=PATH,
         folder=ROOT,
     )
     until(f"port {simulator_port} is listened on", partial(listens, simulator_port))

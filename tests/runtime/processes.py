@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.request import Request, urlopen
 
+from tests.cli.forked_module import ForkedModule
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -42,6 +44,14 @@ class Processes:
     def __exit__(self, *_: object) -> None:
         self._running.close()
 
+    def start_module(
+        self, name: str, module: str, *arguments: str, environment: Mapping[str, str], folder: Path
+    ) -> None:
+        """Start what `python -m` runs of this environment, with these variables and nothing else in it."""
+        with (self._logs / f"{name}.log").open("wb") as log:
+            process = ForkedModule(module, *arguments, environment=environment, folder=folder, stream=log.fileno())
+        self._running.callback(_end, process)
+
     def start(self, name: str, *command: str | Path, environment: Mapping[str, str], folder: Path) -> int:
         """Start a process with this environment and nothing else in it; return its id."""
         with (self._logs / f"{name}.log").open("wb") as log:
@@ -52,7 +62,7 @@ class Processes:
         return process.pid
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes] | ForkedModule) -> None:
     process.terminate()
     try:
         process.wait(END_WITHIN)

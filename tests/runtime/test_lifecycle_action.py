@@ -9,10 +9,9 @@ import pytest
 
 from asg_lifecycle_simulator.region.log import LogKind
 from asg_lifecycle_simulator.server.presets import INSTANCES, TERMINATE_HOOK
-from tests.runtime.function_package import FUNCTION, ROOT, emulator, lambda_python, sam
+from tests.runtime.function_package import FUNCTION, emulator, lambda_python, sam
 from tests.runtime.local_lambda import start
 from tests.runtime.processes import Processes, until
-from tests.template.sam_environment import sam_environments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.runtime.function_package import Package
     from tests.runtime.local_lambda import LocalLambda
+    from tests.template.sam_environment import SamEnvironment
 
 SAM = sam()
 PYTHON = lambda_python()
@@ -45,10 +45,10 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def variables() -> dict[str, str]:
+@pytest.fixture
+def variables(environments: dict[str, SamEnvironment]) -> dict[str, str]:
     """Return the environment that `sam local invoke` gives to the function."""
-    return sam_environments(variables=ROOT / "asg_lifecycle_simulator" / "server" / "local-invoke.env")[FUNCTION].given
+    return environments[FUNCTION].given
 
 
 @pytest.fixture

@@ -23,13 +23,13 @@ from tests.runtime.local_lambda import FUNCTION, PATH, of_this_machine, start, s
 from tests.runtime.processes import LOOPBACK, Processes, free_ports, listens, request, until
 from tests.runtime.sample_events import DUPLICATE, HANDLERS, INTERRUPTION, KEPT, LIFECYCLE_ACTION, OVER, SAMPLES
 from tests.template.expanded import source
-from tests.template.sam_environment import sam_environments
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.runtime.function_package import Package
     from tests.runtime.local_lambda import LocalLambda
+    from tests.template.sam_environment import SamEnvironment
 
 SAM = sam()
 EVENTS = ROOT / "events"
@@ -54,9 +54,10 @@ def test_the_handlers_are_those_of_the_template() -> None:
 
 @needs_sam
 @pytest.mark.skipif(sys.platform != "linux", reason="the Runtime Interface Emulator is a Linux program")
-def test_every_event_is_answered_in_the_lambda_runtime(package: Package, logs: Path) -> None:
+def test_every_event_is_answered_in_the_lambda_runtime(
+    package: Package, environments: dict[str, SamEnvironment], logs: Path
+) -> None:
     assert SAM is not None
-    environments = sam_environments(variables=ROOT / "asg_lifecycle_simulator" / "server" / "local-invoke.env")
     answered: dict[str, str] = {}
     with Processes(logs) as processes:
         durable = start(
@@ -142,10 +143,10 @@ def _outcome(answer: dict[str, Any]) -> str:
 
 def _empty_region(processes: Processes) -> str:
     (port,) = free_ports(1)
-    processes.start(
+    processes.start_module(
         "empty-region",
-        *(sys.executable, "-m", "asg_lifecycle_simulator", "--port", str(port), "--scenario", "none"),
-        environment={**PATH, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), str(ROOT)))},
+        *("asg_lifecycle_simulator", "--port", str(port), "--scenario", "none"),
+        environment=PATH,
         folder=ROOT,
     )
     until("the empty Region listens", partial(listens, port))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+import botocore.session
 from typer.testing import CliRunner
 
 from asg_lifecycle.cli.app import application
+from asg_lifecycle_simulator.region.repeated_work import LOADER
+from tests.cli.forked_module import ForkedModule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,13 +38,8 @@ def serving(monkeypatch: pytest.MonkeyPatch, *options: str) -> Iterator[str]:
     """
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    with subprocess.Popen(  # noqa: S603 - our own server
-        [sys.executable, "-m", "asg_lifecycle_simulator", "--port", "0", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
+    arguments = ("--port", "0", *options)
+    with ForkedModule("asg_lifecycle_simulator", *arguments, environment=os.environ, folder=ROOT) as server:
         assert server.stdout is not None
         printed: list[str] = []
         while not printed or not printed[-1].startswith("end it"):
@@ -54,6 +50,8 @@ def serving(monkeypatch: pytest.MonkeyPatch, *options: str) -> Iterator[str]:
             monkeypatch.setenv(*variable.split("=", 1))
         # boto3 keeps a session, and with it the credentials of whoever made it.
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        # Each command makes sessions of its own, and each session would read the models of the services anew.
+        monkeypatch.setattr(botocore.session, "create_loader", LOADER)
         try:
             yield os.environ["AWS_ENDPOINT_URL"]
         finally:

@@ -8,20 +8,26 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from asg_lifecycle_simulator.demo.checker import complaints_about
 from asg_lifecycle_simulator.region.log import LogEntry, LogKind
+from tests.cli.forked_module import ForkedModule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PATIENCE = 60.0
 MOST_UNTIL_SEEN = 2.0
 """Seconds."""
+
+ROOT = Path(__file__).parents[2]
+DEMO = "asg_lifecycle_simulator.demo"
+FIRST = "simulated Region"
+"""What it says at once, before it imports what takes seconds."""
 
 GOOD = [
     LogEntry(time=0, kind=LogKind.WAIT_STARTED),
@@ -38,14 +44,15 @@ def without(index: int) -> list[LogEntry]:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str, stdout: int = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
-    """Run the demo with `folder` as the temporary directory."""
+def from_nothing(folder: Path, *arguments: str, terminal: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Run the demo in a process that has imported nothing yet, with `folder` as the temporary directory."""
+    stream = subprocess.PIPE if terminal is None else terminal
     with subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-u", "-m", "asg_lifecycle_simulator.demo", *arguments],
-        stdout=stdout,
-        stderr=subprocess.PIPE if stdout == subprocess.PIPE else stdout,
+        [sys.executable, "-u", "-m", DEMO, *arguments],
+        stdout=stream,
+        stderr=stream,
         text=True,
-        env={**os.environ, "TMPDIR": str(folder), "TERM": "xterm", "COLUMNS": "100"},
+        env=environment_of(folder),
     ) as process:
         try:
             yield process
@@ -53,11 +60,21 @@ def running(folder: Path, *arguments: str, stdout: int = subprocess.PIPE) -> Ite
             process.kill()
 
 
+def running(folder: Path, *arguments: str, terminal: int | None = None) -> ForkedModule:
+    """Run the demo with `folder` as the temporary directory."""
+    return ForkedModule(DEMO, *arguments, environment=environment_of(folder), folder=ROOT, stream=terminal)
+
+
+def environment_of(folder: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(folder), "TERM": "xterm", "COLUMNS": "100"}
+
+
 def in_terminal(folder: Path, *arguments: str, until: str = "") -> tuple[int, str]:
     """Run the demo in a terminal, press Ctrl-C when it has shown `until`, and return its exit code and all output."""
     ours, its = pty.openpty()
     output = ""
-    with running(folder, *arguments, stdout=its) as process:
+    run = from_nothing if until == FIRST else running
+    with run(folder, *arguments, terminal=its) as process:
         os.close(its)
         while True:
             try:
@@ -75,7 +92,7 @@ def in_terminal(folder: Path, *arguments: str, until: str = "") -> tuple[int, st
 def test_the_demo_drains_and_says_each_thing_once(tmp_path: Path) -> None:
     temporary, page = tmp_path / "temporary", tmp_path / "build" / "story.html"
     temporary.mkdir()
-    with running(temporary, "--scale", "120", "--delay", "300", "--page", str(page)) as demo:
+    with from_nothing(temporary, "--scale", "120", "--delay", "300", "--page", str(page)) as demo:
         assert demo.stdout is not None
         began = time.monotonic()
         first = demo.stdout.readline()
@@ -83,7 +100,7 @@ def test_the_demo_drains_and_says_each_thing_once(tmp_path: Path) -> None:
         output, errors = demo.communicate(timeout=PATIENCE)
 
     assert (demo.returncode, errors) == (0, ""), output
-    assert "simulated Region" in first
+    assert FIRST in first
     assert seen_after < MOST_UNTIL_SEEN
     assert "✓ drained first, then completed with CONTINUE, inside every timeout" in output
     assert "\x1b" not in output
@@ -123,9 +140,10 @@ def test_the_last_panel_counts_nothing_down(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("moment", ["simulated Region", "elbv2 deregistered"])
+@pytest.mark.parametrize("moment", [FIRST, "elbv2 deregistered"])
 def test_ctrl_c_ends_it_without_a_traceback(moment: str, tmp_path: Path) -> None:
-    with running(tmp_path, "--scale", "240", "--delay", "300") as demo:
+    run = from_nothing if moment == FIRST else running
+    with run(tmp_path, "--scale", "240", "--delay", "300") as demo:
         assert demo.stdout is not None
         while moment not in (line := demo.stdout.readline()):
             assert line, "it ended before"
@@ -136,7 +154,7 @@ def test_ctrl_c_ends_it_without_a_traceback(moment: str, tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("moment", ["simulated Region", "heartbeats", "What happened"])
+@pytest.mark.parametrize("moment", [FIRST, "heartbeats", "What happened"])
 def test_ctrl_c_in_a_terminal_gives_the_cursor_back(moment: str, tmp_path: Path) -> None:
     code, output = in_terminal(tmp_path, "--scale", "240", "--delay", "300", until=moment)
 

@@ -32,6 +32,7 @@ from asg_lifecycle_simulator.server.state import RegionState
 from asg_lifecycle_simulator.services.autoscaling.service import AutoScaling
 from asg_lifecycle_simulator.services.run_command.service import RunCommand
 from asg_lifecycle_simulator.services.target_groups import TargetGroups
+from tests.cli.forked_module import ForkedModule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,7 @@ class Runner(BaseHTTPRequestHandler):
 
 
 class Server:
-    def __init__(self, process: subprocess.Popen[str], description: dict[str, Any]) -> None:
+    def __init__(self, process: ForkedModule, description: dict[str, Any]) -> None:
         self.process = process
         self.description = description
 
@@ -90,13 +91,20 @@ class Server:
         raise TimeoutError(path)
 
 
+def without_aws() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+
+
+def running(*arguments: str) -> ForkedModule:
+    return ForkedModule("asg_lifecycle_simulator", *arguments, environment=without_aws(), folder=ROOT)
+
+
 @contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+def running_from_nothing(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(  # noqa: S603 - our own module
         [sys.executable, "-m", "asg_lifecycle_simulator", *arguments],
         cwd=ROOT,
-        env=environment,
+        env=without_aws(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -313,7 +321,7 @@ def test_the_hook_makes_its_instance_drain_whoever_deregisters_it(*, attached: b
 
 
 def test_it_says_what_to_do_and_ends_cleanly() -> None:
-    with running("--port", "0", "--scenario", "none") as process:
+    with running_from_nothing("--port", "0", "--scenario", "none") as process:
         assert process.stdout is not None
         lines: list[str] = []
         while not lines or not lines[-1].startswith("end it"):
@@ -322,6 +330,13 @@ def test_it_says_what_to_do_and_ends_cleanly() -> None:
         _, errors = process.communicate(timeout=PATIENCE)
         assert (process.returncode, errors) == (0, "")
     assert sum(line.startswith("export AWS_ENDPOINT_URL=http://127.0.0.1:") for line in lines) == 1
+
+
+def test_its_help_shows_how_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["--help"])
+    assert ended.value.code == 0
+    assert "For example: asg-lifecycle-simulator " in capsys.readouterr().out
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(runner: tuple[str, list[dict[str, Any]]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.runtime.function_package import sam
@@ -24,18 +24,20 @@ from samcli.commands.local.lib.local_lambda import LocalLambdaRunner
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
-template, parameters, variables, region = sys.argv[1:]
-stacks, _ = SamLocalStackProvider.get_stacks(template, parameter_overrides=json.loads(parameters))
-functions = SamFunctionProvider(stacks)
-values = InvokeContext._get_env_vars_value(variables or None)
-runner = LocalLambdaRunner(MagicMock(), functions, ".", ".", aws_region=region, env_vars_values=values)
-print(json.dumps({
-    function.name: {
-        "declared": (function.environment or {}).get("Variables", {}),
-        "given": runner._make_env_vars(function).resolve(),
+def environments(template, parameters, variables, region):
+    stacks, _ = SamLocalStackProvider.get_stacks(template, parameter_overrides=parameters)
+    functions = SamFunctionProvider(stacks)
+    values = InvokeContext._get_env_vars_value(variables or None)
+    runner = LocalLambdaRunner(MagicMock(), functions, ".", ".", aws_region=region, env_vars_values=values)
+    return {
+        function.name: {
+            "declared": (function.environment or {}).get("Variables", {}),
+            "given": runner._make_env_vars(function).resolve(),
+        }
+        for function in functions.get_all()
     }
-    for function in functions.get_all()
-}))
+
+print(json.dumps([environments(*asked) for asked in json.loads(sys.argv[1])]))
 """
 """What SAM does before it starts a container, which needs Docker."""
 
@@ -53,20 +55,32 @@ class SamEnvironment:
     given: dict[str, str]
 
 
-def sam_environments(
-    *,
-    template: Path = TEMPLATE,
-    parameters: Mapping[str, str] | None = None,
-    variables: Path | None = None,
-    region: str = REGION,
-) -> dict[str, SamEnvironment]:
-    """Return the environment of every function of a template, by logical id.
+@dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """With what `sam local invoke` is called.
 
-    Args:
+    Attributes:
         template: the template.
         parameters: as `--parameter-overrides` gives them.
         variables: the file that `--env-vars` names.
         region: as `--region` gives it.
+    """
+
+    template: Path = TEMPLATE
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    variables: Path | None = None
+    region: str = REGION
+
+    @property
+    def asked(self) -> tuple[str, dict[str, str], str, str]:
+        """What is asked of SAM's code."""
+        return str(self.template), dict(self.parameters), str(self.variables or ""), self.region
+
+
+def sam_environments(*invocations: Invocation) -> list[dict[str, SamEnvironment]]:
+    """Return for each invocation the environment of every function of its template, by logical id.
+
+    All in one process of SAM: to start it takes longer than what it is asked.
 
     Raises:
         RuntimeError: SAM is not there, or failed; the message is what it said.
@@ -77,7 +91,9 @@ def sam_environments(
     answer = subprocess.run(  # noqa: S603 - the pinned SAM's Python
         [
             *(executable.with_name("python"), "-c", RESOLVE),
-            *(template, json.dumps(dict(parameters or {})), variables or "", region),
+            json.dumps(
+                [(str(it.template), dict(it.parameters), str(it.variables or ""), it.region) for it in invocations]
+            ),
         ],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))},
@@ -87,5 +103,5 @@ def sam_environments(
     )
     if answer.returncode:
         raise RuntimeError(answer.stderr)
-    found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
-    return {name: SamEnvironment(**environment) for name, environment in found.items()}
+    found: list[dict[str, Any]] = json.loads(answer.stdout.splitlines()[-1])
+    return [{name: SamEnvironment(**environment) for name, environment in each.items()} for each in found]

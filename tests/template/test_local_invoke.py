@@ -14,7 +14,7 @@ from asg_lifecycle_simulator.server.presets import Settings as Contents
 from asg_lifecycle_simulator.server.server import REGION
 from tests.runtime.function_package import FUNCTION, sam
 from tests.template.expanded import ROOT, TEMPLATE, source
-from tests.template.sam_environment import sam_environments
+from tests.template.sam_environment import Invocation, sam_environments
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,12 +29,26 @@ SWITCHES = ("Signals", "ActionEvents", "ActionTopic", *FEATURE_VARIABLES.values(
 needs_sam = pytest.mark.skipif(sam() is None, reason="needs aws-sam-cli: `make unit` installs it and sets SAM")
 
 
+UNRESOLVED = (
+    "!Join ['', [!Ref Signals, !If [HearsSignals, a, !Ref AWS::NoValue]]]",
+    "!If [HearsSignals, 'on', !Ref AWS::NoValue]",
+    "''",
+)
+"""Values of a variable that SAM cannot resolve, or passes on empty."""
+
+SWITCHED_ON = [
+    {switch for number, switch in enumerate(SWITCHES, start=1) if number >> bit & 1}
+    for bit in range(len(SWITCHES).bit_length())
+]
+"""The switches that are on in each run: no two are on in the same runs, and none is on in no run."""
+
+
 @pytest.fixture(scope="module")
 def environments() -> dict[str, SamEnvironment]:
-    return sam_environments()
+    return sam_environments(Invocation())[0]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def options() -> dict[str, Any]:
     """Return the options that `sam local invoke` takes from `samconfig.toml`."""
     configured = tomllib.loads((ROOT / "samconfig.toml").read_text())
@@ -66,18 +80,14 @@ def test_no_function_loses_a_variable(environments: dict[str, SamEnvironment]) -
 
 
 @needs_sam
-@pytest.mark.parametrize(
-    "value",
-    [
-        "!Join ['', [!Ref Signals, !If [HearsSignals, a, !Ref AWS::NoValue]]]",
-        "!If [HearsSignals, 'on', !Ref AWS::NoValue]",
-        "''",
-    ],
-)
-def test_a_variable_that_sam_cannot_resolve_is_found_out(value: str, tmp_path: Path) -> None:
-    broken = tmp_path / "template.yaml"
-    broken.write_text(TEMPLATE.read_text().replace("SIGNALS: !Ref Signals", f"SIGNALS: {value}"))
-    assert lost(sam_environments(template=broken)) == [f"{FUNCTION}.SIGNALS"]
+def test_a_variable_that_sam_cannot_resolve_is_found_out(tmp_path: Path) -> None:
+    invocations = []
+    for number, value in enumerate(UNRESOLVED):
+        broken = tmp_path / f"template-{number}.yaml"
+        broken.write_text(TEMPLATE.read_text().replace("SIGNALS: !Ref Signals", f"SIGNALS: {value}"))
+        invocations.append(Invocation(template=broken))
+    found = [lost(environments) for environments in sam_environments(*invocations)]
+    assert found == [[f"{FUNCTION}.SIGNALS"]] * len(UNRESOLVED)
 
 
 @needs_sam
@@ -97,16 +107,15 @@ def test_without_parameters_the_durable_function_is_given_the_defaults(
 
 
 @needs_sam
-@pytest.mark.parametrize("bit", range(len(SWITCHES).bit_length()))
-def test_each_switch_reaches_the_durable_function(bit: int) -> None:
-    # No two switches are on in the same runs, and none is on in no run.
-    on = {switch for number, switch in enumerate(SWITCHES, start=1) if number >> bit & 1}
-    chosen = dict.fromkeys(SWITCHES, "off") | dict.fromkeys(on, "on")
-    settings = settings_of(sam_environments(parameters=chosen)[FUNCTION])
-    assert settings.signals is ("Signals" in on)
-    assert settings.action_events is ("ActionEvents" in on)
-    assert settings.action_topic.endswith(":local-actions") is ("ActionTopic" in on)
-    assert settings.built_in_features == on - {"Signals", "ActionEvents", "ActionTopic"}
+def test_each_switch_reaches_the_durable_function() -> None:
+    off = dict.fromkeys(SWITCHES, "off")
+    resolved = sam_environments(*(Invocation(parameters=off | dict.fromkeys(on, "on")) for on in SWITCHED_ON))
+    for on, environments in zip(SWITCHED_ON, resolved, strict=True):
+        settings = settings_of(environments[FUNCTION])
+        assert settings.signals is ("Signals" in on)
+        assert settings.action_events is ("ActionEvents" in on)
+        assert settings.action_topic.endswith(":local-actions") is ("ActionTopic" in on)
+        assert settings.built_in_features == on - {"Signals", "ActionEvents", "ActionTopic"}
 
 
 @needs_sam
@@ -121,7 +130,8 @@ def test_the_other_functions_read_their_settings(environments: dict[str, SamEnvi
 
 @needs_sam
 def test_the_function_is_given_the_simulator(options: dict[str, Any]) -> None:
-    given = sam_environments(variables=ROOT / options["env_vars"], region=options["region"])[FUNCTION].given
+    invocation = Invocation(variables=ROOT / options["env_vars"], region=options["region"])
+    given = sam_environments(invocation)[0][FUNCTION].given
     wanted = {
         "AWS_ENDPOINT_URL": f"http://host.docker.internal:{DEFAULT_PORT}",
         "POWERTOOLS_LOG_LEVEL": "INFO",
