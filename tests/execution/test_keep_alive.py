@@ -8,6 +8,7 @@ import pytest
 
 from asg_lifecycle.aws.lifecycle_actions import Answer, LifecycleActions
 from asg_lifecycle.steps.deregister_targets import DeregisterTargets
+from asg_lifecycle_simulator.region.faults import Fault, FaultKind
 from asg_lifecycle_simulator.region.log import LogKind
 
 if TYPE_CHECKING:
@@ -158,6 +159,24 @@ def test_without_permission_to_read_the_hook_the_shortest_timeout_is_assumed(
     assert testbed.finish().result["outcome"] == "completed"
     # Beaten every 15 s, as the shortest timeout there is wants it.
     assert max(later - earlier for earlier, later in pairwise(testbed.beats())) <= 15
+
+
+def test_while_the_hook_cannot_be_read_the_action_is_kept_alive_and_then_the_shortest_timeout_is_assumed(
+    testbed: Testbed, caplog: pytest.LogCaptureFixture
+) -> None:
+    throttled = Fault(FaultKind.REFUSED, "Throttling", "Rate exceeded", 400)
+    testbed.region.faults.stand("autoscaling", "DescribeLifecycleHooks", throttled)
+    draining(testbed, heartbeat=900, delay=300)
+    testbed.run(240)
+    assert testbed.record().status == "claimed"
+    assert testbed.execution.metered_operations <= 60
+    testbed.run(600)
+    assert testbed.record().heartbeat_timeout == 30
+    assert "the hook's timeouts cannot be read, assuming the shortest" in caplog.text
+
+    assert testbed.finish().result["outcome"] == "completed"
+    assert testbed.completions() == ["CONTINUE CompleteLifecycleAction"]
+    assert max(later - earlier for earlier, later in pairwise(testbed.beats())) <= 18
 
 
 def test_a_completion_none_of_whose_answers_comes_is_told_by_the_instance(testbed: Testbed) -> None:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 Readiness = Literal["waiting", "ready", "observed", "over", "late"]
 
+QUICK_TRIES = 20
+TRIES_FOR_TIMEOUTS = 60
+"""After so many, some eight minutes, the work begins without the hook's timeouts: it may go on for days."""
+
 UNREAD = assume_timeouts("not read yet")
 TAKEN_OVER = "another execution has taken this action over"
 
@@ -111,7 +115,7 @@ def _set_up_work(action_context: ActionContext, inbox: str, prior: PriorState, s
 
 def _with_timers(action_context: ActionContext, state: Setup, now: float) -> Setup | None:
     """Return what is known, with the hook's timers and what follows from them; None to try again."""
-    timeouts = state.timeouts if state.timeouts_read else _read_timeouts(action_context)
+    timeouts = state.timeouts if state.timeouts_read else _read_timeouts(action_context, state.tries)
     known = timeouts or UNREAD
     started = state.started if state.started is not None else _started(action_context.action, known, now)
     if now >= bound(started, known):
@@ -170,9 +174,14 @@ def _still_waits(action_context: ActionContext) -> bool | None:
 
 
 def _again(action_context: ActionContext, state: Setup) -> Setup:
+    dependencies = action_context.dependencies
     tries = state.tries + 1
-    # A tenth of the timer leaves time for many tries before it lapses.
-    delay = retry_delay(tries, action_context.dependencies.chance(), state.timeouts.heartbeat / 10)
+    # A tenth of the timer leaves time for many tries before it lapses. What lasts is tried with each heartbeat: a try
+    # is a metered operation, of which an execution may have only so many.
+    longest = state.timeouts.heartbeat / (10 if tries <= QUICK_TRIES else 2)
+    delay = retry_delay(tries, dependencies.chance(), longest)
+    until_heartbeat = state.heartbeat.next_at - dependencies.clock()
+    delay = max(1.0, min(delay, until_heartbeat)) if until_heartbeat > 0 else delay
     return msgspec.structs.replace(state, tries=tries, delay=delay)
 
 
@@ -280,12 +289,12 @@ def _choose_plan(action_context: ActionContext, prior: PriorState) -> PlanDecisi
         )
 
 
-def _read_timeouts(action_context: ActionContext) -> HookTimeouts | None:
+def _read_timeouts(action_context: ActionContext, tries: int) -> HookTimeouts | None:
     dependencies, action = action_context.dependencies, action_context.action
     try:
         timeouts = dependencies.lifecycle_actions.timeouts(action.group, action.hook)
     except CallFailed as failed:
-        if failed.failure.consequence is Consequence.TRANSIENT:
+        if failed.failure.consequence is Consequence.TRANSIENT and tries < TRIES_FOR_TIMEOUTS:
             dependencies.observer.warning(f"the hook's timeouts could not be read, trying again: {failed}")
             return None
         if failed.failure.consequence is Consequence.DENIED:
