@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import operator
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from moto.iam.models import iam_backends
@@ -31,8 +32,13 @@ IMPLICIT = "implicitDeny"
 
 def _is_like(text: str, pattern: str) -> bool:
     """Return whether a pattern of IAM matches: `*` stands for any text, `?` for one character, all else for itself."""
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
     parts = (".*" if each == "*" else "." if each == "?" else re.escape(each) for each in pattern)
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+    return re.compile("".join(parts), re.DOTALL)
 
 
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
