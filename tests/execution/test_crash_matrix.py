@@ -45,7 +45,7 @@ AT_ONCE = 40
 DELAY = 8
 """Deregistration delay, seconds."""
 
-MET = 0.7
+MET = 0.5
 """The part of the places that has to be met: an invocation's threads put now more, now less into one checkpoint."""
 
 BRIEF = Behaviour(duration=2)
