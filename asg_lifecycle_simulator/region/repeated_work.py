@@ -5,6 +5,7 @@ Most of the time of a run in virtual time goes into requests and their answers. 
 
 from __future__ import annotations
 
+import inspect
 import json
 import pickle
 from contextlib import contextmanager
@@ -23,7 +24,6 @@ from botocore.useragent import UserAgentString
 from moto.cloudformation.models import Stack
 from moto.core import models, responses
 from moto.core.serialize import XFormedAttributePicker
-from moto.core.utils import method_names_from_class
 from moto.dynamodb.parsing import ast_nodes, expressions, validators
 from moto.dynamodb.parsing.validators import ActionCountValidator, OverlappingPathsValidator
 from moto.dynamodb.responses import DynamoResult
@@ -48,8 +48,7 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
         replace: sets an attribute of an object until the region is left.
     """
     replace(XFormedAttributePicker, "get_possible_keys", POSSIBLE_KEYS)
-    # Each region anew: its services give moto's classes methods, and take them away.
-    replace(responses, "method_names_from_class", cache(method_names_from_class))
+    replace(responses, "method_names_from_class", MethodNames)
     replace(boto3, "client", CLIENT)
     replace(boto3, "Session", SESSION)
     replace(botocore.session, "create_loader", LOADER)
@@ -69,6 +68,21 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     replace(InstanceTypeOfferingBackend, "matches_filters", _matches)
     replace(UserAgentString, "to_string", lambda _: USER_AGENT)
     replace(SigV4Auth, "add_auth", _with_scope(SigV4Auth.add_auth))
+
+
+class MethodNames:
+    """The names of the methods of a class of moto, which lists them all only to look for one.
+
+    Args:
+        responses: the class.
+    """
+
+    def __init__(self, responses: type) -> None:
+        self._responses = responses
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether it has a method of that name."""
+        return inspect.isfunction(getattr(self._responses, str(name), None))
 
 
 @contextmanager

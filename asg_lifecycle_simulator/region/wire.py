@@ -164,8 +164,6 @@ def _replaced(owner: type, name: str, value: object) -> Iterator[None]:
 
 def _in_process(gate: Gate) -> Callable[[BotocoreStubber, AWSPreparedRequest], TYPE_RESPONSE | None]:
     process_request = BotocoreStubber.process_request
-    # A region's services give moto's classes methods, and take them away: found anew in each.
-    method_of = cache(_method)
 
     def gated(stubber: BotocoreStubber, request: AWSPreparedRequest) -> TYPE_RESPONSE | None:
         address = urlparse(request.url)
@@ -179,7 +177,7 @@ def _in_process(gate: Gate) -> Callable[[BotocoreStubber, AWSPreparedRequest], T
         def serve(limit: PageLimit | None = None) -> Response:
             if limit is not None:
                 _limit(request, limit)
-            if limit is None and address.path == "/" and (method := method_of(f"https://{address.netloc}/")):
+            if limit is None and address.path == "/" and (method := _method(f"https://{address.netloc}/")):
                 try:
                     answer = method(normalized, normalized.raw_url, normalized.headers)
                 except HTTPException as error:
@@ -198,6 +196,7 @@ def _in_process(gate: Gate) -> Callable[[BotocoreStubber, AWSPreparedRequest], T
     return gated
 
 
+@cache
 def _method(url: str) -> Callable[..., Any] | None:
     """Return what answers the requests of a service whose requests all have one address, as `process_request` finds it.
 
