@@ -31,6 +31,7 @@ from moto.ec2.models.instance_types import InstanceTypeOfferingBackend
 
 from asg_lifecycle_simulator.region.dynamodb_items import lighten_items
 from asg_lifecycle_simulator.region.repeated_clients import once_for_account, once_for_settings
+from asg_lifecycle_simulator.region.simple_updates import carry_out_simple_updates
 from asg_lifecycle_simulator.region.written_answers import write_answers_faster
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def avoid_repeated_work(replace: Callable[[object, str, object], None]) -> None:
     replace(DynamoResult, "execute_result", DYNAMODB_ANSWER)
     lighten_items(replace)
     write_answers_faster(replace)
+    carry_out_simple_updates(replace)
     replace(PARSER, "make", _parsed)
     replace(validators, "deepcopy", _copied)
     replace(TRAVERSER, "traverse_node_recursively", _traversed)
