@@ -38,6 +38,7 @@ def test_every_kind_of_the_catalog_has_an_entry() -> None:
     assert set(CAMPAIGN_KINDS) == set(KINDS)
 
 
+@pytest.mark.one_of(3)
 @every_kind
 def test_a_step_that_says_done_at_once_is_seen(kind: str) -> None:
     with patch.object(KINDS[kind], "begin", done_at_once):

@@ -545,6 +545,7 @@ def test_everything_that_is_read_may_be_denied(testbed: Testbed[Deployment]) -> 
     assert {*testbed.region.calls} == {*read_by_doctor(), ("cloudformation", "DescribeStacks")}
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(("service", "operation"), read_by_doctor())
 def test_what_is_denied_is_a_finding_that_names_the_permission(
     testbed: Testbed[Deployment], service: str, operation: str
@@ -697,6 +698,7 @@ def test_the_policies_of_the_template_allow_every_step_where_its_parameter_is_on
     ]
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize(
     ("url", "said"),
     [

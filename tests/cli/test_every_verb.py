@@ -193,6 +193,7 @@ def test_a_verb_against_what_is_not_ours(stack: Testbed[Deployment], verb: Verb)
     assert stack.completions() == []
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("verb", Verb)
 def test_a_verb_against_an_action_that_begins_or_is_being_completed(stack: Testbed[Deployment], verb: Verb) -> None:
     (completing,) = waiting(stack, "completing", SIGNAL)
@@ -451,6 +452,7 @@ def test_two_operators(
 # Many
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("verb", Verb)
 def test_a_verb_for_a_group(stack: Testbed[Deployment], verb: Verb) -> None:
     none = say(verb, "--group", "nobody's", *WHY)
@@ -475,6 +477,7 @@ def test_a_verb_for_a_group(stack: Testbed[Deployment], verb: Verb) -> None:
     assert len(stack.completions()) == 1 + (2 if verb in RESULTS else 0)
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize("verb", Verb)
 def test_some_of_many_cannot(stack: Testbed[Deployment], verb: Verb) -> None:
     stack.run_command.behave(Behaviour(duration=40_000))

@@ -122,6 +122,7 @@ def test_a_finished_execution_replays_to_its_outcome_without_a_call(name: str) -
         assert operations == last.operations
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("name", EXECUTIONS)
 def test_an_unfinished_execution_goes_on_with_what_it_has(name: str, *, thorough: bool) -> None:
     moments = list(enumerate(unfinished(EXECUTIONS[name]), start=1))
@@ -138,6 +139,7 @@ def test_an_unfinished_execution_goes_on_with_what_it_has(name: str, *, thorough
                     assert after[identity] == operation, f"moment {number}"
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize("name", [name for name, execution in EXECUTIONS.items() if open_inboxes(execution)])
 def test_an_unfinished_execution_still_hears_an_operator_and_ends(name: str) -> None:
     state, inbox = open_inboxes(EXECUTIONS[name])[-1]

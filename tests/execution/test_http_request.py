@@ -130,6 +130,7 @@ BROKEN = answer("broken", 500)
 KEY = {"idempotency_key": "{instance}-drain"}
 
 
+@pytest.mark.one_of(3)
 @pytest.mark.parametrize(
     ("method", "options", "first", "sent", "status"),
     [

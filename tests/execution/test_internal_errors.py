@@ -45,6 +45,7 @@ def said(caplog: pytest.LogCaptureFixture) -> int:
     return sum(entry.getMessage().startswith("internal error") for entry in caplog.records)
 
 
+@pytest.mark.one_of(2)
 @pytest.mark.parametrize(
     ("where", "status"),
     [

@@ -91,6 +91,7 @@ def wait_for_the_end(testbed: Testbed) -> None:
         testbed.run(30)
 
 
+@pytest.mark.one_of(3)
 @every_absence
 def test_it_fails_the_step_and_says_what_to_do(testbed: Testbed, kind: str, options: dict[str, Any]) -> None:
     started(testbed, kind, options)
