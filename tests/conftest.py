@@ -29,7 +29,7 @@ sys.setswitchinterval(0.05)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--thorough`, for a release and once a week: every case of every test, and more at random."""
+    """Add `--thorough`, for each night and a release: every case of every test, and more at random."""
     parser.addoption("--thorough", action="store_true", help="every case of every test, and more at random")
 
 
