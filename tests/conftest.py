@@ -34,10 +34,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave most cases out of a test that says `one_of(3)`, unless the run is thorough or names single tests.
+    """Begin with what waits for other processes, and leave most cases out of a test that says `one_of(3)`.
 
-    Which are left out depends on their names alone, so every run and every worker tries the same.
+    Which are left out depends on their names alone, so every run and every worker tries the same. A run that is
+    thorough, or names single tests, leaves out none.
     """
+    # Where nothing is left to do meanwhile, at the end, the wait would be added to the run.
+    items.sort(key=lambda item: item.get_closest_marker("waits") is None)
     if config.getoption("--thorough") or any("::" in argument for argument in config.args):
         return
     tried: set[str] = set()

@@ -235,6 +235,7 @@ class Environment:
         return started.returncode, output, error
 
 
+@pytest.mark.waits
 def test_the_wheel_works_in_an_environment_of_its_own(built: dict[str, Path], tmp_path: Path) -> None:
     environment = Environment(tmp_path)
     environment.install(built[".whl"])

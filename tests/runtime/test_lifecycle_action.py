@@ -64,6 +64,7 @@ def local_lambda(package: Package, variables: dict[str, str], scenario: str, log
         )
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("scenario", ["web", "terminate"])
 def test_the_packaged_function_drains_and_completes_in_the_lambda_runtime(
     package: Package,

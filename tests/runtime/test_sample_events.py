@@ -52,6 +52,7 @@ def test_the_handlers_are_those_of_the_template() -> None:
     assert {name: resources[name]["Properties"]["Handler"] for name in HANDLERS} == HANDLERS
 
 
+@pytest.mark.waits
 @needs_sam
 @pytest.mark.skipif(sys.platform != "linux", reason="the Runtime Interface Emulator is a Linux program")
 def test_every_event_is_answered_in_the_lambda_runtime(

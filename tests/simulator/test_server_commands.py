@@ -99,6 +99,7 @@ def about_dead_letters(operator: Operator, url: str) -> None:
     operator("redrive start --all", says="left alone", code=1)
 
 
+@pytest.mark.waits
 def test_every_command_works_in_the_environment_that_the_server_prints(served: str, tmp_path: Path) -> None:
     operator = Operator()
     operator("version", says="stack asg-lifecycle ")

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from asg_lifecycle_simulator.server.presets import INSTANCES
 from tests.simulator.served_region import PATIENCE, ROOT, Operator, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
 FIRST, _ = INSTANCES
 SAYS = {
@@ -38,6 +38,7 @@ def shown() -> list[str]:
     return [line.strip() for line in section.splitlines() if line.startswith("    ")]
 
 
+@pytest.mark.waits
 def test_what_the_start_page_shows_can_be_played(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     server, drain, *looked = shown()
     program, *options = shlex.split(server)

@@ -7,6 +7,7 @@ import pytest
 from tests.cli.terminal_session import DOCUMENT, SIZES, comparable, document, play_at
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize(("columns", "lines"), SIZES)
 def test_the_session_in_the_document_is_what_the_tool_shows(columns: int, lines: int) -> None:
     screens = play_at(columns, lines)

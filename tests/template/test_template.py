@@ -50,6 +50,7 @@ def test_the_template_is_as_it_has_to_be(expanded: Expanded, check: Callable[[Ex
     assert list(check(expanded)) == []
 
 
+@pytest.mark.waits
 @pytest.mark.skipif(
     "SAM" not in os.environ and not SAM.exists(), reason="needs aws-sam-cli: `make unit` installs it and sets SAM"
 )

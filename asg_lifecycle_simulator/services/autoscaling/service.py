@@ -55,6 +55,7 @@ class AutoScaling(Service):
         self.notifications = Notifications(region.account, region.name, region.random)
         self.actions = LifecycleActions(self.timers, region.log, region.random, self.timings, self._announce)
         self.engine = Engine(self.timers, region.log, self.actions, self.fleet, self.timings)
+        self._has_launch_configuration = False
 
     def install(self) -> None:
         """Put the engine behind moto's Auto Scaling API."""
@@ -80,12 +81,11 @@ class AutoScaling(Service):
         """
         with self.region.unobserved():
             client = self.region.client("autoscaling")
-            if not client.describe_launch_configurations(LaunchConfigurationNames=[LAUNCH_CONFIGURATION])[
-                "LaunchConfigurations"
-            ]:
+            if not self._has_launch_configuration:
                 client.create_launch_configuration(
                     LaunchConfigurationName=LAUNCH_CONFIGURATION, ImageId=IMAGE, InstanceType="t4g.small"
                 )
+                self._has_launch_configuration = True
             client.create_auto_scaling_group(
                 AutoScalingGroupName=name,
                 LaunchConfigurationName=LAUNCH_CONFIGURATION,
