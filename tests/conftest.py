@@ -15,12 +15,15 @@ from typer import testing
 from typer.main import get_command
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from typer import Typer
     from typer.core import TyperCommand
 
 # A machine that is busy takes its time: how long an example or its data take says nothing about the code.
 # `make fuzz` draws more examples for longer.
-settings.register_profile("unhurried", deadline=None, max_examples=35, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("unhurried", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("unhurried"), max_examples=100)
 settings.load_profile("unhurried")
 
 # Seconds. About a twentieth of the run went into threads that take turns while each has something to compute. They
@@ -75,11 +78,22 @@ def _tree_of(application: Typer, _: str | None) -> TyperCommand:
     return get_command(application)  # type: ignore[return-value]  # click's class, which typer carries
 
 
-def pytest_configure() -> None:
-    """Have the tree of our commands made once; typer's `CliRunner` makes it for each call, and that takes longer.
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what a test that passed has printed and logged from the process that reports, which would read all of it."""
+    report = yield
+    if report.passed and "P" not in item.config.getoption("reportchars"):
+        report.sections.clear()
+    return report
 
-    The tree keeps nothing of a call. It depends on one variable: whether typer looks for the shell that called.
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a thorough run draw more, and the tree of our commands made once.
+
+    typer's `CliRunner` makes that for each call, which takes longer than most calls. The tree keeps nothing of a call. It depends on one variable: whether typer looks for the shell that called.
     """
+    if config.getoption("--thorough"):
+        settings.load_profile("thorough")
     detection = "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"
     replaced: dict[str, object] = vars(testing)
     replaced["_get_command"] = lambda application: _tree_of(application, os.environ.get(detection))
