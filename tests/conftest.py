@@ -90,7 +90,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_configure(config: pytest.Config) -> None:
     """Have a thorough run draw more, and the tree of our commands made once.
 
-    typer's `CliRunner` makes that for each call, which takes longer than most calls. The tree keeps nothing of a call. It depends on one variable: whether typer looks for the shell that called.
+    typer's `CliRunner` makes that for each call, which takes longer than most calls. The tree keeps nothing of a call.
+    It depends on one variable: whether typer looks for the shell that called.
     """
     if config.getoption("--thorough"):
         settings.load_profile("thorough")
