@@ -50,9 +50,9 @@ quick: lint types contracts ## lint, types and the tests that tell most, within 
 	@$(BIN)/python -m pytest -q -n 3 --dist worksteal -k "not 48_hours and not hangs" $(QUICK)
 
 # Two at a time: checkov and cdk-nag need most of a minute between them, and the rest is done meanwhile.
-gates: $(VENV)/ready ## security: template, code, dependencies, workflows, licences; brings its own Node
+gates: $(VENV)/ready $(SAM_VENV)/ready ## security and validity: template, code, dependencies, workflows, licences; brings its own Node
 	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=target \
-	  checkov cdk-nag bandit pip-audit zizmor licences planted-defects cdk-example
+	  checkov cdk-nag validate bandit pip-audit zizmor licences planted-defects cdk-example
 
 checkov: $(VENV)/ready $(GATES)/checkov/ready ## the expanded template with every switch on, and the examples
 	@$(BIN)/python -m gates.check_template checkov $(GATES)/checkov/bin/checkov
@@ -118,7 +118,7 @@ build: $(SAM_VENV)/ready ## package the function; needs Python 3.13
 	@$(SAM) build
 
 validate: $(SAM_VENV)/ready ## lint the template
-	@$(SAM) validate --lint
+	@$(SAM) validate --lint --region us-west-2
 
 local-invoke: build ## run the packaged function once with events/terminate.json; needs Docker
 	@$(SAM) local invoke LifecycleActionFunction -e events/terminate.json

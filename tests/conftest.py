@@ -78,6 +78,12 @@ def _tree_of(application: Typer, _: str | None) -> TyperCommand:
     return get_command(application)  # type: ignore[return-value]  # click's class, which typer carries
 
 
+def pytest_sessionfinish() -> None:
+    """Look for garbage once at the end: pytest does it five times, in each worker, through all that is there."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep what a test that passed has printed and logged from the process that reports, which would read all of it."""

@@ -77,9 +77,9 @@ MUTATIONS = (
     ),
     Mutation(
         name="heartbeats know no bound",
-        file="execution/heartbeat.py",
-        old="        if now < heartbeat.next_at or now >= self.deadline:\n            return heartbeat",
-        new="        if now < heartbeat.next_at:\n            return heartbeat",
+        file="execution/race/race.py",
+        old="            deadline=self._setup.deadline,\n            longest=longest,",
+        new="            deadline=self._setup.deadline + 3600,\n            longest=longest,",
     ),
     Mutation(
         name="the first heartbeat is late",
