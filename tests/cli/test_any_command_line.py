@@ -122,4 +122,5 @@ def test_any_command_line_ends_in_a_way_that_is_meant(
 
     try_it()
     assert seen.total() >= examples
-    assert ({0, 1, 2} if thorough else {0, 2}) <= set(seen), seen
+    # Few examples may hold no success, but not only what is refused for its words.
+    assert {0, 1, 2} <= set(seen) if thorough else seen.keys() > {2}, seen
