@@ -179,6 +179,24 @@ def test_while_the_hook_cannot_be_read_the_action_is_kept_alive_and_then_the_sho
     assert max(later - earlier for earlier, later in pairwise(testbed.beats())) <= 18
 
 
+@pytest.mark.parametrize("minutes", [240, 260, 280, 300])
+def test_after_a_long_outage_of_the_plans_the_work_begins_within_a_tenth_of_the_timer(
+    testbed: Testbed, minutes: int
+) -> None:
+    throttled = Fault(FaultKind.REFUSED, "ThrottlingException", "Rate exceeded", 400)
+    for operation in ("GetParameters", "GetParameter"):
+        testbed.region.faults.stand("ssm", operation, throttled)
+    (instance,) = testbed.group(heartbeat=7200)
+    testbed.target_group("blue", instance)
+    testbed.terminate(instance)
+    testbed.run(minutes * 60)
+    assert testbed.record().status == "claimed"
+    for operation in ("GetParameters", "GetParameter"):
+        testbed.region.faults.allow("ssm", operation)
+    testbed.run(721)
+    assert testbed.record().status != "claimed"
+
+
 def test_a_completion_none_of_whose_answers_comes_is_told_by_the_instance(testbed: Testbed) -> None:
     testbed.region.faults.lose_response("autoscaling", "CompleteLifecycleAction", times=1000)
     (instance,) = testbed.group(plan={"steps": []})

@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 Readiness = Literal["waiting", "ready", "observed", "over", "late"]
 
 QUICK_TRIES = 20
+PATIENT_DELAY = 60.0
+"""Seconds between two tries after `QUICK_TRIES`, where the heartbeat timer leaves as much."""
+
 TRIES_FOR_TIMEOUTS = 60
-"""After so many, some eight minutes, the work begins without the hook's timeouts: it may go on for days."""
+"""After so many, some eight minutes, the work begins without the hook's timeouts: an outage may last for days."""
 
 UNREAD = assume_timeouts("not read yet")
 TAKEN_OVER = "another execution has taken this action over"
@@ -176,9 +179,11 @@ def _still_waits(action_context: ActionContext) -> bool | None:
 def _again(action_context: ActionContext, state: Setup) -> Setup:
     dependencies = action_context.dependencies
     tries = state.tries + 1
-    # A tenth of the timer leaves time for many tries before it lapses. What lasts is tried with each heartbeat: a try
-    # is a metered operation, of which an execution may have only so many.
-    longest = state.timeouts.heartbeat / (10 if tries <= QUICK_TRIES else 2)
+    # A tenth of the timer leaves time for many tries before it lapses. With a short timer, what lasts is tried less
+    # often: a try is a metered operation, of which an execution may have only so many.
+    longest = state.timeouts.heartbeat / 10
+    if tries > QUICK_TRIES:
+        longest = max(longest, min(state.timeouts.heartbeat / 2, PATIENT_DELAY))
     delay = retry_delay(tries, dependencies.chance(), longest)
     until_heartbeat = state.heartbeat.next_at - dependencies.clock()
     delay = max(1.0, min(delay, until_heartbeat)) if until_heartbeat > 0 else delay
